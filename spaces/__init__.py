@@ -1,0 +1,22 @@
+"""Spaces: what can be searched."""
+
+from ._architecture import Architecture
+from ._cells import Cell, NodeCell, Stack
+from ._decisions import Clause, Decision
+from ._domains import Categorical, IntegerRange, Label, RealRange
+from ._errors import (
+    BuildError,
+    ConstraintError,
+    InvalidArchitecture,
+    MissingExtra,
+    NameClash,
+    NasbridgeError,
+    SpaceError,
+    SpaceFormatError,
+)
+from ._graph import Block, Graph, Operation, Vertex
+from ._node import Node
+from ._searchable import Searchable
+from ._space import Space
+from ._structure import Chain, Layer, Parallel, Repeat, Zero, layer, residual
+from ._values import STRIDE, WIDTH, Choice, Integer, Real

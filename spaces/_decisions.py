@@ -1,0 +1,90 @@
+"""Decisions: the open points of a space, and when each of them is active."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ._domains import Categorical, Domain, Label
+
+__all__ = ["Clause", "Condition", "Decision"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One requirement: a decision is active and has one of the given values.
+
+    Attributes:
+        decision: Name of the decision that is asked.
+        values: The values that meet the requirement.
+    """
+
+    decision: str
+    values: tuple[Label, ...]
+    _lookup: frozenset[Label] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_lookup", frozenset(self.values))
+
+    def holds(self, choices: Mapping[str, Label]) -> bool:
+        """Tell whether the choices meet the requirement; a missing one does not."""
+        return choices.get(self.decision) in self._lookup
+
+    def __str__(self) -> str:
+        shown = ", ".join(map(repr, self.values[:4])) + (
+            ", ..." if len(self.values) > 4 else ""
+        )
+        return f"{self.decision} in ({shown})"
+
+
+Condition = tuple[Clause, ...]
+"""Clauses that must all hold; the empty condition always does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One open point of a space.
+
+    Attributes:
+        name: Stable dotted path, or the name that the user gave.
+        domain: What can be chosen.
+        conditions: The decision is active when one of these holds.
+        options: What the labels of a categorical domain stand for, in their order;
+            sub-trees stand for their labels.
+        place: Where in the tree it stands, for messages.
+    """
+
+    name: str
+    domain: Domain
+    conditions: tuple[Condition, ...] = ((),)
+    options: tuple[object, ...] = ()
+    place: str = ""
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Names of the decisions that its conditions ask, each once."""
+        asked = (
+            clause.decision for condition in self.conditions for clause in condition
+        )
+        return tuple(dict.fromkeys(asked))
+
+    def is_active(self, choices: Mapping[str, Label]) -> bool:
+        """Tell whether the decision is open when the earlier ones are as given."""
+        for condition in self.conditions:
+            if all(clause.holds(choices) for clause in condition):
+                return True
+        return False
+
+    def meaning(self, label: Label) -> object:
+        """Return what a label stands for; numbers stand for themselves."""
+        if self.options and isinstance(self.domain, Categorical):
+            return self.options[self.domain.labels.index(str(label))]
+        return label
+
+    def label_of(self, value: object) -> object:
+        """Return the label of an option given as itself; anything else as it is."""
+        if isinstance(self.domain, Categorical) and not (
+            isinstance(value, str) and value in self.domain.labels
+        ):
+            for label, option in zip(self.domain.labels, self.options, strict=False):
+                if type(option) is type(value) and option == value:
+                    return label
+        return value

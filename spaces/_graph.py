@@ -1,0 +1,93 @@
+"""The graph of an architecture: its operations and what flows between them.
+
+A graph is what remains of a space when every decision is made. Networks are built, drawn, measured
+and compared from it, so that each of those is written once for all kinds of spaces.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["STRUCTURAL", "Block", "Graph", "Operation", "Vertex"]
+
+STRUCTURAL = frozenset(
+    {"input", "add", "concatenate", "zero", "factorized_reduction", "stack"}
+)
+"""Operations that are ours; all others are layers of Keras or of the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation with its settings.
+
+    Attributes:
+        name: One of `STRUCTURAL`, a Keras layer's name, or `module:Class` of a user's layer.
+        config: Settings; values may be operations themselves (wrappers hold a layer).
+        cls: The user's class where the space was given one.
+    """
+
+    name: str
+    config: Mapping[str, object] = field(default_factory=dict[str, object])
+    cls: type | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A named part of an architecture that a picture shows as one box.
+
+    Attributes:
+        path: Where it stands; two blocks with one path are the same.
+        label: What was chosen, as "sep_conv_3x3"; what a reader sees.
+        kind: "choice", "cell", "repeat" or "branch".
+    """
+
+    path: str
+    label: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """An operation in its place.
+
+    Attributes:
+        operation: What happens.
+        inputs: Positions of the vertices whose results flow in, all before this one.
+        path: Unique dotted path; names the layer, and so the weights.
+        blocks: The blocks it lies in, outermost first.
+    """
+
+    operation: Operation
+    inputs: tuple[int, ...]
+    path: str
+    blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A directed acyclic graph in topological order.
+
+    Attributes:
+        vertices: The first ones are the inputs.
+        output: Position of the vertex whose result is the graph's.
+    """
+
+    vertices: tuple[Vertex, ...]
+    output: int
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Positions of the input vertices."""
+        return tuple(
+            k for k, v in enumerate(self.vertices) if v.operation.name == "input"
+        )
+
+    def live(self) -> frozenset[int]:
+        """Positions of the vertices that the output depends on."""
+        reached: set[int] = set()
+        waiting = [self.output]
+        while waiting:
+            position = waiting.pop()
+            if position not in reached:
+                reached.add(position)
+                waiting.extend(self.vertices[position].inputs)
+        return frozenset(reached)

@@ -1,0 +1,296 @@
+"""What can be done with every space, from a single layer to a stack of cells."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from . import _moves
+from ._architecture import Architecture, checked
+from ._canonical import digest
+from ._counting import count, enumerate_choices
+from ._decisions import Decision
+from ._domains import Label
+from ._encoding import encode, encoding_names
+from ._errors import ConstraintError, InvalidArchitecture
+from ._walk import Discovery, Outline, Walk
+
+if TYPE_CHECKING:
+    from ._space import Space
+
+__all__ = ["Searchable"]
+
+TRIES = 1000  # draws until an allowed architecture must have come
+
+
+class Searchable(ABC):
+    """A description of architectures that can be listed, drawn from and moved in."""
+
+    # ------------------------------------------------------------------ what a kind of space says
+
+    @abstractmethod
+    def discover(self, walk: Walk) -> None:
+        """Let a walk see every decision."""
+
+    @abstractmethod
+    def resolve(
+        self, choices: Mapping[str, Label], brief: bool = False
+    ) -> Mapping[str, Outline | object]:
+        """Return the parts under the given choices: networks as outlines, values as they are."""
+
+    @abstractmethod
+    def allows(self, architecture: Architecture) -> bool:
+        """Tell whether an architecture meets the space's constraints."""
+
+    # ------------------------------------------------------------------ decisions
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """All decisions, parents before those that depend on them.
+
+        Raises:
+            NameClash: Two different decisions have one name.
+        """
+        walk = Discovery()
+        self.discover(walk)
+        return tuple(walk.decisions.values())
+
+    @cached_property
+    def _by_name(self) -> dict[str, Decision]:
+        return {decision.name: decision for decision in self.decisions}
+
+    def decision(self, name: str) -> Decision:
+        """Return a decision by its name.
+
+        Raises:
+            InvalidArchitecture: The space has no decision of this name.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            close = get_close_matches(str(name), self._by_name, n=1)
+            hint = (
+                f"did you mean {close[0]!r}?"
+                if close
+                else f"it has {list(self._by_name)}"
+            )
+            raise InvalidArchitecture(
+                f"the space has no decision {name!r}: {hint}"
+            ) from None
+
+    @cached_property
+    def is_flat(self) -> bool:
+        """Whether it is a mapping of plain values, where every architecture is its own twin."""
+        return False
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Short stable hash of names, domains and conditions."""
+        return digest(
+            [
+                [
+                    d.name,
+                    repr(d.domain),
+                    [[[c.decision, c.values] for c in k] for k in d.conditions],
+                ]
+                for d in self.decisions
+            ]
+        )
+
+    # ------------------------------------------------------------------ architectures
+
+    def architecture(self, values: Mapping[str, object]) -> Architecture:
+        """Make an architecture of given values.
+
+        Args:
+            values: Name of each active decision to its label, number or option.
+
+        Returns:
+            The architecture; constraints are not asked (see `allows`).
+
+        Raises:
+            InvalidArchitecture: A value is missing, inactive, unknown or outside its domain.
+        """
+        return checked(self, values)
+
+    def count(self) -> int | float:
+        """Count the architectures exactly, constraints aside; `math.inf` with real decisions."""
+        return count(self.decisions)
+
+    def sample(self, rng: Generator) -> Architecture:
+        """Draw an allowed architecture, each active decision uniformly from its domain.
+
+        Args:
+            rng: A numpy generator, as `numpy.random.default_rng(0)`.
+
+        Raises:
+            ConstraintError: None of 1,000 draws was allowed.
+        """
+        return self._allowed(
+            lambda: _moves.sample(self.decisions, rng), "a random architecture"
+        )
+
+    def enumerate(self, points: int | None = None) -> Iterator[Architecture]:
+        """List all allowed architectures, the last decision changing fastest.
+
+        Args:
+            points: How many values of a real decision to take, on a grid.
+
+        Raises:
+            SpaceError: A decision is real and `points` is not given.
+        """
+        for choices in enumerate_choices(self.decisions, points):
+            architecture = Architecture(self, choices)
+            if self.allows(architecture):
+                yield architecture
+
+    def neighbors(self, architecture: Architecture) -> Iterator[Architecture]:
+        """List the allowed architectures that differ in one decision.
+
+        Options: all others; integers: one step; reals: a tenth of the range, both ways. Decisions
+        that a change makes active take their first value.
+        """
+        for choices in _moves.neighbors(self.decisions, architecture.choices):
+            near = Architecture(self, choices)
+            if self.allows(near):
+                yield near
+
+    def mutate(self, architecture: Architecture, rng: Generator) -> Architecture:
+        """Change exactly one active decision, drawn uniformly, to another value.
+
+        Decisions that the change makes active are drawn at random. An architecture in which
+        nothing can change is returned as it is.
+
+        Args:
+            architecture: The parent.
+            rng: A numpy generator.
+
+        Raises:
+            ConstraintError: None of 1,000 changes was allowed.
+        """
+        parent = architecture.choices
+        if _moves.mutate(self.decisions, parent, numpy.random.default_rng(0)) is None:
+            return architecture
+        return self._allowed(
+            lambda: _moves.mutate(self.decisions, parent, rng), "a mutation"
+        )
+
+    def crossover(
+        self, one: Architecture, other: Architecture, rng: Generator
+    ) -> Architecture:
+        """Take each decision from either parent, with equal chance where both have it.
+
+        Args:
+            one: A parent.
+            other: The other parent.
+            rng: A numpy generator.
+
+        Raises:
+            ConstraintError: None of 1,000 children was allowed.
+        """
+        return self._allowed(
+            lambda: _moves.crossover(self.decisions, one.choices, other.choices, rng),
+            "a child",
+        )
+
+    def _allowed(
+        self, draw: Callable[[], Mapping[str, Label] | None], what: str
+    ) -> Architecture:
+        for _ in range(TRIES):
+            choices = draw()
+            if choices is not None:
+                architecture = Architecture(self, choices)
+                if self.allows(architecture):
+                    return architecture
+        raise ConstraintError(
+            f"none of {TRIES} draws of {what} meets the constraints: loosen them, or shape the "
+            "space so that more of it is allowed"
+        )
+
+    # ------------------------------------------------------------------ vectors and documents
+
+    def encode(self, architecture: Architecture) -> NDArray[numpy.float64]:
+        """Encode an architecture as numbers from 0 to 1, inactive parts zero.
+
+        Returns:
+            A vector, shape (number of `encoding_names`,).
+        """
+        return encode(self.decisions, architecture.choices)
+
+    @cached_property
+    def encoding_names(self) -> tuple[str, ...]:
+        """What each entry of `encode` says, as "op=conv3"."""
+        return encoding_names(self.decisions)
+
+    def to_json(self) -> str:
+        """Write the space as JSON; `nasbridge.spaces.from_json` reads it.
+
+        Raises:
+            SpaceError: It holds a value or constraint that JSON cannot carry.
+        """
+        from ._json import to_document
+
+        return json.dumps(to_document(self), allow_nan=False)
+
+    # ------------------------------------------------------------------ constraints
+
+    def where(
+        self, allowed: Callable[[Architecture], bool], name: str | None = None
+    ) -> "Space":
+        """Allow only architectures for which a function says so.
+
+        Args:
+            allowed: Takes an architecture, returns whether it may be proposed.
+            name: What messages call the constraint; the function's name without one.
+
+        Returns:
+            The constrained space.
+
+        Raises:
+            ConstraintError: Nothing meets the constraint, or the function fails.
+
+        Example:
+            >>> from nasbridge.spaces import Integer, Space
+            >>> space = Space({"a": Integer(1, 3), "b": Integer(1, 3)})
+            >>> len(list(space.where(lambda x: x["a"] + x["b"] < 4).enumerate()))
+            3
+        """
+        from ._constraints import Where
+        from ._space import constrained
+
+        return constrained(
+            self, Where(allowed, name or getattr(allowed, "__name__", "where"))
+        )
+
+    def limit(
+        self,
+        input_shape: tuple[int, ...],
+        *,
+        parameters: int | None = None,
+        flops: int | None = None,
+        part: str | None = None,
+    ) -> "Space":
+        """Allow only networks up to a size.
+
+        Args:
+            input_shape: Shape of one example, as (28, 28, 1).
+            parameters: Largest number of parameters, trainable or not.
+            flops: Largest number of multiply-additions of one example.
+            part: Which network, where a `Space` of a mapping has several.
+
+        Returns:
+            The constrained space.
+
+        Raises:
+            ConstraintError: Nothing is this small, or no limit is given.
+        """
+        from ._constraints import Limit
+        from ._space import constrained
+
+        return constrained(self, Limit(tuple(input_shape), parameters, flops, part))

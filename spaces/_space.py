@@ -1,0 +1,179 @@
+"""`Space`: a mapping of parts, or any space with constraints."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import cast
+
+import numpy
+
+from . import _moves
+from ._architecture import Architecture
+from ._constraints import Constraint
+from ._counting import enumerate_choices
+from ._domains import Label
+from ._errors import ConstraintError, SpaceError
+from ._graph import Operation
+from ._node import Node
+from ._searchable import Searchable
+from ._values import Choice, Integer, Placeholder, Real, check_name, evaluate
+from ._walk import Outline, Resolution, Walk
+
+__all__ = ["Space"]
+
+TRIED = 2000  # architectures that are tried before a constraint is called impossible
+REMEMBERED = 4096  # answers of constraints that are kept
+
+
+@dataclass(frozen=True, init=False)
+class Space(Searchable):
+    """A mapping of open values and networks, or a network with constraints.
+
+    Args:
+        tree: A dict from names to value nodes, networks and constants; or one network.
+        constraints: What is allowed; usually given through `where` and `limit`.
+
+    Raises:
+        SpaceError: The tree is neither, or two decisions have one name.
+        ConstraintError: Nothing meets the constraints.
+
+    Example:
+        >>> import numpy
+        >>> from nasbridge.spaces import Choice, Real, Space
+        >>> space = Space({"units": Choice([32, 64]), "lr": Real(1e-4, 1e-1, log=True)})
+        >>> architecture = space.sample(numpy.random.default_rng(0))
+        >>> architecture["units"] in (32, 64)
+        True
+    """
+
+    tree: Mapping[str, object] | Node
+    constraints: tuple[Constraint, ...] = ()
+
+    def __init__(
+        self,
+        tree: Mapping[str, object] | Node,
+        constraints: tuple[Constraint, ...] = (),
+    ) -> None:
+        object.__setattr__(self, "tree", _checked_tree(tree))
+        object.__setattr__(self, "constraints", tuple(constraints))
+        object.__setattr__(self, "_answers", {})
+        self.decisions  # noqa: B018  (clashing names are an error here, not later)
+        if self.constraints:
+            self._check_possible()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"tree": self.tree, "constraints": self.constraints, "_answers": {}}
+
+    # ------------------------------------------------------------------ parts
+
+    def discover(self, walk: Walk) -> None:
+        if isinstance(self.tree, Node):
+            self.tree.discover(walk)
+            return
+        for name, part in self.tree.items():
+            if _is_network(part):
+                with walk.inside(name, part):
+                    part.expand(walk, 0)
+            else:
+                evaluate(walk, part, name)
+
+    def resolve(
+        self, choices: Mapping[str, Label], brief: bool = False
+    ) -> Mapping[str, Outline | object]:
+        if isinstance(self.tree, Node):
+            return self.tree.resolve(choices, brief)
+        parts: dict[str, Outline | object] = {}
+        for name, part in self.tree.items():
+            walk = Resolution(choices, brief)
+            if _is_network(part):
+                source = walk.emit(Operation("input"), (), "input")
+                with walk.inside(name, part):
+                    parts[name] = walk.outline(part.expand(walk, source))
+            else:
+                parts[name] = evaluate(walk, part, name)
+        return parts
+
+    @cached_property
+    def is_flat(self) -> bool:
+        if isinstance(self.tree, Node):
+            return False
+        return not any(
+            _is_network(part) or _is_nested(part) for part in self.tree.values()
+        )
+
+    # ------------------------------------------------------------------ constraints
+
+    def allows(self, architecture: Architecture) -> bool:
+        if not self.constraints:
+            return True
+        answers = cast(dict[str, bool], self.__dict__["_answers"])
+        known = answers.get(architecture.key)
+        if known is None:
+            known = all(
+                constraint.allows(architecture) for constraint in self.constraints
+            )
+            if len(answers) >= REMEMBERED:
+                answers.clear()
+            answers[architecture.key] = known
+        return known
+
+    def _check_possible(self) -> None:
+        said = " and ".join(map(str, self.constraints))
+        if self.count() <= TRIED:
+            listed = list(islice(enumerate_choices(self.decisions), TRIED))
+            what = f"none of the {len(listed)} architectures of the space"
+        else:
+            rng = numpy.random.Generator(numpy.random.Philox(0))
+            listed = (_moves.sample(self.decisions, rng) for _ in range(TRIED))
+            what = f"none of {TRIED} random architectures"
+        if not any(self.allows(Architecture(self, choices)) for choices in listed):
+            raise ConstraintError(
+                f"{what} meets {said}: loosen the constraint, or add smaller options to the space"
+            )
+
+
+def _checked_tree(tree: object) -> Mapping[str, object] | Node:
+    if isinstance(tree, Space):
+        raise SpaceError(
+            "a Space stands in a Space: put all parts into one, constraints outermost"
+        )
+    if isinstance(tree, Node):
+        return tree
+    if not isinstance(tree, Mapping) or not tree:
+        raise SpaceError(
+            f"a Space takes a dict of names to open values, or a network, not {tree!r}"
+        )
+    parts = cast(Mapping[str, object], tree)
+    for name, part in parts.items():
+        check_name(name)
+        if isinstance(part, Space):
+            raise SpaceError(
+                f"the part {name!r} is a Space: write its parts here instead"
+            )
+        if isinstance(part, Placeholder):
+            raise SpaceError(
+                f"the part {name!r} is a placeholder, which only cells can fill"
+            )
+    return dict(parts)
+
+
+def _is_network(part: object) -> bool:
+    return isinstance(part, Node) and not (
+        isinstance(part, Choice) and not part.structural
+    )
+
+
+def _is_nested(part: object) -> bool:
+    if isinstance(part, Choice):
+        return any(
+            isinstance(o, Choice | Integer | Real) for o in part.options.values()
+        )
+    return isinstance(part, Mapping | list | tuple)
+
+
+def constrained(space: Searchable, constraint: Constraint) -> Space:
+    """Add a constraint to any space."""
+    if isinstance(space, Space):
+        return Space(space.tree, (*space.constraints, constraint))
+    return Space(cast(Node, space), (constraint,))

@@ -1,0 +1,307 @@
+"""Walks: one traversal of a space's tree, in as many meanings as are needed.
+
+Each node says once, in `expand`, how it is put together; a walk decides what that means.
+`Discovery` follows every option and lists the decisions. `Resolution` follows the chosen
+options and records the graph.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from ._decisions import Clause, Condition, Decision
+from ._domains import Categorical, Domain, Label
+from ._errors import NameClash, SpaceError
+from ._graph import Block, Graph, Operation, Vertex
+
+__all__ = ["Discovery", "Outline", "Resolution", "Walk"]
+
+Ref = int
+"""What flows between nodes: the position of a vertex."""
+
+
+class Walk(ABC):
+    """A traversal: where it is, which widths and strides hold there, and what to do.
+
+    Args:
+        brief: Walk each distinct cell of a stack once, apart from the rest, instead of every
+            cell in its place. Comparing and drawing need no more.
+    """
+
+    def __init__(self, brief: bool = False) -> None:
+        self.brief = brief
+        self._path: tuple[str, ...] = ()
+        self._indices: tuple[str, ...] = ()
+        self._copies: tuple[str, ...] = ()
+        self._bound: dict[str, int] = {}
+
+    # ------------------------------------------------------------------ where we are
+
+    @property
+    def here(self) -> str:
+        """The dotted path of the node that is being expanded; empty at the top."""
+        return ".".join(self._path)
+
+    @contextmanager
+    def inside(self, key: str | int | None, child: object = None) -> Iterator[None]:
+        """Stand inside a child; a child's own name restarts the path.
+
+        Args:
+            key: The child's key in its parent, as its position in a chain; None at the top.
+            child: The child, asked for `name` and `shared`.
+        """
+        name: str | None = getattr(child, "name", None)
+        shared: bool = getattr(child, "shared", False)
+        before = self._path
+        if name is None:
+            self._path = before if key is None else (*before, str(key))
+        else:
+            self._path = (name,) if shared else (name, *self._indices)
+        try:
+            yield
+        finally:
+            self._path = before
+
+    @contextmanager
+    def repetition(self, number: int) -> Iterator[None]:
+        """Let the names within end in the number of a repetition."""
+        before = self._indices
+        self._indices = (*before, str(number))
+        try:
+            yield
+        finally:
+            self._indices = before
+
+    @contextmanager
+    def copy(self, name: str) -> Iterator[None]:
+        """Stand in one of several copies that share their decisions, but not their weights."""
+        before = self._copies
+        self._copies = (*before, name)
+        try:
+            yield
+        finally:
+            self._copies = before
+
+    @contextmanager
+    def bind(self, **values: int) -> Iterator[None]:
+        """Let placeholders such as WIDTH mean these values while the context lasts."""
+        before = self._bound
+        self._bound = {**before, **values}
+        try:
+            yield
+        finally:
+            self._bound = before
+
+    def bound(self, name: str, factor: int) -> int:
+        """Return what a placeholder means here."""
+        if name not in self._bound:
+            raise SpaceError(
+                f"{name.upper()} has no meaning at {self.here or 'the top'}: it stands "
+                "for the width or stride that a cell or stack gives; write a number here"
+            )
+        return self._bound[name] * factor
+
+    # ------------------------------------------------------------------ what to do there
+
+    @abstractmethod
+    def decide(
+        self,
+        name: str,
+        domain: Domain,
+        options: Sequence[object],
+        identity: object,
+    ) -> Iterator[tuple[Label, object]]:
+        """Yield the label and meaning of each option to follow, its condition in force.
+
+        Args:
+            name: The decision's dotted path.
+            domain: What can be chosen.
+            options: What the labels stand for; empty for numbers.
+            identity: Equal for two decisions of one name if they are meant to be the same one.
+        """
+
+    @abstractmethod
+    def when(
+        self, decision: str, values: Sequence[Label]
+    ) -> AbstractContextManager[bool]:
+        """Enter a part that exists only for these values; the context is False to skip it."""
+
+    @abstractmethod
+    def emit(
+        self, operation: Operation, inputs: Sequence[Ref], key: str | int = ""
+    ) -> Ref:
+        """Add an operation and return the reference to its result."""
+
+    def block(self, path: str, label: str, kind: str) -> AbstractContextManager[None]:
+        """Mark what is emitted within the context as one part of a picture."""
+        return nullcontext()
+
+    @abstractmethod
+    def panel(
+        self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]
+    ) -> None:
+        """Expand a part as a graph of its own, with inputs of its own."""
+
+
+class Discovery(Walk):
+    """Follows every option and lists the decisions, each with its conditions."""
+
+    def __init__(self) -> None:
+        super().__init__(brief=True)
+        self.decisions: dict[str, Decision] = {}
+        self._identities: dict[str, object] = {}
+        self._active: Condition = ()
+
+    def decide(
+        self,
+        name: str,
+        domain: Domain,
+        options: Sequence[object],
+        identity: object,
+    ) -> Iterator[tuple[Label, object]]:
+        self._declare(name, domain, options, identity)
+        if not isinstance(domain, Categorical):
+            yield domain.values(points=2)[0], domain.values(points=2)[0]
+            return
+        for label, option in zip(domain.labels, options, strict=True):
+            with self.when(name, (label,)):
+                yield label, option
+
+    def _declare(
+        self, name: str, domain: Domain, options: Sequence[object], identity: object
+    ) -> None:
+        place = self.here or "the top"
+        known = self.decisions.get(name)
+        if known is None:
+            self._identities[name] = identity
+            self.decisions[name] = Decision(
+                name, domain, (self._active,), tuple(options), place
+            )
+            return
+        if self._identities[name] != identity:
+            raise NameClash(
+                f"two different decisions are called {name!r}: one at {known.place}, one at "
+                f"{place}; give one of them another name=, or use one and the same object in "
+                "both places if it is meant to be one decision"
+            )
+        conditions = _with_condition(known.conditions, self._active)
+        self.decisions[name] = Decision(
+            name, domain, conditions, known.options, known.place
+        )
+
+    @contextmanager
+    def when(self, decision: str, values: Sequence[Label]) -> Iterator[bool]:
+        before = self._active
+        self._active = (*before, Clause(decision, tuple(values)))
+        try:
+            yield True
+        finally:
+            self._active = before
+
+    def emit(
+        self, operation: Operation, inputs: Sequence[Ref], key: str | int = ""
+    ) -> Ref:
+        return 0
+
+    def panel(
+        self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]
+    ) -> None:
+        expand((0,) * inputs)
+
+
+def _with_condition(
+    known: tuple[Condition, ...], new: Condition
+) -> tuple[Condition, ...]:
+    """Add an alternative, leaving out those that another one already covers."""
+    if any(set(condition) <= set(new) for condition in known):
+        return known
+    return (*(condition for condition in known if not set(new) <= set(condition)), new)
+
+
+class Outline:
+    """The graph of an architecture with every distinct cell drawn out once.
+
+    Attributes:
+        graph: The whole; a stack of cells is one vertex in it.
+        panels: The cells by name, as "normal" and "reduction".
+    """
+
+    def __init__(self, graph: Graph, panels: Mapping[str, Graph]) -> None:
+        self.graph = graph
+        self.panels = panels
+
+
+class Resolution(Walk):
+    """Follows the chosen options and records the graph.
+
+    Args:
+        choices: The value of every active decision.
+        brief: As in `Walk`.
+    """
+
+    def __init__(self, choices: Mapping[str, Label], brief: bool = False) -> None:
+        super().__init__(brief)
+        self._choices = choices
+        self._vertices: list[Vertex] = []
+        self._blocks: tuple[Block, ...] = ()
+        self._paths: dict[str, int] = {}
+        self.panels: dict[str, Graph] = {}
+
+    def decide(
+        self,
+        name: str,
+        domain: Domain,
+        options: Sequence[object],
+        identity: object,
+    ) -> Iterator[tuple[Label, object]]:
+        label = self._choices[name]
+        if isinstance(domain, Categorical):
+            yield label, options[domain.labels.index(str(label))]
+        else:
+            yield label, label
+
+    @contextmanager
+    def when(self, decision: str, values: Sequence[Label]) -> Iterator[bool]:
+        yield self._choices.get(decision) in values
+
+    def emit(
+        self, operation: Operation, inputs: Sequence[Ref], key: str | int = ""
+    ) -> Ref:
+        own = (str(key),) if key != "" else ()
+        path = ".".join((*self._copies, *self._path, *own)) or operation.name
+        seen = self._paths.get(path, 0)
+        self._paths[path] = seen + 1
+        unique = (
+            f"{path}.again_{seen}" if seen else path
+        )  # a named node used in several places
+        self._vertices.append(Vertex(operation, tuple(inputs), unique, self._blocks))
+        return len(self._vertices) - 1
+
+    @contextmanager
+    def block(self, path: str, label: str, kind: str) -> Iterator[None]:
+        before = self._blocks
+        unique = ".".join((*self._copies, path))
+        self._blocks = (*before, Block(unique, label, kind))
+        try:
+            yield
+        finally:
+            self._blocks = before
+
+    def panel(
+        self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]
+    ) -> None:
+        outside = self._vertices, self._blocks
+        self._vertices, self._blocks = [], ()
+        try:
+            sources = [
+                self.emit(Operation("input"), (), f"{name}_input_{k}")
+                for k in range(inputs)
+            ]
+            output = expand(tuple(sources))
+            self.panels[name] = Graph(tuple(self._vertices), output)
+        finally:
+            self._vertices, self._blocks = outside
+
+    def outline(self, output: Ref) -> Outline:
+        """Return what was recorded, the given vertex being the output."""
+        return Outline(Graph(tuple(self._vertices), output), self.panels)
