@@ -1,5 +1,6 @@
 """Spaces: what can be searched."""
 
+from . import library
 from ._architecture import Architecture
 from ._cells import Cell, NodeCell, Stack
 from ._decisions import Clause, Decision
@@ -15,8 +16,51 @@ from ._errors import (
     SpaceFormatError,
 )
 from ._graph import Block, Graph, Operation, Vertex
+from ._json import from_json
 from ._node import Node
 from ._searchable import Searchable
 from ._space import Space
 from ._structure import Chain, Layer, Parallel, Repeat, Zero, layer, residual
 from ._values import STRIDE, WIDTH, Choice, Integer, Real
+
+__all__ = [
+    "STRIDE",
+    "WIDTH",
+    "Architecture",
+    "Block",
+    "BuildError",
+    "Categorical",
+    "Cell",
+    "Chain",
+    "Choice",
+    "Clause",
+    "ConstraintError",
+    "Decision",
+    "Graph",
+    "Integer",
+    "IntegerRange",
+    "InvalidArchitecture",
+    "Label",
+    "Layer",
+    "MissingExtra",
+    "NameClash",
+    "NasbridgeError",
+    "Node",
+    "NodeCell",
+    "Operation",
+    "Parallel",
+    "Real",
+    "RealRange",
+    "Repeat",
+    "Searchable",
+    "Space",
+    "SpaceError",
+    "SpaceFormatError",
+    "Stack",
+    "Vertex",
+    "Zero",
+    "from_json",
+    "layer",
+    "library",
+    "residual",
+]

@@ -81,7 +81,7 @@ class Architecture(Mapping[str, Any]):
         )
 
     def __hash__(self) -> int:
-        return hash(tuple(self._choices.items()))
+        return hash(frozenset(self._choices.items()))
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={label!r}" for name, label in self._choices.items())
@@ -233,6 +233,10 @@ class Architecture(Mapping[str, Any]):
 
 def checked(space: "Searchable", values: Mapping[str, object]) -> Architecture:
     """Make an architecture of foreign values, or say what is wrong with them."""
+    if not isinstance(cast(object, values), Mapping):
+        raise InvalidArchitecture(
+            f"an architecture is made of a dict from decisions to values, not of {values!r}"
+        )
     choices: dict[str, Label] = {}
     for decision in space.decisions:
         if not decision.is_active(choices):

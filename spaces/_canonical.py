@@ -9,8 +9,10 @@ used twice equals two operations of the same kind; NAS-Bench-201's 15,625 cells 
 import json
 from collections.abc import Mapping
 from hashlib import blake2b
+from types import FunctionType
+from typing import Any, NamedTuple, cast
 
-from ._graph import Graph, Operation, Vertex
+from ._graph import Graph, Operation
 from ._walk import Outline
 
 __all__ = ["canonical_form", "digest"]
@@ -36,41 +38,75 @@ def _as_json(value: object) -> object:
     if isinstance(value, Operation):
         return [value.name, value.config]
     if isinstance(value, Mapping):
-        return dict(value)
+        return dict(cast(Mapping[str, object], value))
+    if isinstance(value, type | FunctionType):  # their addresses say nothing
+        return f"{value.__module__}:{value.__qualname__}"
+    if hasattr(value, "get_config"):  # as Keras's initializers and regularizers have it
+        return [type(value).__qualname__, cast(Any, value).get_config()]
     return repr(value)
 
 
 def canonical_form(outline: Outline) -> str:
     """Return the digest of what the architecture computes."""
-    panels = {name: _terms_of(graph, {}) for name, graph in outline.panels.items()}
-    return digest(_terms_of(outline.graph, panels))
+    panels = {name: _result(graph, {}) for name, graph in outline.panels.items()}
+    return digest(_result(outline.graph, panels))
 
 
-def _terms_of(graph: Graph, panels: Mapping[str, Terms]) -> Terms:
-    known: list[Terms] = []
+class Flow(NamedTuple):
+    """What flows out of a vertex.
+
+    Attributes:
+        terms: What is summed up there.
+        channels: Number of channels where the settings tell it.
+    """
+
+    terms: Terms
+    channels: int | None = None
+
+
+def _result(graph: Graph, panels: Mapping[str, Terms]) -> Terms:
+    known: list[Flow] = []
     inputs = {position: number for number, position in enumerate(graph.inputs)}
     live = graph.live()
     for position, vertex in enumerate(graph.vertices):
         if position not in live:
-            known.append(())
+            known.append(Flow(()))
         elif position in inputs:
-            known.append((f"input {inputs[position]}",))
+            known.append(Flow((f"input {inputs[position]}",)))
         else:
-            known.append(_terms(vertex, [known[k] for k in vertex.inputs], panels))
-    return known[graph.output]
+            known.append(_flow(vertex.operation, [known[k] for k in vertex.inputs], panels))
+    return known[graph.output].terms
 
 
-def _terms(vertex: Vertex, sources: list[Terms], panels: Mapping[str, Terms]) -> Terms:
-    operation = vertex.operation
+def _flow(operation: Operation, sources: list[Flow], panels: Mapping[str, Terms]) -> Flow:
+    there = [source for source in sources if source.terms]
+    if operation.name == "zero" or not there:
+        return Flow(())
     if operation.name == "add":
-        return tuple(sorted(term for source in sources for term in source))
-    if operation.name == "zero" or not any(sources):
-        return ()
+        return _sum(there)
     if _is_identity(operation):
-        return sources[0]
+        return there[0]
+    inputs = [source.terms for source in sources]
     if operation.name == "stack":
-        return (digest([operation, panels, sources]),)
-    return (digest([operation, sources]),)
+        return Flow((digest([operation, panels, inputs]),))
+    return Flow((digest([operation, inputs]),), _channels(operation, there))
+
+
+def _sum(sources: list[Flow]) -> Flow:
+    """Forget the order; where channels differ, the last source says to what all are brought."""
+    terms = [term for source in sources for term in source.terms]
+    channels = sources[-1].channels
+    if len({source.channels for source in sources} - {None}) > 1:
+        terms.append(f"{channels} channels")
+    return Flow(tuple(sorted(terms)), channels)
+
+
+def _channels(operation: Operation, sources: list[Flow]) -> int | None:
+    if operation.name == "concatenate":
+        parts = [source.channels for source in sources]
+        return None if None in parts else sum(part or 0 for part in parts)
+    said = operation.config.get("filters", operation.config.get("units"))
+    return said if isinstance(said, int) else sources[0].channels
 
 
 def _is_identity(operation: Operation) -> bool:

@@ -14,7 +14,8 @@ from ._domains import Categorical, Label
 from ._errors import SpaceError
 from ._graph import Operation
 from ._node import Node
-from ._values import Choice, Integer, check_name, evaluate
+from ._structure import project
+from ._values import WIDEST, Choice, Integer, check_count, check_counts, check_name, evaluate
 from ._walk import Ref, Walk
 
 __all__ = ["Cell", "CellNode", "NodeCell", "Stack"]
@@ -42,44 +43,40 @@ class CellNode(Node):
 def _check_cell(cell: "Cell | NodeCell") -> None:
     check_name(cell.name)
     what = type(cell).__name__
-    operations = cast(Mapping[str, object], cell.operations)
-    if not isinstance(operations, Mapping) or not operations:
+    if not isinstance(cast(object, cell.operations), Mapping) or not cell.operations:
         raise SpaceError(
-            f"a {what} needs a dict of labels to operations, not {operations!r}"
+            f"a {what} needs a dict of labels to operations, not {cell.operations!r}"
         )
-    for label, option in operations.items():
-        if not isinstance(option, Node):
+    Categorical(tuple(cell.operations))
+    for label, option in cell.operations.items():
+        if not isinstance(cast(object, option), Node):
             raise SpaceError(
                 f"the operation {label!r} of a {what} is {option!r}: write it as layer(...)"
             )
-    for field, least in (("nodes", 1), ("inputs", 1)):
-        number = getattr(cell, field)
-        if isinstance(number, bool) or not isinstance(number, int) or number < least:
-            raise SpaceError(
-                f"{field}={number!r} of a {what}: give an int of at least {least}"
-            )
+    object.__setattr__(cell, "operations", dict(cell.operations))
+    for field in ("nodes", "inputs"):
+        check_count(getattr(cell, field), f"{field}= of a {what}")
 
 
 def _operate(
     walk: Walk, cell: "Cell | NodeCell", key: str, x: Ref, strided: bool
-) -> tuple[Ref, str]:
-    """Decide which operation stands here and put it there; return it with its label."""
+) -> Ref:
+    """Decide which operation stands here, and put it there."""
     domain = Categorical(tuple(cell.operations))
-    result, chosen = x, ""
+    result = x
     with walk.inside(key):
         path = walk.here
         identity = (id(cell), key)
-        for label, option in walk.decide(
-            path, domain, tuple(cell.operations.values()), identity
-        ):
+        for label, _ in walk.decide(path, domain, domain.labels, identity):
             chosen = str(label)
+            option = cell.operations[chosen]
             with (
-                walk.inside(chosen),
+                walk.inside(chosen, option),
                 walk.block(path, chosen, "choice"),
                 walk.bind(stride=2 if strided else 1),
             ):
-                result = cast(Node, option).expand(walk, x)
-    return result, chosen
+                result = option.expand(walk, x)
+    return result
 
 
 @dataclass(frozen=True)
@@ -115,11 +112,8 @@ class Cell(CellNode):
 
     def __post_init__(self) -> None:
         _check_cell(self)
-        if self.choose is not None and not 1 <= self.choose <= self.inputs:
-            raise SpaceError(
-                f"choose={self.choose!r} of a Cell: the first node has {self.inputs} before it, "
-                f"so give an int from 1 to {self.inputs}, or None for all"
-            )
+        if self.choose is not None:  # the first node has only the inputs before it
+            check_count(self.choose, "choose= of a Cell", most=self.inputs)
         if self.output not in ("last", "concatenate"):
             raise SpaceError(
                 f'output={self.output!r} is unknown: "last" or "concatenate"'
@@ -158,9 +152,7 @@ class Cell(CellNode):
 
     def _edge(self, walk: Walk, number: int, source: int, nodes: Sequence[Ref]) -> Ref:
         strided = self.reduction and source < self.inputs
-        return _operate(walk, self, f"edge_{source}_{number}", nodes[source], strided)[
-            0
-        ]
+        return _operate(walk, self, f"edge_{source}_{number}", nodes[source], strided)
 
 
 @dataclass(frozen=True)
@@ -195,14 +187,7 @@ class NodeCell(CellNode):
 
     def __post_init__(self) -> None:
         _check_cell(self)
-        if (
-            isinstance(self.arity, bool)
-            or not isinstance(self.arity, int)
-            or self.arity < 1
-        ):
-            raise SpaceError(
-                f"arity={self.arity!r} of a NodeCell: give an int of at least 1"
-            )
+        check_count(self.arity, "arity= of a NodeCell")
         object.__setattr__(self, "combine", tuple(self.combine))
         if not self.combine or not set(self.combine) <= {"add", "concatenate"}:
             raise SpaceError(
@@ -240,7 +225,7 @@ class NodeCell(CellNode):
         used.add(int(source))
         strided = self.reduction and int(source) < self.inputs
         key = f"node_{number}_operation_{slot}"
-        return _operate(walk, self, key, nodes[int(source)], strided)[0]
+        return _operate(walk, self, key, nodes[int(source)], strided)
 
     def _merge(self, walk: Walk, number: int, ends: Sequence[Ref]) -> Ref:
         how: Label = self.combine[0]
@@ -287,22 +272,17 @@ class Stack(Node):
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        if not isinstance(self.normal, CellNode):
+        if not isinstance(cast(object, self.normal), CellNode):
             raise SpaceError(
                 f"normal={self.normal!r} of a Stack: give a Cell or a NodeCell"
             )
-        if not isinstance(self.reduction, Node):
+        if not isinstance(cast(object, self.reduction), Node):
             raise SpaceError(
                 f"reduction={self.reduction!r} of a Stack: give a Cell or layers"
             )
-        if (
-            isinstance(self.stages, bool)
-            or not isinstance(self.stages, int)
-            or self.stages < 1
-        ):
-            raise SpaceError(
-                f"stages={self.stages!r} of a Stack: give an int of at least 1"
-            )
+        check_count(self.stages, "stages= of a Stack")
+        check_counts(self.repeats, "repeats= of a Stack")
+        check_counts(self.width, "width= of a Stack", most=WIDEST)
         if isinstance(self.reduction, CellNode) and not self.reduction.reduction:
             raise SpaceError(
                 "the reduction cell of a Stack keeps its size: give reduction=True"
@@ -312,10 +292,10 @@ class Stack(Node):
         width = cast(int, evaluate(walk, self.width, "width"))
         repeats = cast(int, evaluate(walk, self.repeats, "repeats"))
         if walk.brief:
-            self._panel(walk, "normal", self.normal, width)
+            config = dict[str, int | str](stages=self.stages, repeats=repeats, width=width)
+            config["normal"] = self._panel(walk, "normal", self.normal, width)
             if self.stages > 1:
-                self._panel(walk, "reduction", self.reduction, width)
-            config = {"stages": self.stages, "repeats": repeats, "width": width}
+                config["reduction"] = self._panel(walk, "reduction", self.reduction, width)
             return walk.emit(Operation("stack", config), (x,), "stack")
         outputs = [(x, 0)]  # what each cell gave, and in which stage
         for stage in range(self.stages):
@@ -351,12 +331,12 @@ class Stack(Node):
             ]
             newest = recent[-1][1]
             sources = [
-                _preprocess(walk, y, f"input_{k}", reduced=newest - made)
+                project(walk, y, f"input_{k}", halvings=newest - made)
                 for k, (y, made) in enumerate(recent)
             ]
             return cell.join(walk, sources)
 
-    def _panel(self, walk: Walk, key: str, cell: Node, width: int) -> None:
+    def _panel(self, walk: Walk, key: str, cell: Node, width: int) -> str:
         inputs = cell.inputs if isinstance(cell, CellNode) else 1
 
         def draw(sources: tuple[Ref, ...]) -> Ref:
@@ -365,19 +345,4 @@ class Stack(Node):
                     return cell.join(walk, sources)
                 return cell.expand(walk, sources[0])
 
-        walk.panel(key, inputs, draw)
-
-
-def _preprocess(walk: Walk, x: Ref, key: str, reduced: int) -> Ref:
-    """Bring a cell's input to the cell's width, and to the size of its other input."""
-    width = walk.bound("width", 1)
-    x = walk.emit(Operation("ReLU"), (x,), f"{key}_relu")
-    for time in range(reduced):
-        config = {"filters": width}
-        x = walk.emit(
-            Operation("factorized_reduction", config), (x,), f"{key}_reduce_{time}"
-        )
-    if not reduced:
-        config = {"filters": width, "kernel_size": 1, "use_bias": False}
-        x = walk.emit(Operation("Conv2D", config), (x,), f"{key}_conv")
-    return walk.emit(Operation("BatchNormalization"), (x,), f"{key}_bn")
+        return walk.panel(key, inputs, draw)

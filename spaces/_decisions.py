@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
+
+import numpy
 
 from ._domains import Categorical, Domain, Label
 
@@ -47,8 +50,8 @@ class Decision:
         name: Stable dotted path, or the name that the user gave.
         domain: What can be chosen.
         conditions: The decision is active when one of these holds.
-        options: What the labels of a categorical domain stand for, in their order;
-            sub-trees stand for their labels.
+        options: What the labels of a categorical domain stand for, in their order; a sub-tree,
+            or a value with open points, is represented by its label.
         place: Where in the tree it stands, for messages.
     """
 
@@ -81,6 +84,8 @@ class Decision:
 
     def label_of(self, value: object) -> object:
         """Return the label of an option given as itself; anything else as it is."""
+        if isinstance(value, numpy.generic):
+            value = cast(object, value.item())
         if isinstance(self.domain, Categorical) and not (
             isinstance(value, str) and value in self.domain.labels
         ):

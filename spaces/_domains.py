@@ -2,9 +2,10 @@
 
 import math
 import numbers
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, SupportsFloat, cast
 
 from numpy.random import Generator
 
@@ -17,6 +18,8 @@ Label = str | int | float
 
 REAL_STEP = 0.1  # of the (scaled) range: how far a real's neighbors lie
 REAL_SPREAD = 0.2  # of the (scaled) range: standard deviation of a real's mutation
+LARGEST = 2**53  # of an integer: up to here every JSON reader is exact
+MOST = 1e300  # of a real, so that the length of a range is finite
 
 
 class Domain(Protocol):
@@ -70,10 +73,13 @@ class Categorical:
     def __post_init__(self) -> None:
         if not self.labels:
             raise SpaceError("a choice has no options: give it at least one")
-        twice = [label for label in self.labels if self.labels.count(label) > 1]
-        if twice:
+        for label in self.labels:
+            if not isinstance(cast(object, label), str) or not label:
+                raise SpaceError(f"the label {label!r} of a choice is not a text: use strings")
+        label, times = Counter(self.labels).most_common(1)[0]
+        if times > 1:
             raise SpaceError(
-                f"two options of a choice have the label {twice[0]!r}: "
+                f"two options of a choice have the label {label!r}: "
                 "give the options as a dict whose keys tell them apart"
             )
 
@@ -111,29 +117,35 @@ class Categorical:
         return tuple(float(label == value) for label in self.labels)
 
 
+def _is(value: object, kind: type) -> bool:
+    """Tell whether a value is a number of a kind; truth values are not."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
 def _scaled(value: float, low: float, high: float, log: bool) -> float:
     if high == low:
         return 0.0
-    if log:
-        return math.log(value / low) / math.log(high / low)
+    if log and math.log(low) < math.log(high):
+        value, low, high = math.log(value), math.log(low), math.log(high)
     return (value - low) / (high - low)
 
 
 def _unscaled(position: float, low: float, high: float, log: bool) -> float:
-    value = low * (high / low) ** position if log else low + position * (high - low)
+    if position in (0, 1):  # the ends exactly
+        return high if position else low
+    if log:
+        value = math.exp(math.log(low) + (math.log(high) - math.log(low)) * position)
+    else:
+        value = low + (high - low) * position
     return min(max(value, low), high)
 
 
 def _check_range(low: float, high: float, log: bool) -> None:
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise SpaceError(f"the range [{low}, {high}] is not finite: give finite bounds")
     if low > high:
-        raise SpaceError(
-            f"the range [{low}, {high}] is empty: swap low={low} and high={high}"
-        )
+        raise SpaceError(f"the range [{low}, {high}] is empty: swap low={low} and high={high}")
     if log and low <= 0:
         raise SpaceError(
-            f"a logarithmic range must start above 0, not at {low}: raise low"
+            f"a logarithmic range must start above 0, not at {low}: raise low, or leave out log"
         )
 
 
@@ -156,9 +168,14 @@ class IntegerRange:
     def __post_init__(self) -> None:
         for name in ("low", "high", "step"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            if not _is(value, numbers.Integral):
                 raise SpaceError(
                     f"{name} of an integer range is {value!r}: give an int"
+                )
+            if abs(int(value)) > LARGEST:
+                raise SpaceError(
+                    f"{name} of an integer range is beyond 2**53, up to which every JSON reader is "
+                    "exact: give a smaller one, or a Real"
                 )
             object.__setattr__(self, name, int(value))
         _check_range(self.low, self.high, self.log)
@@ -184,9 +201,8 @@ class IntegerRange:
         return 1
 
     def check(self, value: object) -> int:
-        if isinstance(value, numbers.Integral) and not isinstance(value, bool):
-            if int(value) in self._range:
-                return int(value)
+        if _is(value, numbers.Integral) and int(cast(int, value)) in self._range:
+            return int(cast(int, value))
         raise ValueError(f"{value!r} is not {self}")
 
     def sample(self, rng: Generator) -> int:
@@ -219,6 +235,18 @@ class IntegerRange:
         return (_scaled(float(value), self.low, self._range[-1], self.log),)
 
 
+def _finite(value: SupportsFloat, name: str) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or abs(number) > MOST:
+        raise SpaceError(
+            f"{name} of a real range is {number}: give a finite number, at most {MOST:g} in size"
+        )
+    return number
+
+
 @dataclass(frozen=True, slots=True)
 class RealRange:
     """The real numbers from low to high.
@@ -236,9 +264,9 @@ class RealRange:
     def __post_init__(self) -> None:
         for name in ("low", "high"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            if not _is(value, numbers.Real):
                 raise SpaceError(f"{name} of a real range is {value!r}: give a number")
-            object.__setattr__(self, name, float(value))
+            object.__setattr__(self, name, _finite(value, name))
         _check_range(self.low, self.high, self.log)
 
     def __str__(self) -> str:
@@ -253,9 +281,8 @@ class RealRange:
         return 1
 
     def check(self, value: object) -> float:
-        if isinstance(value, numbers.Real) and not isinstance(value, bool):
-            if self.low <= float(value) <= self.high:
-                return float(value)
+        if _is(value, numbers.Real) and self.low <= float(cast(float, value)) <= self.high:
+            return float(cast(float, value))
         raise ValueError(f"{value!r} is not {self}")
 
     def sample(self, rng: Generator) -> float:
@@ -265,7 +292,10 @@ class RealRange:
         position = _scaled(float(value), self.low, self.high, self.log)
         moved = position + REAL_SPREAD * float(rng.standard_normal())
         moved = abs(moved) % 2  # reflect at both ends, so that no mass piles up there
-        return _unscaled(min(moved, 2 - moved), self.low, self.high, self.log)
+        other = _unscaled(min(moved, 2 - moved), self.low, self.high, self.log)
+        if other == value:  # a range of few floating-point numbers
+            return self.high if value == self.low else self.low
+        return other
 
     def values(self, points: int | None = None) -> Sequence[float]:
         if self.low == self.high:
@@ -274,6 +304,8 @@ class RealRange:
             raise SpaceError(
                 f"{self} cannot be listed: say how many points of it to take, as points=5"
             )
+        if points < 1:
+            raise SpaceError(f"points={points!r} lists nothing: give at least 1")
         steps = max(points - 1, 1)
         return tuple(
             _unscaled(k / steps, self.low, self.high, self.log) for k in range(points)

@@ -6,16 +6,19 @@ already imported.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields
+from reprlib import repr as shortened
 from typing import Any, cast
 
 from ._cells import Cell, NodeCell, Stack
 from ._constraints import Limit
 from ._errors import NasbridgeError, SpaceError, SpaceFormatError
+from ._node import Node
 from ._searchable import Searchable
 from ._space import Space
-from ._structure import Chain, Layer, Parallel, Repeat, Zero
+from ._structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero
 from ._values import Choice, Integer, Placeholder, Real
 
 __all__ = ["from_json", "to_document"]
@@ -27,13 +30,10 @@ _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Cell, Chain, Choice, Integer, Layer, Limit, NodeCell, Parallel),
-        *(Placeholder, Real, Repeat, Space, Stack, Zero),
+        *(Placeholder, Real, Repeat, Scope, Skip, Space, Stack, Zero),
     )
 }
 _SPREAD = {"Chain": "parts", "Parallel": "branches"}  # given as *arguments
-_NAMED = (
-    Choice | Integer | Real | Cell | NodeCell
-)  # one object twice means one decision
 
 Document = dict[str, Any]
 
@@ -55,12 +55,18 @@ def to_document(space: Searchable) -> Document:
 
 
 class _Writer:
-    """Writes a tree; an object met again is written as a reference to the first time."""
+    """Writes a tree; a node met again is a reference to the first time, which gets an id.
+
+    Whether one node stands in two places matters: under a name it is one decision.
+    """
 
     def __init__(self) -> None:
-        self._seen: dict[int, int] = {}
+        self._seen: dict[int, Document] = {}
+        self._shared = 0
 
     def write(self, value: object, place: str) -> object:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SpaceError(f"{place} is {value}, which JSON cannot carry: use a finite number")
         if value is None or isinstance(value, bool | int | float | str):
             return value
         if isinstance(value, list):
@@ -86,23 +92,25 @@ class _Writer:
 
     def _node(self, value: object, kind: str, place: str) -> object:
         document: Document = {"kind": kind}
-        if isinstance(value, _NAMED) and value.name is not None:
-            if id(value) in self._seen:
-                return {"same": self._seen[id(value)]}
-            document["id"] = self._seen[id(value)] = len(self._seen)
+        if isinstance(value, Node | Integer | Real):
+            first = self._seen.setdefault(id(value), document)
+            if first is not document:
+                if "id" not in first:
+                    first["id"] = self._shared
+                    self._shared += 1
+                return {"same": first["id"]}
         for field in fields(cast(Any, value)):
             part = getattr(value, field.name)
             if field.name != "cls" and part is not None:
                 document[field.name] = self.write(part, f"{place}.{field.name}")
         return document
 
-    def _entries(self, entries: Mapping[str, object], place: str) -> Document:
-        written: Document = {}
-        for name, part in entries.items():
-            if not isinstance(name, str):
+    def _entries(self, entries: Mapping[str, object], place: str) -> list[list[object]]:
+        """Write a dict as pairs: its order matters, and databases reorder the keys of JSON."""
+        for name in entries:
+            if not isinstance(cast(object, name), str):
                 raise SpaceError(f"{place} has the key {name!r}: use texts as keys")
-            written[name] = self.write(part, f"{place}[{name!r}]")
-        return written
+        return [[name, self.write(part, f"{place}[{name!r}]")] for name, part in entries.items()]
 
 
 def from_json(text: str | bytes) -> Searchable:
@@ -149,10 +157,15 @@ def from_json(text: str | bytes) -> Searchable:
             space.decisions  # noqa: B018  (clashing names are an error of the document)
             return space
     except RecursionError as error:
-        raise SpaceFormatError(
-            "the document is nested too deeply to be a space"
-        ) from error
-    raise SpaceFormatError(f"the document holds {space!r}, which is no space")
+        raise SpaceFormatError("the document is nested too deeply to be a space") from error
+    except SpaceError as error:
+        raise SpaceFormatError(f"the document is no space: {error}") from error
+    raise SpaceFormatError(f"the document holds {shortened(space)}, which is no space")
+
+
+def _pair(entry: object) -> tuple[object, object]:
+    parts = cast(list[object], entry) if isinstance(entry, list) else []
+    return (parts[0], parts[1]) if len(parts) == 2 else (None, None)
 
 
 def _refuse_constant(name: str) -> object:
@@ -179,34 +192,32 @@ class _Reader:
         match document:
             case {"tuple": list()}:
                 return tuple(cast(list[object], self.read(document["tuple"], place)))
-            case {"dict": dict() as entries}:
-                read = cast(Document, entries).items()
-                return {
-                    name: self.read(part, f"{place}[{name!r}]") for name, part in read
-                }
+            case {"dict": list()}:
+                return dict(self._entry(entry, place) for entry in document["dict"])
             case {"same": int() as number} if number in self._known:
                 return self._known[number]
             case _:
                 raise SpaceFormatError(
-                    f"{place} is {document!r}, which means nothing in a space"
+                    f"{place} is {shortened(document)}, which means nothing in a space"
                 )
+
+    def _entry(self, entry: object, place: str) -> tuple[str, object]:
+        name, part = _pair(entry)
+        if not isinstance(name, str):
+            raise SpaceFormatError(f"{place} has the entry {shortened(entry)}, which is no pair")
+        return name, self.read(part, f"{place}[{name!r}]")
 
     def _node(self, document: Document, place: str) -> object:
         name = document["kind"]
         kind = _KINDS.get(name) if isinstance(name, str) else None
         if kind is None:
             raise SpaceFormatError(f"{place} is of the unknown kind {name!r}")
-        known = {field.name for field in fields(kind)} - {"cls"}
-        parts = {
-            key: part for key, part in document.items() if key not in ("kind", "id")
-        }
-        unknown = sorted(set(parts) - known)
+        known = [field.name for field in fields(kind) if field.name != "cls"]
+        unknown = sorted(set(document) - {"kind", "id", *known})
         if unknown:
-            raise SpaceFormatError(
-                f"{place} is a {name} with the unknown entry {unknown[0]!r}"
-            )
-        arguments = {
-            key: self.read(part, f"{place}.{key}") for key, part in parts.items()
+            raise SpaceFormatError(f"{place} is a {name} with the unknown entry {unknown[0]!r}")
+        arguments = {  # in the order in which they were written: ids come before their uses
+            key: self.read(document[key], f"{place}.{key}") for key in known if key in document
         }
         spread = arguments.pop(_SPREAD.get(name, ""), ())
         try:

@@ -240,6 +240,10 @@ class Searchable(ABC):
 
     # ------------------------------------------------------------------ constraints
 
+    def unconstrained(self) -> "Searchable":
+        """Return the space without its constraints; its architectures are the same."""
+        return self
+
     def where(
         self, allowed: Callable[[Architecture], bool], name: str | None = None
     ) -> "Space":

@@ -118,6 +118,9 @@ class Space(Searchable):
             answers[architecture.key] = known
         return known
 
+    def unconstrained(self) -> Searchable:
+        return Space(self.tree) if self.constraints else self
+
     def _check_possible(self) -> None:
         said = " and ".join(map(str, self.constraints))
         if self.count() <= TRIED:

@@ -1,5 +1,6 @@
 """Structure nodes: layers, chains, branches and repetitions."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,10 +10,24 @@ from ._domains import Label
 from ._errors import SpaceError
 from ._graph import Operation
 from ._node import Node
-from ._values import Choice, Integer, check_name, evaluate, settings
+from ._values import WIDEST, Choice, Integer, check_counts, check_name, evaluate, settings
 from ._walk import Ref, Walk
 
-__all__ = ["Chain", "Layer", "Parallel", "Repeat", "Zero", "layer", "residual"]
+__all__ = [
+    "NORMALIZATION",
+    "Chain",
+    "Layer",
+    "Parallel",
+    "Repeat",
+    "Scope",
+    "Skip",
+    "Zero",
+    "layer",
+    "project",
+    "residual",
+]
+
+_KIND = re.compile(r"([\w.]+:)?[A-Za-z_][\w.<>]*")  # Layer, or module:Outer.Inner
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,13 @@ class Layer(Node):
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        if not isinstance(cast(object, self.operation), str) or not _KIND.fullmatch(self.operation):
+            raise SpaceError(
+                f"{self.operation!r} is no layer: write layer(\"Conv2D\", ...) for one of Keras, "
+                "or layer(MyLayer, ...) for one of your own"
+            )
+        if not isinstance(cast(object, self.config), Mapping):
+            raise SpaceError(f"the settings of a layer are {self.config!r}: give a dict")
 
     @property
     def label(self) -> str:
@@ -69,11 +91,6 @@ def layer(kind: str | type, /, *, name: str | None = None, **config: object) -> 
         if kind.__module__.split(".")[0] == "keras":
             return Layer(kind.__name__, config, name=name)
         return Layer(f"{kind.__module__}:{kind.__qualname__}", config, kind, name)
-    if not isinstance(kind, str) or not kind.rpartition(":")[2].isidentifier():
-        raise SpaceError(
-            f"layer() takes a Keras layer's name or a layer class, not {kind!r}: "
-            'write layer("Conv2D", ...) or layer(MyLayer, ...)'
-        )
     return Layer(kind, config, name=name)
 
 
@@ -215,32 +232,23 @@ class Repeat(Node):
     def __post_init__(self) -> None:
         check_name(self.name)
         _check_parts((self.part,), "Repeat")
-        for times in self.numbers:
-            if isinstance(times, bool) or not isinstance(times, int) or times < 0:
-                raise SpaceError(
-                    f"times={self.times!r} of a Repeat gives {times!r} repetitions: "
-                    "give an int of at least 0, an Integer, or a Choice of ints"
-                )
+        check_counts(self.times, "times= of a Repeat", least=0)
 
     @cached_property
-    def numbers(self) -> dict[int, Label]:
-        """Each possible number of repetitions, with the label it travels as."""
+    def numbers(self) -> Mapping[Label, int]:
+        """The number of repetitions under each label that `times` can have."""
         if isinstance(self.times, Integer):
             return {number: number for number in self.times.domain.values()}
         if isinstance(self.times, Choice):
-            return {
-                cast(int, times): label for label, times in self.times.options.items()
-            }
-        return {self.times: ""}
+            return cast(Mapping[Label, int], self.times.options)
+        return {"": self.times}
 
     def expand(self, walk: Walk, x: Ref) -> Ref:
         evaluate(walk, self.times, "times")
         with walk.inside("times", self.times):
             decision = walk.here
-        for number in range(max(self.numbers)):
-            enough = tuple(
-                label for times, label in self.numbers.items() if times > number
-            )
+        for number in range(max(self.numbers.values())):
+            enough = tuple(label for label, times in self.numbers.items() if times > number)
             if len(enough) == len(self.numbers):
                 x = self._repetition(walk, x, number)
                 continue
@@ -273,4 +281,95 @@ class Zero(Node):
         return self.name or "none"
 
     def expand(self, walk: Walk, x: Ref) -> Ref:
-        return walk.emit(Operation("zero"), (x,), "zero")
+        stride = walk.bound("stride", 1, default=1)  # where a whole sum is zero, its size counts
+        return walk.emit(Operation("zero", {"stride": stride}), (x,), "zero")
+
+
+@dataclass(frozen=True)
+class Scope(Node):
+    """A part with a width of its own, open or not: what `WIDTH` in its settings stands for.
+
+    Args:
+        part: A part whose settings say `WIDTH`, or multiples as `WIDTH * 4`.
+        width: An int, an `Integer` or a `Choice` of ints.
+        name: Restarts the path of the decisions inside.
+
+    Raises:
+        SpaceError: `width` is not a number of channels.
+
+    Example:
+        >>> from nasbridge.spaces import WIDTH, Chain, Choice, Scope, layer
+        >>> hidden = layer("Dense", units=Choice({"2x": WIDTH * 2, "4x": WIDTH * 4}))
+        >>> block = Scope(Chain(hidden, layer("Dense", units=WIDTH)), width=Choice([64, 128]))
+        >>> block.count()
+        4
+    """
+
+    part: Node
+    width: int | Integer | Choice
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        _check_parts((self.part,), "Scope")
+        check_counts(self.width, "width= of a Scope", most=WIDEST)
+
+    def expand(self, walk: Walk, x: Ref) -> Ref:
+        width = cast(int, evaluate(walk, self.width, "width"))
+        with walk.bind(width=width), walk.inside("part", self.part):
+            return self.part.expand(walk, x)
+
+
+NORMALIZATION = layer("BatchNormalization", momentum=0.9, epsilon=1e-5)
+"""Batch normalization as the papers' networks have it; Keras's own momentum is too slow for
+the few epochs of a search."""
+
+
+@dataclass(frozen=True)
+class Skip(Node):
+    """A skip connection in a cell: the identity, or a factorized reduction where it halves.
+
+    DARTS, NASNet and ENAS call it `skip_connect` or `identity`. On the edges that leave the inputs
+    of a reduction cell it is ReLU, two 1x1 convolutions of stride 2 whose results are joined, and
+    batch normalization.
+
+    References:
+        Liu et al. 2019, DARTS, arXiv:1806.09055.
+    """
+
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
+    @property
+    def label(self) -> str:
+        return self.name or "skip"
+
+    def expand(self, walk: Walk, x: Ref) -> Ref:
+        if walk.bound("stride", 1, default=1) == 1:
+            return walk.emit(Operation("Identity"), (x,), "identity")
+        return project(walk, x, "skip", halvings=1)
+
+
+def project(walk: Walk, x: Ref, key: str, halvings: int) -> Ref:
+    """Bring data to the width that holds here, and to half its size so many times.
+
+    Args:
+        walk: The walk.
+        x: What flows in.
+        key: What the layers are called.
+        halvings: By factorized reductions; without any, by a 1x1 convolution.
+
+    Returns:
+        ReLU, the convolution or reductions, and batch normalization of x.
+    """
+    filters = walk.bound("width", 1)
+    x = walk.emit(Operation("ReLU"), (x,), f"{key}_relu")
+    for time in range(halvings):
+        reduction = Operation("factorized_reduction", {"filters": filters})
+        x = walk.emit(reduction, (x,), f"{key}_reduce_{time}")
+    if not halvings:
+        config = {"filters": filters, "kernel_size": 1, "use_bias": False}
+        x = walk.emit(Operation("Conv2D", config), (x,), f"{key}_conv")
+    return walk.emit(NORMALIZATION.as_setting(walk), (x,), f"{key}_bn")

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy
 
-from ._domains import Categorical, Domain, IntegerRange, RealRange
+from ._domains import Categorical, IntegerRange, RealRange
 from ._errors import SpaceError
-from ._graph import Operation
 from ._node import Node
 from ._walk import Ref, Walk
 
@@ -20,6 +20,9 @@ __all__ = [
     "Integer",
     "Placeholder",
     "Real",
+    "WIDEST",
+    "check_count",
+    "check_counts",
     "check_name",
     "evaluate",
     "settings",
@@ -30,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 
 def check_name(name: str | None, shared: bool = False) -> None:
     """Raise `SpaceError` unless the name can be part of a dotted path."""
-    if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
+    if name is not None and not (isinstance(cast(object, name), str) and _NAME.fullmatch(name)):
         raise SpaceError(
             f"the name {name!r} cannot be used: take letters, digits, '_' and '-', "
             "a letter first (dots separate the parts of a path)"
@@ -39,6 +42,19 @@ def check_name(name: str | None, shared: bool = False) -> None:
         raise SpaceError(
             "shared=True needs a name=: one name is one decision everywhere"
         )
+
+
+MOST = 1000
+"""Largest number of nodes, stages or repetitions; a typing error should not run for an hour."""
+
+WIDEST = 2**20
+"""Largest width."""
+
+
+def check_count(value: object, what: str, least: int = 1, most: int = MOST) -> None:
+    """Raise `SpaceError` unless the value is an int within the bounds."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise SpaceError(f"{what} is {value!r}: give an int from {least} to {most}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +73,15 @@ class Placeholder:
     name: str
     factor: int = 1
 
+    def __post_init__(self) -> None:
+        if self.name not in ("width", "stride"):
+            raise SpaceError(f"there is no placeholder {self.name!r}: take WIDTH or STRIDE")
+        check_count(self.factor, f"the factor of {self.name.upper()}", most=WIDEST)
+
     def __mul__(self, factor: int) -> "Placeholder":
         return Placeholder(self.name, self.factor * factor)
+
+    __rmul__ = __mul__
 
 
 WIDTH = Placeholder("width")
@@ -98,7 +121,8 @@ class Integer:
 
     def __post_init__(self) -> None:
         check_name(self.name, self.shared)
-        self.domain  # noqa: B018  (a bad range is an error here, not later)
+        for field in ("low", "high", "step"):  # plain numbers, whatever they were given as
+            object.__setattr__(self, field, getattr(self.domain, field))
 
     @property
     def domain(self) -> IntegerRange:
@@ -134,7 +158,8 @@ class Real:
 
     def __post_init__(self) -> None:
         check_name(self.name, self.shared)
-        self.domain  # noqa: B018  (a bad range is an error here, not later)
+        for field in ("low", "high"):  # plain numbers, whatever they were given as
+            object.__setattr__(self, field, getattr(self.domain, field))
 
     @property
     def domain(self) -> RealRange:
@@ -178,11 +203,19 @@ class Choice(Node):
         object.__setattr__(self, "options", _labelled(options))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "shared", shared)
+        self.domain  # noqa: B018  (bad labels are an error here, not later)
 
-    @property
+    @cached_property
     def domain(self) -> Categorical:
         """What can be chosen."""
         return Categorical(tuple(self.options))
+
+    @cached_property
+    def meanings(self) -> tuple[object, ...]:
+        """What an architecture gives for each label: the option, or its label if it is open."""
+        return tuple(
+            label if _is_open(option) else option for label, option in self.options.items()
+        )
 
     @property
     def structural(self) -> bool:
@@ -198,7 +231,7 @@ class Choice(Node):
             )
         result, path = x, walk.here or "choice"
         for label, option in decide(walk, self, path):
-            with walk.inside(label), walk.block(path, str(label), "choice"):
+            with walk.inside(label, option), walk.block(path, str(label), "choice"):
                 result = cast(Node, option).expand(walk, x)
         return result
 
@@ -206,34 +239,18 @@ class Choice(Node):
 def _labelled(options: Mapping[str, object] | Sequence[object]) -> dict[str, object]:
     """Give every option its label; numpy scalars become plain Python values."""
     if isinstance(options, Mapping):
-        odd = [key for key in options if not isinstance(key, str) or not key]
-        if odd:
-            raise SpaceError(
-                f"the label {odd[0]!r} of a choice is not a text: use strings"
-            )
-        plain = {label: _plain(option) for label, option in options.items()}
-    else:
-        if isinstance(options, str) or not isinstance(
-            options, Sequence | numpy.ndarray
-        ):
-            raise SpaceError(
-                f"a choice takes a list or a dict of options, not {options!r}"
-            )
-        plain = {}
-        for option in map(_plain, options):
-            label = _label(option)
-            if label in plain:
-                raise SpaceError(
-                    f"two options of a choice have the label {label!r}: leave one out, or give "
-                    "the options as a dict whose keys tell them apart"
-                )
-            plain[label] = option
-    Categorical(tuple(plain))
-    return plain
+        return {label: _plain(option) for label, option in options.items()}
+    if isinstance(options, str) or not isinstance(
+        cast(object, options), Sequence | numpy.ndarray
+    ):
+        raise SpaceError(f"a choice takes a list or a dict of options, not {options!r}")
+    plain = list(map(_plain, options))
+    labels = Categorical(tuple(map(_label, plain))).labels
+    return dict(zip(labels, plain, strict=True))
 
 
 def _plain(option: object) -> object:
-    return option.item() if isinstance(option, numpy.generic) else option
+    return cast(object, option.item()) if isinstance(option, numpy.generic) else option
 
 
 def _label(option: object) -> str:
@@ -246,13 +263,35 @@ def _label(option: object) -> str:
     return repr(option)
 
 
+def check_counts(value: object, what: str, least: int = 1, most: int = MOST) -> None:
+    """Raise `SpaceError` unless all that an int, `Integer` or `Choice` can be is within bounds."""
+    if isinstance(value, Integer):
+        possible: tuple[object, ...] = (value.low, value.high)
+    else:
+        possible = tuple(value.options.values()) if isinstance(value, Choice) else (value,)
+    for number in possible:
+        check_count(number, what, least, most)
+
+
 ValueNode = Integer | Real | Choice
 
 
 def decide(walk: Walk, node: ValueNode, path: str) -> Iterator[tuple[Any, object]]:
     """Ask the walk which options of a value node to follow."""
-    options = tuple(node.options.values()) if isinstance(node, Choice) else ()
-    yield from walk.decide(path, cast(Domain, node.domain), options, id(node))
+    if not isinstance(node, Choice):
+        yield from walk.decide(path, node.domain, (), id(node))
+        return
+    for label, _ in walk.decide(path, node.domain, node.meanings, id(node)):
+        yield label, node.options[str(label)]
+
+
+def _is_open(option: object) -> bool:
+    """Tell whether an option is a description, for which its label stands, and not a value."""
+    if isinstance(option, Mapping):
+        return any(map(_is_open, cast(Mapping[str, object], option).values()))
+    if isinstance(option, list | tuple):
+        return any(map(_is_open, cast(Sequence[object], option)))
+    return isinstance(option, Node | Integer | Real | Placeholder)
 
 
 def evaluate(walk: Walk, value: object, key: str | int) -> object:

@@ -6,6 +6,7 @@ options and records the graph.
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -92,9 +93,11 @@ class Walk(ABC):
         finally:
             self._bound = before
 
-    def bound(self, name: str, factor: int) -> int:
-        """Return what a placeholder means here."""
+    def bound(self, name: str, factor: int, default: int | None = None) -> int:
+        """Return what a placeholder means here, or the default where it means nothing."""
         if name not in self._bound:
+            if default is not None:
+                return default
             raise SpaceError(
                 f"{name.upper()} has no meaning at {self.here or 'the top'}: it stands "
                 "for the width or stride that a cell or stack gives; write a number here"
@@ -139,8 +142,17 @@ class Walk(ABC):
     @abstractmethod
     def panel(
         self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]
-    ) -> None:
-        """Expand a part as a graph of its own, with inputs of its own."""
+    ) -> str:
+        """Expand a part as a graph of its own, with inputs of its own.
+
+        Args:
+            name: What it is called, as "normal".
+            inputs: Number of its inputs.
+            expand: Puts it together from the references to its inputs.
+
+        Returns:
+            The panel's name: the given one, or "normal 2" where that is taken.
+        """
 
 
 class Discovery(Walk):
@@ -205,8 +217,9 @@ class Discovery(Walk):
 
     def panel(
         self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]
-    ) -> None:
+    ) -> str:
         expand((0,) * inputs)
+        return name
 
 
 def _with_condition(
@@ -244,7 +257,9 @@ class Resolution(Walk):
         self._choices = choices
         self._vertices: list[Vertex] = []
         self._blocks: tuple[Block, ...] = ()
-        self._paths: dict[str, int] = {}
+        self._paths = Counter[str]()
+        self._marks = Counter[str]()
+        self._names = Counter[str]()
         self.panels: dict[str, Graph] = {}
 
     def decide(
@@ -269,18 +284,14 @@ class Resolution(Walk):
     ) -> Ref:
         own = (str(key),) if key != "" else ()
         path = ".".join((*self._copies, *self._path, *own)) or operation.name
-        seen = self._paths.get(path, 0)
-        self._paths[path] = seen + 1
-        unique = (
-            f"{path}.again_{seen}" if seen else path
-        )  # a named node used in several places
+        unique = _numbered(path, self._paths)
         self._vertices.append(Vertex(operation, tuple(inputs), unique, self._blocks))
         return len(self._vertices) - 1
 
     @contextmanager
     def block(self, path: str, label: str, kind: str) -> Iterator[None]:
         before = self._blocks
-        unique = ".".join((*self._copies, path))
+        unique = _numbered(".".join((*self._copies, path)), self._marks)
         self._blocks = (*before, Block(unique, label, kind))
         try:
             yield
@@ -289,7 +300,10 @@ class Resolution(Walk):
 
     def panel(
         self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]
-    ) -> None:
+    ) -> str:
+        self._names[name] += 1
+        times = self._names[name]
+        unique = f"{name} {times}" if times > 1 else name  # a network may have several stacks
         outside = self._vertices, self._blocks
         self._vertices, self._blocks = [], ()
         try:
@@ -298,10 +312,17 @@ class Resolution(Walk):
                 for k in range(inputs)
             ]
             output = expand(tuple(sources))
-            self.panels[name] = Graph(tuple(self._vertices), output)
+            self.panels[unique] = Graph(tuple(self._vertices), output)
         finally:
             self._vertices, self._blocks = outside
+        return unique
 
     def outline(self, output: Ref) -> Outline:
         """Return what was recorded, the given vertex being the output."""
         return Outline(Graph(tuple(self._vertices), output), self.panels)
+
+
+def _numbered(path: str, seen: Counter[str]) -> str:
+    """Make a path unique: a named node may be used in several places."""
+    seen[path] += 1
+    return path if seen[path] == 1 else f"{path}.again_{seen[path] - 1}"

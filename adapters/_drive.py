@@ -1,0 +1,222 @@
+"""The driver: runs an experiment against a store of trials, for backends that let us.
+
+A store is a framework's own storage as the driver sees it. The driver keeps no truth: whatever it
+knows is in the store before it goes on, so it may be killed at any moment.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol, final
+
+from ..spaces import Searchable
+from ..strategies import History, Objective, Pruner, SpaceExhausted, Step, Strategy, Trial
+from ._errors import TooManyFailures
+from ._evaluation import Evaluate, Outcome, Task, trial_seed
+from ._pool import Pool
+from ._runner import InProcess, Runner
+
+__all__ = ["Experimental", "Observer", "Silent", "Store", "drive", "pruned_by", "runner_for"]
+
+
+class Experimental(Protocol):
+    """What an adapter needs to know of an experiment."""
+
+    @property
+    def space(self) -> Searchable: ...
+    @property
+    def evaluate(self) -> Evaluate: ...
+    @property
+    def objectives(self) -> tuple[Objective, ...]: ...
+    @property
+    def strategy(self) -> Strategy[Any]: ...
+    @property
+    def trials(self) -> int | None: ...
+    @property
+    def seconds(self) -> float | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def pruner(self) -> Pruner | None: ...
+    @property
+    def trial_seconds(self) -> float | None: ...
+    @property
+    def max_failures(self) -> int: ...
+    @property
+    def budget(self) -> float | None: ...
+
+
+class Store(Protocol):
+    """A framework's own storage of trials, as the driver sees it."""
+
+    def history(self) -> History:
+        """Read everything that is stored."""
+        ...
+
+    def begin(self, limit: float) -> Trial | None:
+        """Begin the next trial: an interrupted one, or a new one below the limit.
+
+        Args:
+            limit: Numbers of new trials stay below it.
+
+        Returns:
+            The running trial, stored as such; None if there is none to begin.
+
+        Raises:
+            SpaceExhausted: Nothing new can be proposed.
+        """
+        ...
+
+    def report(self, trial: Trial, step: Step) -> bool:
+        """Store what a trial reports; tell whether it should stop."""
+        ...
+
+    def finish(self, trial: Trial) -> None:
+        """Store how a trial ended."""
+        ...
+
+
+class Observer(Protocol):
+    """Is told what happens, as a progress bar is."""
+
+    def begun(self, history: History) -> None:
+        """The search begins or goes on, with what is there already."""
+        ...
+
+    def finished(self, trial: Trial) -> None:
+        """A trial has ended."""
+        ...
+
+
+@final
+class Silent:
+    """An observer that does nothing."""
+
+    def begun(self, history: History) -> None: ...
+
+    def finished(self, trial: Trial) -> None: ...
+
+
+def runner_for(experiment: Experimental, jobs: int) -> Runner:
+    """Return where the experiment's trials are to be evaluated.
+
+    Args:
+        experiment: The experiment.
+        jobs: Number of worker processes; 0 for this process, unless trials have a time limit.
+    """
+    if jobs == 0 and experiment.trial_seconds is None:
+        return InProcess(experiment.evaluate, experiment.objectives)
+    return Pool(
+        experiment.evaluate,
+        experiment.space,
+        experiment.objectives,
+        max(jobs, 1),
+        experiment.trial_seconds,
+    )
+
+
+def drive(
+    experiment: Experimental,
+    store: Store,
+    runner: Runner,
+    directory: Path | None,
+    observer: Observer,
+) -> History:
+    """Run the experiment until its trials, its seconds or its space are used up.
+
+    Args:
+        experiment: What to run.
+        store: Where trials are stored.
+        runner: Where trials are evaluated.
+        directory: Where trials may keep files; None for a place that is removed afterwards.
+        observer: Is told what happens.
+
+    Returns:
+        The whole history, earlier runs included.
+
+    Raises:
+        TooManyFailures: As many trials in a row failed as the experiment allows.
+    """
+    with ExitStack() as stack:
+        place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
+        stack.callback(runner.close)
+        _Driver(experiment, store, runner, place, observer).run()
+    return store.history()
+
+
+@dataclass
+class _Driver:
+    experiment: Experimental
+    store: Store
+    runner: Runner
+    directory: Path
+    observer: Observer
+    running: dict[int, Trial] = field(default_factory=dict[int, Trial])
+    exhausted: bool = False
+    failures: int = 0  # in a row
+
+    def run(self) -> None:
+        self.observer.begun(self.store.history())
+        seconds = self.experiment.seconds
+        deadline = math.inf if seconds is None else time.monotonic() + seconds
+        while True:
+            while len(self.running) < self.runner.slots and time.monotonic() < deadline:
+                if not self._begin():
+                    break
+            if not self.running:
+                return
+            self._end(self.runner.wait(self._report))
+
+    def _begin(self) -> bool:
+        if self.exhausted:
+            return False
+        limit = self.experiment.trials
+        try:
+            trial = self.store.begin(math.inf if limit is None else limit)
+        except SpaceExhausted:
+            self.exhausted = True
+            return False
+        if trial is None:
+            return False
+        self.running[trial.number] = trial
+        seed = trial_seed(self.experiment.seed, trial.number)
+        place = self.directory / "trials" / f"{trial.number:05d}"
+        self.runner.submit(
+            Task(trial.number, trial.architecture, seed, place, self.experiment.budget)
+        )
+        return True
+
+    def _report(self, number: int, step: Step) -> bool:
+        trial = self.running[number]
+        trial = self.running[number] = replace(trial, curve=(*trial.curve, step))
+        return self.store.report(trial, step)
+
+    def _end(self, outcome: Outcome) -> None:
+        trial = replace(
+            self.running.pop(outcome.number),
+            state=outcome.state,
+            values=outcome.values,
+            seconds=outcome.seconds,
+            finished=time.time(),
+            notes=outcome.notes,
+        )
+        self.store.finish(trial)
+        self.observer.finished(trial)
+        self.failures = self.failures + 1 if outcome.state == "failed" else 0
+        if self.failures >= self.experiment.max_failures:
+            raise TooManyFailures(
+                f"the last {self.failures} trials failed, trial {trial.number} with "
+                f"{outcome.notes.get('error')}; mend evaluate or the space and resume, or raise "
+                "max_failures"
+            )
+
+
+def pruned_by(
+    pruner: Pruner | None, trial: Trial, others: Sequence[Trial], objectives: Sequence[Objective]
+) -> bool:
+    """Ask our own pruner, if there is one."""
+    return pruner is not None and pruner.should_stop(trial, others, objectives)

@@ -1,0 +1,133 @@
+"""Reporting and pruning in studies with one objective or several.
+
+Optuna's own `report` and `should_prune` refuse studies with several objectives. There, each trial
+has a companion in a second study of the same storage with a single objective, its standing: the
+share of trials that do not dominate it at this step. Whatever pruner the user has chosen works on
+that study, and the dashboard shows its curves.
+"""
+
+from typing import final
+
+import optuna
+from optuna.pruners import NopPruner
+from optuna.samplers import RandomSampler
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
+
+from ..strategies import Step, standing
+from ._errors import BackendError
+from ._optuna_rows import CURVE, VOID, curve_of, note, objectives_of, rows_of, storage_of
+
+__all__ = ["Reporter", "companion_of"]
+
+
+def companion_of(study: Study) -> Study:
+    """Return the study that the pruner of a study with several objectives works on."""
+    return optuna.create_study(
+        storage=storage_of(study),
+        study_name=f"{study.study_name} (pruning)",
+        direction="maximize",
+        sampler=RandomSampler(0),
+        pruner=study.pruner,
+        load_if_exists=True,
+    )
+
+
+@final
+class Reporter:
+    """Reports intermediate metrics of a trial and tells whether it should stop.
+
+    Use it as a context, so that the companion trial ends with the trial.
+
+    Args:
+        trial: A running trial of Optuna.
+
+    Example:
+        >>> import optuna
+        >>> from nasbridge.adapters.optuna import Reporter
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> def objective(trial):
+        ...     width = trial.suggest_int("width", 1, 9)
+        ...     with Reporter(trial) as reporter:
+        ...         for epoch in range(3):
+        ...             reporter.report(epoch, accuracy=width / 10, parameters=width**2)
+        ...             if reporter.should_prune():
+        ...                 raise optuna.TrialPruned
+        ...     return width / 10, width**2
+        >>> study = optuna.create_study(directions=["maximize", "minimize"])
+        >>> study.set_metric_names(["accuracy", "parameters"])
+        >>> study.optimize(objective, n_trials=5)
+        >>> len(study.trials)
+        5
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+        self._study = trial.study
+        self._objectives = objectives_of(self._study)
+        self._curve: list[Step] = []
+        self._companion: Trial | None = None
+        if len(self._objectives) > 1 and not isinstance(self._study.pruner, NopPruner):
+            self._companion = companion_of(self._study).ask()
+
+    def report(self, step: int, /, **metrics: float) -> None:
+        """Report metrics at a step.
+
+        Args:
+            step: The epoch, or another count of work done; must grow.
+            **metrics: Metrics by the study's metric names; others are stored beside them.
+
+        Raises:
+            BackendError: The step does not grow.
+        """
+        if self._curve and step <= self._curve[-1].step:
+            raise BackendError(
+                f"step {step} was reported after step {self._curve[-1].step}: steps must grow"
+            )
+        self._curve.append(Step(step, metrics))
+        metric = self._objectives[0].metric
+        if len(self._objectives) > 1 or set(metrics) != {metric}:  # more than Optuna stores
+            row = self._trial._trial_id  # pyright: ignore[reportPrivateUsage]
+            note(self._study, row, CURVE, self._curve)
+        if len(self._objectives) == 1:
+            if metric in metrics:
+                self._trial.report(metrics[metric], step)
+        elif self._companion is not None:
+            compared = standing(self._curve, self._others(), self._objectives)
+            if compared is not None:
+                self._companion.report(compared[0], step)
+
+    def should_prune(self) -> bool:
+        """Tell whether the study's pruner wants the trial to stop."""
+        if self._companion is not None:
+            return self._companion.should_prune()
+        return len(self._objectives) == 1 and self._trial.should_prune()
+
+    def close(self, state: TrialState = TrialState.COMPLETE) -> None:
+        """End the companion trial, if there is one."""
+        if self._companion is None:
+            return
+        companion, self._companion = self._companion, None
+        study = companion.study
+        reported = study.get_trials(deepcopy=False)[companion.number].intermediate_values
+        if state == TrialState.COMPLETE and reported:
+            study.tell(companion, reported[max(reported)])
+        else:
+            study.tell(companion, state=TrialState.FAIL if not reported else state)
+
+    def __enter__(self) -> "Reporter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            pruned = issubclass(kind, optuna.TrialPruned)
+            self.close(TrialState.PRUNED if pruned else TrialState.FAIL)
+
+    def _others(self) -> list[tuple[Step, ...]]:
+        return [
+            curve_of(row, self._objectives)
+            for row in rows_of(self._study)
+            if row.number != self._trial.number and VOID not in row.user_attrs
+        ]

@@ -1,0 +1,121 @@
+"""Optuna's distributions and our spaces, there and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.study import Study
+from optuna.trial import Trial
+
+from ..spaces import (
+    Architecture,
+    Categorical,
+    Choice,
+    Decision,
+    Integer,
+    IntegerRange,
+    Label,
+    Real,
+    RealRange,
+    Searchable,
+    Space,
+)
+from ._errors import BackendError
+
+__all__ = ["from_native", "suggest", "to_native"]
+
+
+def to_native(space: Searchable) -> dict[str, BaseDistribution]:
+    """Return the distributions of all decisions, active or not.
+
+    Args:
+        space: Any space.
+    """
+    return {decision.name: _distribution(decision) for decision in space.decisions}
+
+
+def _distribution(decision: Decision) -> BaseDistribution:
+    match decision.domain:
+        case Categorical(labels):
+            return CategoricalDistribution(labels)
+        case IntegerRange() as domain:
+            log = domain.log and domain.step == 1  # Optuna knows no logarithmic steps
+            return IntDistribution(domain.low, domain.values()[-1], log=log, step=domain.step)
+        case RealRange(low, high, log):
+            return FloatDistribution(low, high, log=log)
+        case other:
+            raise BackendError(f"the decision {decision.name!r} has the unknown domain {other!r}")
+
+
+def from_native(native: Mapping[str, BaseDistribution] | Study) -> Space:
+    """Make a space of distributions, or of those that a study's trials have used.
+
+    Conditions are not part of them: every decision is always active.
+
+    Args:
+        native: Distributions by name, or a study.
+
+    Raises:
+        BackendError: A distribution has no counterpart, or a study has no parameters yet.
+    """
+    if isinstance(native, Study):
+        found: dict[str, BaseDistribution] = {}
+        for frozen in native.get_trials(deepcopy=False):
+            found |= frozen.distributions
+        native = found
+    if not native:
+        raise BackendError(
+            "there are no distributions to make a space of: give them as a dict, or a study "
+            "with at least one trial that has suggested something"
+        )
+    return Space({name: _node(name, distribution) for name, distribution in native.items()})
+
+
+def _node(name: str, distribution: BaseDistribution) -> Choice | Integer | Real:
+    match distribution:
+        case CategoricalDistribution():
+            return Choice(list(cast(Sequence[object], distribution.choices)))
+        case IntDistribution():
+            return Integer(distribution.low, distribution.high, distribution.step, distribution.log)
+        case FloatDistribution(low=low, high=high, step=None):
+            return Real(low, high, distribution.log)
+        case FloatDistribution(low=low, high=high, step=float(step)):
+            return Choice([low + k * step for k in range(round((high - low) / step) + 1)])
+        case _:
+            raise BackendError(f"{name!r} has the unknown distribution {distribution!r}")
+
+
+def suggest(trial: Trial, space: Searchable) -> Architecture:
+    """Let an Optuna trial suggest an architecture, active decisions only.
+
+    Works with every sampler of Optuna; with a `NASSampler` the strategy decides.
+
+    Args:
+        trial: The running trial.
+        space: The space.
+
+    Returns:
+        The architecture.
+    """
+    choices: dict[str, Label] = {}
+    for decision in space.decisions:
+        if decision.is_active(choices):
+            choices[decision.name] = _suggest(trial, decision)
+    return space.architecture(choices)
+
+
+def _suggest(trial: Trial, decision: Decision) -> Label:
+    name = decision.name
+    match _distribution(decision):
+        case CategoricalDistribution(choices=labels):
+            return cast(str, trial.suggest_categorical(name, cast(Sequence[str], labels)))
+        case IntDistribution(low=low, high=high, step=step, log=log):
+            return trial.suggest_int(name, low, high, step=step, log=log)
+        case other:
+            real = cast(FloatDistribution, other)
+            return trial.suggest_float(name, real.low, real.high, log=real.log)

@@ -1,0 +1,258 @@
+"""A pool of worker processes: several trials at a time, flat memory, time limits.
+
+Each worker evaluates trials one after the other and is replaced after a number of them, for what a
+deep-learning library leaves behind in a process (about 7 MB a network in TensorFlow) goes with it.
+A worker that dies or hangs costs its trial, never the search.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import final
+
+from ..spaces import Architecture, Label, Searchable
+from ..strategies import Objective, Step
+from ._errors import ExperimentError
+from ._evaluation import Evaluate, Outcome, Report, Task, evaluate_task
+from ._modules import load_module
+
+__all__ = ["Pool"]
+
+RECYCLE = 20  # trials until a worker is replaced
+TICK = 0.5  # seconds between two looks at the clock
+CALLER_DIED = 3  # exit code of a worker whose caller is gone
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A task as it travels to a worker."""
+
+    number: int
+    choices: Mapping[str, Label]
+    seed: int
+    directory: Path
+    budget: float | None
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection
+    task: Task | None = None
+    began: float = 0.0
+    done: int = 0
+
+
+@final
+class Pool:
+    """Evaluates up to `jobs` tasks at a time in worker processes.
+
+    Args:
+        evaluate: The user's function; workers import it from its module.
+        space: The space, for its architectures.
+        objectives: Metrics that must be among the answer.
+        jobs: Number of workers, at least 1.
+        seconds: Time limit of one trial, in seconds; None for none.
+        recycle: Trials until a worker is replaced, at least 1.
+
+    Raises:
+        ExperimentError: `evaluate` cannot be sent to another process.
+    """
+
+    def __init__(
+        self,
+        evaluate: Evaluate,
+        space: Searchable,
+        objectives: Sequence[Objective],
+        jobs: int,
+        seconds: float | None = None,
+        recycle: int = RECYCLE,
+    ) -> None:
+        self._module = _module_of(evaluate)
+        self._payload = _pickled(evaluate, space, tuple(objectives))
+        self._jobs, self._seconds, self._recycle = jobs, seconds, recycle
+        self._workers: list[_Worker] = []
+
+    @property
+    def slots(self) -> int:
+        return self._jobs
+
+    def submit(self, task: Task) -> None:
+        worker = next((w for w in self._workers if w.task is None), None) or self._start()
+        worker.task, worker.began = task, time.monotonic()
+        order = _Order(
+            task.number, dict(task.architecture.choices), task.seed, task.directory, task.budget
+        )
+        try:
+            worker.pipe.send(order)
+        except OSError:
+            pass  # it died before it began; `wait` finds that out
+
+    def wait(self, report: Report) -> Outcome:
+        while True:
+            busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
+            for pipe in wait(list(busy), timeout=TICK):
+                outcome = self._hear(busy[pipe], report)  # type: ignore[index]
+                if outcome is not None:
+                    return outcome
+            for worker in busy.values():
+                outcome = self._late(worker)
+                if outcome is not None:
+                    return outcome
+
+    def close(self) -> None:
+        for worker in list(self._workers):
+            self._remove(worker, kill=worker.task is not None)
+
+    # ------------------------------------------------------------------ workers
+
+    def _start(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=_work, args=(theirs, self._module, self._payload), daemon=True
+        )
+        with _shared_threads(self._jobs):
+            process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    def _remove(self, worker: _Worker, kill: bool = False) -> None:
+        if kill:
+            worker.process.kill()
+        worker.pipe.close()  # an idle worker ends when its pipe does
+        worker.process.join(timeout=10)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+        self._workers.remove(worker)
+
+    def _hear(self, worker: _Worker, report: Report) -> Outcome | None:
+        try:
+            message: Step | Outcome | str = worker.pipe.recv()
+        except (EOFError, OSError):
+            return self._died(worker)
+        if isinstance(message, str):
+            raise ExperimentError(message)
+        if isinstance(message, Outcome):
+            worker.task, worker.done = None, worker.done + 1
+            if worker.done >= self._recycle:
+                self._remove(worker)
+            return message
+        if worker.task is not None:
+            stop = report(worker.task.number, message)
+            try:
+                worker.pipe.send(stop)
+            except OSError:
+                return self._died(worker)
+        return None
+
+    def _late(self, worker: _Worker) -> Outcome | None:
+        spent = time.monotonic() - worker.began
+        if self._seconds is None or worker.task is None or spent < self._seconds:
+            return None
+        return self._lost(
+            worker,
+            f"TimeoutError: the trial took longer than trial_seconds={self._seconds:g} and was "
+            "ended; raise the limit, or make the space smaller",
+        )
+
+    def _died(self, worker: _Worker) -> Outcome:
+        worker.process.join(timeout=10)
+        code = worker.process.exitcode
+        how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
+        hint = "; the memory was probably used up" if code == -signal.SIGKILL else ""
+        return self._lost(worker, f"ProcessError: the worker process ended with {how}{hint}")
+
+    def _lost(self, worker: _Worker, error: str) -> Outcome:
+        task = worker.task
+        self._remove(worker, kill=True)
+        if task is None:
+            raise ExperimentError(error)
+        seconds = time.monotonic() - worker.began
+        return Outcome(task.number, "failed", seconds=seconds, notes={"error": error})
+
+
+# ---------------------------------------------------------------------- sending
+
+
+def _module_of(evaluate: Evaluate) -> tuple[str, str] | None:
+    """Name and file of the module that `evaluate` lives in, if workers must be shown it."""
+    name = getattr(evaluate, "__module__", None) or type(evaluate).__module__
+    if name == "__main__":
+        return None  # multiprocessing shows workers the main module itself
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return (name, file) if file else None
+
+
+def _pickled(evaluate: Evaluate, space: Searchable, objectives: tuple[Objective, ...]) -> bytes:
+    bare = space.unconstrained()  # constraints bound what is proposed: workers need none
+    try:
+        return pickle.dumps((evaluate, bare, objectives))
+    except Exception as error:
+        raise ExperimentError(
+            f"evaluate={evaluate!r} cannot be sent to a worker process "
+            f"({type(error).__name__}: {error}): define it, and what it holds, at the top level "
+            "of a module, or run in this process with jobs=0"
+        ) from error
+
+
+@contextmanager
+def _shared_threads(jobs: int) -> Iterator[None]:
+    """Let a process that starts now use its share of the cores, unless the user says else."""
+    share = str(max((os.cpu_count() or 1) // jobs, 1))
+    names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    ours = [name for name in names if name not in os.environ]
+    os.environ.update(dict.fromkeys(ours, share))
+    try:
+        yield
+    finally:
+        for name in ours:
+            del os.environ[name]
+
+
+# ---------------------------------------------------------------------- in the worker
+
+
+def _work(pipe: Connection, module: tuple[str, str] | None, payload: bytes) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle
+    threading.Thread(target=_end_with_caller, daemon=True).start()
+    try:
+        if module is not None and module[0] not in sys.modules:
+            load_module(*module)
+        evaluate, space, objectives = pickle.loads(payload)
+    except Exception as error:
+        pipe.send(f"a worker process cannot load evaluate: {type(error).__name__}: {error}")
+        return
+
+    def report(number: int, step: Step) -> bool:
+        pipe.send(step)
+        return bool(pipe.recv())
+
+    while True:
+        try:
+            order: _Order = pipe.recv()
+        except (EOFError, OSError):
+            return
+        architecture = Architecture(space, order.choices)
+        task = Task(order.number, architecture, order.seed, order.directory, order.budget)
+        pipe.send(evaluate_task(evaluate, task, objectives, report))
+
+
+def _end_with_caller() -> None:
+    caller = multiprocessing.parent_process()
+    if caller is not None:
+        wait([caller.sentinel])
+        os._exit(CALLER_DIED)

@@ -1,0 +1,93 @@
+"""The backends by name: one literal table, loaded on first use."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, cast
+
+from ..spaces import MissingExtra, Searchable
+from ..strategies import History
+from ._errors import BackendError
+from ._support import Support
+
+__all__ = ["BACKENDS", "Adapter", "backend", "backend_names"]
+
+
+class Adapter(Protocol):
+    """The names that every adapter module has."""
+
+    SUPPORT: Support
+
+    def to_native(self, space: Searchable) -> Any:
+        """Return the framework's own description of a space."""
+        ...
+
+    def from_native(self, native: Any) -> Searchable:
+        """Return our description of a framework's space."""
+        ...
+
+    def run(self, experiment: Any, **options: Any) -> History:
+        """Run a whole experiment under the framework."""
+        ...
+
+    def load(self, location: Any, space: Searchable | None = None) -> History:
+        """Read an experiment that the framework has stored."""
+        ...
+
+
+class Entry(NamedTuple):
+    """Where an adapter is, and what it needs.
+
+    Attributes:
+        module: The adapter's module.
+        library: The framework's import name; empty for none.
+        extra: The extra of nasbridge that brings it.
+    """
+
+    module: str
+    library: str
+    extra: str
+
+
+BACKENDS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "local": Entry("nasbridge.adapters.local", "", ""),
+        "optuna": Entry("nasbridge.adapters.optuna", "optuna", "optuna"),
+    }
+)
+"""The backends that come with nasbridge; others join by the entry points `nasbridge.backends`."""
+
+
+def backend_names() -> tuple[str, ...]:
+    """Return the names of all backends, those of other packages included."""
+    return tuple(sorted({*BACKENDS, *_strangers()}))
+
+
+@cache
+def _strangers() -> Mapping[str, str]:
+    return {point.name: point.value for point in entry_points(group="nasbridge.backends")}
+
+
+def backend(name: str) -> Adapter:
+    """Return the adapter of a framework, importing the framework.
+
+    Args:
+        name: The backend's name, as "optuna".
+
+    Raises:
+        BackendError: There is no backend of this name.
+        MissingExtra: The framework is not installed.
+    """
+    if name in BACKENDS:
+        entry = BACKENDS[name]
+        try:
+            return cast(Adapter, import_module(entry.module))
+        except ModuleNotFoundError as error:
+            if not entry.library or (error.name or "").split(".")[0] != entry.library:
+                raise
+            raise MissingExtra(entry.library, entry.extra, f"backend {name!r}") from error
+    if name in _strangers():
+        return cast(Adapter, import_module(_strangers()[name]))
+    raise BackendError(f"there is no backend {name!r}: take one of {', '.join(backend_names())}")

@@ -1,0 +1,160 @@
+"""The backend `local`: no framework at all; a history file is the storage."""
+
+import time
+from pathlib import Path
+from typing import Any, final
+
+from ..spaces import Searchable, from_json
+from ..strategies import History, HistoryFile, Search, Step, Trial
+from ._drive import Experimental, Observer, Silent, drive, pruned_by, runner_for
+from ._support import Support
+
+__all__ = ["SUPPORT", "from_native", "load", "run", "to_native"]
+
+SUPPORT = Support(
+    storage="history.jsonl (JSON Lines)",
+    hook="Search: ask, tell",
+    pruning="nasbridge.MedianPruner",
+)
+
+FILE = "history.jsonl"
+
+
+def to_native(space: Searchable) -> str:
+    """Return a space as this backend's own description, which is ours: JSON."""
+    return space.to_json()
+
+
+def from_native(native: str) -> Searchable:
+    """Read a space from its JSON."""
+    return from_json(native)
+
+
+@final
+class _Store:
+    """The trials of an experiment in memory and, with a directory, in its history file."""
+
+    def __init__(self, experiment: Experimental, directory: Path | None) -> None:
+        self._experiment = experiment
+        self._search = Search(
+            experiment.strategy, experiment.space, experiment.objectives, experiment.seed
+        )
+        self._history = History(
+            experiment.space,
+            experiment.objectives,
+            seed=experiment.seed,
+            strategy=repr(experiment.strategy),
+            facts={"backend": "local"},
+        )
+        self._trials: dict[int, Trial] = {}
+        self._running: dict[int, Trial] = {}
+        self._interrupted: list[Trial] = []
+        self._file = None
+        if directory is not None:
+            self._file = HistoryFile(directory / FILE, self._history)
+            self._continue(load(directory, experiment.space))
+
+    def _continue(self, before: History) -> None:
+        self._search.replay(before)
+        for trial in before:
+            if trial.state == "running":
+                self._interrupted.append(trial)
+            else:
+                self._trials[trial.number] = trial
+
+    def history(self) -> History:
+        unfinished = (*self._running.values(), *self._interrupted)
+        trials = (*self._trials.values(), *sorted(unfinished, key=lambda trial: trial.number))
+        return _with_trials(self._history, trials)
+
+    def begin(self, limit: float) -> Trial | None:
+        if self._interrupted:
+            architecture = self._interrupted[0].architecture
+            trial = Trial(self._interrupted.pop(0).number, architecture, started=time.time())
+        else:
+            number = len(self._trials) + len(self._running)
+            if number >= limit:
+                return None
+            trial = Trial(number, self._search.ask(number), started=time.time())
+        self._running[trial.number] = trial
+        if self._file is not None:
+            self._file.start(trial)
+        return trial
+
+    def report(self, trial: Trial, step: Step) -> bool:
+        self._running[trial.number] = trial
+        if self._file is not None:
+            self._file.report(trial.number, step)
+        others = [
+            *self._trials.values(),
+            *(other for number, other in self._running.items() if number != trial.number),
+        ]
+        return pruned_by(self._experiment.pruner, trial, others, self._experiment.objectives)
+
+    def finish(self, trial: Trial) -> None:
+        if self._file is not None:
+            self._file.finish(trial)
+        del self._running[trial.number]
+        self._trials[trial.number] = trial
+        self._search.tell(trial)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _with_trials(history: History, trials: tuple[Trial, ...]) -> History:
+    return History(
+        history.space,
+        history.objectives,
+        trials,
+        history.seed,
+        history.strategy,
+        history.facts,
+    )
+
+
+def run(
+    experiment: Experimental,
+    directory: Path | None = None,
+    jobs: int = 0,
+    observer: Observer | None = None,
+    **options: Any,
+) -> History:
+    """Run a whole experiment; one that was interrupted goes on where it was.
+
+    Args:
+        experiment: What to run.
+        directory: Where `history.jsonl` and the trials' files are; None keeps all in memory.
+        jobs: Number of worker processes; 0 evaluates in this process.
+        observer: Is told what happens.
+        **options: None; other backends have some.
+
+    Returns:
+        The whole history.
+
+    Raises:
+        BackendError: An option is given.
+        HistoryError: The directory belongs to another experiment, or is in use.
+    """
+    SUPPORT.refuse("local", options)
+    store = _Store(experiment, directory)
+    try:
+        runner = runner_for(experiment, jobs)
+        return drive(experiment, store, runner, directory, observer or Silent())
+    finally:
+        store.close()
+
+
+def load(location: Path | str, space: Searchable | None = None) -> History:
+    """Read a finished or half-finished experiment.
+
+    Args:
+        location: The experiment's directory, or its history file.
+        space: The space, where the file's own description is not enough.
+
+    Raises:
+        HistoryError: There is no history, or it is damaged.
+    """
+    path = Path(location)
+    return History.load(path / FILE if path.is_dir() else path, space)

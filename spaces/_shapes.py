@@ -1,0 +1,180 @@
+"""Shapes, and what a layer's settings say about them.
+
+A shape is that of one example: no batch axis, channels last.
+"""
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, SupportsIndex, cast
+
+__all__ = [
+    "Config",
+    "Measure",
+    "Misfit",
+    "Shape",
+    "axes",
+    "count",
+    "counts",
+    "flag",
+    "integers",
+    "pairs",
+    "spatial",
+    "windows",
+]
+
+Shape = tuple[int, ...]
+Config = Mapping[str, object]
+
+_AXES = {1: "(features,)", 2: "(steps, channels)", 3: "(height, width, channels)"}
+_AXES[4] = "(depth, height, width, channels)"
+
+
+class Misfit(Exception):
+    """A layer's settings and its input do not go together; says why, but not where."""
+
+
+class Measure(NamedTuple):
+    """What a layer gives and what it costs.
+
+    Attributes:
+        shape: Shape of its result.
+        parameters: Number of weights.
+        frozen: How many of them no optimizer changes, as moving averages.
+        flops: Multiply-additions for one example; adding a bias counts as one, too.
+    """
+
+    shape: Shape
+    parameters: int = 0
+    frozen: int = 0
+    flops: int = 0
+
+
+def spatial(shape: Shape, rank: int) -> Shape:
+    """Return the axes before the channels.
+
+    Raises:
+        Misfit: There are not `rank` of them.
+    """
+    if len(shape) != rank + 1:
+        raise Misfit(f"it takes {_AXES[rank + 1]}")
+    return shape[:-1]
+
+
+def count(config: Config, name: str, default: int | None = None) -> int:
+    """Return a setting that is a positive integer.
+
+    Raises:
+        Misfit: It is missing, or something else.
+    """
+    value = config.get(name, default)
+    if value is None:
+        raise Misfit(f"{name}= is missing")
+    return _positive(value, name)
+
+
+def _positive(value: object, name: str) -> int:
+    try:
+        number = operator.index(cast(SupportsIndex, value))
+    except TypeError:
+        raise Misfit(f"{name}={value!r} is no integer") from None
+    if number < 1:
+        raise Misfit(f"{name}={value!r} is less than 1")
+    return number
+
+
+def counts(config: Config, name: str, rank: int, default: object = None) -> Shape:
+    """Return a setting of one positive integer for each spatial axis, or one for all.
+
+    Raises:
+        Misfit: It is missing, or something else.
+    """
+    value = config.get(name)
+    value = default if value is None else value
+    if value is None:
+        raise Misfit(f"{name}= is missing")
+    if not isinstance(value, list | tuple):
+        return (_positive(value, name),) * rank
+    values = cast(Sequence[object], value)
+    if len(values) != rank:
+        raise Misfit(f"{name}={value!r} has not {rank} entries")
+    return tuple(_positive(part, name) for part in values)
+
+
+def pairs(config: Config, name: str, rank: int, default: int) -> tuple[tuple[int, int], ...]:
+    """Return what is added or cut at both ends of each spatial axis.
+
+    Raises:
+        Misfit: The setting is neither an integer, nor one or two for each axis.
+    """
+    value = config.get(name, default)
+    if isinstance(value, list | tuple):
+        parts = cast(Sequence[object], value)
+        if rank == 1:
+            parts = (parts,)
+    else:
+        parts = (value,) * rank
+    ends: list[tuple[int, int]] = []
+    for part in parts:
+        both = cast(Sequence[object], part) if isinstance(part, list | tuple) else (part, part)
+        if len(both) != 2 or not all(isinstance(end, int) and end >= 0 for end in both):
+            raise Misfit(f"{name}={value!r} does not say what happens at both ends")
+        ends.append(cast(tuple[int, int], tuple(both)))
+    if len(ends) != rank:
+        raise Misfit(f"{name}={value!r} has not {rank} entries")
+    return tuple(ends)
+
+
+def flag(config: Config, name: str, default: bool = True) -> bool:
+    """Return a setting that is on or off."""
+    return bool(config.get(name, default))
+
+
+def integers(config: Config, name: str, default: Shape = ()) -> Shape:
+    """Return a setting of one or several integers of any sign.
+
+    Raises:
+        Misfit: It is something else.
+    """
+    value = config.get(name)
+    if value is None:
+        return default
+    listed = cast(Sequence[object], value) if isinstance(value, list | tuple) else (value,)
+    try:
+        return tuple(operator.index(cast(SupportsIndex, part)) for part in listed)
+    except TypeError:
+        raise Misfit(f"{name}={value!r} is not made of integers") from None
+
+
+def axes(config: Config, shape: Shape) -> Shape:
+    """Return the sizes of the axes that `axis` names; the batch is axis 0.
+
+    Raises:
+        Misfit: There is no such axis.
+    """
+    named = integers(config, "axis", (-1,))
+    sizes = (0, *shape)
+    if not all(-len(shape) <= axis <= len(shape) and axis for axis in named):
+        raise Misfit(f"axis={config['axis']!r} is not among its axes, the batch being axis 0")
+    return tuple(sizes[axis] for axis in named)
+
+
+def windows(sizes: Shape, config: Config, window: Shape, strides: Shape) -> Shape:
+    """Return how often a window fits along each axis; below 1 where it does not fit at all.
+
+    With padding "same" or "causal" ceil(n / s) times; with "valid" floor((n - d (k - 1) - 1) / s)
+    + 1 times, for n pixels, stride s, dilation d and a window of k pixels.
+
+    Raises:
+        Misfit: The padding or the dilation is none.
+    """
+    padding = config.get("padding", "valid")
+    how = padding.lower() if isinstance(padding, str) else padding
+    if how in ("same", "causal"):
+        return tuple(-(-n // s) for n, s in zip(sizes, strides, strict=True))
+    if how != "valid":
+        raise Misfit(f'padding={padding!r} is unknown: "valid" or "same"')
+    dilations = counts(config, "dilation_rate", len(sizes), 1)
+    return tuple(
+        (n - d * (k - 1) - 1) // s + 1
+        for n, d, k, s in zip(sizes, dilations, window, strides, strict=True)
+    )

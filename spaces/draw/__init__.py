@@ -1,0 +1,5 @@
+"""Pictures of architectures, for papers and reports: SVG without any library, PNG by matplotlib."""
+
+from ._draw import draw
+
+__all__ = ["draw"]

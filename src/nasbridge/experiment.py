@@ -1,0 +1,174 @@
+"""The experiment: what is searched, how, and for how long; it runs under any backend."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ._runs import run_experiment
+from .adapters import ExperimentError, Observer
+from .adapters._evaluation import Evaluate
+from .spaces import Searchable
+from .strategies import (
+    History,
+    Objective,
+    Pruner,
+    RegularizedEvolution,
+    Strategy,
+    objectives_from,
+)
+
+__all__ = ["Experiment", "default_strategy"]
+
+
+def default_strategy(trials: int | None) -> Strategy[Any]:
+    """Return the strategy of an experiment that names none.
+
+    Regularized evolution with a population that leaves most trials to evolution: a fifth of
+    them, from 10 to 100, with tournaments of a quarter of it, as in the paper.
+
+    Args:
+        trials: How many trials there will be, or None.
+    """
+    population = 100 if trials is None else min(max(trials // 5, 10), 100)
+    return RegularizedEvolution(population, max(population // 4, 2))
+
+
+@dataclass(frozen=True, init=False)
+class Experiment:
+    """A search that runs under any backend and gives the same proposals under each.
+
+    Args:
+        space: What is searched.
+        evaluate: Takes an architecture and a trial, returns a dict of metrics; reports on the
+            way with `trial.report(epoch, val_accuracy=...)`, which may stop it.
+        objectives: Metrics with "max" or "min"; several make a Pareto front.
+        strategy: How it is searched; see `default_strategy` for what None means.
+        trials: How many trials there are, interrupted ones counted once; None for no end.
+        seconds: No trial begins when a run has lasted this long; None for no limit.
+        seed: Fixes every proposal, and the seed of every training.
+        pruner: Stops trials early; backends with pruners of their own take theirs, too.
+        trial_seconds: A trial that lasts longer is ended and has failed; needs worker processes,
+            which are then used.
+        max_failures: As many failed trials in a row end the search, at least 1.
+        budget: Fidelity that trials are given as `trial.budget`, as epochs.
+
+    Raises:
+        ExperimentError: A setting has no meaning.
+        StrategyError: The objectives are not such.
+
+    Example:
+        >>> from nasbridge import Experiment, Integer, Space
+        >>> def evaluate(architecture, trial):
+        ...     return {"loss": (architecture["layers"] - 3) ** 2}
+        >>> experiment = Experiment(
+        ...     Space({"layers": Integer(1, 5)}), evaluate, objectives={"loss": "min"}, trials=5
+        ... )
+        >>> experiment.run().best.architecture["layers"]
+        3
+    """
+
+    space: Searchable
+    evaluate: Evaluate
+    objectives: tuple[Objective, ...]
+    strategy: Strategy[Any]
+    trials: int | None
+    seconds: float | None
+    seed: int
+    pruner: Pruner | None
+    trial_seconds: float | None
+    max_failures: int
+    budget: float | None
+
+    def __init__(
+        self,
+        space: Searchable,
+        evaluate: Evaluate,
+        objectives: Mapping[str, str],
+        strategy: Strategy[Any] | None = None,
+        trials: int | None = 50,
+        seconds: float | None = None,
+        seed: int = 0,
+        pruner: Pruner | None = None,
+        trial_seconds: float | None = None,
+        max_failures: int = 10,
+        budget: float | None = None,
+    ) -> None:
+        settings: dict[str, object] = {
+            "space": space,
+            "evaluate": evaluate,
+            "objectives": objectives_from(objectives),
+            "strategy": default_strategy(trials) if strategy is None else strategy,
+            "trials": trials,
+            "seconds": seconds,
+            "seed": seed,
+            "pruner": pruner,
+            "trial_seconds": trial_seconds,
+            "max_failures": max_failures,
+            "budget": budget,
+        }
+        for name, value in settings.items():
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
+        if not isinstance(self.space, Searchable):
+            raise ExperimentError(
+                f"space={self.space!r} is no space: give Space, Chain or the like"
+            )
+        if not callable(self.evaluate):
+            raise ExperimentError(
+                f"evaluate={self.evaluate!r} cannot be called: give a function that takes an "
+                "architecture and a trial and returns a dict of metrics"
+            )
+        if not isinstance(self.strategy, Strategy):
+            raise ExperimentError(
+                f"strategy={self.strategy!r} is no strategy: give one of nasbridge.strategies, "
+                "as RandomSearch() (with its brackets)"
+            )
+        for name, least in (("trials", 1), ("seconds", 0), ("trial_seconds", 0), ("budget", 0)):
+            value = getattr(self, name)
+            if value is not None and not value >= least:
+                raise ExperimentError(f"{name}={value!r}: give at least {least}, or None")
+        if self.max_failures < 1:
+            raise ExperimentError(f"max_failures={self.max_failures!r}: give at least 1")
+        if self.trials is None and self.seconds is None:
+            raise ExperimentError("trials and seconds are both None: limit one of them")
+        if isinstance(self.strategy, RegularizedEvolution) and self.trials is not None:
+            if self.trials <= self.strategy.population:
+                warnings.warn(
+                    f"all {self.trials} trials go into the first, random population of "
+                    f"{self.strategy.population}: make the population smaller, or give no "
+                    "strategy and let nasbridge choose it",
+                    stacklevel=3,
+                )
+
+    def run(
+        self,
+        backend: str = "local",
+        directory: str | Path | None = None,
+        jobs: int | None = None,
+        observer: Observer | None = None,
+        **options: Any,
+    ) -> History:
+        """Run the experiment; one that was interrupted goes on where it was.
+
+        Args:
+            backend: The framework that runs the trials, as "optuna".
+            directory: Where everything is stored; None keeps all in memory.
+            jobs: Number of worker processes; 0 evaluates in this process. None leaves it to
+                `evaluate` (a `KerasEvaluator` wants one worker), or else means 0.
+            observer: Is told what happens; None shows a progress bar in a terminal.
+            **options: What the backend takes beside these, as `storage=` for Optuna.
+
+        Returns:
+            The whole history, earlier runs included.
+
+        Raises:
+            MissingExtra: The framework is not installed.
+            BackendError: The backend is unknown, or cannot do what is asked.
+            TooManyFailures: `max_failures` trials in a row failed.
+        """
+        place = None if directory is None else Path(directory)
+        return run_experiment(self, backend, place, jobs, observer, options)

@@ -1,0 +1,35 @@
+"""Strategies: how a space is searched."""
+
+from ._errors import HistoryError, SpaceExhausted, StrategyError
+from ._evolution import RegularizedEvolution
+from ._history import History
+from ._history_file import HistoryFile
+from ._pareto import dominates, non_dominated
+from ._pruners import MedianPruner, Pruner, standing
+from ._random import GridSearch, RandomSearch
+from ._search import Search
+from ._strategy import Problem, Strategy
+from ._trial import Objective, Step, Trial, objectives_from
+
+__all__ = [
+    "GridSearch",
+    "History",
+    "HistoryError",
+    "HistoryFile",
+    "MedianPruner",
+    "Objective",
+    "Problem",
+    "Pruner",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "Search",
+    "SpaceExhausted",
+    "Step",
+    "Strategy",
+    "StrategyError",
+    "Trial",
+    "dominates",
+    "non_dominated",
+    "objectives_from",
+    "standing",
+]

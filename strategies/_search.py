@@ -1,0 +1,179 @@
+"""`Search`: a strategy at work; what every adapter holds."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, final
+
+import numpy
+from numpy.random import Generator
+
+from ..spaces import Architecture, Searchable
+from ._errors import HistoryError, SpaceExhausted
+from ._strategy import Problem, Strategy
+from ._trial import Objective, Trial, objectives_from
+
+__all__ = ["Search", "generator"]
+
+TRIES = 100  # candidates of one proposal until another source is asked
+
+
+def generator(seed: int, number: int) -> Generator:
+    """Return the generator of one trial: counter-based, keyed by (seed, number).
+
+    Args:
+        seed: The experiment's seed, any int.
+        number: The trial's number, at least 0.
+    """
+    key = numpy.array([seed % 2**64, number], dtype=numpy.uint64)
+    return Generator(numpy.random.Philox(key=key))
+
+
+@final
+class Search:
+    """Strategy, space, objectives and seed as a machine: ask and tell.
+
+    What is asked is a function of the trials told before, the running ones, and the number. The
+    search owns what no strategy should repeat: it proposes nothing twice (neither by key nor by
+    canonical form), nothing that failed, is running or breaks a constraint, and it ends when a
+    finite space is exhausted.
+
+    Args:
+        strategy: The search method.
+        space: What is searched.
+        objectives: As `{"val_accuracy": "max"}`.
+        seed: Fixes every proposal.
+
+    Raises:
+        StrategyError: The objectives are not such, or do not suit the strategy.
+
+    Example:
+        >>> from nasbridge.spaces import Choice, Space
+        >>> from nasbridge.strategies import RandomSearch, Search, Trial
+        >>> space = Space({"units": Choice([16, 32, 64])})
+        >>> search = Search(RandomSearch(), space, {"accuracy": "max"}, seed=0)
+        >>> architecture = search.ask(0)
+        >>> search.tell(Trial(0, architecture, "complete", {"accuracy": 0.9}))
+        >>> search.ask(1) == architecture
+        False
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy[Any],
+        space: Searchable,
+        objectives: Mapping[str, str] | Sequence[Objective],
+        seed: int = 0,
+    ) -> None:
+        self.strategy = strategy
+        self.problem = Problem(space, objectives_from(objectives), seed)
+        self._state: Any = strategy.start(self.problem)
+        self._running: dict[int, Architecture] = {}
+        self._told: set[int] = set()
+        self._seen: dict[str, int] = {}  # how many trials have each canonical form
+        self._left: Iterator[Architecture] | None = None
+
+    @property
+    def running(self) -> Mapping[int, Architecture]:
+        """What was asked and not told, by trial number."""
+        return dict(self._running)
+
+    def ask(self, number: int) -> Architecture:
+        """Propose the architecture of a trial; asking again gives the same.
+
+        Args:
+            number: The trial's number.
+
+        Raises:
+            HistoryError: This trial has been told.
+            SpaceExhausted: Everything has been tried, or nothing new was found.
+        """
+        if number in self._told:
+            raise HistoryError(f"trial {number} has finished: ask for another number")
+        if number not in self._running:
+            self.adopt(number, self._propose(number))
+        return self._running[number]
+
+    def adopt(self, number: int, architecture: Architecture) -> None:
+        """Take note that a trial is running with a known architecture."""
+        self._running[number] = architecture
+        self._count(architecture, 1)
+
+    def drop(self, number: int) -> None:
+        """Forget a running trial that will never finish, so that it may be asked anew."""
+        self._count(self._running.pop(number), -1)
+        self._left = None  # the listing may have passed it
+
+    def has_twin(self, number: int) -> bool:
+        """Tell whether another trial computes the same as a running one."""
+        return self._seen[self._running[number].canonical] > 1
+
+    def tell(self, trial: Trial) -> None:
+        """Take note of a finished trial; it need not have been asked.
+
+        Raises:
+            HistoryError: It was told before, or has not finished.
+        """
+        if trial.number in self._told:
+            raise HistoryError(f"trial {trial.number} was told twice: tell each number once")
+        if trial.state == "running":
+            raise HistoryError(f"trial {trial.number} is running: tell it when it has finished")
+        asked = self._running.pop(trial.number, None)
+        if asked is not None:
+            self._count(asked, -1)
+        self._told.add(trial.number)
+        self._count(trial.architecture, 1)
+        self._state = self.strategy.observe(self._state, trial)
+
+    def replay(self, trials: Iterable[Trial]) -> None:
+        """Take note of a history: finished trials are told, running ones adopted."""
+        for trial in trials:
+            if trial.state == "running":
+                self.adopt(trial.number, trial.architecture)
+            else:
+                self.tell(trial)
+
+    def _count(self, architecture: Architecture, change: int) -> None:
+        form = architecture.canonical
+        self._seen[form] = self._seen.get(form, 0) + change
+        if not self._seen[form]:
+            del self._seen[form]
+
+    # ------------------------------------------------------------------ proposing
+
+    def _propose(self, number: int) -> Architecture:
+        state = self._state
+        for other, architecture in sorted(self._running.items()):
+            state = self.strategy.observe(state, Trial(other, architecture))
+        rng = generator(self.problem.seed, number)
+        tried = 0
+        for architecture in islice(self.strategy.propose(state, rng), TRIES):
+            tried += 1
+            if self._is_new(architecture):
+                return architecture
+        if tried == TRIES:  # the strategy goes round in circles
+            for _ in range(TRIES):
+                architecture = self.problem.space.sample(rng)
+                if self._is_new(architecture):
+                    return architecture
+        return self._next_in_listing()
+
+    def _is_new(self, architecture: Architecture) -> bool:
+        return architecture.canonical not in self._seen and self.problem.space.allows(architecture)
+
+    def _next_in_listing(self) -> Architecture:
+        """Return the first untried architecture in order.
+
+        The listing goes on from where it was: what has been tried stays tried.
+        """
+        if self._left is None:
+            self._left = self.strategy.listing(self.problem)
+        if self._left is None:
+            raise SpaceExhausted(
+                f"{2 * TRIES} proposals in a row had been tried before: the space seems exhausted"
+            )
+        for architecture in self._left:
+            if self._is_new(architecture):
+                return architecture
+        raise SpaceExhausted(
+            f"all {len(self._seen)} distinct architectures of the space have been tried"
+        )

@@ -1,0 +1,61 @@
+"""Importing the package, a space or a strategy loads no framework, and takes no time."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = {
+    "autogluon",
+    "autokeras",
+    "jax",
+    "keras",
+    "keras_tuner",
+    "matplotlib",
+    "nni",
+    "optuna",
+    "pandas",
+    "plotly",
+    "ray",
+    "sklearn",
+    "tensorflow",
+    "torch",
+}
+TRIES = 5  # the best counts: it is the one that other processes disturbed least
+
+# Both timings in one worker: they would disturb each other.
+timing = pytest.mark.xdist_group("timing")
+
+
+def in_fresh_process(*arguments: str) -> str:
+    """What a new interpreter prints when it is started with these arguments."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "module", ["nasbridge", "nasbridge.adapters", "nasbridge.spaces", "nasbridge.strategies"]
+)
+def test_import_loads_no_framework(module: str) -> None:
+    loaded = in_fresh_process("-c", f"import sys, {module}; print(*sys.modules)").split()
+    assert module in loaded
+    assert not HEAVY & {name.split(".")[0] for name in loaded}
+
+
+@timing
+def test_import_takes_under_150_ms() -> None:
+    code = "import time; t = time.perf_counter(); import nasbridge; print(time.perf_counter() - t)"
+    assert min(float(in_fresh_process("-c", code)) for _ in range(TRIES)) < 0.15
+
+
+@timing
+def test_help_takes_under_500_ms() -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        assert "Usage" in in_fresh_process("-m", "nasbridge", "--help")
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(TRIES)) < 0.5
