@@ -7,7 +7,10 @@ from types import ModuleType
 
 from ._errors import ExperimentError
 
-__all__ = ["load_module"]
+__all__ = ["is_loading", "load_module", "loaded_modules"]
+
+_loaded: dict[str, str] = {}
+_loading: list[str] = []
 
 
 def load_module(name: str, file: str | Path) -> ModuleType:
@@ -20,19 +23,33 @@ def load_module(name: str, file: str | Path) -> ModuleType:
     Raises:
         ExperimentError: There is no such file, or it fails while being imported.
     """
-    path = Path(file)
+    path = Path(file).absolute()
     spec = importlib.util.spec_from_file_location(name, path)
     if not path.is_file() or spec is None or spec.loader is None:
-        raise ExperimentError(f"{path} is no Python file: give the path of an experiment's file")
+        raise ExperimentError(f"{file} is no Python file: give the path of an experiment's file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     if str(path.parent) not in sys.path:  # its neighbours, as when it is run as a script
         sys.path.insert(0, str(path.parent))
+    _loading.append(name)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         raise ExperimentError(
-            f"{path} fails while being imported: {type(error).__name__}: {error}"
+            f"{file} fails while being imported: {type(error).__name__}: {error}"
         ) from error
+    finally:
+        _loading.remove(name)
+    _loaded[name] = str(path)
     return module
+
+
+def loaded_modules() -> dict[str, str]:
+    """Return the files of all modules loaded so far, by name: a worker needs them, too."""
+    return dict(_loaded)
+
+
+def is_loading() -> bool:
+    """Tell whether a module is being loaded right now."""
+    return bool(_loading)

@@ -6,10 +6,17 @@ share of trials that do not dominate it at this step. Whatever pruner the user h
 that study, and the dashboard shows its curves.
 """
 
+from collections.abc import Callable, Mapping
 from typing import final
 
 import optuna
-from optuna.pruners import NopPruner
+from optuna.pruners import (
+    BasePruner,
+    HyperbandPruner,
+    MedianPruner,
+    NopPruner,
+    SuccessiveHalvingPruner,
+)
 from optuna.samplers import RandomSampler
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
@@ -18,7 +25,30 @@ from ..strategies import Step, standing
 from ._errors import BackendError
 from ._optuna_rows import CURVE, VOID, curve_of, note, objectives_of, rows_of, storage_of
 
-__all__ = ["Reporter", "companion_of"]
+__all__ = ["Reporter", "companion_of", "pruner_named"]
+
+PRUNERS: Mapping[str, Callable[[], BasePruner]] = {
+    "hyperband": HyperbandPruner,
+    "median": MedianPruner,
+    "successive-halving": SuccessiveHalvingPruner,
+}
+
+
+def pruner_named(name: str) -> BasePruner:
+    """Return one of Optuna's pruners, with its default settings.
+
+    Args:
+        name: "hyperband", "median" or "successive-halving".
+
+    Raises:
+        BackendError: There is no pruner of this name.
+    """
+    if name not in PRUNERS:
+        raise BackendError(
+            f"there is no pruner {name!r} by name: take one of {', '.join(PRUNERS)}, or give "
+            "pruner= any pruner of Optuna"
+        )
+    return PRUNERS[name]()
 
 
 def companion_of(study: Study) -> Study:

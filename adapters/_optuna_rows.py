@@ -7,9 +7,11 @@ no gaps, whatever was killed.
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
+from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -29,7 +31,10 @@ __all__ = [
     "curve_of",
     "note",
     "objectives_of",
+    "result_of",
+    "row_of",
     "rows_of",
+    "shown_of",
     "storage_of",
     "trial_of",
 ]
@@ -46,6 +51,10 @@ _STATES: Mapping[TrialState, Any] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
+}
+_ROW_STATES: Mapping[str, TrialState] = {
+    **{ours: theirs for theirs, ours in _STATES.items()},
+    "running": TrialState.FAIL,  # interrupted, when it is written as a row
 }
 
 
@@ -152,6 +161,9 @@ def trial_of(
     architecture = _architecture(row, space) if row.state in _STATES else None
     if architecture is None:
         return None
+    started, finished = row.datetime_start, row.datetime_complete
+    if VOID in row.user_attrs:  # interrupted, and not yet repeated
+        return Trial(number, architecture, started=started.timestamp() if started else None)
     curve = curve_of(row, objectives)
     result: dict[str, Any] = json.loads(cast(str, row.system_attrs.get(RESULT, "{}")))
     values: dict[str, float] = result.get("values", {})
@@ -160,7 +172,6 @@ def trial_of(
     if not values and row.state == TrialState.PRUNED:
         for step in curve:
             values |= step.metrics
-    started, finished = row.datetime_start, row.datetime_complete
     return Trial(
         number,
         architecture,
@@ -171,4 +182,69 @@ def trial_of(
         started.timestamp() if started else None,
         finished.timestamp() if finished else None,
         result.get("notes", {}),
+    )
+
+
+def result_of(trial: Trial) -> dict[str, Any]:
+    """Return what a finished trial's row notes under `RESULT`."""
+    return {"values": trial.values, "seconds": trial.seconds, "notes": trial.notes}
+
+
+def shown_of(trial: Trial, objectives: Sequence[Objective]) -> dict[str, Any]:
+    """Return what the dashboard shows of a trial beside parameters and objectives."""
+    metrics = {o.metric for o in objectives}
+    choices = trial.architecture.choices
+    shown: dict[str, Any] = {
+        "architecture": ", ".join(f"{name}={label}" for name, label in choices.items()),
+        **{name: value for name, value in trial.values.items() if name not in metrics},
+    }
+    if "error" in trial.notes:
+        shown["error"] = trial.notes["error"]
+    return shown
+
+
+def row_of(
+    trial: Trial,
+    objectives: Sequence[Objective],
+    distributions: Mapping[str, BaseDistribution],
+    finished: datetime,
+) -> FrozenTrial:
+    """Write one of our trials as a row, as if it had run here; a running one is interrupted.
+
+    Args:
+        trial: The trial.
+        objectives: The study's objectives.
+        distributions: Those of all decisions.
+        finished: When it ended, as the row shall say; rows are told in this order.
+    """
+    choices = dict(trial.architecture.choices)
+    metric = objectives[0].metric
+    system = {CHOICES: json.dumps(choices)}
+    if len(objectives) > 1 or any(set(step.metrics) != {metric} for step in trial.curve):
+        system[CURVE] = json.dumps(trial.curve)
+    user: dict[str, Any] = {VOID: "interrupted"}
+    if trial.state != "running":
+        system[RESULT] = json.dumps(result_of(trial))
+        user = shown_of(trial, objectives)
+    reported: dict[int, float] = {}
+    if len(objectives) == 1:
+        reported = {s.step: s.metrics[metric] for s in trial.curve if metric in s.metrics}
+    values = None
+    if trial.state == "complete":
+        values = [trial.values[o.metric] for o in objectives]
+    elif trial.state == "pruned" and reported:  # as Optuna itself has it
+        values = [reported[max(reported)]]
+    return FrozenTrial(
+        number=trial.number,
+        state=_ROW_STATES[trial.state],
+        value=None,
+        values=values,
+        datetime_start=datetime.fromtimestamp(trial.started) if trial.started else finished,
+        datetime_complete=finished,
+        params=choices,
+        distributions={name: distributions[name] for name in choices},
+        user_attrs=user,
+        system_attrs=system,
+        intermediate_values=reported,
+        trial_id=-1,
     )

@@ -12,8 +12,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -24,7 +24,7 @@ from ..spaces import Architecture, Label, Searchable
 from ..strategies import Objective, Step
 from ._errors import ExperimentError
 from ._evaluation import Evaluate, Outcome, Report, Task, evaluate_task
-from ._modules import load_module
+from ._modules import load_module, loaded_modules
 
 __all__ = ["Pool"]
 
@@ -78,7 +78,7 @@ class Pool:
         seconds: float | None = None,
         recycle: int = RECYCLE,
     ) -> None:
-        self._module = _module_of(evaluate)
+        self._modules = _modules_of(evaluate)
         self._payload = _pickled(evaluate, space, tuple(objectives))
         self._jobs, self._seconds, self._recycle = jobs, seconds, recycle
         self._workers: list[_Worker] = []
@@ -93,10 +93,8 @@ class Pool:
         order = _Order(
             task.number, dict(task.architecture.choices), task.seed, task.directory, task.budget
         )
-        try:
+        with suppress(OSError):  # it died before it began; `wait` finds that out
             worker.pipe.send(order)
-        except OSError:
-            pass  # it died before it began; `wait` finds that out
 
     def wait(self, report: Report) -> Outcome:
         while True:
@@ -120,7 +118,7 @@ class Pool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=_work, args=(theirs, self._module, self._payload), daemon=True
+            target=_work, args=(theirs, self._modules, self._payload), daemon=True
         )
         with _shared_threads(self._jobs):
             process.start()
@@ -188,13 +186,15 @@ class Pool:
 # ---------------------------------------------------------------------- sending
 
 
-def _module_of(evaluate: Evaluate) -> tuple[str, str] | None:
-    """Name and file of the module that `evaluate` lives in, if workers must be shown it."""
+def _modules_of(evaluate: Evaluate) -> dict[str, str]:
+    """Files, by module name, that workers must be shown: `evaluate` and what it holds live there.
+
+    Not the main module: multiprocessing shows workers that one itself.
+    """
     name = getattr(evaluate, "__module__", None) or type(evaluate).__module__
-    if name == "__main__":
-        return None  # multiprocessing shows workers the main module itself
     file = getattr(sys.modules.get(name), "__file__", None)
-    return (name, file) if file else None
+    own = {name: file} if file and name != "__main__" else {}
+    return own | loaded_modules()
 
 
 def _pickled(evaluate: Evaluate, space: Searchable, objectives: tuple[Objective, ...]) -> bytes:
@@ -210,7 +210,7 @@ def _pickled(evaluate: Evaluate, space: Searchable, objectives: tuple[Objective,
 
 
 @contextmanager
-def _shared_threads(jobs: int) -> Iterator[None]:
+def _shared_threads(jobs: int) -> Generator[None]:
     """Let a process that starts now use its share of the cores, unless the user says else."""
     share = str(max((os.cpu_count() or 1) // jobs, 1))
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
@@ -226,12 +226,13 @@ def _shared_threads(jobs: int) -> Iterator[None]:
 # ---------------------------------------------------------------------- in the worker
 
 
-def _work(pipe: Connection, module: tuple[str, str] | None, payload: bytes) -> None:
+def _work(pipe: Connection, modules: Mapping[str, str], payload: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle
     threading.Thread(target=_end_with_caller, daemon=True).start()
     try:
-        if module is not None and module[0] not in sys.modules:
-            load_module(*module)
+        for name, file in modules.items():
+            if name not in sys.modules:
+                load_module(name, file)
         evaluate, space, objectives = pickle.loads(payload)
     except Exception as error:
         pipe.send(f"a worker process cannot load evaluate: {type(error).__name__}: {error}")

@@ -36,6 +36,10 @@ class Adapter(Protocol):
         """Read an experiment that the framework has stored."""
         ...
 
+    def store_history(self, history: History, directory: Any, **options: Any) -> None:
+        """Store a history as the framework's own, so that `run` goes on with it."""
+        ...
+
 
 class Entry(NamedTuple):
     """Where an adapter is, and what it needs.

@@ -1,6 +1,7 @@
 """The backend `local`: no framework at all; a history file is the storage."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -9,7 +10,7 @@ from ..strategies import History, HistoryFile, Search, Step, Trial
 from ._drive import Experimental, Observer, Silent, drive, pruned_by, runner_for
 from ._support import Support
 
-__all__ = ["SUPPORT", "from_native", "load", "run", "to_native"]
+__all__ = ["SUPPORT", "from_native", "load", "run", "store_history", "to_native"]
 
 SUPPORT = Support(
     storage="history.jsonl (JSON Lines)",
@@ -65,7 +66,7 @@ class _Store:
     def history(self) -> History:
         unfinished = (*self._running.values(), *self._interrupted)
         trials = (*self._trials.values(), *sorted(unfinished, key=lambda trial: trial.number))
-        return _with_trials(self._history, trials)
+        return replace(self._history, trials=trials)
 
     def begin(self, limit: float) -> Trial | None:
         if self._interrupted:
@@ -101,17 +102,6 @@ class _Store:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-
-
-def _with_trials(history: History, trials: tuple[Trial, ...]) -> History:
-    return History(
-        history.space,
-        history.objectives,
-        trials,
-        history.seed,
-        history.strategy,
-        history.facts,
-    )
 
 
 def run(
@@ -158,3 +148,20 @@ def load(location: Path | str, space: Searchable | None = None) -> History:
     """
     path = Path(location)
     return History.load(path / FILE if path.is_dir() else path, space)
+
+
+def store_history(history: History, directory: Path, **options: Any) -> None:
+    """Write a history where `run` goes on with it as if it had always been here.
+
+    Running trials become interrupted ones, which are repeated.
+
+    Args:
+        history: The history, of any backend.
+        directory: The new run's directory.
+        **options: None; other backends have some.
+
+    Raises:
+        HistoryError: The directory holds a history already.
+    """
+    SUPPORT.refuse("local", options)
+    replace(history, facts={**history.facts, "backend": "local"}).save(directory / FILE)

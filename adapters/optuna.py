@@ -7,24 +7,22 @@ number of processes may share one.
 
 import json
 import time
-import warnings
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast, final
 
 import optuna
-from optuna.pruners import BasePruner, NopPruner
+from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from ..spaces import NasbridgeError, Searchable, SpaceError, from_json
+from ..spaces import Searchable
 from ..strategies import History, SpaceExhausted, Step, Trial
-from ..strategies._history import in_order
 from ..strategies._lock import try_lock
 from ._drive import Experimental, Observer, Silent, drive, pruned_by, runner_for
 from ._errors import BackendError
-from ._optuna_reporter import Reporter, companion_of
+from ._optuna_reporter import Reporter, companion_of, pruner_named
 from ._optuna_rows import (
     CHOICES,
     NUMBER,
@@ -33,13 +31,14 @@ from ._optuna_rows import (
     VOID,
     Numbering,
     note,
-    objectives_of,
+    result_of,
     rows_of,
+    shown_of,
     storage_of,
-    trial_of,
 )
 from ._optuna_sampler import NASSampler
 from ._optuna_space import from_native, suggest, to_native
+from ._optuna_study import fill_study, history_of, study_of
 from ._process import identity, is_alive
 from ._support import Support
 
@@ -50,6 +49,7 @@ __all__ = [
     "from_native",
     "load",
     "run",
+    "store_history",
     "suggest",
     "to_native",
 ]
@@ -63,7 +63,6 @@ SUPPORT = Support(
 )
 
 STUDY_NAME = "nasbridge"  # where none is given
-EXPERIMENT = "nasbridge:experiment"  # user attribute of the study
 DATABASE = "study.db"
 PATIENCE = 10  # seconds until a row without owner, in a shared storage, counts as abandoned
 
@@ -75,7 +74,7 @@ def run(
     observer: Observer | None = None,
     storage: str | BaseStorage | None = None,
     study_name: str = STUDY_NAME,
-    pruner: BasePruner | None = None,
+    pruner: BasePruner | str | None = None,
     **options: Any,
 ) -> History:
     """Run a whole experiment as an Optuna study; one that was interrupted goes on where it was.
@@ -88,14 +87,15 @@ def run(
         storage: Any storage of Optuna, or its URL; by default SQLite in `directory`, or memory
             without one.
         study_name: The study's name.
-        pruner: Any pruner of Optuna; by default none, or the experiment's own.
+        pruner: Any pruner of Optuna, or its name, as "median", "successive-halving" and
+            "hyperband"; by default none, or the experiment's own.
         **options: None.
 
     Returns:
         The whole history.
 
     Raises:
-        BackendError: The study belongs to another experiment.
+        BackendError: The study belongs to another experiment, or the pruner has no such name.
         Unsupported: An option is unknown.
     """
     SUPPORT.refuse("optuna", options)
@@ -105,8 +105,10 @@ def run(
             directory.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context((directory / "lock").open("ab"))
             alone = try_lock(lock) and alone
-            storage = storage or f"sqlite:///{(directory / DATABASE).resolve()}"
-        study = _study(experiment, storage, study_name, pruner)
+            storage = storage or _database(directory)
+        if isinstance(pruner, str):
+            pruner = pruner_named(pruner)
+        study = study_of(experiment, storage, study_name, pruner)
         store = _Store(experiment, study, alone)
         return drive(
             experiment, store, runner_for(experiment, jobs), directory, observer or Silent()
@@ -127,7 +129,7 @@ def load(
         BackendError: There is no such study, or no space is known for it.
     """
     if isinstance(location, Study):
-        return _history(location, space)
+        return history_of(location, space)
     url = str(location)
     if "://" not in url:
         url, study_name = _noted(Path(location), study_name)
@@ -138,7 +140,7 @@ def load(
             f"there is no study {study_name!r} at {url} ({type(error).__name__}: {error}): give "
             "the storage's URL or the run's directory, and study_name= if it has another name"
         ) from error
-    return _history(study, space)
+    return history_of(study, space)
 
 
 def _noted(directory: Path, study_name: str) -> tuple[str, str]:
@@ -146,95 +148,44 @@ def _noted(directory: Path, study_name: str) -> tuple[str, str]:
     options: dict[str, Any] = {}
     if (directory / "run.json").exists():
         options = json.loads((directory / "run.json").read_text())["options"]
-    storage = options.get("storage") or f"sqlite:///{(directory / DATABASE).resolve()}"
+    storage = options.get("storage") or _database(directory)
     if storage.endswith(DATABASE) and not (directory / DATABASE).exists():
         raise BackendError(f"{directory} holds no study: it has no {DATABASE}")
     return storage, options.get("study_name", study_name)
 
 
-# ---------------------------------------------------------------------- the study
+def store_history(
+    history: History,
+    directory: Path | None = None,
+    storage: str | BaseStorage | None = None,
+    study_name: str = STUDY_NAME,
+    **options: Any,
+) -> None:
+    """Make a study of a history, so that `run` goes on with it as if it had always been here.
+
+    Running trials become interrupted ones, which are repeated. The pruner of a study with several
+    objectives begins anew; all else goes on as it was.
+
+    Args:
+        history: The history, of any backend.
+        directory: Where the default storage is.
+        storage: Any storage of Optuna, or its URL; by default SQLite in `directory`.
+        study_name: The new study's name.
+        **options: None.
+
+    Raises:
+        BackendError: There is such a study already.
+        Unsupported: An option is unknown.
+    """
+    SUPPORT.refuse("optuna", options)
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+        storage = storage or _database(directory)
+    fill_study(history, storage, study_name)
 
 
-def _study(
-    experiment: Experimental,
-    storage: str | BaseStorage | None,
-    study_name: str,
-    pruner: BasePruner | None,
-) -> Study:
-    """Make the study, or continue it if it is of the same experiment."""
-    objectives = experiment.objectives
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        study = optuna.create_study(
-            storage=storage,
-            study_name=study_name,
-            directions=["maximize" if o.direction == "max" else "minimize" for o in objectives],
-            sampler=NASSampler(experiment.space, experiment.strategy, experiment.seed),
-            pruner=NopPruner() if pruner is None else pruner,
-            load_if_exists=True,
-        )
-    except Exception as error:  # each storage has errors of its own
-        raise BackendError(
-            f"the study {study_name!r} cannot be opened in {storage!r} "
-            f"({type(error).__name__}: {error}): is the storage's URL right?"
-        ) from error
-    facts: dict[str, Any] = {
-        "fingerprint": experiment.space.fingerprint,
-        "objectives": {o.metric: o.direction for o in objectives},
-        "strategy": repr(experiment.strategy),
-        "seed": experiment.seed,
-    }
-    before = study.user_attrs.get(EXPERIMENT)
-    if before is None:
-        with warnings.catch_warnings():  # Optuna calls the names experimental
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names([o.metric for o in objectives])
-        study.set_user_attr(EXPERIMENT, {**facts, "space": _document(experiment.space)})
-        return study
-    for name, value in facts.items():
-        if before[name] != value:
-            raise BackendError(
-                f"the study {study_name!r} is of another experiment: its {name} is "
-                f"{before[name]!r}, not {value!r}; continue it with the same settings, or use "
-                "another study_name or directory"
-            )
-    return study
-
-
-def _document(space: Searchable) -> str | None:
-    try:
-        return space.to_json()
-    except SpaceError:  # it holds functions or classes
-        return None
-
-
-def _history(study: Study, space: Searchable | None) -> History:
-    noted: dict[str, Any] = study.user_attrs.get(EXPERIMENT, {})
-    objectives = objectives_of(study)
-    if space is None:
-        try:
-            space = from_json(noted["space"]) if noted.get("space") else from_native(study)
-        except NasbridgeError as error:
-            raise BackendError(
-                f"the space of the study {study.study_name!r} is not known: give it, as "
-                "load(location, space=space)"
-            ) from error
-    numbering = Numbering()
-    trials: dict[int, Trial] = {}
-    for row in rows_of(study):
-        number = numbering.number(row)
-        if number is not None and VOID not in row.user_attrs:
-            trial = trial_of(row, number, space, objectives)
-            if trial is not None:
-                trials[number] = trial
-    return History(
-        space,
-        objectives,
-        in_order(trials.values()),
-        noted.get("seed", 0),
-        noted.get("strategy", ""),
-        {"backend": "optuna", "study": study.study_name},
-    )
+def _database(directory: Path) -> str:
+    return f"sqlite:///{(directory / DATABASE).resolve()}"
 
 
 # ---------------------------------------------------------------------- the store
@@ -258,7 +209,7 @@ class _Store:
         self._reclaim(alone)
 
     def history(self) -> History:
-        return _history(self._study, self._experiment.space)
+        return history_of(self._study, self._experiment.space)
 
     def begin(self, limit: float) -> Trial | None:
         self._sampler.sync(self._study)
@@ -291,9 +242,8 @@ class _Store:
     def finish(self, trial: Trial) -> None:
         theirs, reporter = self._running.pop(trial.number)
         row = theirs._trial_id  # pyright: ignore[reportPrivateUsage]
-        result = {"values": trial.values, "seconds": trial.seconds, "notes": trial.notes}
-        note(self._study, row, RESULT, result)
-        for name, value in self._shown(trial).items():
+        note(self._study, row, RESULT, result_of(trial))
+        for name, value in shown_of(trial, self._experiment.objectives).items():
             theirs.set_user_attr(name, value)
         match trial.state:
             case "complete":
@@ -306,18 +256,6 @@ class _Store:
             case _:
                 reporter.close(TrialState.FAIL)
                 self._study.tell(theirs, state=TrialState.FAIL)
-
-    def _shown(self, trial: Trial) -> dict[str, Any]:
-        """Return what the dashboard shows beside parameters and objectives."""
-        objectives = {o.metric for o in self._experiment.objectives}
-        choices = trial.architecture.choices
-        shown: dict[str, Any] = {
-            "architecture": ", ".join(f"{name}={label}" for name, label in choices.items()),
-            **{name: v for name, v in trial.values.items() if name not in objectives},
-        }
-        if "error" in trial.notes:
-            shown["error"] = trial.notes["error"]
-        return shown
 
     # ------------------------------------------------------------------ interrupted trials
 

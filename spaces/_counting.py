@@ -30,13 +30,16 @@ def count(decisions: Sequence[Decision]) -> int | float:
     states: dict[Signature, int] = {(): 1}
     live: list[str] = []  # the decisions that a state speaks of, in its order
     for position, decision in enumerate(decisions):
-        names = asked.get(decision.name, ())
         kinds: dict[tuple[bool, ...], int] = {}
-        for answer, number in _answers(decision, names):
+        for answer, number in _answers(decision, tuple(asked.get(decision.name, ()))):
             kinds[answer] = kinds.get(answer, 0) + number
         grown: dict[Signature, int] = {}
+        alternatives = [
+            [(live.index(clause.decision), asked[clause.decision][clause.values]) for clause in of]
+            for of in decision.conditions
+        ]
         for state, ways in states.items():
-            if _holds(decision.conditions, dict(zip(live, state, strict=True)), asked):
+            if _holds(alternatives, state):
                 for answer, number in kinds.items():
                     _add(grown, (*state, answer), ways * number)
             else:
@@ -50,19 +53,21 @@ def count(decisions: Sequence[Decision]) -> int | float:
     return sum(states.values())
 
 
-Asked = dict[str, tuple[tuple[Label, ...], ...]]
+Asked = dict[str, dict[tuple[Label, ...], int]]
+"""For each decision, the sets of values that are asked of it, numbered."""
 
 
 def _uses(decisions: Sequence[Decision]) -> tuple[Asked, dict[str, int]]:
     """For each parent: the value sets that are asked of it, and by whom last."""
-    asked: dict[str, dict[tuple[Label, ...], None]] = {}
+    asked: Asked = {}
     last: dict[str, int] = {}
     for position, decision in enumerate(decisions):
         for condition in decision.conditions:
             for clause in condition:
-                asked.setdefault(clause.decision, {})[clause.values] = None
+                sets = asked.setdefault(clause.decision, {})
+                sets.setdefault(clause.values, len(sets))
                 last[clause.decision] = position
-    return {name: tuple(values) for name, values in asked.items()}, last
+    return asked, last
 
 
 def _answers(
@@ -77,18 +82,14 @@ def _answers(
         yield tuple(value in lookup for lookup in lookups), 1
 
 
-def _holds(
-    conditions: tuple[Condition, ...],
-    state: dict[str, tuple[bool, ...] | None],
-    asked: Asked,
-) -> bool:
-    def met(name: str, values: tuple[Label, ...]) -> bool:
-        answer = state[name]
-        return answer is not None and answer[asked[name].index(values)]
+def _holds(alternatives: Sequence[Sequence[tuple[int, int]]], state: Signature) -> bool:
+    """Tell whether one alternative holds; each is pairs of (live decision, asked set)."""
 
-    return any(
-        all(met(c.decision, c.values) for c in condition) for condition in conditions
-    )
+    def met(position: int, number: int) -> bool:
+        answer = state[position]
+        return answer is not None and answer[number]
+
+    return any(all(met(*clause) for clause in clauses) for clauses in alternatives)
 
 
 def _add(table: dict[Signature, int], state: Signature, ways: int) -> None:

@@ -7,8 +7,9 @@ from typing import cast
 import numpy
 
 from ._domains import Categorical, Domain, Label
+from ._errors import SpaceError
 
-__all__ = ["Clause", "Condition", "Decision"]
+__all__ = ["Clause", "Condition", "Decision", "in_order"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +94,29 @@ class Decision:
                 if type(option) is type(value) and option == value:
                     return label
         return value
+
+
+def in_order(decisions: Mapping[str, Decision]) -> tuple[Decision, ...]:
+    """Put parents before the decisions that ask them, and leave the order as it is otherwise.
+
+    A decision that stands in several places may ask one that was found after it.
+
+    Raises:
+        SpaceError: Two decisions ask each other.
+    """
+    placed: dict[str, Decision] = {}
+
+    def place(name: str, asking: tuple[str, ...]) -> None:
+        if name in asking:
+            raise SpaceError(
+                f"whether {name!r} is open depends on {asking[-1]!r}, and that on {name!r}: use "
+                "different decisions in the places where they stand"
+            )
+        if name not in placed:
+            for parent in decisions[name].parents:
+                place(parent, (*asking, name))
+            placed[name] = decisions[name]
+
+    for name in decisions:
+        place(name, ())
+    return tuple(placed.values())

@@ -55,6 +55,6 @@ class Node(Searchable):
             SpaceError: The part is not a single layer.
         """
         raise SpaceError(
-            f"a {type(self).__name__} stands in a layer's settings at {walk.here}: only a "
+            f"a {type(self).__name__} stands in a layer's settings at {walk.place}: only a "
             "layer(...) or a value can stand there"
         )

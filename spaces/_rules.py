@@ -97,8 +97,8 @@ def _depthwise_conv(rank: int, shape: Shape, config: Config) -> Measure:
 
 def _separable_conv(rank: int, shape: Shape, config: Config) -> Measure:
     deep = _depthwise_conv(rank, shape, {**config, "use_bias": False})
-    dense = {"units": config.get("filters"), "use_bias": flag(config, "use_bias")}
-    wide = _dense(deep.shape, dense)  # a 1x1 convolution
+    pointwise = {"units": count(config, "filters"), "use_bias": flag(config, "use_bias")}
+    wide = _dense(deep.shape, pointwise)
     return Measure(wide.shape, deep.parameters + wide.parameters, flops=deep.flops + wide.flops)
 
 
@@ -194,9 +194,13 @@ def _same(shape: Shape, config: Config) -> Measure:
 
 
 def _pool(rank: int, shape: Shape, config: Config) -> Measure:
-    size = counts(config, "pool_size", rank, 2)
+    size = counts(config, "pool_size", rank)
     strides = counts(config, "strides", rank, size)
     return Measure((*windows(spatial(shape, rank), config, size, strides), shape[-1]))
+
+
+def _max_pool(rank: int, shape: Shape, config: Config) -> Measure:
+    return _pool(rank, shape, {"pool_size": 2, **config})
 
 
 def _global_pool(rank: int, shape: Shape, config: Config) -> Measure:
@@ -284,7 +288,7 @@ _RANKED: dict[str, tuple[Callable[[int, Shape, Config], Measure | None], int]] =
     "DepthwiseConv{}D": (_depthwise_conv, 2),
     "GlobalAveragePooling{}D": (_global_pool, 3),
     "GlobalMaxPooling{}D": (_global_pool, 3),
-    "MaxPooling{}D": (_pool, 3),
+    "MaxPooling{}D": (_max_pool, 3),
     "SeparableConv{}D": (_separable_conv, 2),
     "UpSampling{}D": (_up_sampling, 3),
     "ZeroPadding{}D": (_zero_padding, 3),

@@ -15,7 +15,7 @@ from . import _moves
 from ._architecture import Architecture, checked
 from ._canonical import digest
 from ._counting import count, enumerate_choices
-from ._decisions import Decision
+from ._decisions import Decision, in_order
 from ._domains import Label
 from ._encoding import encode, encoding_names
 from ._errors import ConstraintError, InvalidArchitecture
@@ -59,7 +59,7 @@ class Searchable(ABC):
         """
         walk = Discovery()
         self.discover(walk)
-        return tuple(walk.decisions.values())
+        return in_order(walk.decisions)
 
     @cached_property
     def _by_name(self) -> dict[str, Decision]:

@@ -8,7 +8,7 @@ from ._graph import Operation
 from ._rules import measure
 from ._shapes import Measure, Misfit, Shape
 
-__all__ = ["Draft", "Plan", "Step"]
+__all__ = ["Draft", "Plan", "Step", "described"]
 
 
 class Step(NamedTuple):
@@ -97,6 +97,8 @@ class Draft:
             if position not in kept:
                 kept.add(position)
                 waiting.extend(self.steps[position].inputs)
+        if len(kept) == len(self.steps):
+            return Plan(tuple(self.steps), output)
         new = {old: k for k, old in enumerate(sorted(kept))}
         steps = (self.steps[old] for old in new)
         return Plan(
@@ -108,17 +110,16 @@ class Draft:
 def _fitted(operation: Operation, shapes: Sequence[Shape], path: str) -> tuple[Operation, Measure]:
     """Measure a layer; one whose window is larger than its input pads it."""
     measured = _measured(operation, shapes, path)
-    if all(size > 0 for size in measured.shape):
+    if min(measured.shape, default=1) > 0:
         return operation, measured
     padded = Operation(operation.name, {**operation.config, "padding": "same"}, operation.cls)
     if operation.config.get("padding", "valid") == "valid":
         measured = _measured(padded, shapes, path)
-        if all(size > 0 for size in measured.shape):
+        if min(measured.shape, default=1) > 0:
             return padded, measured
     raise BuildError(
-        f"nothing is left of the input {shapes[0]} after the layer {path!r}, "
-        f"{operation.name}({_said(operation)}): give a larger input_shape, or a space that "
-        "reduces less"
+        f"{described(operation, path)} leaves nothing of {shapes[0]}: give a larger input_shape, "
+        "or reduce less in the space"
     )
 
 
@@ -127,8 +128,8 @@ def _measured(operation: Operation, shapes: Sequence[Shape], path: str) -> Measu
         measured = measure(operation, shapes)
     except Misfit as error:
         raise BuildError(
-            f"the layer {path!r}, {operation.name}({_said(operation)}), cannot take the input "
-            f"{' and '.join(map(str, shapes))}: {error}"
+            f"{described(operation, path)} cannot take {' and '.join(map(str, shapes))}: {error}; "
+            "mend its settings, or what comes before it"
         ) from error
     if measured is None:
         from .keras._ask import ask
@@ -137,5 +138,7 @@ def _measured(operation: Operation, shapes: Sequence[Shape], path: str) -> Measu
     return measured
 
 
-def _said(operation: Operation) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in operation.config.items())
+def described(operation: Operation, path: str) -> str:
+    """Return what messages call a layer: its settings, and where it stands."""
+    settings = ", ".join(f"{name}={value!r}" for name, value in operation.config.items())
+    return f"{operation.name}({settings}) at {path!r}"

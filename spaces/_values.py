@@ -312,7 +312,8 @@ def evaluate(walk: Walk, value: object, key: str | int) -> object:
                 result = evaluate(walk, option, str(label))
         return result
     if isinstance(value, Placeholder):
-        return walk.bound(value.name, value.factor)
+        with walk.inside(key):
+            return walk.bound(value.name, value.factor)
     if isinstance(value, Node):
         with walk.inside(key, value):
             return value.as_setting(walk)

@@ -32,6 +32,7 @@ class Walk(ABC):
     def __init__(self, brief: bool = False) -> None:
         self.brief = brief
         self._path: tuple[str, ...] = ()
+        self._trail: tuple[str, ...] = ()
         self._indices: tuple[str, ...] = ()
         self._copies: tuple[str, ...] = ()
         self._bound: dict[str, int] = {}
@@ -43,6 +44,11 @@ class Walk(ABC):
         """The dotted path of the node that is being expanded; empty at the top."""
         return ".".join(self._path)
 
+    @property
+    def place(self) -> str:
+        """Where the node stands in the tree, names aside; for messages."""
+        return ".".join(self._trail) or "the top"
+
     @contextmanager
     def inside(self, key: str | int | None, child: object = None) -> Iterator[None]:
         """Stand inside a child; a child's own name restarts the path.
@@ -53,15 +59,16 @@ class Walk(ABC):
         """
         name: str | None = getattr(child, "name", None)
         shared: bool = getattr(child, "shared", False)
-        before = self._path
+        before = self._path, self._trail
+        self._trail = self._trail if key is None else (*self._trail, str(key))
         if name is None:
-            self._path = before if key is None else (*before, str(key))
+            self._path = self._path if key is None else (*self._path, str(key))
         else:
             self._path = (name,) if shared else (name, *self._indices)
         try:
             yield
         finally:
-            self._path = before
+            self._path, self._trail = before
 
     @contextmanager
     def repetition(self, number: int) -> Iterator[None]:
@@ -99,7 +106,7 @@ class Walk(ABC):
             if default is not None:
                 return default
             raise SpaceError(
-                f"{name.upper()} has no meaning at {self.here or 'the top'}: it stands "
+                f"{name.upper()} has no meaning at {self.place}: it stands "
                 "for the width or stride that a cell or stack gives; write a number here"
             )
         return self._bound[name] * factor
@@ -182,7 +189,7 @@ class Discovery(Walk):
     def _declare(
         self, name: str, domain: Domain, options: Sequence[object], identity: object
     ) -> None:
-        place = self.here or "the top"
+        place = self.place
         known = self.decisions.get(name)
         if known is None:
             self._identities[name] = identity

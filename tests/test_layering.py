@@ -11,7 +11,8 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-# Each adapter's framework: imported at the top of adapters/<name>.py, and nowhere else.
+# Each adapter's framework: imported at the top of adapters/<name>.py and of its private parts
+# adapters/_<name>_*.py, and nowhere else.
 # Keras Tuner and AutoKeras hand Keras models and callbacks through their interfaces.
 FRAMEWORKS = {
     "autogluon": {"autogluon"},
@@ -35,7 +36,11 @@ ALLOWED: dict[str, set[str]] = {
     "spaces/*": SPACES,
     "strategies/_history.py": STRATEGIES | {"pandas"},  # History.to_pandas, lazily
     "strategies/*": STRATEGIES,
-    **{f"adapters/{name}.py": ADAPTERS | libraries for name, libraries in FRAMEWORKS.items()},
+    **{
+        pattern: ADAPTERS | libraries
+        for name, libraries in FRAMEWORKS.items()
+        for pattern in (f"adapters/{name}.py", f"adapters/_{name}_*.py")
+    },
     "adapters/testing.py": {"numpy", "nasbridge", "pytest"},
     "adapters/*": ADAPTERS,
     "src/nasbridge/*": {
@@ -94,7 +99,9 @@ def breaches(source: str, path: str) -> Iterator[str]:
     pattern = next(pattern for pattern in ALLOWED if fnmatch(path, pattern))
     framework: set[str] = set()
     if path.startswith("adapters/"):
-        framework = FRAMEWORKS.get(Path(path).stem, framework)
+        stem = Path(path).stem
+        owner = next((n for n in FRAMEWORKS if stem == n or stem.startswith(f"_{n}_")), "")
+        framework = FRAMEWORKS.get(owner, framework)
     for found in imports_of(source, path):
         place = f"{path}:{found.line}: imports {found.name}"
         if not is_allowed(found.name, ALLOWED[pattern]):
@@ -131,6 +138,7 @@ def test_imports_point_one_way() -> None:
         ("adapters/optuna.py", "from .nni import NASTuner"),
         ("adapters/optuna.py", "from . import nni"),
         ("adapters/optuna.py", "def run():\n    import optuna"),
+        ("adapters/_optuna_rows.py", "import nni"),
         ("adapters/_replay.py", "import optuna"),
         ("src/nasbridge/cli.py", "import optuna"),
     ],
@@ -147,6 +155,7 @@ def test_a_breach_is_seen(path: str, source: str) -> None:
         ("spaces/draw/_cell.py", "def draw():\n    from matplotlib import pyplot"),
         ("strategies/_bayes.py", "def fit():\n    from sklearn.gaussian_process import kernels"),
         ("adapters/optuna.py", "import optuna.samplers\nfrom ._replay import replay"),
+        ("adapters/_optuna_rows.py", "import optuna"),
         ("adapters/autokeras.py", "import keras_tuner\nfrom . import _replay"),
         ("adapters/testing.py", "import pytest\nfrom .. import Experiment"),
         ("src/nasbridge/cli.py", "import typer\nfrom .adapters import backends"),

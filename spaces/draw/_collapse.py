@@ -5,6 +5,7 @@ frame, with a diagram of its own inside.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 from .._graph import Block, Graph, Operation, Vertex
@@ -13,7 +14,6 @@ from ._labels import family, is_minor, name, settings, spelled
 from ._text import tidy
 
 __all__ = ["diagram_of"]
-
 
 
 def diagram_of(graph: Graph, inputs: Sequence[Box], channels: bool = True) -> Diagram:
@@ -56,12 +56,17 @@ class _Collapse:
         chosen = {k: _choices(graph.vertices[k]) for k in self._kept}
         holders = {block.path for blocks in chosen.values() for block in blocks[:-1]}
         self._addresses = {k: _address(k, blocks, holders) for k, blocks in chosen.items()}
+        last = graph.vertices[graph.output]  # a cell ends in a concatenation: that is its output
+        ends = graph.output in self._kept and not last.blocks
+        self._ends_merged = ends and last.operation.name == "concatenate"
 
     def diagram(self) -> Diagram:
         items, edges, where = self._collapse(self._kept, 0, [])
-        if self._graph.output in where:
-            edges[where[self._graph.output], len(items)] = None
-        return Diagram((*items, Box("output", shape="pill")), tuple(edges))
+        if not self._ends_merged:
+            if self._graph.output in where:
+                edges[where[self._graph.output], len(items)] = None
+            items.append(Box("output", shape="pill"))
+        return Diagram(tuple(items), tuple(edges))
 
     def _collapse(
         self, positions: Sequence[int], depth: int, before: Sequence[Box]
@@ -85,7 +90,7 @@ class _Collapse:
     def _item(self, key: Block | int, members: Sequence[int], depth: int) -> Box | Frame:
         vertices = [self._graph.vertices[k] for k in members]
         if isinstance(key, int):
-            return self._inputs.get(key) or self._plain(vertices[0])
+            return self._inputs.get(key) or self._plain(key)
         if depth < len(self._addresses[members[0]]) - 1:
             return self._frame(key, members, depth)
         return self._option(key.label, vertices)
@@ -103,7 +108,7 @@ class _Collapse:
         operations = [vertex.operation for vertex in vertices]
         tip = _tip(vertices)
         if all(operation.name == "Identity" for operation in operations):
-            return Box(tidy(label), shape="text", tip=tip)
+            return Box(tidy(label), shape="text", tip=tip, dashed=True)
         major = [operation for operation in operations if not is_minor(operation)]
         detail = ""
         if len(major) == 1 or len(operations) == 1:
@@ -113,7 +118,8 @@ class _Collapse:
         kinds = [family(operation) for operation in (major or operations)]
         return Box(tidy(label), tidy(detail), family=_leading(kinds), tip=tip)
 
-    def _plain(self, vertex: Vertex) -> Box | Frame:
+    def _plain(self, position: int) -> Box | Frame:
+        vertex = self._graph.vertices[position]
         operation, tip = vertex.operation, _tip([vertex])
         node = vertex.blocks and vertex.blocks[-1].kind == "node"
         match operation.name:
@@ -126,6 +132,9 @@ class _Collapse:
                 return Box(tidy(vertex.blocks[-1].label), how, "pill", tip=tip)
             case "add":
                 return Box("+", shape="circle", tip=tip)
+            case "concatenate" if position == self._graph.output and self._ends_merged:
+                several = len(set(vertex.inputs).intersection(self._kept)) > 1
+                return Box("output", operation.name * several, "pill", tip=tip)
             case "concatenate":
                 return Box("concatenate", shape="pill", tip=tip)
             case _:
@@ -146,9 +155,7 @@ def _address(position: int, choices: list[Block], holders: set[str]) -> list[Blo
 
 def _titled(title: str, item: Box | Frame) -> Box | Frame:
     """Add the label of an option that holds nothing but one other item."""
-    if isinstance(item, Frame):
-        return Frame(f"{title}: {item.title}", item.diagram)
-    return Box(f"{title}: {item.title}", item.detail, item.shape, item.family, item.tip)
+    return replace(item, title=f"{title}: {item.title}")
 
 
 def _leading(kinds: Sequence[str]) -> str:

@@ -15,7 +15,8 @@ from ._layers import Edge, Layered
 __all__ = ["abscissas"]
 
 NEAR = 10.0  # how far from upright a line may be to be made so
-ROUNDS = 2000  # of the solver
+HASTE = 1.7  # over-relaxation, from 1 to below 2
+ROUNDS = 500  # of the solver
 EXACT = 1e-3  # what a round may still change at the end
 
 
@@ -59,9 +60,7 @@ def _tied(arranged: Layered, wanted: Sequence[Edge]) -> list[Edge]:
     tied: dict[int, list[Edge]] = {}
     for upper, lower in wanted:
         others = tied.setdefault(rank[upper], [])
-        if all(
-            (place[upper] - place[u]) * (place[lower] - place[v]) > 0 for u, v in others
-        ):
+        if all((place[upper] - place[u]) * (place[lower] - place[v]) > 0 for u, v in others):
             others.append((upper, lower))
     return [link for links in tied.values() for link in links]
 
@@ -72,8 +71,10 @@ def _columns(arranged: Layered, straight: Sequence[Edge]) -> list[int]:
     for upper, lower in sorted(straight, key=lambda link: arranged.ranks[link[0]]):
         column[lower] = column[upper]
     first, last = arranged.layers[0], arranged.layers[-1]
-    if len(first) == len(last) == 1:  # the way in stands above the way out
-        column = [column[first[0]] if c == column[last[0]] else c for c in column]
+    if len(first) == len(last) == 1:  # the way in stands above the way out, if nothing forbids it
+        start, end = column[first[0]], column[last[0]]
+        if column.count(start) == 1 or column.count(end) == 1:
+            column = [start if c == end else c for c in column]
     numbers = {name: number for number, name in enumerate(dict.fromkeys(column))}
     return [numbers[name] for name in column]
 
@@ -83,7 +84,7 @@ def _placed(
 ) -> list[float]:
     """Return the middle of each vertex, given which of them share a column."""
     count = max(column, default=-1) + 1
-    pull = 1e-6 * numpy.eye(count)
+    pull = 1e-2 * numpy.eye(count)
     for upper, lower in arranged.links:
         if column[upper] != column[lower]:
             push = numpy.zeros(count)
@@ -122,7 +123,7 @@ def _solved(pull: NDArray[numpy.float64], least: Mapping[Edge, float]) -> NDArra
     for _ in range(ROUNDS):
         change = 0.0
         for row in range(len(least)):
-            step = (distances[row] - dual[row] @ forces) / dual[row, row]
+            step = HASTE * (distances[row] - dual[row] @ forces) / dual[row, row]
             step = max(step, -forces[row])
             forces[row] += step
             change = max(change, abs(step) * dual[row, row])

@@ -17,6 +17,7 @@ class Box:
             skip, which is a label on a line, and "point" for a place that a line goes through.
         family: Decides about the colour.
         tip: What a reader sees who points at it.
+        dashed: Whether lines from it and to it are dashed.
     """
 
     title: str = ""
@@ -24,6 +25,7 @@ class Box:
     shape: Literal["box", "pill", "circle", "text", "point"] = "box"
     family: str = "flow"
     tip: str = ""
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

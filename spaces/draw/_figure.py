@@ -10,13 +10,14 @@ from ._layout import Point, arrange
 from ._shapes import INK, MUTED, Curve, Picture, Rect, Shape, Text, along
 from ._text import width
 
-__all__ = ["Figure", "figure", "has_head", "is_skip", "size"]
+__all__ = ["Figure", "figure", "has_head", "is_dashed", "size"]
 
 TITLE = 12.0  # font sizes
 DETAIL = 10.0
 BASELINE = 0.36  # of the font size: from the middle of a line of text to its baseline
 PADDING = 10.0  # between a text and the outline around it
 MARGIN = 12.0  # between a diagram and the frame around it
+FOOTER = 12.0  # of a frame, where the way out comes back to its middle
 STEP = 24.0  # widths of boxes are multiples of it, so that neighbours look alike
 HEADER = 22.0  # of a frame, for its title
 _HEIGHTS = {"box": (26.0, 39.0), "pill": (22.0, 35.0), "text": (16.0, 16.0)}
@@ -39,14 +40,14 @@ def figure(diagram: Diagram) -> Figure:
         shapes += _shapes(item, *middle)
     for (source, target), route in zip(diagram.edges, layout.routes, strict=True):
         ends = diagram.items[source], diagram.items[target]
-        shapes += along(route, any(map(is_skip, ends)), has_head(ends[1]))
+        shapes += along(route, any(map(is_dashed, ends)), has_head(ends[1]))
     picture = Picture(layout.width, layout.height, tuple(shapes))
     return Figure(picture, tuple(layout.middles))
 
 
-def is_skip(item: Box | Frame) -> bool:
+def is_dashed(item: Box | Frame) -> bool:
     """Tell whether lines from and to an item are dashed."""
-    return isinstance(item, Box) and item.shape == "text"
+    return isinstance(item, Box) and item.dashed
 
 
 def has_head(item: Box | Frame) -> bool:
@@ -61,7 +62,7 @@ def size(item: Box | Frame) -> Point:
         entry = inner.middles[0][0]  # in the middle, and the title to the left of it
         title = width(item.title, DETAIL) + 2 * PADDING
         half = max(entry + MARGIN, inner.picture.width - entry + MARGIN, title)
-        return 2 * round(half), HEADER + inner.picture.height
+        return 2 * round(half), HEADER + inner.picture.height + FOOTER
     if item.shape == "point":
         return 0.0, 0.0
     if item.shape == "circle":
@@ -82,8 +83,11 @@ def _shapes(item: Box | Frame, x: float, y: float) -> Iterator[Shape]:
         inner = figure(item.diagram)
         yield Rect(left, top, across, down, 8.0, "frame")
         yield Text(left + PADDING, top + 16.0, item.title, DETAIL, MUTED, "start")
+        start = x - inner.middles[0][0]
         yield Curve((("M", ((x, top),)), ("L", ((x, top + HEADER),))))
-        yield from inner.picture.at(x - inner.middles[0][0], top + HEADER)
+        yield from inner.picture.at(start, top + HEADER)
+        exit, bottom = start + inner.middles[-1][0], top + down
+        yield from along([(exit, bottom - FOOTER)] * 2 + [(x, bottom)] * 2, False, False)
         return
     if item.shape == "point":
         return

@@ -53,10 +53,10 @@ def settings(operation: Operation, channels: bool = True) -> str:
         '32, 3×3, stride 2'
     """
     config = operation.config
-    hidden = () if channels else ("filters",)
+    hidden = set() if channels else config.keys() & {"filters"}
     known = [key for key in _SETTINGS if key in config and key not in hidden]
     said = [_SETTINGS[key](config[key], _rank(operation)) for key in known]
-    if not any(key in config for key in _SETTINGS):
+    if not known and not hidden and not is_minor(operation):
         plain = [key for key in config if key not in _SILENT and _is_plain(config[key])]
         said = [f"{key} {_value(config[key])}" for key in plain[:2]]
     return ", ".join(part for part in said if part)

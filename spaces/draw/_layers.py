@@ -84,9 +84,13 @@ def layered(widths: Sequence[float], edges: Sequence[Edge]) -> Layered:
         for rank in crossed:
             layers[rank].append(count)
             count += 1
-    thin = {k for k in range(count) if k >= len(ranks) or not widths[k]}
-    arranged = Layered(layers, paths)
-    return Layered(_ordered(arranged, thin), paths)
+    aside = {
+        v
+        for (_, target), path in zip(edges, paths, strict=True)
+        if not widths[target]
+        for v in path[1:]
+    }
+    return Layered(_ordered(Layered(layers, paths), aside), paths)
 
 
 def _ranks(widths: Sequence[float], edges: Sequence[Edge]) -> list[int]:
@@ -116,9 +120,9 @@ def _ranks(widths: Sequence[float], edges: Sequence[Edge]) -> list[int]:
     return [level - height.get(k, level) for k in items]
 
 
-def _ordered(arranged: Layered, thin: set[int]) -> list[list[int]]:
-    """Order the layers so that few lines cross."""
-    layers = _first_order(arranged, thin)
+def _ordered(arranged: Layered, aside: set[int]) -> list[list[int]]:
+    """Order the layers so that few lines cross; shortcuts stand aside where that costs nothing."""
+    layers = _first_order(arranged, aside)
     best, fewest = layers, _crossings(layers, arranged.below)
     for sweep in range(SWEEPS):
         layers = _sweep(layers, arranged, down=sweep % 2 == 0)
@@ -128,8 +132,8 @@ def _ordered(arranged: Layered, thin: set[int]) -> list[list[int]]:
     return _switched(best, arranged.below)
 
 
-def _first_order(arranged: Layered, thin: set[int]) -> list[list[int]]:
-    """Order the layers as a walk from the sources meets their vertices, boxes before lines."""
+def _first_order(arranged: Layered, aside: set[int]) -> list[list[int]]:
+    """Order the layers as a walk from the sources meets their vertices."""
     met: dict[int, int] = {}
     waiting = [vertex for layer in reversed(arranged.layers) for vertex in reversed(layer)]
     while waiting:
@@ -137,7 +141,7 @@ def _first_order(arranged: Layered, thin: set[int]) -> list[list[int]]:
         if vertex not in met:
             met[vertex] = len(met)
             following = reversed(arranged.below[vertex])
-            waiting.extend(sorted(following, key=lambda k: k in thin, reverse=True))
+            waiting.extend(sorted(following, key=aside.__contains__, reverse=True))
     return [sorted(layer, key=met.__getitem__) for layer in arranged.layers]
 
 

@@ -1,5 +1,6 @@
 """The page: the network in columns, and the cells beside it."""
 
+from dataclasses import replace
 from itertools import pairwise
 from math import ceil, log
 
@@ -7,7 +8,7 @@ from .._graph import Graph
 from .._walk import Outline
 from ._collapse import diagram_of
 from ._diagram import POINT, Box, Diagram
-from ._figure import Figure, figure, is_skip, size
+from ._figure import Figure, figure, is_dashed, size
 from ._layout import Point
 from ._shapes import Curve, Picture, Piece, Rect, Shape, Text, beside, stacked
 from ._text import tidy, width
@@ -47,10 +48,10 @@ def _cell(name: str, graph: Graph) -> Picture:
     title = tidy(f"{name} cell")
     across = max(inner.width, width(title, TITLE) * 1.1) + 2 * BORDER  # bold is wider
     down = inner.height + HEADER + BORDER
-    family = name.split()[0]
     shapes = inner.at((across - inner.width) / 2, HEADER)
-    chip = Rect(0.5,0.5, across - 1, down-1, 8.0, "frame")
-    return Picture(across, down, (chip, Text(BORDER, 24.0, title, TITLE, anchor="start", bold=True), *shapes))
+    frame = Rect(0.0, 0.0, across, down, 8.0, "frame")
+    header = Text(BORDER, 24.0, title, TITLE, anchor="start", bold=True)
+    return Picture(across, down, (frame, header, *shapes))
 
 
 def _columns(diagram: Diagram) -> Picture:
@@ -69,7 +70,7 @@ def _columns(diagram: Diagram) -> Picture:
         x += upper.picture.width + GUTTER
         end = x + lower.middles[0][0], lower.middles[0][1]
         begun = [following.items[b] for a, b in following.edges if a == 0]
-        dashed = is_skip(source) or all(map(is_skip, begun))
+        dashed = is_dashed(source) or all(map(is_dashed, begun))
         links.append(_link(start, end, x - GUTTER / 2, dashed))
     shapes = Picture(picture.width, picture.height, (*picture.shapes, *links))
     return Picture(picture.width, picture.height + 2 * TURN, shapes.at(0.0, TURN))
@@ -83,7 +84,7 @@ def _breaks(diagram: Diagram, whole: Figure, columns: int) -> list[int]:
         if {a for a, b in diagram.edges if a <= k < b} == {k}
     ]
     wanted = [whole.picture.height * k / columns for k in range(1, columns)]
-    chosen = {min(cuts, key=lambda k: abs(whole.middles[k][1] - y)) for y in wanted if cuts}
+    chosen = {min(cuts, key=lambda k: abs(whole.middles[k - 1][1] - y)) for y in wanted if cuts}
     return [0, *sorted(chosen), len(diagram.items)]
 
 
@@ -92,7 +93,8 @@ def _piece(diagram: Diagram, start: int, stop: int) -> Diagram:
     if start == 0:
         return Diagram(diagram.items[:stop], tuple(e for e in diagram.edges if e[1] < stop))
     ways = [(max(a - start + 1, 0), b - start + 1) for a, b in diagram.edges if start <= b < stop]
-    return Diagram((POINT, *diagram.items[start:stop]), tuple(ways))
+    way_in = replace(POINT, dashed=is_dashed(diagram.items[start - 1]))
+    return Diagram((way_in, *diagram.items[start:stop]), tuple(ways))
 
 
 def _link(start: Point, end: Point, x: float, dashed: bool) -> Curve:

@@ -1,9 +1,13 @@
 """Pictures as PNG, by matplotlib."""
 
 from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 from .._errors import MissingExtra
-from ._shapes import COLORS, LINE, Curve, Head, Picture, Rect, Text
+from ._shapes import COLORS, DASHES, LINE, THICKNESS, Curve, Head, Picture, Rect, Shape, Text
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
 
 __all__ = ["png"]
 
@@ -27,33 +31,51 @@ def png(picture: Picture) -> bytes:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtra("matplotlib", "report", "drawing a PNG") from error
-    sheet = Figure((picture.width / INCH, picture.height / INCH), dpi=INCH * PIXELS)
-    axes = Axes(sheet, (0, 0, 1, 1), xlim=(0, picture.width), ylim=(picture.height, 0))
+    inches = picture.width / INCH, picture.height / INCH
+    sheet: Any = Figure(inches, dpi=INCH * PIXELS, facecolor="white")
+    axes = sheet.add_axes(Axes(sheet, (0, 0, 1, 1)))
+    axes.set(xlim=(0, picture.width), ylim=(picture.height, 0))
     axes.set_axis_off()
-    sheet.add_axes(axes)
-    _draw(axes, picture)
+    for order, shape in enumerate(picture.shapes):
+        axes.add_artist(_artist(shape)).set_zorder(order)
     data = BytesIO()
-    FigureCanvasAgg(sheet).print_png(data)
+    canvas: Any = FigureCanvasAgg(sheet)
+    canvas.print_png(data)
     return data.getvalue()
 
 
-def _draw(axes, picture):
-    from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
-    from matplotlib.path import Path
+def _artist(shape: Shape) -> "Artist":
+    from matplotlib import patches, path, text
 
-    codes = {"M": Path.MOVETO, "L": Path.LINETO, "C": Path.CURVE4}
-    for order, shape in enumerate(picture.shapes):
-        match shape:
-            case Rect():
-                fill, stroke = COLORS[shape.family]
-                style = f"round,pad=0,rounding_size={shape.radius}"
-                axes.add_patch(FancyBboxPatch((shape.x, shape.y), shape.width, shape.height, boxstyle=style, facecolor=fill, edgecolor=stroke, linewidth=POINT, zorder=order))
-            case Text():
-                axes.text(shape.x, shape.y, shape.text, fontsize=shape.size * POINT, color=shape.color, ha="center" if shape.anchor == "middle" else "left", va="baseline", fontweight="bold" if shape.bold else "normal", parse_math=False, zorder=order)
-            case Curve():
-                points = [point for _, way in shape.pieces for point in way]
-                kinds = [codes[kind] for kind, way in shape.pieces for _ in way]
-                axes.add_patch(PathPatch(Path(points, kinds), fill=False, edgecolor=LINE, linewidth=1.2 * POINT, linestyle=(0, (4/1.2, 3/1.2)) if shape.dashed else "solid", zorder=order))
-            case Head():
-                x, y = shape.x, shape.y
-                axes.add_patch(Polygon([(x, y), (x - 3.5, y - 7), (x + 3.5, y - 7)], facecolor=LINE, edgecolor="none", zorder=order))
+    match shape:
+        case Rect(x=x, y=y, width=width, height=height):
+            fill, line = COLORS[shape.family]
+            style = f"round,pad=0,rounding_size={shape.radius}"
+            return patches.FancyBboxPatch(
+                (x, y), width, height, style, facecolor=fill, edgecolor=line, linewidth=POINT
+            )
+        case Text():
+            return text.Text(
+                shape.x,
+                shape.y,
+                shape.text,
+                color=shape.color,
+                fontfamily="DejaVu Sans",  # matplotlib brings it along
+                fontsize=shape.size * POINT,
+                fontweight="bold" if shape.bold else "normal",
+                horizontalalignment="center" if shape.anchor == "middle" else "left",
+                parse_math=False,
+                usetex=False,
+            )
+        case Curve():
+            kinds = {"M": path.Path.MOVETO, "L": path.Path.LINETO, "C": path.Path.CURVE4}
+            way = path.Path(
+                [point for _, points in shape.pieces for point in points],
+                [kinds[kind] for kind, points in shape.pieces for _ in points],
+            )
+            dashes = (0, [length / THICKNESS for length in DASHES]) if shape.dashed else "solid"
+            return patches.PathPatch(
+                way, fill=False, edgecolor=LINE, linewidth=THICKNESS * POINT, linestyle=dashes
+            )
+        case Head():
+            return patches.Polygon(shape.corners, facecolor=LINE, linewidth=0)

@@ -9,15 +9,17 @@ from ._layout import ARROW, Point
 
 __all__ = [
     "COLORS",
+    "Curve",
+    "DASHES",
+    "Head",
     "INK",
     "LINE",
     "MUTED",
-    "Curve",
-    "Head",
     "Picture",
     "Piece",
     "Rect",
     "Shape",
+    "THICKNESS",
     "Text",
     "along",
     "beside",
@@ -27,8 +29,10 @@ __all__ = [
 INK = "#1b1f24"
 MUTED = "#4d5560"
 LINE = "#5a636e"
+THICKNESS = 1.2  # of lines
+DASHES = (4.0, 3.0)  # on and off
 
-# Fill and outline of each family: light tints for dark text, told apart by lightness as well.
+# Fill and outline of each family. Every box bears its name: no colour says anything alone.
 COLORS: Mapping[str, tuple[str, str]] = {
     "convolution": ("#d6e6f5", "#2a6399"),
     "pooling": ("#fdebc8", "#a86a00"),
@@ -89,6 +93,12 @@ class Head:
     x: float
     y: float
 
+    @property
+    def corners(self) -> tuple[Point, Point, Point]:
+        """The triangle, its tip first."""
+        across, top = ARROW / 2, self.y - ARROW
+        return (self.x, self.y), (self.x - across, top), (self.x + across, top)
+
 
 Shape = Rect | Text | Curve | Head
 
@@ -109,7 +119,9 @@ class Picture:
 def _moved(shape: Shape, x: float, y: float) -> Shape:
     if not isinstance(shape, Curve):
         return replace(shape, x=shape.x + x, y=shape.y + y)
-    pieces = ((kind, tuple((px + x, py + y) for px, py in way)) for kind, way in shape.pieces)
+    pieces: list[Piece] = []
+    for kind, points in shape.pieces:
+        pieces.append((kind, tuple((px + x, py + y) for px, py in points)))
     return Curve(tuple(pieces), shape.dashed)
 
 

@@ -1,70 +1,88 @@
 """Pictures as SVG: self-contained, without ids or styles, so that several may share a page."""
 
-from xml.sax.saxutils import escape, quoteattr
+from collections.abc import Iterable
+from xml.sax.saxutils import escape
 
-from ._shapes import COLORS, LINE, Curve, Head, Picture, Rect, Shape, Text
+from ._layout import Point
+from ._shapes import COLORS, DASHES, LINE, THICKNESS, Curve, Head, Picture, Rect, Shape, Text
 
 __all__ = ["svg"]
 
 FONTS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 
-def svg(picture: Picture, label: str = "Architecture") -> str:
-    """Write a picture as SVG text.
+def svg(picture: Picture) -> str:
+    """Write a picture as SVG text, on a white ground.
 
     Args:
         picture: What to draw.
-        label: What a screen reader says.
     """
-    width, height = _number(picture.width), _number(picture.height)
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}" role="img" aria-label={quoteattr(label)} '
-        f'font-family="{FONTS}">'
+    size = {"width": picture.width, "height": picture.height}
+    inside = [
+        _element("rect", **size, fill="#ffffff"),
+        *(_drawn(shape) for shape in picture.shapes),
+    ]
+    return _element(
+        "svg",
+        "\n" + "\n".join(inside) + "\n",
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {_number(picture.width)} {_number(picture.height)}",
+        **size,
+        role="img",
+        aria_label="Architecture",
+        font_family=FONTS,
     )
-    ground = f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
-    return "\n".join([head, ground, *map(_element, picture.shapes), "</svg>\n"])
 
 
-def _element(shape: Shape) -> str:
+def _drawn(shape: Shape) -> str:
     match shape:
-        case Rect():
-            fill, stroke = COLORS[shape.family]
-            return _tipped(
-                f'<rect x="{_number(shape.x)}" y="{_number(shape.y)}" '
-                f'width="{_number(shape.width)}" height="{_number(shape.height)}" '
-                f'rx="{_number(shape.radius)}" fill="{fill}" stroke="{stroke}"',
-                "rect",
-                shape.tip,
-            )
+        case Rect(x=x, y=y, width=width, height=height):
+            fill, line = COLORS[shape.family]
+            place = {"x": x, "y": y, "width": width, "height": height, "rx": shape.radius}
+            return _element("rect", _tip(shape.tip), **place, fill=fill, stroke=line)
         case Text():
-            weight = ' font-weight="bold"' if shape.bold else ""
-            return _tipped(
-                f'<text x="{_number(shape.x)}" y="{_number(shape.y)}" '
-                f'font-size="{_number(shape.size)}" fill="{shape.color}" '
-                f'text-anchor="{shape.anchor}"{weight}',
+            return _element(
                 "text",
-                shape.tip,
-                escape(shape.text),
+                _tip(shape.tip) + escape(shape.text),
+                x=shape.x,
+                y=shape.y,
+                font_size=shape.size,
+                font_weight="bold" if shape.bold else "normal",
+                fill=shape.color,
+                text_anchor=shape.anchor,
             )
         case Curve():
-            path = " ".join(
-                kind + " ".join(f"{_number(x)},{_number(y)}" for x, y in points)
-                for kind, points in shape.pieces
+            way = " ".join(kind + _points(points) for kind, points in shape.pieces)
+            dashes = " ".join(map(_number, DASHES)) if shape.dashed else "none"
+            return _element(
+                "path",
+                d=way,
+                fill="none",
+                stroke=LINE,
+                stroke_width=THICKNESS,
+                stroke_dasharray=dashes,
             )
-            dash = ' stroke-dasharray="4 3"' if shape.dashed else ""
-            return f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="1.2"{dash}/>'
         case Head():
-            x, y = shape.x, shape.y
-            corners = f"{_number(x)},{_number(y)} {_number(x - 3.5)},{_number(y - 7)}"
-            return f'<polygon points="{corners} {_number(x + 3.5)},{_number(y - 7)}" fill="{LINE}"/>'
+            return _element("polygon", points=_points(shape.corners), fill=LINE)
 
 
-def _tipped(start: str, tag: str, tip: str, inside: str = "") -> str:
-    """Close an element, with what a reader sees who points at it."""
-    inside = f"<title>{escape(tip)}</title>{inside}" if tip else inside
-    return f"{start}>{inside}</{tag}>" if inside else f"{start}/>"
+def _element(tag: str, inside: str = "", /, **attributes: str | float) -> str:
+    """Write an element; underscores in names stand for hyphens, `inside` is XML already."""
+    said = "".join(
+        f' {name.replace("_", "-")}="{_number(value) if isinstance(value, float | int) else value}"'
+        for name, value in attributes.items()
+    )
+    return f"<{tag}{said}>{inside}</{tag}>" if inside else f"<{tag}{said}/>"
+
+
+def _tip(text: str) -> str:
+    """Write what a reader sees who points at an element."""
+    return f"<title>{escape(text)}</title>" if text else ""
+
+
+def _points(points: Iterable[Point]) -> str:
+    return " ".join(f"{_number(x)},{_number(y)}" for x, y in points)
 
 
 def _number(value: float) -> str:
-    return f"{value:.1f}".rstrip("0").rstrip(".")
+    return f"{round(value, 1):g}"

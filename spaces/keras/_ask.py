@@ -3,12 +3,14 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 from .._errors import BuildError
 from .._graph import Operation
 from .._shapes import Measure, Shape
+from .._steps import described
 from ._flops import layer_flops
-from ._layers import call_layer, keras, make_layer
+from ._layers import call_layer, keras
 
 __all__ = ["ask"]
 
@@ -39,14 +41,13 @@ def ask(operation: Operation, shapes: Sequence[Shape], path: str) -> Measure:
 
 
 def _asked(operation: Operation, shapes: Sequence[Shape], path: str) -> Measure:
-    layer = make_layer(operation, path, name=None)
     sources = [keras.KerasTensor((None, *shape)) for shape in shapes]
-    result = call_layer(layer, sources, path)
-    shape = tuple(getattr(result, "shape", (None, None))[1:])
+    layer, result = call_layer(operation, sources, path)
+    shape: Any = tuple(getattr(result, "shape", (None, None))[1:])
     if None in shape:
         raise BuildError(
-            f"the layer {path!r}, a {operation.name}, gives {result!r}: it must give one tensor "
-            "of a known shape"
+            f"{described(operation, path)} gives {result!r}: it must give one tensor of a known "
+            "shape"
         )
     frozen = sum(prod(weight.shape) for weight in layer.non_trainable_weights)
     return Measure(shape, layer.count_params(), frozen, layer_flops(layer, shapes))

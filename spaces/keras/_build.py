@@ -7,7 +7,7 @@ from typing import Any
 from .._errors import BuildError
 from .._graph import Graph
 from .._plan import plan
-from ._layers import call_layer, keras, make_layer
+from ._layers import call_layer, keras
 from ._names import layer_name
 
 __all__ = ["build"]
@@ -44,11 +44,10 @@ def build(graph: Graph, input_shape: Sequence[int], name: str | None = None) -> 
     planned = plan(graph, input_shape)
     tensors: list[Any] = []
     for step in planned.steps:
-        label = layer_name(step.path)
-        if step.operation.name == "input":
-            tensors.append(keras.Input(step.shape, name=label))
+        if not step.inputs:
+            tensors.append(keras.Input(step.shape, name=layer_name(step.path)))
             continue
-        layer = make_layer(step.operation, step.path, label)
         sources = [tensors[k] for k in step.inputs]
-        tensors.append(call_layer(layer, sources, step.path))
+        _, result = call_layer(step.operation, sources, step.path)
+        tensors.append(result)
     return keras.Model(tensors[0], tensors[planned.output], name=name)

@@ -2,12 +2,14 @@
 """From operation to layer: which class is meant, and an instance of it."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, cast
 
 from .._errors import BuildError, MissingExtra
 from .._graph import Operation
+from .._steps import described
+from ._names import layer_name
 
 try:
     import keras
@@ -19,96 +21,109 @@ except ImportError as error:  # Keras itself, or the Keras backend that KERAS_BA
 __all__ = ["call_layer", "keras", "layer_class", "make_layer"]
 
 
-def make_layer(operation: Operation, path: str, name: str | None) -> Any:
-    """Make the layer that an operation describes.
+def make_layer(operation: Operation, path: str) -> Any:
+    """Make the layer that an operation describes, and name it after its path.
 
     Args:
         operation: A Keras layer or a layer of the user, with its settings.
-        path: Where it stands, for messages.
-        name: The layer's name; Keras finds one for None.
+        path: Where it stands.
 
     Raises:
         BuildError: There is no such layer, or it refuses its settings.
     """
-    cls = operation.cls or layer_class(operation.name, path)
-    config = {key: _setting(value, path) for key, value in operation.config.items()}
-    if name is not None:
-        config["name"] = name
+    cls = layer_class(operation, path)
+    config = {key: _setting(value, f"{path}.{key}") for key, value in operation.config.items()}
     try:
-        return cls(**config)
+        return cls(**{"name": layer_name(path), **config})
     except Exception as error:  # whatever a layer's constructor raises is about its settings
-        said = ", ".join(f"{key}={value!r}" for key, value in operation.config.items())
+        hint = "mend them in the space"
+        if "argument 'name'" in str(error):
+            hint = "let its __init__ take **kwargs and pass them to super().__init__"
         raise BuildError(
-            f"the layer {path!r} refuses its settings: {operation.name}({said}): "
-            f"{type(error).__name__}: {error}; mend them in the space"
+            f"{described(operation, path)} refuses its settings: {type(error).__name__}: "
+            f"{error}; {hint}"
         ) from error
 
 
 def _setting(value: object, path: str) -> object:
     """Make the layers that stand in a setting."""
     if isinstance(value, Operation):
-        return make_layer(value, path, name=None)
+        return make_layer(value, path)
     if isinstance(value, Mapping):
-        return {key: _setting(part, path) for key, part in value.items()}
+        return {key: _setting(part, f"{path}.{key}") for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_setting(part, path) for part in cast(list[object], value))
+        items = enumerate(cast(list[object], value))
+        parts = [_setting(part, f"{path}.{k}") for k, part in items]
+        return tuple(parts) if isinstance(value, tuple) else parts
     return value
 
 
-def call_layer(layer: Any, sources: list[Any], path: str) -> Any:
-    """Call a layer on symbolic tensors.
+def call_layer(operation: Operation, sources: Sequence[Any], path: str) -> tuple[Any, Any]:
+    """Make the layer that an operation describes, and call it on symbolic tensors.
+
+    Args:
+        operation: A Keras layer or a layer of the user, with its settings.
+        sources: Its inputs, batch axis included.
+        path: Where it stands.
+
+    Returns:
+        The layer, now built, and its result.
 
     Raises:
-        BuildError: The layer cannot take them.
+        BuildError: There is no such layer, or it cannot take these inputs.
     """
+    layer = make_layer(operation, path)
     try:
-        return layer(sources[0] if len(sources) == 1 else sources)
+        return layer, layer(sources[0] if len(sources) == 1 else list(sources))
     except Exception as error:  # layers of users raise what they like
         shapes = " and ".join(str(tuple(source.shape[1:])) for source in sources)
         raise BuildError(
-            f"the layer {path!r}, a {type(layer).__name__}, cannot take the input {shapes}: "
-            f"{type(error).__name__}: {error}"
+            f"{described(operation, path)} cannot take {shapes}: {type(error).__name__}: {error}; "
+            "mend its settings, or what comes before it"
         ) from error
 
 
-def layer_class(name: str, path: str) -> type:
+def layer_class(operation: Operation, path: str) -> type:
     """Find a layer's class, without importing anything that a document names.
 
     Args:
-        name: A name in `keras.layers` or of a registered class, or `module:Class`.
+        operation: A name in `keras.layers` or of a registered class, or `module:Class`; or it
+            holds the class itself.
         path: Where the layer stands, for messages.
 
     Raises:
         BuildError: There is none.
     """
-    module, _, qualname = name.rpartition(":")
-    found = _imported(module, qualname) if module else getattr(keras.layers, name, None)
+    module, _, qualname = operation.name.rpartition(":")
+    found = operation.cls or _imported(module or "keras.layers", qualname)
     if found is None:
-        found = next(
-            filter(_is(module, qualname), keras.saving.get_custom_objects().values()), None
-        )
+        found = _registered(module, qualname)
     if isinstance(found, type) and issubclass(found, keras.layers.Layer):
         return found
+    what = described(operation, path)
+    if found is not None:
+        raise BuildError(f"{what} is no layer: derive the class from keras.layers.Layer")
     if module:
         raise BuildError(
-            f"the layer {path!r} is of the class {name!r}, which is not known here: import your "
-            f"module first (import {module}), or describe the space with the class itself"
+            f"{what} is not known here: import your module first (import {module}), or describe "
+            "the space with the class itself"
         )
-    known = [other for other, cls in vars(keras.layers).items() if isinstance(cls, type)]
-    close = get_close_matches(name, known, n=1)
+    known = [name for name, cls in vars(keras.layers).items() if isinstance(cls, type)]
+    close = get_close_matches(qualname, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else "use a name in keras.layers, or a class"
-    raise BuildError(f"the layer {path!r} is a {name!r}, which Keras has not: {hint}")
+    raise BuildError(f"{what} is no layer of Keras: {hint}")
 
 
 def _imported(module: str, qualname: str) -> object:
+    """Find a name in a module that is there already; attributes that load lazily stay unloaded."""
     found: object = sys.modules.get(module)
     for part in qualname.split("."):
-        found = getattr(found, part, None)
+        found = getattr(found, "__dict__", {}).get(part)
     return found
 
 
-def _is(module: str, qualname: str) -> Any:
-    def matches(cls: Any) -> bool:
-        return (not module or cls.__module__ == module) and cls.__qualname__ == qualname
-
-    return matches
+def _registered(module: str, qualname: str) -> object:
+    for cls in keras.saving.get_custom_objects().values():
+        if getattr(cls, "__qualname__", None) == qualname and module in ("", cls.__module__):
+            return cls
+    return None

@@ -1,23 +1,50 @@
 """Run directories: which command made one, so that it can be resumed and reported."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 from ._progress import progress
 from .adapters import ExperimentError, Observer, backend
+from .adapters._modules import is_loading
 from .spaces import Searchable
-from .strategies import History
+from .strategies import History, Trial
 
 if TYPE_CHECKING:
     from .experiment import Experiment
 
-__all__ = ["RunNote", "load_run", "read_note", "run_experiment"]
+__all__ = ["Origin", "RunNote", "load_run", "read_note", "run_experiment", "write_note"]
 
 FILE = "run.json"
+
+
+def _script() -> str:
+    """Return the Python file that is running, if one is."""
+    path = Path(sys.argv[0])
+    return str(path.resolve()) if path.suffix == ".py" else ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an experiment comes from, so that it can be found again.
+
+    Attributes:
+        script: The file that holds it; empty if none does.
+        variable: Its name in there; empty where the script itself has run it.
+        settings: What the command line has changed of it, as `{"trials": 30}`.
+        folder: The working directory.
+        command: The command line.
+    """
+
+    script: str = field(default_factory=_script)
+    variable: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    folder: str = field(default_factory=lambda: str(Path.cwd()))
+    command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
 
 
 @dataclass(frozen=True)
@@ -26,17 +53,17 @@ class RunNote:
 
     Attributes:
         backend: The backend's name.
-        jobs: Number of worker processes.
+        jobs: Number of worker processes; None leaves it to `evaluate`.
         options: The backend's own options, those that JSON can carry.
-        script: The file that holds the experiment.
-        command: The command line that started it.
+        left_out: Names of the options that it cannot.
+        origin: Where the experiment comes from.
     """
 
     backend: str
-    jobs: int
+    jobs: int | None
     options: Mapping[str, Any]
-    script: str
-    command: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    origin: Origin = field(default_factory=Origin)
 
 
 def run_experiment(
@@ -46,7 +73,7 @@ def run_experiment(
     jobs: int | None,
     observer: Observer | None,
     options: Mapping[str, Any],
-    script: str | None = None,
+    origin: Origin | None = None,
 ) -> History:
     """Run an experiment and note in its directory how; see `Experiment.run`.
 
@@ -57,32 +84,64 @@ def run_experiment(
         jobs: Number of worker processes; None leaves it to `evaluate`.
         observer: Is told what happens; None shows a progress bar.
         options: The backend's own options.
-        script: The file that holds the experiment; None takes the script that is running.
+        origin: Where the experiment comes from; None takes the script that is running.
     """
+    if is_loading():
+        raise ExperimentError(
+            "it runs an experiment, but is only being loaded for one: put that line below "
+            "if __name__ == '__main__':"
+        )
     adapter = backend(name)
+    note = _note_of(name, jobs, options, origin or Origin())
     if jobs is None:
         jobs = int(getattr(experiment.evaluate, "jobs", 0))
     if jobs < 0:
         raise ExperimentError(f"jobs={jobs}: give 0 for this process, or a number of workers")
     if directory is not None:
-        if script is None and sys.argv[0].endswith(".py"):
-            script = str(Path(sys.argv[0]).resolve())
-        carried = {key: value for key, value in options.items() if _is_plain(value)}
-        _note(directory, RunNote(name, jobs, carried, script or "", tuple(sys.argv)))
+        _check_backend(directory, name)
     with progress(experiment, observer) as watching:
+        if directory is not None:
+            watching = _Noting(watching, directory, note)
         return adapter.run(experiment, directory=directory, jobs=jobs, observer=watching, **options)
 
 
-def _note(directory: Path, note: RunNote) -> None:
-    if (directory / FILE).exists():
-        before = read_note(directory)
-        if before.backend != note.backend:
-            raise ExperimentError(
-                f"{directory} holds a run under {before.backend!r}: use another directory for "
-                f"{note.backend!r}, or move the run with nasbridge export and import"
-            )
+@final
+class _Noting:
+    """Notes how a directory was made, once the backend has found that it can go on there."""
+
+    def __init__(self, observer: Observer, directory: Path, note: RunNote) -> None:
+        self._observer, self._directory, self._note = observer, directory, note
+
+    def begun(self, history: History) -> None:
+        write_note(self._directory, self._note)
+        self._observer.begun(history)
+
+    def finished(self, trial: Trial) -> None:
+        self._observer.finished(trial)
+
+
+def _note_of(name: str, jobs: int | None, options: Mapping[str, Any], origin: Origin) -> RunNote:
+    plain = {key: v for key, v in options.items() if v is None or isinstance(v, int | float | str)}
+    return RunNote(name, jobs, plain, tuple(sorted(options.keys() - plain.keys())), origin)
+
+
+def _check_backend(directory: Path, name: str) -> None:
+    if not (directory / FILE).exists():
+        return
+    before = read_note(directory)
+    if before.backend != name:
+        raise ExperimentError(
+            f"{directory} holds a run under {before.backend!r}: use another directory for "
+            f"{name!r}, or move the run with nasbridge export and import"
+        )
+
+
+def write_note(directory: Path, note: RunNote) -> None:
+    """Note how a directory was made; a crash leaves the old note or the new one."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / FILE).write_text(json.dumps(asdict(note), indent=1) + "\n")
+    draft = directory / f"{FILE}.{os.getpid()}"
+    draft.write_text(json.dumps(asdict(note), indent=1) + "\n", "utf-8")
+    draft.replace(directory / FILE)
 
 
 def read_note(directory: Path) -> RunNote:
@@ -91,22 +150,36 @@ def read_note(directory: Path) -> RunNote:
     Raises:
         ExperimentError: It is no directory of a run, or its note is damaged.
     """
+    path = directory / FILE
     try:
-        return RunNote(**json.loads((directory / FILE).read_text()))
+        document = json.loads(path.read_text("utf-8"))
+        note = RunNote(**{**document, "origin": Origin(**document["origin"])})
+        _check_kinds(note)
     except OSError as error:
         raise ExperimentError(
             f"{directory} is no directory of a run: it has no {FILE}; give the directory= of "
             "experiment.run, or --directory of nasbridge run"
         ) from error
-    except (ValueError, TypeError) as error:
-        raise ExperimentError(f"{directory / FILE} is damaged ({error}): remove it") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise ExperimentError(
+            f"{path} is damaged ({error}): remove it, and go on with nasbridge run FILE "
+            f"--backend NAME --directory {directory}"
+        ) from error
+    return note
+
+
+def _check_kinds(note: RunNote) -> None:
+    texts = (note.backend, note.origin.script, note.origin.variable, note.origin.folder)
+    tables = (note.options, note.origin.settings)
+    if not all(isinstance(value, str) for value in texts):
+        raise ValueError("a text is missing")
+    if not all(isinstance(value, dict) for value in tables):
+        raise ValueError("options or settings are no table")
+    if not (note.jobs is None or isinstance(note.jobs, int)):
+        raise ValueError(f"jobs is {note.jobs!r}")
 
 
 def load_run(directory: Path, space: Searchable | None = None) -> History:
     """Read the history of a run, whichever backend stored it."""
     note = read_note(directory)
     return backend(note.backend).load(directory, space)
-
-
-def _is_plain(value: object) -> bool:
-    return value is None or isinstance(value, bool | int | float | str)

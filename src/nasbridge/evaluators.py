@@ -32,6 +32,8 @@ class KerasEvaluator:
         loss: As in `model.compile`.
         metrics: As in `model.compile`.
         monitor: The metric that tells the best epoch.
+        callbacks: A function from the number of epochs to more callbacks of Keras, as a schedule
+            of the learning rate; called anew for each training.
         patience: Epochs without improvement after which training ends; None trains to the end.
         part: Which network, where a `Space` of a mapping has several.
         save: Keep the trained model as `model.keras` in the trial's directory.
@@ -52,6 +54,7 @@ class KerasEvaluator:
     loss: str = "sparse_categorical_crossentropy"
     metrics: Sequence[str] = ("accuracy",)
     monitor: str = "val_accuracy"
+    callbacks: Callable[[int], Sequence[Any]] | None = None
     patience: int | None = None
     part: str | None = None
     save: bool = False
@@ -95,7 +98,6 @@ class KerasEvaluator:
         validation: Arrays | None = None,
         epochs: int | None = None,
         seed: int = 0,
-        callbacks: Sequence[Any] = (),
     ) -> Any:
         """Train an architecture from scratch, as after a search.
 
@@ -105,15 +107,12 @@ class KerasEvaluator:
             validation: Tells the best epoch; without any, the last epoch's weights are kept.
             epochs: Number of epochs; the evaluator's own if None.
             seed: Seed of weights and batches.
-            callbacks: More callbacks of Keras.
 
         Returns:
             The trained `keras.Model`.
         """
         train = self._data()[0] if train is None else train
-        return self._train(
-            architecture, train, validation, epochs or self.epochs, seed, list(callbacks)
-        )[0]
+        return self._train(architecture, train, validation, epochs or self.epochs, seed, [])[0]
 
     # ------------------------------------------------------------------ training
 
@@ -138,6 +137,8 @@ class KerasEvaluator:
         model = architecture.build(_input_shape(train), self.part)
         optimizer = self.optimizer(architecture) if callable(self.optimizer) else self.optimizer
         model.compile(optimizer=optimizer, loss=self.loss, metrics=list(self.metrics))
+        if self.callbacks is not None:
+            callbacks = [*self.callbacks(epochs), *callbacks]
         if validation is not None and self.patience is not None:
             callbacks.append(keras.callbacks.EarlyStopping(self.monitor, patience=self.patience))
         best = _best_epoch(self.monitor)

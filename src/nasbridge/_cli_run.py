@@ -1,0 +1,152 @@
+"""The commands `run` and `resume`: an experiment at work, and what came out."""
+
+import shlex
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ._cli_app import new_table, out, say
+from ._cli_load import experiment_in, experiment_of, in_folder
+from ._runs import FILE, Origin, RunNote, read_note, run_experiment
+from .adapters import ExperimentError, backend
+from .experiment import Experiment
+from .strategies import History, MedianPruner, Pruner, Trial
+
+__all__ = ["resume_run", "start_run"]
+
+PRUNERS: Mapping[str, type[Pruner]] = {"median": MedianPruner}  # for backends without their own
+FRONT = 10  # trials of a Pareto front that are shown
+
+
+def start_run(
+    file: Path,
+    name: str | None,
+    backend_name: str | None,
+    directory: Path | None,
+    jobs: int | None,
+    settings: Mapping[str, Any],
+    options: Mapping[str, Any],
+    pruner: str | None,
+) -> None:
+    """Run the experiment in a file, or go on with it in a directory of its own.
+
+    Args:
+        file: The experiment's file.
+        name: The experiment's variable in there, or None.
+        backend_name: The backend; None for that of the directory, or `local`.
+        directory: Where everything is stored; None makes one.
+        jobs: Number of worker processes; None leaves it to `evaluate`.
+        settings: What to change of the experiment.
+        options: The backend's own options, beside those that the directory remembers.
+        pruner: The name of a pruner: the backend's, if it has any, or else ours.
+    """
+    before = None
+    if directory is not None and (directory / FILE).exists():
+        before = read_note(directory)
+    chosen = backend_name or (before.backend if before else "local")
+    kept: Mapping[str, Any] = before.options if before and before.backend == chosen else {}
+    settings, options = dict(settings), {**kept, **options}
+    if pruner is not None:
+        own = "pruner" in backend(chosen).SUPPORT.options
+        (options if own else settings)["pruner"] = pruner
+    variable, experiment = experiment_in(file, name)
+    origin = Origin(str(file.resolve()), variable, settings)
+    place = directory or Path("runs") / f"{file.stem}-{chosen}"
+    _run(experiment, RunNote(chosen, jobs, options, origin=origin), place.resolve(), place)
+
+
+def resume_run(directory: Path, jobs: int | None, settings: Mapping[str, Any]) -> None:
+    """Go on with the run in a directory, as it was begun.
+
+    Args:
+        directory: The run's directory.
+        jobs: Number of worker processes, if it shall change.
+        settings: What else to change of the experiment.
+
+    Raises:
+        ExperimentError: It is no run, or cannot be resumed from here; says the way out.
+    """
+    note = read_note(directory)
+    if note.left_out:
+        raise ExperimentError(
+            f"{directory} was begun with {', '.join(note.left_out)}= as an object, which its note "
+            f"cannot hold: go on by running {note.origin.script or 'your program'} again"
+        )
+    place = directory.resolve()
+    with in_folder(note.origin):
+        variable, experiment = experiment_of(note.origin, directory)
+        settings = {**note.origin.settings, **settings}
+        origin = replace(note.origin, variable=variable, settings=settings)
+        jobs = note.jobs if jobs is None else jobs
+        _run(experiment, replace(note, jobs=jobs, origin=origin), place, directory)
+
+
+def _run(experiment: Experiment, note: RunNote, directory: Path, shown: Path) -> None:
+    """Run an experiment as a note says, in a directory that messages call as the user does."""
+    experiment = _changed(experiment, note.origin.settings)
+    place = shlex.quote(str(shown))
+    say(f"{note.origin.script} under {note.backend}, in {place}", "dim")
+    try:
+        history = run_experiment(
+            experiment, note.backend, directory, note.jobs, None, note.options, note.origin
+        )
+    except KeyboardInterrupt:
+        if (directory / FILE).exists():
+            say("stopped; what was running will be repeated. Go on with")
+            say(f"  nasbridge resume {place}", "bold")
+        raise
+    _show(history, experiment)
+    say(f"  nasbridge report {place}", "bold")
+    say(f"  nasbridge resume {place} --trials {len(history) * 2}", "bold")
+
+
+def _changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
+    changes = dict(settings)
+    if "pruner" in changes:
+        name = changes["pruner"]
+        if name not in PRUNERS:
+            raise ExperimentError(
+                f"there is no pruner {name!r} by name: take one of {', '.join(PRUNERS)}, or a "
+                "backend with pruners of its own, as optuna"
+            )
+        changes["pruner"] = PRUNERS[name]()
+    with warnings.catch_warnings():  # fewer trials than the file says are a test, not an oversight
+        warnings.simplefilter("ignore")
+        return replace(experiment, **changes)
+
+
+# ---------------------------------------------------------------------- what came out
+
+
+def _show(history: History, experiment: Experiment) -> None:
+    ended = history.of_state("complete", "pruned", "failed")
+    said = [f"{len(ended)} trials"]
+    for state in ("pruned", "failed"):
+        number = len(history.of_state(state))
+        said += [f"{number} {state}"] * (number > 0)
+    if experiment.trials is not None and len(ended) < experiment.trials:
+        why = "the space has no more" if experiment.seconds is None else "time or space is used up"
+        said.append(f"of {experiment.trials} wanted; {why}")
+    say(", ".join(said))
+    metrics = [objective.metric for objective in experiment.objectives]
+    best = [history.best] if len(metrics) == 1 else _front(history)
+    table = new_table("trial", *metrics, "architecture")
+    for trial in best[:FRONT]:
+        table.add_row(*_row(trial, metrics))
+    out.print(table)
+    if len(best) > FRONT:
+        say(f"... and {len(best) - FRONT} more on the Pareto front")
+
+
+def _front(history: History) -> list[Trial]:
+    """Return the Pareto front, best values of the first objective first."""
+    first = history.objectives[0]
+    return sorted(history.pareto, key=lambda trial: -first.sign * trial.values[first.metric])
+
+
+def _row(trial: Trial, metrics: list[str]) -> list[str]:
+    choices = trial.architecture.choices.items()
+    architecture = ", ".join(f"{name}={label}" for name, label in choices)
+    return [str(trial.number), *(f"{trial.values[m]:.6g}" for m in metrics), architecture]
