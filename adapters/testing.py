@@ -227,17 +227,6 @@ class FailureTests(_Suite):
         assert all(trial.state == "complete" for trial in history[len(ANSWERS) :])
 
 
-ANSWERS = (None, math.nan, "good", {}, {"score": "good"}, {"score": math.inf}, {"value": 1.0})
-
-
-def _fail(architecture: object, trial: object) -> dict[str, float]:
-    raise RuntimeError("always")
-
-
-def _answer(architecture: object, trial: ActiveTrial) -> Any:
-    return ANSWERS[trial.number] if trial.number < len(ANSWERS) else {"score": 1.0}
-
-
 class PruningTests(_Suite):
     """Trials that are stopped early by our own pruner."""
 
@@ -305,11 +294,6 @@ class BudgetTests(_Suite):
         assert all(trial.values["budget"] == 2.5 for trial in history)
 
 
-def _given(architecture: object, trial: ActiveTrial) -> dict[str, float]:
-    assert trial.budget is not None
-    return {"score": trial.seed / 2**32, "budget": trial.budget, "number": trial.number}
-
-
 class ResumeTests(_Suite):
     """Going on, after an end of whatever kind."""
 
@@ -334,35 +318,6 @@ class ResumeTests(_Suite):
         quick = replace(experiment, evaluate=material.evaluate)
         assert facts(history) == facts(bare_loop(quick))
         assert facts(door.load(tmp_path / "run")) == facts(history)
-
-
-CHILD = "import pickle, sys; pickle.load(sys.stdin.buffer)()"
-
-
-def _kill_in_a_trial(
-    run: Callable[[], object], directory: Path, how: signal.Signals, seconds: float = 120
-) -> None:
-    """Run in another process, and kill that while trial `WAIT_AT` is being evaluated."""
-    with (directory / "output.txt").open("w+") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-c", CHILD],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            child.communicate(pickle.dumps(run), timeout=0.1)
-        except subprocess.TimeoutExpired:
-            pass
-        deadline = time.monotonic() + seconds
-        while not list(directory.rglob("reached")):
-            if child.poll() is not None or time.monotonic() > deadline:
-                os.killpg(child.pid, signal.SIGKILL)
-                pytest.fail(f"no trial {material.WAIT_AT}:\n" + output.seek(0) * "" + output.read())
-            time.sleep(0.02)
-        os.killpg(child.pid, how)
-        child.wait(seconds)
 
 
 class WorkerTests(_Suite):

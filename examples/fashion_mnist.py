@@ -125,7 +125,7 @@ SPACE = Chain(
     layer("GlobalAveragePooling2D"),
     layer("Dropout", rate=Choice([0.0, 0.2, 0.4], name="dropout")),
     layer("Dense", units=10, activation="softmax"),
-).limit(SHAPE, parameters=99_999, flops=8_000_000)
+).limit(SHAPE, parameters=99_999, flops=6_000_000)
 
 # ------------------------------------------------------------------ training
 
@@ -161,8 +161,8 @@ experiment = Experiment(
     SPACE,
     EVALUATOR,
     objectives={"val_accuracy": "max"},
-    strategy=RegularizedEvolution(population=16, sample=5),
-    trials=60,
+    strategy=RegularizedEvolution(population=12, sample=4),
+    trials=40,
     seconds=45 * 60,
     seed=SEED,
 )
@@ -185,11 +185,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--directory", type=Path, default=Path("runs/fashion_mnist"))
     parser.add_argument("--jobs", type=int, default=2, help="trials at a time")
-    parser.add_argument("--epochs", type=int, default=15, help="of the final trainings")
+    parser.add_argument("--epochs", type=int, default=12, help="of the final trainings")
     arguments = parser.parse_args()
 
     began = time.monotonic()
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=2)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=6, n_warmup_steps=2)
     history = experiment.run(
         "optuna", directory=arguments.directory, jobs=arguments.jobs, pruner=pruner
     )

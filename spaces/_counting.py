@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from ._decisions import Condition, Decision
+from ._decisions import Decision
 from ._domains import Label
 
 __all__ = ["count", "enumerate_choices"]

@@ -277,6 +277,8 @@ MERGES: dict[str, Callable[[Sequence[Shape]], Measure | None]] = {
 _SHAPELESS = (
     *("Activation", "ActivityRegularization", "AlphaDropout", "Dropout", "ELU"),
     *("GaussianDropout", "GaussianNoise", "Identity", "LeakyReLU", "Masking", "ReLU", "Rescaling"),
+    *("RandomBrightness", "RandomContrast", "RandomErasing", "RandomFlip", "RandomGaussianBlur"),
+    *("RandomRotation", "RandomSharpness", "RandomTranslation", "RandomZoom"),
     *("Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "UnitNormalization"),
 )
 

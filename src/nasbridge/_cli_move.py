@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ._cli_app import say
-from ._cli_load import history_at, space_in
-from ._runs import FILE, Origin, RunNote, read_note, write_note
+from ._cli_load import history_at
+from ._runs import FILE, Origin, RunNote, origin_from, read_note, write_note
 from .adapters import ExperimentError, backend
 from .strategies import History
 
@@ -47,4 +48,34 @@ def import_history(
     adapter.SUPPORT.require(backend_name, "importing")
     history = history_at(file, experiment)
     _check_numbers(history, file)
-    
+    if experiment is None:
+        origin = origin_from(history.facts.get("origin", {"script": ""}))
+    else:
+        origin = Origin(str(experiment.resolve()))
+    adapter.store_history(history, directory, **options)
+    write_note(directory, RunNote(backend_name, None, options, origin=origin))
+    say(f"{len(history)} trials in {directory}; go on with")
+    if origin.script:
+        say(f"  nasbridge resume {quote(str(directory))}", "bold")
+    else:
+        say(f"  nasbridge run FILE --directory {quote(str(directory))}", "bold")
+
+
+def _check_numbers(history: History, file: Path) -> None:
+    missing = set(range(len(history))) - {trial.number for trial in history}
+    if missing:
+        raise ExperimentError(
+            f"{file} has {len(history)} trials, but none with the number {min(missing)}: it "
+            "cannot be gone on with, for what a trial is given depends on its number"
+        )
+
+
+def report_history(location: Path, output: Path | None, experiment: Path | None) -> None:
+    """Write the report of a run, or of a history file, as a page."""
+    from .report import write_report
+
+    history = history_at(location, experiment)
+    if output is None:
+        output = location / "report.html" if location.is_dir() else location.with_suffix(".html")
+    write_report(history, output, directory=location if location.is_dir() else None)
+    say(str(output))

@@ -28,33 +28,31 @@ def start_run(
     jobs: int | None,
     settings: Mapping[str, Any],
     options: Mapping[str, Any],
-    pruner: str | None,
 ) -> None:
-    """Run the experiment in a file, or go on with it in a directory of its own.
+    """Run the experiment in a file, or go on with it in a directory that it was begun in.
 
     Args:
         file: The experiment's file.
-        name: The experiment's variable in there, or None.
+        name: The experiment's variable in there; None for the usual one.
         backend_name: The backend; None for that of the directory, or `local`.
         directory: Where everything is stored; None makes one.
         jobs: Number of worker processes; None leaves it to `evaluate`.
-        settings: What to change of the experiment.
+        settings: What to change of the experiment; a pruner's name is the backend's, where it
+            has pruners of its own.
         options: The backend's own options, beside those that the directory remembers.
-        pruner: The name of a pruner: the backend's, if it has any, or else ours.
     """
-    before = None
-    if directory is not None and (directory / FILE).exists():
-        before = read_note(directory)
+    shown = directory or Path("runs") / f"{file.stem}-{backend_name or 'local'}"
+    before = read_note(shown) if (shown / FILE).exists() else None
     chosen = backend_name or (before.backend if before else "local")
-    kept: Mapping[str, Any] = before.options if before and before.backend == chosen else {}
-    settings, options = dict(settings), {**kept, **options}
-    if pruner is not None:
-        own = "pruner" in backend(chosen).SUPPORT.options
-        (options if own else settings)["pruner"] = pruner
+    if before is not None and before.backend == chosen:
+        options = {**before.options, **options}
+        _check_complete(before, shown, options)
+    settings, options = dict(settings), dict(options)
+    if "pruner" in settings and "pruner" in backend(chosen).SUPPORT.options:
+        options["pruner"] = settings.pop("pruner")
     variable, experiment = experiment_in(file, name)
     origin = Origin(str(file.resolve()), variable, settings)
-    place = directory or Path("runs") / f"{file.stem}-{chosen}"
-    _run(experiment, RunNote(chosen, jobs, options, origin=origin), place.resolve(), place)
+    _run(experiment, RunNote(chosen, jobs, options, origin=origin), shown.resolve(), shown)
 
 
 def resume_run(directory: Path, jobs: int | None, settings: Mapping[str, Any]) -> None:
@@ -69,11 +67,7 @@ def resume_run(directory: Path, jobs: int | None, settings: Mapping[str, Any]) -
         ExperimentError: It is no run, or cannot be resumed from here; says the way out.
     """
     note = read_note(directory)
-    if note.left_out:
-        raise ExperimentError(
-            f"{directory} was begun with {', '.join(note.left_out)}= as an object, which its note "
-            f"cannot hold: go on by running {note.origin.script or 'your program'} again"
-        )
+    _check_complete(note, directory, note.options)
     place = directory.resolve()
     with in_folder(note.origin):
         variable, experiment = experiment_of(note.origin, directory)
@@ -81,6 +75,15 @@ def resume_run(directory: Path, jobs: int | None, settings: Mapping[str, Any]) -
         origin = replace(note.origin, variable=variable, settings=settings)
         jobs = note.jobs if jobs is None else jobs
         _run(experiment, replace(note, jobs=jobs, origin=origin), place, directory)
+
+
+def _check_complete(note: RunNote, directory: Path, options: Mapping[str, Any]) -> None:
+    missing = [name for name in note.left_out if name not in options]
+    if missing:
+        raise ExperimentError(
+            f"{directory} was begun with {', '.join(missing)}= as an object, which its note "
+            f"cannot hold: go on by running {note.origin.script or 'your program'} again"
+        )
 
 
 def _run(experiment: Experiment, note: RunNote, directory: Path, shown: Path) -> None:

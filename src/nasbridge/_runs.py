@@ -17,7 +17,16 @@ from .strategies import History, Trial
 if TYPE_CHECKING:
     from .experiment import Experiment
 
-__all__ = ["Origin", "RunNote", "load_run", "read_note", "run_experiment", "write_note"]
+__all__ = [
+    "FILE",
+    "Origin",
+    "RunNote",
+    "load_run",
+    "origin_from",
+    "read_note",
+    "run_experiment",
+    "write_note",
+]
 
 FILE = "run.json"
 
@@ -152,9 +161,7 @@ def read_note(directory: Path) -> RunNote:
     """
     path = directory / FILE
     try:
-        document = json.loads(path.read_text("utf-8"))
-        note = RunNote(**{**document, "origin": Origin(**document["origin"])})
-        _check_kinds(note)
+        return _note_from(json.loads(path.read_text("utf-8")))
     except OSError as error:
         raise ExperimentError(
             f"{directory} is no directory of a run: it has no {FILE}; give the directory= of "
@@ -165,18 +172,35 @@ def read_note(directory: Path) -> RunNote:
             f"{path} is damaged ({error}): remove it, and go on with nasbridge run FILE "
             f"--backend NAME --directory {directory}"
         ) from error
+
+
+def _note_from(document: Any) -> RunNote:
+    note = RunNote(**{**document, "origin": origin_from(document["origin"])})
+    if not isinstance(note.backend, str):
+        raise ValueError(f"backend is {note.backend!r}")
+    if not isinstance(note.options, dict):
+        raise ValueError(f"options are {note.options!r}")
+    if not (note.jobs is None or isinstance(note.jobs, int)):
+        raise ValueError(f"jobs are {note.jobs!r}")
     return note
 
 
-def _check_kinds(note: RunNote) -> None:
-    texts = (note.backend, note.origin.script, note.origin.variable, note.origin.folder)
-    tables = (note.options, note.origin.settings)
-    if not all(isinstance(value, str) for value in texts):
-        raise ValueError("a text is missing")
-    if not all(isinstance(value, dict) for value in tables):
-        raise ValueError("options or settings are no table")
-    if not (note.jobs is None or isinstance(note.jobs, int)):
-        raise ValueError(f"jobs is {note.jobs!r}")
+def origin_from(document: Any) -> Origin:
+    """Read an `Origin` that has been written as JSON.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    try:
+        origin = Origin(**document)
+    except TypeError as error:
+        raise ValueError(f"origin is {document!r}") from error
+    if not isinstance(origin.settings, dict):
+        raise ValueError(f"settings are {origin.settings!r}")
+    for name in ("script", "variable", "folder"):
+        if not isinstance(getattr(origin, name), str):
+            raise ValueError(f"{name} is {getattr(origin, name)!r}")
+    return origin
 
 
 def load_run(directory: Path, space: Searchable | None = None) -> History:

@@ -2,6 +2,7 @@
 """Random networks: what the plan infers is what Keras builds, mismatched branches or not."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal, cast
 
 import numpy
 import pytest
@@ -55,7 +56,7 @@ def operation(rng: Generator, rank: int, filters: object, strides: object) -> No
             Layer(f"DepthwiseConv{rank}D", kernel),
             Layer(f"SeparableConv{rank}D", {"filters": filters, **kernel}),
         ]
-    return some(rng, kinds)  # type: ignore[return-value]
+    return cast(Node, some(rng, kinds))
 
 
 def part(rng: Generator, rank: int, depth: int) -> Node:
@@ -66,17 +67,17 @@ def part(rng: Generator, rank: int, depth: int) -> Node:
         Zero,
     ]
     if depth:
-        merge = some(rng, ("add", "concatenate"))
+        merge = cast(Literal["add", "concatenate"], some(rng, ("add", "concatenate")))
         branches = [part(rng, rank, depth - 1) for _ in range(int(rng.integers(1, 4)))]
         kinds += 2 * [
             lambda: Chain(*branches),
-            lambda: Parallel(*branches, merge=merge),  # type: ignore[arg-type]
+            lambda: Parallel(*branches, merge=merge),
             lambda: residual(*branches),
             lambda: Repeat(branches[0], times=int(rng.integers(3))),
         ]
         if rank:
             kinds.append(lambda: cells(rng, rank))
-    return some(rng, kinds)()  # type: ignore[operator]
+    return cast(Callable[[], Node], some(rng, kinds))()
 
 
 def cells(rng: Generator, rank: int) -> Node:
@@ -88,18 +89,15 @@ def cells(rng: Generator, rank: int) -> Node:
         "none": Zero(),
     }
     inputs = int(rng.integers(1, 3)) if rank == 2 else 1
-    output = some(rng, ("last", "concatenate"))
-    if rng.integers(2):
-        normal, reduction = (
-            Cell(operations, 2, inputs, output=output, reduction=reduced)  # type: ignore[arg-type]
-            for reduced in (False, True)
-        )
-    else:
-        normal, reduction = (
-            NodeCell(operations, 2, inputs, combine=("add", "concatenate"), reduction=reduced)
-            for reduced in (False, True)
-        )
-    return Stack(normal, reduction, repeats=1, stages=2, width=3)
+    output = cast(Literal["last", "concatenate"], some(rng, ("last", "concatenate")))
+    on_edges = bool(rng.integers(2))
+
+    def cell(reduction: bool) -> Cell | NodeCell:
+        if on_edges:
+            return Cell(operations, 2, inputs, output=output, reduction=reduction)
+        return NodeCell(operations, 2, inputs, combine=("add", "concatenate"), reduction=reduction)
+
+    return Stack(cell(False), cell(True), repeats=1, stages=2, width=3)
 
 
 def network(seed: int) -> tuple[Node, Shape, Generator]:
