@@ -13,9 +13,9 @@ from ._registry import BACKENDS, Adapter, backend, backend_names
 from ._support import No, Support
 
 __all__ = [
-    "BACKENDS",
     "ActiveTrial",
     "Adapter",
+    "BACKENDS",
     "BackendError",
     "ExperimentError",
     "No",

@@ -3,13 +3,18 @@
 Everything here is at the top level of a module, so that worker processes find it.
 """
 
+import math
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar, cast, final
 
 from .. import strategies
 from ..spaces import (
@@ -27,24 +32,44 @@ from ..spaces import (
     layer,
 )
 from ..spaces._canonical import digest
-from ..strategies import Search, SpaceExhausted, Step, Strategy, Trial
-from ._drive import Experimental, pruned_by
+from ..strategies import History, Search, SpaceExhausted, Step, Strategy, Trial
+from ._drive import Experimental, Silent, pruned_by
 from ._evaluation import ActiveTrial, Task, evaluate_task, trial_seed
+from ._registry import backend
+from ._support import Support
 
 __all__ = [
+    "ANSWERS",
     "SPACES",
     "STRATEGIES",
+    "WAIT_AT",
+    "Door",
     "bare_loop",
+    "cell",
+    "chain",
     "evaluate",
     "evaluate_curve",
+    "evaluate_given",
+    "evaluate_never",
+    "evaluate_oddly",
     "evaluate_or_die",
     "evaluate_or_fail",
     "evaluate_slowly",
+    "evaluate_variously",
     "evaluate_waiting",
+    "facts",
+    "fate",
     "few",
+    "flat",
+    "kill_in_a_trial",
+    "needs",
+    "score",
     "strategy",
     "weight",
 ]
+
+Test = TypeVar("Test", bound=Callable[..., None])
+Fact = tuple[int, Mapping[str, object], str, Mapping[str, float]]
 
 STRATEGIES: Mapping[str, Mapping[str, Any]] = {
     "GridSearch": {"points": 3},
@@ -116,42 +141,63 @@ SPACES: Mapping[str, Callable[[], Searchable]] = {"cell": cell, "chain": chain, 
 
 
 def weight(name: str, label: Label) -> float:
-    """Return what a decision adds to the score when it is taken so: from 0 to 1, any old how."""
+    """Return a number from 0 to 1 that looks random and is the same everywhere."""
     return int(digest([name, label]), 16) / 16.0**16
 
 
-def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Score an architecture by the sum of its decisions' weights; its size is their number."""
+def score(architecture: Architecture) -> dict[str, float]:
+    """Return the sum of the weights of an architecture's decisions, and their number as size."""
     weights = [weight(name, label) for name, label in architecture.choices.items()]
     return {"score": sum(weights), "size": float(len(weights))}
 
 
+def fate(architecture: Architecture) -> str:
+    """Return the state in which trials end that may fail: about a third of all do."""
+    return "failed" if weight("fate", architecture.key) < 1 / 3 else "complete"
+
+
+def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Score an architecture."""
+    return score(architecture)
+
+
 def evaluate_curve(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
     """Approach the score in three steps, reporting each."""
-    metrics = evaluate(architecture, trial)
+    metrics = score(architecture)
     for step in (1, 2, 3):
         trial.report(step, score=metrics["score"] * step / 3, size=metrics["size"])
     return metrics
 
 
 def evaluate_or_fail(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Fail for about a third of all architectures, always for the same ones."""
-    if weight("fails", architecture.key) < 1 / 3:
+    """Fail for some architectures, always for the same ones."""
+    if fate(architecture) == "failed":
         raise MemoryError(f"no memory for {architecture.key}")
-    return evaluate(architecture, trial)
+    return score(architecture)
+
+
+def evaluate_variously(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Fail for some architectures, and report for the others."""
+    evaluate_or_fail(architecture, trial)
+    return evaluate_curve(architecture, trial)
 
 
 def evaluate_or_die(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """End the own process for about a third of all architectures, as a lack of memory does."""
-    if weight("dies", architecture.key) < 1 / 3:
+    """End the own process for some architectures, as a lack of memory does."""
+    if fate(architecture) == "failed":
         os.kill(os.getpid(), signal.SIGKILL)
-    return evaluate(architecture, trial)
+    return score(architecture)
+
+
+def evaluate_never(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Fail."""
+    raise RuntimeError("always")
 
 
 def evaluate_slowly(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
     """Take a moment."""
     time.sleep(0.05)
-    return evaluate(architecture, trial)
+    return score(architecture)
 
 
 def evaluate_waiting(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
@@ -161,7 +207,22 @@ def evaluate_waiting(architecture: Architecture, trial: ActiveTrial) -> dict[str
         if not reached.exists():
             reached.touch()
             time.sleep(PATIENCE)
-    return evaluate(architecture, trial)
+    return score(architecture)
+
+
+def evaluate_given(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Return what the trial has been given."""
+    assert trial.budget is not None
+    return {"score": trial.seed / 2**32, "budget": trial.budget, "number": float(trial.number)}
+
+
+ANSWERS = (None, math.nan, "good", {}, {"score": "good"}, {"score": math.inf}, {"value": 1.0})
+"""What no `evaluate` should return."""
+
+
+def evaluate_oddly(architecture: Architecture, trial: ActiveTrial) -> Any:
+    """Return the answers without meaning, one after the other, then one with."""
+    return ANSWERS[trial.number] if trial.number < len(ANSWERS) else score(architecture)
 
 
 # ---------------------------------------------------------------------- what all must agree with
@@ -198,3 +259,107 @@ def bare_loop(experiment: Experimental) -> Iterator[Trial]:
             )
             search.tell(trials[-1])
             yield trials[-1]
+
+
+# ---------------------------------------------------------------------- running
+
+
+@final
+@dataclass(frozen=True)
+class Door:
+    """A backend as the suite sees it.
+
+    Attributes:
+        backend: Its name.
+        options: Its own options, for every run.
+        trials: How many proposals are compared, at least 20.
+        deviations: Names of tests that fail, to the cause in the framework.
+    """
+
+    backend: str
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    trials: int = 60
+    deviations: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def support(self) -> Support:
+        """What the backend says that it can do."""
+        return backend(self.backend).SUPPORT
+
+    def run(
+        self, experiment: Experimental, directory: Path | None = None, jobs: int = 0
+    ) -> History:
+        """Run an experiment under the backend."""
+        return backend(self.backend).run(
+            experiment, directory=directory, jobs=jobs, observer=Silent(), **self.options
+        )
+
+    def load(self, directory: Path, space: Searchable | None = None) -> History:
+        """Read what a run has stored."""
+        return backend(self.backend).load(directory, space)
+
+    def store(self, history: History, directory: Path) -> None:
+        """Write a history where a run goes on with it."""
+        backend(self.backend).store_history(history, directory, **self.options)
+
+
+def facts(trials: Iterable[Trial]) -> list[Fact]:
+    """Return what two runs must agree on: number, choices, state and values of each trial."""
+    return [(t.number, dict(t.architecture.choices), t.state, dict(t.values)) for t in trials]
+
+
+def needs(ability: str) -> Callable[[Test], Test]:
+    """Say which field of `Support` a test is about.
+
+    Args:
+        ability: The field.
+    """
+
+    def mark(test: Test) -> Test:
+        vars(test)["ability"] = ability
+        return test
+
+    return mark
+
+
+CHILD = "import pickle, sys; pickle.load(sys.stdin.buffer)()"
+
+
+def kill_in_a_trial(
+    run: Callable[[], object], directory: Path, how: signal.Signals, seconds: float = 120
+) -> None:
+    """Run in another process, and end that while trial `WAIT_AT` waits.
+
+    Args:
+        run: What to run; goes through pickle.
+        directory: Where below trials have their directories.
+        how: The signal.
+        seconds: How long it may take until the trial begins, and until the process ends.
+
+    Raises:
+        RuntimeError: The trial did not begin.
+        subprocess.TimeoutExpired: The process did not end.
+    """
+    with (directory / "output.txt").open("w+") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            with cast(Any, child.stdin) as pipe:
+                pickle.dump(run, pipe)
+            deadline = time.monotonic() + seconds
+            while not list(directory.rglob("reached")):
+                if child.poll() is not None or time.monotonic() > deadline:
+                    output.seek(0)
+                    raise RuntimeError(f"trial {WAIT_AT} did not begin:\n{output.read()}")
+                time.sleep(0.02)
+            os.killpg(child.pid, how)
+            child.wait(seconds)
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()

@@ -83,7 +83,8 @@ class NASSampler(BaseSampler):
         return {name: self.__dict__[name] for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        for name, value in state.items():
+            setattr(self, name, value)
         self._reset()
 
     # ------------------------------------------------------------------ what Optuna asks
@@ -199,7 +200,9 @@ class NASSampler(BaseSampler):
 
     def _void(self, row: FrozenTrial, search: Search) -> None:
         number = self._numbers[row.number]
-        if number in search.running and self._rows.get(number) == row.number:
+        if number is None or number not in search.running:
+            return
+        if self._rows.get(number) == row.number:
             search.drop(number)
 
     def _tell(self, row: FrozenTrial, search: Search) -> None:

@@ -113,7 +113,7 @@ def _suggest(trial: Trial, decision: Decision) -> Label:
     name = decision.name
     match _distribution(decision):
         case CategoricalDistribution(choices=labels):
-            return cast(str, trial.suggest_categorical(name, cast(Sequence[str], labels)))
+            return trial.suggest_categorical(name, cast(Sequence[str], labels))
         case IntDistribution(low=low, high=high, step=step, log=log):
             return trial.suggest_int(name, low, high, step=step, log=log)
         case other:

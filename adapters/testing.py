@@ -11,29 +11,28 @@ What a backend says it cannot do (a `No` in its `SUPPORT`) must raise `Unsupport
 deviations are named in `Door.deviations`, each with its cause. Both are strict expected failures.
 """
 
-import pickle
+# ruff: noqa: D102  (the name of a test says what it shows)
+
+import multiprocessing
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, final
+from typing import Any
 
 import numpy
 import pytest
 
 from ..experiment import Experiment
 from ..spaces import NasbridgeError, Searchable
-from ..strategies import History, MedianPruner, Search, Trial
+from ..strategies import History, MedianPruner
 from . import _conformance as material
-from ._conformance import SPACES, STRATEGIES, bare_loop, strategy
+from ._conformance import SPACES, STRATEGIES, Door, bare_loop, facts, needs, strategy
 from ._drive import Silent
 from ._errors import ExperimentError, TooManyFailures, Unsupported
 from ._registry import backend
-from ._support import No, Support
+from ._support import No
 
 __all__ = [
     "BackendTests",
@@ -50,59 +49,6 @@ __all__ = [
     "WorkerTests",
     "facts",
 ]
-
-Test = TypeVar("Test", bound=Callable[..., None])
-Fact = tuple[int, Mapping[str, object], str, Mapping[str, float]]
-
-
-@final
-@dataclass(frozen=True)
-class Door:
-    """A backend as the suite sees it.
-
-    Attributes:
-        backend: Its name.
-        options: Its own options, for every run.
-        trials: How many proposals are compared, at least 20.
-        deviations: Names of tests that fail, to the cause in the framework.
-    """
-
-    backend: str
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    trials: int = 60
-    deviations: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    @property
-    def support(self) -> Support:
-        """What the backend says that it can do."""
-        return backend(self.backend).SUPPORT
-
-    def run(self, experiment: Experiment, directory: Path | None = None, jobs: int = 0) -> History:
-        """Run an experiment under the backend."""
-        return experiment.run(self.backend, directory, jobs, Silent(), **self.options)
-
-    def load(self, directory: Path, space: Searchable | None = None) -> History:
-        """Read what a run has stored."""
-        return backend(self.backend).load(directory, space)
-
-    def store(self, history: History, directory: Path) -> None:
-        """Write a history where a run goes on with it."""
-        backend(self.backend).store_history(history, directory, **self.options)
-
-
-def facts(trials: Iterable[Trial]) -> list[Fact]:
-    """Return what two runs must agree on: number, choices, state and values of each trial."""
-    return [(t.number, dict(t.architecture.choices), t.state, dict(t.values)) for t in trials]
-
-
-def needs(ability: str) -> Callable[[Test], Test]:
-    """Say which field of `Support` a test is about."""
-
-    def mark(test: Test) -> Test:
-        vars(test)["ability"] = ability
-        return test
-
-    return mark
 
 
 def _experiment(space: Searchable, **settings: Any) -> Experiment:
@@ -214,17 +160,17 @@ class FailureTests(_Suite):
         assert [t.notes.get("error") for t in loaded] == [t.notes.get("error") for t in history]
 
     def test_too_many_failures_in_a_row_end_the_run(self, door: Door, place: Path | None) -> None:
-        experiment = _experiment(material.chain(), evaluate=_fail, max_failures=3)
-        with pytest.raises(TooManyFailures, match="last 3 trials failed.*RuntimeError: always"):
+        experiment = _experiment(material.chain(), evaluate=material.evaluate_never, max_failures=3)
+        with pytest.raises(TooManyFailures, match=r"last 3 trials failed.*RuntimeError: always"):
             door.run(experiment, place)
 
     def test_answers_without_meaning_are_failures(self, door: Door, place: Path | None) -> None:
-        experiment = _experiment(material.chain(), evaluate=_answer, trials=len(ANSWERS) + 4)
+        experiment = _experiment(material.chain(), evaluate=material.evaluate_oddly)
         history = door.run(experiment, place)
-        for trial, answer in zip(history, ANSWERS, strict=False):
+        for trial, answer in zip(history, material.ANSWERS, strict=False):
             assert trial.state == "failed", answer
             assert trial.notes["error"].startswith("ValueError: "), answer
-        assert all(trial.state == "complete" for trial in history[len(ANSWERS) :])
+        assert all(trial.state == "complete" for trial in history[len(material.ANSWERS) :])
 
 
 class PruningTests(_Suite):
@@ -288,7 +234,7 @@ class BudgetTests(_Suite):
         assert len(history.of_state("complete")) == len(history)
 
     def test_trials_are_given_seed_and_budget(self, door: Door, place: Path | None) -> None:
-        experiment = _experiment(material.chain(), evaluate=_given, budget=2.5)
+        experiment = _experiment(material.chain(), evaluate=material.evaluate_given, budget=2.5)
         history = door.run(experiment, place)
         assert facts(history) == facts(bare_loop(experiment))
         assert all(trial.values["budget"] == 2.5 for trial in history)
@@ -311,7 +257,7 @@ class ResumeTests(_Suite):
         self, door: Door, tmp_path: Path, how: signal.Signals
     ) -> None:
         experiment = _experiment(material.chain(), evaluate=material.evaluate_waiting)
-        _kill_in_a_trial(partial(door.run, experiment, tmp_path / "run"), tmp_path, how)
+        material.kill_in_a_trial(partial(door.run, experiment, tmp_path / "run"), tmp_path, how)
         before = door.load(tmp_path / "run")
         assert len(before.of_state("complete")) == material.WAIT_AT
         history = door.run(experiment, tmp_path / "run")
@@ -403,9 +349,9 @@ class BadInputTests(_Suite):
 
     def test_a_directory_of_another_experiment(self, door: Door, tmp_path: Path) -> None:
         door.run(_experiment(material.chain()), tmp_path / "run")
-        with pytest.raises(NasbridgeError, match="seed.*another"):
+        with pytest.raises(NasbridgeError, match=r"seed.*another"):
             door.run(_experiment(material.chain(), seed=4), tmp_path / "run")
-        with pytest.raises(NasbridgeError, match="fingerprint.*another"):
+        with pytest.raises(NasbridgeError, match=r"fingerprint.*another"):
             door.run(_experiment(material.cell()), tmp_path / "run")
 
     def test_nothing_to_load(self, door: Door, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+# pyright: basic
 """Search a small network for handwritten digits under Optuna, and retrain the best one.
 
     python examples/digits.py
@@ -30,9 +31,12 @@ from nasbridge.report import write_report
 SEED = 0
 
 
-def split() -> tuple[tuple[numpy.ndarray, numpy.ndarray], ...]:
+Arrays = tuple[numpy.ndarray, numpy.ndarray]
+
+
+def split() -> tuple[Arrays, Arrays, Arrays]:
     """Return training, validation and test data: 60, 20 and 20 percent."""
-    images, digits = load_digits(return_X_y=True)
+    images, digits = (numpy.asarray(part) for part in load_digits(return_X_y=True))
     images = images.reshape(-1, 8, 8, 1).astype("float32") / 16
     rest, x_test, targets, y_test = train_test_split(
         images, digits, test_size=0.2, random_state=SEED, stratify=digits
@@ -40,12 +44,13 @@ def split() -> tuple[tuple[numpy.ndarray, numpy.ndarray], ...]:
     x, x_val, y, y_val = train_test_split(
         rest, targets, test_size=0.25, random_state=SEED, stratify=targets
     )
-    return (x, y), (x_val, y_val), (x_test, y_test)
+    return (x, y), (x_val, y_val), (x_test, y_test)  # pyright: ignore[reportReturnType]
 
 
-def data() -> tuple[tuple[numpy.ndarray, numpy.ndarray], ...]:
+def data() -> tuple[Arrays, Arrays]:
     """Return what the search may see: no test data."""
-    return split()[:2]
+    train, validation, _ = split()
+    return train, validation
 
 
 def conv(kernel_size: int) -> Chain:
@@ -79,9 +84,11 @@ SPACE = Chain(
     layer("Dense", units=10, activation="softmax"),
 )
 
+evaluate = KerasEvaluator(data, epochs=10, batch_size=32)
+
 experiment = Experiment(
     SPACE,
-    KerasEvaluator(data, epochs=10, batch_size=32),
+    evaluate,
     objectives={"val_accuracy": "max"},
     strategy=RegularizedEvolution(population=10, sample=4),
     trials=30,
@@ -91,7 +98,7 @@ experiment = Experiment(
 
 def main() -> None:
     """Search, retrain the best architecture from scratch, test it once, write the report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--directory", type=Path, default=Path("runs/digits"))
     parser.add_argument("--jobs", type=int, default=2, help="trials at a time")
     arguments = parser.parse_args()
@@ -105,7 +112,7 @@ def main() -> None:
     print(f"best validation accuracy {best.values['val_accuracy']:.4f}: {best.architecture}")
 
     train, validation, (x_test, y_test) = split()
-    model = experiment.evaluate.train(best.architecture, train, validation, epochs=30, seed=SEED)
+    model = evaluate.train(best.architecture, train, validation, epochs=30, seed=SEED)
     accuracy = model.evaluate(x_test, y_test, verbose=0, return_dict=True)["accuracy"]
     print(f"retrained from scratch: test accuracy {accuracy:.4f}, {model.count_params():,} weights")
 

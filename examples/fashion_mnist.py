@@ -1,3 +1,4 @@
+# pyright: basic
 """Search for a network below 100,000 weights on Fashion-MNIST, and test the best one once.
 
     python examples/fashion_mnist.py
@@ -182,7 +183,7 @@ def random_ones(directory: Path, epochs: int, jobs: int) -> History:
 
 def main() -> None:
     """Search, retrain, test, compare."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--directory", type=Path, default=Path("runs/fashion_mnist"))
     parser.add_argument("--jobs", type=int, default=2, help="trials at a time")
     parser.add_argument("--epochs", type=int, default=12, help="of the final trainings")

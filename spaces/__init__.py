@@ -24,8 +24,6 @@ from ._structure import Chain, Layer, Parallel, Repeat, Zero, layer, residual
 from ._values import STRIDE, WIDTH, Choice, Integer, Real
 
 __all__ = [
-    "STRIDE",
-    "WIDTH",
     "Architecture",
     "Block",
     "BuildError",
@@ -52,12 +50,14 @@ __all__ = [
     "Real",
     "RealRange",
     "Repeat",
+    "STRIDE",
     "Searchable",
     "Space",
     "SpaceError",
     "SpaceFormatError",
     "Stack",
     "Vertex",
+    "WIDTH",
     "Zero",
     "from_json",
     "layer",

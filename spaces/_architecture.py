@@ -76,8 +76,7 @@ class Architecture(Mapping[str, Any]):
         if not isinstance(other, Architecture):
             return NotImplemented
         return self._choices == other._choices and (
-            self._space is other._space
-            or self._space.fingerprint == other._space.fingerprint
+            self._space is other._space or self._space.fingerprint == other._space.fingerprint
         )
 
     def __hash__(self) -> int:
@@ -124,9 +123,7 @@ class Architecture(Mapping[str, Any]):
             {'decay': 0.1}
         """
         parts = self._space.resolve(self._choices)
-        return {
-            name: part for name, part in parts.items() if not isinstance(part, Outline)
-        }
+        return {name: part for name, part in parts.items() if not isinstance(part, Outline)}
 
     def outline(self, part: str | None = None) -> Outline:
         """Return the graph with each distinct cell drawn out once.
@@ -152,9 +149,7 @@ class Architecture(Mapping[str, Any]):
 
     def _network(self, part: str | None, brief: bool) -> Outline:
         parts = self._space.resolve(self._choices, brief)
-        networks = {
-            name: net for name, net in parts.items() if isinstance(net, Outline)
-        }
+        networks = {name: net for name, net in parts.items() if isinstance(net, Outline)}
         if not networks:
             raise SpaceError(
                 "this space describes values only, no network: read them with "
@@ -163,10 +158,8 @@ class Architecture(Mapping[str, Any]):
         if part is None and len(networks) == 1:
             return next(iter(networks.values()))
         if part not in networks:
-            raise SpaceError(
-                f"part={part!r} names no network: take one of {sorted(networks)}"
-            )
-        return networks[cast(str, part)]
+            raise SpaceError(f"part={part!r} names no network: take one of {sorted(networks)}")
+        return networks[part]
 
     # ------------------------------------------------------------------ use
 
@@ -209,9 +202,7 @@ class Architecture(Mapping[str, Any]):
         """
         from .keras import build
 
-        return build(
-            self.graph(part), input_shape, name=name or f"architecture_{self.key}"
-        )
+        return build(self.graph(part), input_shape, name=name or f"architecture_{self.key}")
 
     def draw(self, path: str | Path | None = None, part: str | None = None) -> str:
         """Draw the architecture, as SVG or PNG.

@@ -44,9 +44,7 @@ def _check_cell(cell: "Cell | NodeCell") -> None:
     check_name(cell.name)
     what = type(cell).__name__
     if not isinstance(cast(object, cell.operations), Mapping) or not cell.operations:
-        raise SpaceError(
-            f"a {what} needs a dict of labels to operations, not {cell.operations!r}"
-        )
+        raise SpaceError(f"a {what} needs a dict of labels to operations, not {cell.operations!r}")
     Categorical(tuple(cell.operations))
     for label, option in cell.operations.items():
         if not isinstance(cast(object, option), Node):
@@ -58,9 +56,7 @@ def _check_cell(cell: "Cell | NodeCell") -> None:
         check_count(getattr(cell, field), f"{field}= of a {what}")
 
 
-def _operate(
-    walk: Walk, cell: "Cell | NodeCell", key: str, x: Ref, strided: bool
-) -> Ref:
+def _operate(walk: Walk, cell: "Cell | NodeCell", key: str, x: Ref, strided: bool) -> Ref:
     """Decide which operation stands here, and put it there."""
     domain = Categorical(tuple(cell.operations))
     result = x
@@ -115,9 +111,7 @@ class Cell(CellNode):
         if self.choose is not None:  # the first node has only the inputs before it
             check_count(self.choose, "choose= of a Cell", most=self.inputs)
         if self.output not in ("last", "concatenate"):
-            raise SpaceError(
-                f'output={self.output!r} is unknown: "last" or "concatenate"'
-            )
+            raise SpaceError(f'output={self.output!r} is unknown: "last" or "concatenate"')
 
     def join(self, walk: Walk, sources: Sequence[Ref]) -> Ref:
         nodes = list(sources)
@@ -141,9 +135,7 @@ class Cell(CellNode):
             pass
         for source in range(number):
             having = tuple(
-                label
-                for label, pair in zip(domain.labels, pairs, strict=True)
-                if source in pair
+                label for label, pair in zip(domain.labels, pairs, strict=True) if source in pair
             )
             with walk.when(path, having) as there:
                 if there:
@@ -190,22 +182,15 @@ class NodeCell(CellNode):
         check_count(self.arity, "arity= of a NodeCell")
         object.__setattr__(self, "combine", tuple(self.combine))
         if not self.combine or not set(self.combine) <= {"add", "concatenate"}:
-            raise SpaceError(
-                f'combine={self.combine!r}: take "add", "concatenate" or both'
-            )
+            raise SpaceError(f'combine={self.combine!r}: take "add", "concatenate" or both')
         if self.output not in ("unused", "concatenate"):
-            raise SpaceError(
-                f'output={self.output!r} is unknown: "unused" or "concatenate"'
-            )
+            raise SpaceError(f'output={self.output!r} is unknown: "unused" or "concatenate"')
 
     def join(self, walk: Walk, sources: Sequence[Ref]) -> Ref:
         nodes, used = list(sources), set[int]()
         for number in range(self.inputs, self.inputs + self.nodes):
             with walk.block(f"{walk.here}.node_{number}", f"node {number}", "node"):
-                ends = [
-                    self._slot(walk, number, slot, nodes, used)
-                    for slot in range(self.arity)
-                ]
+                ends = [self._slot(walk, number, slot, nodes, used) for slot in range(self.arity)]
                 nodes.append(self._merge(walk, number, ends))
         ours = range(self.inputs, len(nodes))
         kept = [k for k in ours if self.output == "concatenate" or k not in used]
@@ -218,9 +203,7 @@ class NodeCell(CellNode):
         with walk.inside(f"node_{number}_input_{slot}"):
             path = walk.here
         source: Label = 0
-        for label, _ in walk.decide(
-            path, domain, tuple(range(number)), (id(self), number, slot)
-        ):
+        for label, _ in walk.decide(path, domain, tuple(range(number)), (id(self), number, slot)):
             source = label
         used.add(int(source))
         strided = self.reduction and int(source) < self.inputs
@@ -232,9 +215,7 @@ class NodeCell(CellNode):
         if len(self.combine) > 1:
             domain = Categorical(self.combine)
             with walk.inside(f"node_{number}_combine"):
-                for label, _ in walk.decide(
-                    walk.here, domain, self.combine, (id(self), number)
-                ):
+                for label, _ in walk.decide(walk.here, domain, self.combine, (id(self), number)):
                     how = label
         return walk.emit(Operation(str(how)), ends, f"node_{number}")
 
@@ -273,20 +254,14 @@ class Stack(Node):
     def __post_init__(self) -> None:
         check_name(self.name)
         if not isinstance(cast(object, self.normal), CellNode):
-            raise SpaceError(
-                f"normal={self.normal!r} of a Stack: give a Cell or a NodeCell"
-            )
+            raise SpaceError(f"normal={self.normal!r} of a Stack: give a Cell or a NodeCell")
         if not isinstance(cast(object, self.reduction), Node):
-            raise SpaceError(
-                f"reduction={self.reduction!r} of a Stack: give a Cell or layers"
-            )
+            raise SpaceError(f"reduction={self.reduction!r} of a Stack: give a Cell or layers")
         check_count(self.stages, "stages= of a Stack")
         check_counts(self.repeats, "repeats= of a Stack")
         check_counts(self.width, "width= of a Stack", most=WIDEST)
         if isinstance(self.reduction, CellNode) and not self.reduction.reduction:
-            raise SpaceError(
-                "the reduction cell of a Stack keeps its size: give reduction=True"
-            )
+            raise SpaceError("the reduction cell of a Stack keeps its size: give reduction=True")
 
     def expand(self, walk: Walk, x: Ref) -> Ref:
         width = cast(int, evaluate(walk, self.width, "width"))
@@ -326,9 +301,7 @@ class Stack(Node):
                     return cell.expand(walk, outputs[-1][0])
             if cell.inputs == 1:
                 return cell.join(walk, (outputs[-1][0],))
-            recent = [
-                outputs[max(number - back, 0)] for back in reversed(range(cell.inputs))
-            ]
+            recent = [outputs[max(number - back, 0)] for back in reversed(range(cell.inputs))]
             newest = recent[-1][1]
             sources = [
                 project(walk, y, f"input_{k}", halvings=newest - made)

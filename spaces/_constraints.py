@@ -65,9 +65,7 @@ class Limit:
 
     def __post_init__(self) -> None:
         if self.parameters is None and self.flops is None:
-            raise ConstraintError(
-                "limit() limits nothing: give parameters=, flops= or both"
-            )
+            raise ConstraintError("limit() limits nothing: give parameters=, flops= or both")
 
     def allows(self, architecture: Architecture) -> bool:
         try:
@@ -80,7 +78,5 @@ class Limit:
 
     def __str__(self) -> str:
         limits = {"parameters": self.parameters, "flops": self.flops}
-        said = " and ".join(
-            f"at most {n:,} {what}" for what, n in limits.items() if n is not None
-        )
+        said = " and ".join(f"at most {n:,} {what}" for what, n in limits.items() if n is not None)
         return f"{said} for input {self.input_shape}"

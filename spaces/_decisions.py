@@ -33,9 +33,7 @@ class Clause:
         return choices.get(self.decision) in self._lookup
 
     def __str__(self) -> str:
-        shown = ", ".join(map(repr, self.values[:4])) + (
-            ", ..." if len(self.values) > 4 else ""
-        )
+        shown = ", ".join(map(repr, self.values[:4])) + (", ..." if len(self.values) > 4 else "")
         return f"{self.decision} in ({shown})"
 
 
@@ -65,9 +63,7 @@ class Decision:
     @property
     def parents(self) -> tuple[str, ...]:
         """Names of the decisions that its conditions ask, each once."""
-        asked = (
-            clause.decision for condition in self.conditions for clause in condition
-        )
+        asked = (clause.decision for condition in self.conditions for clause in condition)
         return tuple(dict.fromkeys(asked))
 
     def is_active(self, choices: Mapping[str, Label]) -> bool:

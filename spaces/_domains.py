@@ -169,9 +169,7 @@ class IntegerRange:
         for name in ("low", "high", "step"):
             value = getattr(self, name)
             if not _is(value, numbers.Integral):
-                raise SpaceError(
-                    f"{name} of an integer range is {value!r}: give an int"
-                )
+                raise SpaceError(f"{name} of an integer range is {value!r}: give an int")
             if abs(int(value)) > LARGEST:
                 raise SpaceError(
                     f"{name} of an integer range is beyond 2**53, up to which every JSON reader is "
@@ -180,9 +178,7 @@ class IntegerRange:
             object.__setattr__(self, name, int(value))
         _check_range(self.low, self.high, self.log)
         if self.step < 1:
-            raise SpaceError(
-                f"step of an integer range is {self.step}: give at least 1"
-            )
+            raise SpaceError(f"step of an integer range is {self.step}: give at least 1")
 
     def __str__(self) -> str:
         step = f" in steps of {self.step}" if self.step > 1 else ""
@@ -227,9 +223,7 @@ class IntegerRange:
 
     def neighbors(self, value: Label) -> tuple[int, ...]:
         here = int(value)
-        return tuple(
-            near for near in (here - self.step, here + self.step) if near in self._range
-        )
+        return tuple(near for near in (here - self.step, here + self.step) if near in self._range)
 
     def encode(self, value: Label) -> tuple[float, ...]:
         return (_scaled(float(value), self.low, self._range[-1], self.log),)
@@ -307,18 +301,12 @@ class RealRange:
         if points < 1:
             raise SpaceError(f"points={points!r} lists nothing: give at least 1")
         steps = max(points - 1, 1)
-        return tuple(
-            _unscaled(k / steps, self.low, self.high, self.log) for k in range(points)
-        )
+        return tuple(_unscaled(k / steps, self.low, self.high, self.log) for k in range(points))
 
     def neighbors(self, value: Label) -> tuple[float, ...]:
         position = _scaled(float(value), self.low, self.high, self.log)
-        moved = {
-            min(max(position + step, 0.0), 1.0) for step in (-REAL_STEP, REAL_STEP)
-        }
-        near = (
-            _unscaled(spot, self.low, self.high, self.log) for spot in sorted(moved)
-        )
+        moved = {min(max(position + step, 0.0), 1.0) for step in (-REAL_STEP, REAL_STEP)}
+        near = (_unscaled(spot, self.low, self.high, self.log) for spot in sorted(moved))
         return tuple(spot for spot in near if spot != value)
 
     def encode(self, value: Label) -> tuple[float, ...]:

@@ -15,9 +15,7 @@ def _is_conditional(decision: Decision) -> bool:
     return () not in decision.conditions
 
 
-def encode(
-    decisions: Sequence[Decision], choices: Mapping[str, Label]
-) -> NDArray[numpy.float64]:
+def encode(decisions: Sequence[Decision], choices: Mapping[str, Label]) -> NDArray[numpy.float64]:
     """Encode choices as numbers from 0 to 1.
 
     A categorical decision gives one entry an option, a number gives one entry, scaled. A number
@@ -47,9 +45,7 @@ def encoding_names(decisions: Sequence[Decision]) -> tuple[str, ...]:
     names: list[str] = []
     for decision in decisions:
         if decision.domain.width > 1:
-            names.extend(
-                f"{decision.name}={label}" for label in decision.domain.values()
-            )
+            names.extend(f"{decision.name}={label}" for label in decision.domain.values())
         else:
             names.extend([f"{decision.name} is active"] * _is_conditional(decision))
             names.append(decision.name)

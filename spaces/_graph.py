@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["STRUCTURAL", "Block", "Graph", "Operation", "Vertex"]
 
-STRUCTURAL = frozenset(
-    {"input", "add", "concatenate", "zero", "factorized_reduction", "stack"}
-)
+STRUCTURAL = frozenset({"input", "add", "concatenate", "zero", "factorized_reduction", "stack"})
 """Operations that are ours; all others are layers of Keras or of the user."""
 
 
@@ -77,9 +75,7 @@ class Graph:
     @property
     def inputs(self) -> tuple[int, ...]:
         """Positions of the input vertices."""
-        return tuple(
-            k for k, v in enumerate(self.vertices) if v.operation.name == "input"
-        )
+        return tuple(k for k, v in enumerate(self.vertices) if v.operation.name == "input")
 
     def live(self) -> frozenset[int]:
         """Positions of the vertices that the output depends on."""

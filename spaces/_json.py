@@ -70,15 +70,10 @@ class _Writer:
         if value is None or isinstance(value, bool | int | float | str):
             return value
         if isinstance(value, list):
-            return [
-                self.write(v, f"{place}[{k}]")
-                for k, v in enumerate(cast(list[object], value))
-            ]
+            return [self.write(v, f"{place}[{k}]") for k, v in enumerate(cast(list[object], value))]
         if isinstance(value, tuple):
             items = cast(tuple[object, ...], value)
-            return {
-                "tuple": [self.write(v, f"{place}[{k}]") for k, v in enumerate(items)]
-            }
+            return {"tuple": [self.write(v, f"{place}[{k}]") for k, v in enumerate(items)]}
         if isinstance(value, Mapping):
             return {"dict": self._entries(cast(Mapping[str, object], value), place)}
         kind = type(value).__name__
@@ -137,10 +132,7 @@ def from_json(text: str | bytes) -> Searchable:
         raise SpaceFormatError(
             f"this is not the JSON of a space ({error}): write one with space.to_json()"
         ) from error
-    if (
-        not isinstance(document, dict)
-        or cast(Document, document).get("format") != FORMAT
-    ):
+    if not isinstance(document, dict) or cast(Document, document).get("format") != FORMAT:
         raise SpaceFormatError(
             f'this JSON is no space: it does not say "format": "{FORMAT}"; '
             "write one with space.to_json()"
@@ -180,10 +172,7 @@ class _Reader:
 
     def read(self, value: object, place: str) -> object:
         if isinstance(value, list):
-            return [
-                self.read(v, f"{place}[{k}]")
-                for k, v in enumerate(cast(list[object], value))
-            ]
+            return [self.read(v, f"{place}[{k}]") for k, v in enumerate(cast(list[object], value))]
         if not isinstance(value, dict):
             return value
         document = cast(Document, value)

@@ -22,9 +22,7 @@ def sample(decisions: Decisions, rng: Generator) -> Choices:
     return complete(decisions, {}, rng)
 
 
-def complete(
-    decisions: Decisions, known: Mapping[str, Label], rng: Generator | None
-) -> Choices:
+def complete(decisions: Decisions, known: Mapping[str, Label], rng: Generator | None) -> Choices:
     """Keep what is known where it is active and draw the rest, or take its first value."""
     choices: Choices = {}
     for decision in decisions:
@@ -40,9 +38,7 @@ def complete(
     return choices
 
 
-def mutate(
-    decisions: Decisions, choices: Mapping[str, Label], rng: Generator
-) -> Choices | None:
+def mutate(decisions: Decisions, choices: Mapping[str, Label], rng: Generator) -> Choices | None:
     """Change exactly one active decision; parts that this opens are drawn at random.
 
     Returns:
@@ -76,9 +72,7 @@ def crossover(
         if decision.is_active(choices):
             having = [parent for parent in (one, other) if decision.name in parent]
             if having:
-                choices[decision.name] = having[int(rng.integers(len(having)))][
-                    decision.name
-                ]
+                choices[decision.name] = having[int(rng.integers(len(having)))][decision.name]
             else:
                 choices[decision.name] = decision.domain.sample(rng)
     return choices

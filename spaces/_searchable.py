@@ -75,14 +75,8 @@ class Searchable(ABC):
             return self._by_name[name]
         except KeyError:
             close = get_close_matches(str(name), self._by_name, n=1)
-            hint = (
-                f"did you mean {close[0]!r}?"
-                if close
-                else f"it has {list(self._by_name)}"
-            )
-            raise InvalidArchitecture(
-                f"the space has no decision {name!r}: {hint}"
-            ) from None
+            hint = f"did you mean {close[0]!r}?" if close else f"it has {list(self._by_name)}"
+            raise InvalidArchitecture(f"the space has no decision {name!r}: {hint}") from None
 
     @cached_property
     def is_flat(self) -> bool:
@@ -132,9 +126,7 @@ class Searchable(ABC):
         Raises:
             ConstraintError: None of 1,000 draws was allowed.
         """
-        return self._allowed(
-            lambda: _moves.sample(self.decisions, rng), "a random architecture"
-        )
+        return self._allowed(lambda: _moves.sample(self.decisions, rng), "a random architecture")
 
     def enumerate(self, points: int | None = None) -> Iterator[Architecture]:
         """List all allowed architectures, the last decision changing fastest.
@@ -177,13 +169,9 @@ class Searchable(ABC):
         parent = architecture.choices
         if _moves.mutate(self.decisions, parent, numpy.random.default_rng(0)) is None:
             return architecture
-        return self._allowed(
-            lambda: _moves.mutate(self.decisions, parent, rng), "a mutation"
-        )
+        return self._allowed(lambda: _moves.mutate(self.decisions, parent, rng), "a mutation")
 
-    def crossover(
-        self, one: Architecture, other: Architecture, rng: Generator
-    ) -> Architecture:
+    def crossover(self, one: Architecture, other: Architecture, rng: Generator) -> Architecture:
         """Take each decision from either parent, with equal chance where both have it.
 
         Args:
@@ -199,9 +187,7 @@ class Searchable(ABC):
             "a child",
         )
 
-    def _allowed(
-        self, draw: Callable[[], Mapping[str, Label] | None], what: str
-    ) -> Architecture:
+    def _allowed(self, draw: Callable[[], Mapping[str, Label] | None], what: str) -> Architecture:
         for _ in range(TRIES):
             choices = draw()
             if choices is not None:
@@ -244,9 +230,7 @@ class Searchable(ABC):
         """Return the space without its constraints; its architectures are the same."""
         return self
 
-    def where(
-        self, allowed: Callable[[Architecture], bool], name: str | None = None
-    ) -> "Space":
+    def where(self, allowed: Callable[[Architecture], bool], name: str | None = None) -> "Space":
         """Allow only architectures for which a function says so.
 
         Args:
@@ -268,9 +252,8 @@ class Searchable(ABC):
         from ._constraints import Where
         from ._space import constrained
 
-        return constrained(
-            self, Where(allowed, name or getattr(allowed, "__name__", "where"))
-        )
+        called = str(getattr(allowed, "__name__", "where")) if name is None else name
+        return constrained(self, Where(allowed, called))
 
     def limit(
         self,

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
-from typing import cast
+from typing import TypeGuard, cast
 
 import numpy
 
@@ -98,9 +97,7 @@ class Space(Searchable):
     def is_flat(self) -> bool:
         if isinstance(self.tree, Node):
             return False
-        return not any(
-            _is_network(part) or _is_nested(part) for part in self.tree.values()
-        )
+        return not any(_is_network(part) or _is_nested(part) for part in self.tree.values())
 
     # ------------------------------------------------------------------ constraints
 
@@ -110,9 +107,7 @@ class Space(Searchable):
         answers = cast(dict[str, bool], self.__dict__["_answers"])
         known = answers.get(architecture.key)
         if known is None:
-            known = all(
-                constraint.allows(architecture) for constraint in self.constraints
-            )
+            known = all(constraint.allows(architecture) for constraint in self.constraints)
             if len(answers) >= REMEMBERED:
                 answers.clear()
             answers[architecture.key] = known
@@ -124,8 +119,8 @@ class Space(Searchable):
     def _check_possible(self) -> None:
         said = " and ".join(map(str, self.constraints))
         if self.count() <= TRIED:
-            listed = list(islice(enumerate_choices(self.decisions), TRIED))
-            what = f"none of the {len(listed)} architectures of the space"
+            listed = enumerate_choices(self.decisions)
+            what = f"none of the {self.count()} architectures of the space"
         else:
             rng = numpy.random.Generator(numpy.random.Philox(0))
             listed = (_moves.sample(self.decisions, rng) for _ in range(TRIED))
@@ -138,9 +133,7 @@ class Space(Searchable):
 
 def _checked_tree(tree: object) -> Mapping[str, object] | Node:
     if isinstance(tree, Space):
-        raise SpaceError(
-            "a Space stands in a Space: put all parts into one, constraints outermost"
-        )
+        raise SpaceError("a Space stands in a Space: put all parts into one, constraints outermost")
     if isinstance(tree, Node):
         return tree
     if not isinstance(tree, Mapping) or not tree:
@@ -151,27 +144,19 @@ def _checked_tree(tree: object) -> Mapping[str, object] | Node:
     for name, part in parts.items():
         check_name(name)
         if isinstance(part, Space):
-            raise SpaceError(
-                f"the part {name!r} is a Space: write its parts here instead"
-            )
+            raise SpaceError(f"the part {name!r} is a Space: write its parts here instead")
         if isinstance(part, Placeholder):
-            raise SpaceError(
-                f"the part {name!r} is a placeholder, which only cells can fill"
-            )
+            raise SpaceError(f"the part {name!r} is a placeholder, which only cells can fill")
     return dict(parts)
 
 
-def _is_network(part: object) -> bool:
-    return isinstance(part, Node) and not (
-        isinstance(part, Choice) and not part.structural
-    )
+def _is_network(part: object) -> TypeGuard[Node]:
+    return isinstance(part, Node) and not (isinstance(part, Choice) and not part.structural)
 
 
 def _is_nested(part: object) -> bool:
     if isinstance(part, Choice):
-        return any(
-            isinstance(o, Choice | Integer | Real) for o in part.options.values()
-        )
+        return any(isinstance(o, Choice | Integer | Real) for o in part.options.values())
     return isinstance(part, Mapping | list | tuple)
 
 

@@ -50,7 +50,7 @@ class Layer(Node):
         check_name(self.name)
         if not isinstance(cast(object, self.operation), str) or not _KIND.fullmatch(self.operation):
             raise SpaceError(
-                f"{self.operation!r} is no layer: write layer(\"Conv2D\", ...) for one of Keras, "
+                f'{self.operation!r} is no layer: write layer("Conv2D", ...) for one of Keras, '
                 "or layer(MyLayer, ...) for one of your own"
             )
         if not isinstance(cast(object, self.config), Mapping):

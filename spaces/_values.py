@@ -39,9 +39,7 @@ def check_name(name: str | None, shared: bool = False) -> None:
             "a letter first (dots separate the parts of a path)"
         )
     if shared and name is None:
-        raise SpaceError(
-            "shared=True needs a name=: one name is one decision everywhere"
-        )
+        raise SpaceError("shared=True needs a name=: one name is one decision everywhere")
 
 
 MOST = 1000
@@ -240,9 +238,7 @@ def _labelled(options: Mapping[str, object] | Sequence[object]) -> dict[str, obj
     """Give every option its label; numpy scalars become plain Python values."""
     if isinstance(options, Mapping):
         return {label: _plain(option) for label, option in options.items()}
-    if isinstance(options, str) or not isinstance(
-        cast(object, options), Sequence | numpy.ndarray
-    ):
+    if isinstance(options, str) or not isinstance(cast(object, options), Sequence | numpy.ndarray):
         raise SpaceError(f"a choice takes a list or a dict of options, not {options!r}")
     plain = list(map(_plain, options))
     labels = Categorical(tuple(map(_label, plain))).labels
@@ -323,10 +319,7 @@ def evaluate(walk: Walk, value: object, key: str | int) -> object:
             return {name: evaluate(walk, part, name) for name, part in items.items()}
     if isinstance(value, list | tuple):
         with walk.inside(key):
-            parts = [
-                evaluate(walk, part, k)
-                for k, part in enumerate(cast(list[object], value))
-            ]
+            parts = [evaluate(walk, part, k) for k, part in enumerate(cast(list[object], value))]
             return tuple(parts) if isinstance(value, tuple) else parts
     return value
 

@@ -7,7 +7,7 @@ options and records the graph.
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from ._decisions import Clause, Condition, Decision
@@ -50,7 +50,7 @@ class Walk(ABC):
         return ".".join(self._trail) or "the top"
 
     @contextmanager
-    def inside(self, key: str | int | None, child: object = None) -> Iterator[None]:
+    def inside(self, key: str | int | None, child: object = None) -> Generator[None]:
         """Stand inside a child; a child's own name restarts the path.
 
         Args:
@@ -71,7 +71,7 @@ class Walk(ABC):
             self._path, self._trail = before
 
     @contextmanager
-    def repetition(self, number: int) -> Iterator[None]:
+    def repetition(self, number: int) -> Generator[None]:
         """Let the names within end in the number of a repetition."""
         before = self._indices
         self._indices = (*before, str(number))
@@ -81,7 +81,7 @@ class Walk(ABC):
             self._indices = before
 
     @contextmanager
-    def copy(self, name: str) -> Iterator[None]:
+    def copy(self, name: str) -> Generator[None]:
         """Stand in one of several copies that share their decisions, but not their weights."""
         before = self._copies
         self._copies = (*before, name)
@@ -91,7 +91,7 @@ class Walk(ABC):
             self._copies = before
 
     @contextmanager
-    def bind(self, **values: int) -> Iterator[None]:
+    def bind(self, **values: int) -> Generator[None]:
         """Let placeholders such as WIDTH mean these values while the context lasts."""
         before = self._bound
         self._bound = {**before, **values}
@@ -131,15 +131,11 @@ class Walk(ABC):
         """
 
     @abstractmethod
-    def when(
-        self, decision: str, values: Sequence[Label]
-    ) -> AbstractContextManager[bool]:
+    def when(self, decision: str, values: Sequence[Label]) -> AbstractContextManager[bool]:
         """Enter a part that exists only for these values; the context is False to skip it."""
 
     @abstractmethod
-    def emit(
-        self, operation: Operation, inputs: Sequence[Ref], key: str | int = ""
-    ) -> Ref:
+    def emit(self, operation: Operation, inputs: Sequence[Ref], key: str | int = "") -> Ref:
         """Add an operation and return the reference to its result."""
 
     def block(self, path: str, label: str, kind: str) -> AbstractContextManager[None]:
@@ -147,9 +143,7 @@ class Walk(ABC):
         return nullcontext()
 
     @abstractmethod
-    def panel(
-        self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]
-    ) -> str:
+    def panel(self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]) -> str:
         """Expand a part as a graph of its own, with inputs of its own.
 
         Args:
@@ -193,9 +187,7 @@ class Discovery(Walk):
         known = self.decisions.get(name)
         if known is None:
             self._identities[name] = identity
-            self.decisions[name] = Decision(
-                name, domain, (self._active,), tuple(options), place
-            )
+            self.decisions[name] = Decision(name, domain, (self._active,), tuple(options), place)
             return
         if self._identities[name] != identity:
             raise NameClash(
@@ -204,12 +196,10 @@ class Discovery(Walk):
                 "both places if it is meant to be one decision"
             )
         conditions = _with_condition(known.conditions, self._active)
-        self.decisions[name] = Decision(
-            name, domain, conditions, known.options, known.place
-        )
+        self.decisions[name] = Decision(name, domain, conditions, known.options, known.place)
 
     @contextmanager
-    def when(self, decision: str, values: Sequence[Label]) -> Iterator[bool]:
+    def when(self, decision: str, values: Sequence[Label]) -> Generator[bool]:
         before = self._active
         self._active = (*before, Clause(decision, tuple(values)))
         try:
@@ -217,21 +207,15 @@ class Discovery(Walk):
         finally:
             self._active = before
 
-    def emit(
-        self, operation: Operation, inputs: Sequence[Ref], key: str | int = ""
-    ) -> Ref:
+    def emit(self, operation: Operation, inputs: Sequence[Ref], key: str | int = "") -> Ref:
         return 0
 
-    def panel(
-        self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]
-    ) -> str:
+    def panel(self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]) -> str:
         expand((0,) * inputs)
         return name
 
 
-def _with_condition(
-    known: tuple[Condition, ...], new: Condition
-) -> tuple[Condition, ...]:
+def _with_condition(known: tuple[Condition, ...], new: Condition) -> tuple[Condition, ...]:
     """Add an alternative, leaving out those that another one already covers."""
     if any(set(condition) <= set(new) for condition in known):
         return known
@@ -283,12 +267,10 @@ class Resolution(Walk):
             yield label, label
 
     @contextmanager
-    def when(self, decision: str, values: Sequence[Label]) -> Iterator[bool]:
+    def when(self, decision: str, values: Sequence[Label]) -> Generator[bool]:
         yield self._choices.get(decision) in values
 
-    def emit(
-        self, operation: Operation, inputs: Sequence[Ref], key: str | int = ""
-    ) -> Ref:
+    def emit(self, operation: Operation, inputs: Sequence[Ref], key: str | int = "") -> Ref:
         own = (str(key),) if key != "" else ()
         path = ".".join((*self._copies, *self._path, *own)) or operation.name
         unique = _numbered(path, self._paths)
@@ -296,7 +278,7 @@ class Resolution(Walk):
         return len(self._vertices) - 1
 
     @contextmanager
-    def block(self, path: str, label: str, kind: str) -> Iterator[None]:
+    def block(self, path: str, label: str, kind: str) -> Generator[None]:
         before = self._blocks
         unique = _numbered(".".join((*self._copies, path)), self._marks)
         self._blocks = (*before, Block(unique, label, kind))
@@ -305,9 +287,7 @@ class Resolution(Walk):
         finally:
             self._blocks = before
 
-    def panel(
-        self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]
-    ) -> str:
+    def panel(self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]) -> str:
         self._names[name] += 1
         times = self._names[name]
         unique = f"{name} {times}" if times > 1 else name  # a network may have several stacks
@@ -315,8 +295,7 @@ class Resolution(Walk):
         self._vertices, self._blocks = [], ()
         try:
             sources = [
-                self.emit(Operation("input"), (), f"{name}_input_{k}")
-                for k in range(inputs)
+                self.emit(Operation("input"), (), f"{name}_input_{k}") for k in range(inputs)
             ]
             output = expand(tuple(sources))
             self.panels[unique] = Graph(tuple(self._vertices), output)

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, cast
 
+import numpy
+
 from ..spaces import NasbridgeError, Searchable, SpaceError, from_json
 from ._errors import HistoryError
 from ._history import History
@@ -30,15 +32,15 @@ Event = dict[str, Any]
 
 def _plain(value: Any) -> Any:
     """Make a value JSON-ready; numbers that JSON has no word for become texts."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
     if isinstance(value, Mapping):
         items = cast(Mapping[str, Any], value).items()
         return {str(name): _plain(part) for name, part in items}
     if isinstance(value, list | tuple):
         return [_plain(part) for part in cast(list[Any], value)]
-    if hasattr(value, "item"):  # numpy scalars
+    if isinstance(value, numpy.generic):
         return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return value
 
 
@@ -206,7 +208,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Event]]:
 
 
 def _read_header(path: Path) -> Event:
-    header = next(_lines(path), (0, {}))[1]
+    header = next((event for _, event in _lines(path)), Event())
     if header.get("format") != FORMAT:
         raise HistoryError(f"{path}, line 1: this is no history of nasbridge")
     if header.get("version") != VERSION:

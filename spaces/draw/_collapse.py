@@ -164,7 +164,8 @@ def _leading(kinds: Sequence[str]) -> str:
 
 
 def _tip(vertices: Sequence[Vertex]) -> str:
-    return "\n".join(f"{vertex.path}: {spelled(vertex.operation)}" for vertex in vertices)
+    lines = [f"{vertex.path}: {spelled(vertex.operation)}" for vertex in vertices]
+    return "\n".join(tidy(line, longest=200) for line in lines)
 
 
 def _stack(operation: Operation, tip: str) -> Frame:

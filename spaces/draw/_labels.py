@@ -53,7 +53,7 @@ def settings(operation: Operation, channels: bool = True) -> str:
         '32, 3×3, stride 2'
     """
     config = operation.config
-    hidden = set() if channels else config.keys() & {"filters"}
+    hidden = set[str]() if channels else config.keys() & {"filters"}
     known = [key for key in _SETTINGS if key in config and key not in hidden]
     said = [_SETTINGS[key](config[key], _rank(operation)) for key in known]
     if not known and not hidden and not is_minor(operation):

@@ -41,7 +41,7 @@ def one_of(
         shared: One decision in all repetitions.
     """
     if isinstance(options, str) or not isinstance(options, Sequence | Mapping):
-        return cast(T, options)
+        return options  # type: ignore[return-value]  # one value, by what was just asked
     several = cast(Sequence[T] | Mapping[str, T], options)
     if len(several) == 1:
         return next(iter(several.values() if isinstance(several, Mapping) else several))

@@ -116,8 +116,6 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "STRIDE",
-    "WIDTH",
     "Architecture",
     "BackendError",
     "BuildError",
@@ -144,6 +142,7 @@ __all__ = [
     "Real",
     "RegularizedEvolution",
     "Repeat",
+    "STRIDE",
     "Search",
     "Space",
     "SpaceError",
@@ -154,6 +153,7 @@ __all__ = [
     "TooManyFailures",
     "Trial",
     "Unsupported",
+    "WIDTH",
     "Zero",
     "__version__",
     "backend_names",

@@ -48,10 +48,9 @@ def import_history(
     adapter.SUPPORT.require(backend_name, "importing")
     history = history_at(file, experiment)
     _check_numbers(history, file)
-    if experiment is None:
-        origin = origin_from(history.facts.get("origin", {"script": ""}))
-    else:
-        origin = Origin(str(experiment.resolve()))
+    origin = Origin("" if experiment is None else str(experiment.resolve()))
+    if experiment is None and "origin" in history.facts:  # `export` has put it there
+        origin = origin_from(history.facts["origin"])
     adapter.store_history(history, directory, **options)
     write_note(directory, RunNote(backend_name, None, options, origin=origin))
     say(f"{len(history)} trials in {directory}; go on with")

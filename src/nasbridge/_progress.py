@@ -111,7 +111,7 @@ class ProgressBar:
         if len(self._best.objectives) > 1:
             return f"Pareto front of {len(self._best)}"
         metric = self._best.objectives[0].metric
-        return f"best {metric} {self._best[0].values[metric]:.4g}"
+        return f"best {metric} {self._best.best.values[metric]:.4g}"
 
     def _left(self, now: float) -> float | None:
         """Estimate the seconds until the end from those that this run's trials took."""

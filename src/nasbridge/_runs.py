@@ -3,10 +3,11 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from types import UnionType
+from typing import TYPE_CHECKING, Any, cast, final
 
 from ._progress import progress
 from .adapters import ExperimentError, Observer, backend
@@ -53,7 +54,7 @@ class Origin:
     variable: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     folder: str = field(default_factory=lambda: str(Path.cwd()))
-    command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
+    command: Sequence[str] = field(default_factory=lambda: tuple(sys.argv))
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class RunNote:
     backend: str
     jobs: int | None
     options: Mapping[str, Any]
-    left_out: tuple[str, ...] = ()
+    left_out: Sequence[str] = ()
     origin: Origin = field(default_factory=Origin)
 
 
@@ -167,40 +168,42 @@ def read_note(directory: Path) -> RunNote:
             f"{directory} is no directory of a run: it has no {FILE}; give the directory= of "
             "experiment.run, or --directory of nasbridge run"
         ) from error
-    except (ValueError, TypeError, KeyError) as error:
+    except ValueError as error:
         raise ExperimentError(
             f"{path} is damaged ({error}): remove it, and go on with nasbridge run FILE "
             f"--backend NAME --directory {directory}"
         ) from error
 
 
-def _note_from(document: Any) -> RunNote:
-    note = RunNote(**{**document, "origin": origin_from(document["origin"])})
-    if not isinstance(note.backend, str):
-        raise ValueError(f"backend is {note.backend!r}")
-    if not isinstance(note.options, dict):
-        raise ValueError(f"options are {note.options!r}")
-    if not (note.jobs is None or isinstance(note.jobs, int)):
-        raise ValueError(f"jobs are {note.jobs!r}")
-    return note
+def _note_from(document: object) -> RunNote:
+    entries: dict[str, Any] = dict(_checked(document, _NOTE))
+    entries["origin"] = origin_from(entries["origin"])
+    return RunNote(**entries)
 
 
-def origin_from(document: Any) -> Origin:
+def origin_from(document: object) -> Origin:
     """Read an `Origin` that has been written as JSON.
 
     Raises:
-        ValueError: It is damaged.
+        ExperimentError: It is damaged.
     """
-    try:
-        origin = Origin(**document)
-    except TypeError as error:
-        raise ValueError(f"origin is {document!r}") from error
-    if not isinstance(origin.settings, dict):
-        raise ValueError(f"settings are {origin.settings!r}")
-    for name in ("script", "variable", "folder"):
-        if not isinstance(getattr(origin, name), str):
-            raise ValueError(f"{name} is {getattr(origin, name)!r}")
-    return origin
+    entries: dict[str, Any] = dict(_checked(document, _ORIGIN))
+    return Origin(**entries)
+
+
+_NOTE = {"backend": str, "jobs": int | None, "options": dict, "left_out": list, "origin": dict}
+_ORIGIN = {"script": str, "variable": str, "settings": dict, "folder": str, "command": list}
+
+
+def _checked(document: object, kinds: Mapping[str, type | UnionType]) -> dict[str, Any]:
+    """Return the entries of a JSON object, each of its kind."""
+    if not isinstance(document, dict):
+        raise ExperimentError(f"{document!r} is no JSON object")
+    entries = cast(dict[str, Any], document)
+    for name, kind in kinds.items():
+        if not isinstance(entries.get(name), kind):
+            raise ExperimentError(f"it says {name}={entries.get(name)!r}")
+    return {name: entries.get(name) for name in kinds}
 
 
 def load_run(directory: Path, space: Searchable | None = None) -> History:

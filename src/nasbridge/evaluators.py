@@ -1,3 +1,4 @@
+# pyright: basic
 """Ready evaluators: what `evaluate` is in the common cases."""
 
 import gc
@@ -165,17 +166,18 @@ def _keras() -> Any:
 
 def _check_data(data: object) -> None:
     match data:
-        case ((x, y), (x_val, y_val)):
-            for inputs, targets in ((x, y), (x_val, y_val)):
-                if len(inputs) != len(targets):
-                    raise ExperimentError(
-                        f"the data have {len(inputs)} inputs and {len(targets)} targets: give "
-                        "one target for each input"
-                    )
+        case ((_, _), (_, _)):
+            pairs: Any = data
         case _:
             raise ExperimentError(
                 "data is not ((x, y), (x_val, y_val)): give training and validation data, "
                 "each as inputs and targets"
+            )
+    for inputs, targets in pairs:
+        if len(inputs) != len(targets):
+            raise ExperimentError(
+                f"the data have {len(inputs)} inputs and {len(targets)} targets: give one target "
+                "for each input"
             )
 
 
@@ -190,7 +192,7 @@ def _input_shape(train: Arrays) -> tuple[int, ...]:
 
 def _reporting(trial: ActiveTrial, size: Mapping[str, float]) -> Any:
     """Return a callback that reports every epoch, the network's size included."""
-    keras = _keras()
+    import keras
 
     class Reporting(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -201,7 +203,8 @@ def _reporting(trial: ActiveTrial, size: Mapping[str, float]) -> Any:
 
 def _best_epoch(monitor: str) -> Any:
     """Return a callback that remembers the weights and metrics of the best epoch."""
-    keras = _keras()
+    import keras
+
     sign = -1.0 if "loss" in monitor or "error" in monitor else 1.0
 
     class BestEpoch(keras.callbacks.Callback):
@@ -217,7 +220,8 @@ def _best_epoch(monitor: str) -> Any:
                     f"monitor={monitor!r} is not among the metrics {sorted(logs)}: name one of them"
                 )
             if not self.logs or sign * logs[monitor] > sign * self.logs[monitor]:
-                self.logs, self.weights = logs, self.model.get_weights()
+                model: Any = self.model
+                self.logs, self.weights = logs, model.get_weights()
 
         def restore(self, model: Any) -> dict[str, float]:
             model.set_weights(self.weights)

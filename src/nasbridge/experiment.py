@@ -135,14 +135,13 @@ class Experiment:
             raise ExperimentError(f"max_failures={self.max_failures!r}: give at least 1")
         if self.trials is None and self.seconds is None:
             raise ExperimentError("trials and seconds are both None: limit one of them")
-        if isinstance(self.strategy, RegularizedEvolution) and self.trials is not None:
-            if self.trials <= self.strategy.population:
-                warnings.warn(
-                    f"all {self.trials} trials go into the first, random population of "
-                    f"{self.strategy.population}: make the population smaller, or give no "
-                    "strategy and let nasbridge choose it",
-                    stacklevel=3,
-                )
+        population = getattr(self.strategy, "population", 0)
+        if self.trials is not None and self.trials <= population:
+            warnings.warn(
+                f"all {self.trials} trials go into the first, random population of {population}: "
+                "make the population smaller, or give no strategy and let nasbridge choose it",
+                stacklevel=3,
+            )
 
     def run(
         self,

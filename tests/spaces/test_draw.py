@@ -35,12 +35,15 @@ from nasbridge.spaces import (
     residual,
 )
 from nasbridge.spaces.draw import draw
+from nasbridge.spaces.draw._collapse import diagram_of
+from nasbridge.spaces.draw._diagram import Box
+from nasbridge.spaces.draw._figure import figure
 from nasbridge.spaces.draw._layout import arrange
 from nasbridge.spaces.draw._page import TALLEST, page
 from nasbridge.spaces.draw._shapes import COLORS, Curve, Picture, Rect, Text
 from nasbridge.spaces.draw._text import tidy, width
 
-Box = tuple[float, float, float, float]
+Area = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
 OPERATIONS: dict[str, Node] = {
@@ -105,11 +108,11 @@ def rects(picture: Picture) -> list[Rect]:
     return [shape for shape in picture.shapes if isinstance(shape, Rect)]
 
 
-def place(rect: Rect) -> Box:
+def place(rect: Rect) -> Area:
     return rect.x, rect.y, rect.x + rect.width, rect.y + rect.height
 
 
-def within(inner: Box, outer: Box) -> bool:
+def within(inner: Area, outer: Area) -> bool:
     return (
         outer[0] <= inner[0]
         and outer[1] <= inner[1]
@@ -118,7 +121,7 @@ def within(inner: Box, outer: Box) -> bool:
     )
 
 
-def apart(one: Box, other: Box) -> bool:
+def apart(one: Area, other: Area) -> bool:
     return one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
 
@@ -127,12 +130,14 @@ def measured(text: str, size: float, bold: bool = False) -> float:
     font_manager = pytest.importorskip("matplotlib.font_manager")
     from matplotlib.textpath import TextToPath
 
-    font = font_manager.FontProperties("DejaVu Sans", size=size, weight="bold" if bold else 400)
+    font = font_manager.FontProperties(
+        family="DejaVu Sans", size=size, weight="bold" if bold else 400
+    )
     measure: Any = TextToPath()
     return float(measure.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
-def extent(text: Text) -> Box:
+def extent(text: Text) -> Area:
     """What a text covers: from the top of an `l` to its baseline."""
     across = measured(text.text, text.size, text.bold)
     left = text.x - across / 2 if text.anchor == "middle" else text.x
@@ -151,7 +156,7 @@ def points(curve: Curve) -> Iterator[tuple[float, float]]:
         here = way[-1]
 
 
-def meets(curve: Curve, box: Box, slack: float = 0.2) -> bool:
+def meets(curve: Curve, box: Area, slack: float = 0.2) -> bool:
     left, top, right, bottom = box
     return any(
         left + slack < x < right - slack and top + slack < y < bottom - slack
@@ -233,7 +238,7 @@ def test_nothing_crosses_where_nothing_need_cross() -> None:
     # Two inputs, each with operations of its own, given in the order that crosses most.
     sizes = [(40.0, 20.0)] * 7
     layout = arrange(sizes, [(0, 2), (1, 3), (0, 4), (1, 5), (2, 6), (3, 6), (4, 6), (5, 6)])
-    left, right = sorted((layout.middles[k][0] for k in (2, 4))), layout.middles[3][0]
+    left, right = sorted(layout.middles[k][0] for k in (2, 4)), layout.middles[3][0]
     assert not left[0] < right < left[1]
 
 
@@ -289,15 +294,17 @@ def check_clean(picture: Picture) -> None:
 
 
 def check_complete(architecture: Architecture, part: str | None, picture: Picture) -> None:
-    """Every option that the result depends on is named; `none` never is."""
+    """Every option that the result depends on is named, and no other is."""
     outline = architecture.outline(part)
     said = texts(picture)
+    used, unused = set[str](), set[str]()
     for graph in (outline.graph, *outline.panels.values()):
-        for position in on_a_way(graph):
-            for block in graph.vertices[position].blocks:
-                if block.kind in ("choice", "node"):
-                    assert any(block.label in text for text in said), block
-    assert "none" not in said
+        for position in range(len(graph.vertices)):
+            labels = {b.label for b in graph.vertices[position].blocks if b.kind != "repeat"}
+            (used if position in on_a_way(graph) else unused).update(labels)
+    for label in used:
+        assert any(label in text for text in said), label
+    assert not (unused - used).intersection(said)
 
 
 def test_every_chain_box_is_there_and_only_once() -> None:
@@ -395,12 +402,17 @@ def test_a_cell_ends_in_its_output() -> None:
 
 
 def test_a_long_network_runs_on_in_columns_of_like_height() -> None:
-    _, short = drawn(SPACES["chain"])
-    _, long = drawn(SPACES["long"])
-    assert long.height < TALLEST * 1.2
-    tops = sorted(rect.y for rect in rects(long))
-    assert tops[-1] - tops[0] > TALLEST / 2
-    assert long.width > short.width * 2
+    architecture, picture = drawn(SPACES["long"])
+    diagram = diagram_of(architecture.outline().graph, [Box("input", shape="pill")])
+    assert figure(diagram).picture.height > 2 * TALLEST
+    assert picture.height < 1.2 * TALLEST
+    bottoms = [
+        max(y for _, y in points(shape))
+        for shape in picture.shapes
+        if isinstance(shape, Curve) and len(shape.pieces) > 8
+    ]
+    assert len(bottoms) >= 2  # the lines from one column to the next
+    assert min(bottoms) > 0.6 * picture.height
 
 
 def test_settings_are_said_as_papers_say_them() -> None:

@@ -2,7 +2,7 @@
 """Random networks: what the plan infers is what Keras builds, mismatched branches or not."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, cast
+from typing import Literal, TypeVar
 
 import numpy
 import pytest
@@ -27,7 +27,7 @@ from nasbridge.spaces import (
 from nasbridge.spaces._plan import plan
 from nasbridge.spaces._shapes import Shape
 
-pytestmark = pytest.mark.frameworks
+T = TypeVar("T")
 
 SHAPES: list[Shape] = [
     *((7, 9, 3), (4, 4, 1), (1, 1, 2), (8, 8, 4), (13, 6, 2)),
@@ -36,7 +36,7 @@ SHAPES: list[Shape] = [
 ]
 
 
-def some(rng: Generator, options: Sequence[object]) -> object:
+def some(rng: Generator, options: Sequence[T]) -> T:
     return options[int(rng.integers(len(options)))]
 
 
@@ -56,7 +56,7 @@ def operation(rng: Generator, rank: int, filters: object, strides: object) -> No
             Layer(f"DepthwiseConv{rank}D", kernel),
             Layer(f"SeparableConv{rank}D", {"filters": filters, **kernel}),
         ]
-    return cast(Node, some(rng, kinds))
+    return some(rng, kinds)
 
 
 def part(rng: Generator, rank: int, depth: int) -> Node:
@@ -67,7 +67,7 @@ def part(rng: Generator, rank: int, depth: int) -> Node:
         Zero,
     ]
     if depth:
-        merge = cast(Literal["add", "concatenate"], some(rng, ("add", "concatenate")))
+        merge: Literal["add", "concatenate"] = some(rng, ("add", "concatenate"))
         branches = [part(rng, rank, depth - 1) for _ in range(int(rng.integers(1, 4)))]
         kinds += 2 * [
             lambda: Chain(*branches),
@@ -77,7 +77,7 @@ def part(rng: Generator, rank: int, depth: int) -> Node:
         ]
         if rank:
             kinds.append(lambda: cells(rng, rank))
-    return cast(Callable[[], Node], some(rng, kinds))()
+    return some(rng, kinds)()
 
 
 def cells(rng: Generator, rank: int) -> Node:
@@ -89,7 +89,7 @@ def cells(rng: Generator, rank: int) -> Node:
         "none": Zero(),
     }
     inputs = int(rng.integers(1, 3)) if rank == 2 else 1
-    output = cast(Literal["last", "concatenate"], some(rng, ("last", "concatenate")))
+    output: Literal["last", "concatenate"] = some(rng, ("last", "concatenate"))
     on_edges = bool(rng.integers(2))
 
     def cell(reduction: bool) -> Cell | NodeCell:
@@ -110,6 +110,19 @@ def network(seed: int) -> tuple[Node, Shape, Generator]:
     return Chain(*body, residual(open_part), *head, layer("Dense", units=3)), shape, rng
 
 
+def test_the_networks_need_every_kind_of_mending() -> None:
+    found: set[str] = set()
+    for seed in range(60):
+        space, shape, rng = network(seed)
+        for step in plan(space.sample(rng).graph(), shape).steps:
+            kind = step.operation.name.rstrip("123D")
+            found |= {f"{part} {kind}" for part in ("fit_", "half_", "skip") if part in step.path}
+            found |= {"zeros"} if kind == "Rescaling" else set()
+    assert found >= {"zeros", "skip MaxPooling", "fit_ Conv", "fit_ Dense", "fit_ Cropping"}
+    assert found >= {"fit_ ZeroPadding", "fit_ MaxPooling", "fit_ Concatenate", "half_ Conv"}
+
+
+@pytest.mark.frameworks
 @pytest.mark.parametrize("seed", range(60))
 def test_the_plan_is_what_keras_builds(seed: int) -> None:
     from nasbridge.spaces.keras import count_parameters, flops, layer_name
