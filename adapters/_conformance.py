@@ -216,7 +216,15 @@ def evaluate_given(architecture: Architecture, trial: ActiveTrial) -> dict[str, 
     return {"score": trial.seed / 2**32, "budget": trial.budget, "number": float(trial.number)}
 
 
-ANSWERS = (None, math.nan, "good", {}, {"score": "good"}, {"score": math.inf}, {"value": 1.0})
+ANSWERS: tuple[Any, ...] = (
+    None,
+    math.nan,
+    "good",
+    {},
+    {"score": "good"},
+    {"score": math.inf},
+    {"value": 1.0},
+)
 """What no `evaluate` should return."""
 
 

@@ -1,12 +1,13 @@
 """Rows: the trials of an Optuna study as it stores them, read as ours.
 
-A row is a trial of Optuna's; our trials are those rows that count. An interrupted row is void and
-repeated by a later one, which carries the number of the trial that it repeats; so our numbers have
-no gaps, whatever was killed.
+A row is a trial of Optuna's; our trials are those rows that count. A void row is repeated by a
+later one, which carries the number of the trial that it repeats; so our numbers have no gaps,
+whatever was killed.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -23,12 +24,15 @@ from ._errors import BackendError
 __all__ = [
     "CHOICES",
     "CURVE",
+    "INTERRUPTED",
     "NUMBER",
     "OWNER",
     "RESULT",
+    "SURPLUS",
     "VOID",
     "Numbering",
     "curve_of",
+    "fixed_of",
     "note",
     "objectives_of",
     "result_of",
@@ -40,7 +44,9 @@ __all__ = [
 ]
 
 NUMBER = "nasbridge:number"  # user attribute: this row repeats an interrupted trial
-VOID = "nasbridge:void"  # user attribute: why this row is no trial
+VOID = "nasbridge:void"  # user attribute: why this row does not count, one of the next two
+INTERRUPTED = "interrupted"  # it has to be repeated
+SURPLUS = "surplus"  # it came too late, when nothing was left to do
 CHOICES = "nasbridge:choices"  # system attributes: what the sampler and the driver note
 OWNER = "nasbridge:owner"
 CURVE = "nasbridge:curve"
@@ -50,6 +56,7 @@ _STATES: Mapping[TrialState, Any] = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
+    TrialState.WAITING: "running",  # enqueued: what it will be is known already
     TrialState.RUNNING: "running",
 }
 _ROW_STATES: Mapping[str, TrialState] = {
@@ -74,9 +81,11 @@ def rows_of(study: Study) -> list[FrozenTrial]:
     )
 
 
-def note(study: Study, row: int, key: str, value: Any) -> None:
-    """Note something that is not for people's eyes on a row, by its id."""
-    storage_of(study).set_trial_system_attr(row, key, json.dumps(value))
+def note(study: Study, row: int, key: str, value: Any) -> str:
+    """Note something that is not for people's eyes on a row, by its id; return it as text."""
+    text = json.dumps(value)
+    storage_of(study).set_trial_system_attr(row, key, text)
+    return text
 
 
 def objectives_of(study: Study) -> tuple[Objective, ...]:
@@ -97,23 +106,20 @@ class Numbering:
     """Gives rows the numbers of our trials; rows must be shown in their order."""
 
     def __init__(self) -> None:
-        self._extra = 0  # rows so far that are repetitions or surplus
+        self._extra = 0  # rows so far that repeat others
         self.next = 0  # the number of the next new trial
 
-    def number(self, row: FrozenTrial) -> int | None:
-        """Return the number of our trial; None for a row that is none."""
-        number = self._number(row)
+    def number(self, row: FrozenTrial) -> int:
+        """Return the number of our trial."""
+        repeated = row.user_attrs.get(NUMBER)
+        self._extra += repeated is not None
         self.next = row.number + 1 - self._extra
-        return number
+        return row.number - self._extra if repeated is None else int(repeated)
 
-    def _number(self, row: FrozenTrial) -> int | None:
-        if row.user_attrs.get(VOID) == "surplus":
-            self._extra += 1
-            return None
-        if NUMBER in row.user_attrs:
-            self._extra += 1
-            return int(row.user_attrs[NUMBER])
-        return row.number - self._extra
+
+def fixed_of(row: FrozenTrial) -> Mapping[str, Any]:
+    """Return the parameters that whoever enqueued a row has fixed."""
+    return cast(Mapping[str, Any], row.system_attrs.get("fixed_params", {}))
 
 
 @lru_cache(maxsize=100_000)
@@ -140,9 +146,10 @@ def _architecture(row: FrozenTrial, space: Searchable) -> Architecture | None:
                 f"trial {row.number} of the study is of another space ({error}): use another "
                 "study_name, or the space that the study was made with"
             ) from error
+    given = {**fixed_of(row), **row.params}
     names = {decision.name for decision in space.decisions}
-    try:  # a row that the user enqueued, or that another sampler made
-        return space.architecture({k: v for k, v in row.params.items() if k in names})
+    try:  # a row that was enqueued, or that another sampler made
+        return space.architecture({k: v for k, v in given.items() if k in names})
     except InvalidArchitecture:
         return None
 
@@ -158,11 +165,12 @@ def trial_of(
         space: The space.
         objectives: The study's objectives.
     """
-    architecture = _architecture(row, space) if row.state in _STATES else None
+    void = row.user_attrs.get(VOID)
+    architecture = None if void == SURPLUS else _architecture(row, space)
     if architecture is None:
         return None
     started, finished = row.datetime_start, row.datetime_complete
-    if VOID in row.user_attrs:  # interrupted, and not yet repeated
+    if void == INTERRUPTED:  # and not yet repeated
         return Trial(number, architecture, started=started.timestamp() if started else None)
     curve = curve_of(row, objectives)
     result: dict[str, Any] = json.loads(cast(str, row.system_attrs.get(RESULT, "{}")))
@@ -180,14 +188,19 @@ def trial_of(
         curve,
         result.get("seconds", row.duration.total_seconds() if row.duration else None),
         started.timestamp() if started else None,
-        finished.timestamp() if finished else None,
+        result.get("finished", finished.timestamp() if finished else None),
         result.get("notes", {}),
     )
 
 
 def result_of(trial: Trial) -> dict[str, Any]:
     """Return what a finished trial's row notes under `RESULT`."""
-    return {"values": trial.values, "seconds": trial.seconds, "notes": trial.notes}
+    return {
+        "values": trial.values,
+        "seconds": trial.seconds,
+        "finished": trial.finished,  # rows have local times, which are not always in order
+        "notes": trial.notes,
+    }
 
 
 def shown_of(trial: Trial, objectives: Sequence[Objective]) -> dict[str, Any]:
@@ -222,9 +235,9 @@ def row_of(
     system = {CHOICES: json.dumps(choices)}
     if len(objectives) > 1 or any(set(step.metrics) != {metric} for step in trial.curve):
         system[CURVE] = json.dumps(trial.curve)
-    user: dict[str, Any] = {VOID: "interrupted"}
+    user: dict[str, Any] = {VOID: INTERRUPTED}
     if trial.state != "running":
-        system[RESULT] = json.dumps(result_of(trial))
+        system[RESULT] = json.dumps(result_of(replace(trial, finished=finished.timestamp())))
         user = shown_of(trial, objectives)
     reported: dict[int, float] = {}
     if len(objectives) == 1:

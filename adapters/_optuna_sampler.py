@@ -1,22 +1,27 @@
 """`NASSampler`: our strategies as a sampler of Optuna."""
 
 import threading
-from collections.abc import Mapping
-from typing import Any, final
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, cast, final
 
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.storages import InMemoryStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from ..spaces import Architecture, Searchable
+from ..spaces import Architecture, Label, Searchable
+from ..spaces._moves import complete
 from ..strategies import RegularizedEvolution, Search, Strategy, Trial
+from ..strategies._search import generator
 from ._errors import BackendError
 from ._optuna_rows import (
     CHOICES,
     VOID,
     Numbering,
+    fixed_of,
     note,
     objectives_of,
     rows_of,
@@ -26,6 +31,9 @@ from ._optuna_rows import (
 from ._optuna_space import from_native, to_native
 
 __all__ = ["NASSampler"]
+
+TICK = 0.01  # seconds between two looks at what another process makes of its proposal
+PATIENCE = 5  # seconds until that process counts as killed
 
 
 @final
@@ -66,16 +74,18 @@ class NASSampler(BaseSampler):
         self.seed = seed
         self._distributions = self._native or to_native(self.space)
         self._rest = RandomSampler(seed=seed % 2**32)
-        self._reset()
-
-    def _reset(self) -> None:
         self._lock = threading.RLock()
-        self._study: int | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._source: tuple[BaseStorage, int] | None = None  # of all that follows
         self._search: Search | None = None
         self._numbering = Numbering()
-        self._numbers: list[int | None] = []  # of our trials, by row
+        self._numbers: list[int] = []  # of our trials, by row
         self._open: set[int] = set()  # rows that have not finished
+        self._noted: dict[int, str] = {}  # what running rows have said last, by row
         self._rows: dict[int, int] = {}  # by our running trials
+        self.is_any_waiting = False  # row, as of the last sync
         self.trials: dict[int, Trial] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -85,7 +95,8 @@ class NASSampler(BaseSampler):
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        self._reset()
+        self._lock = threading.RLock()
+        self._forget()
 
     # ------------------------------------------------------------------ what Optuna asks
 
@@ -120,7 +131,7 @@ class NASSampler(BaseSampler):
             )
         return self._rest.sample_independent(study, trial, param_name, param_distribution)
 
-    # ------------------------------------------------------------------ what we make of it
+    # ------------------------------------------------------------------ proposing
 
     def _propose(self, study: Study, trial: FrozenTrial) -> Architecture:
         search = self.sync(study)
@@ -128,31 +139,65 @@ class NASSampler(BaseSampler):
         row = trial._trial_id  # pyright: ignore[reportPrivateUsage]
         while True:
             architecture = search.ask(number)
+            fixed = self._fixed(trial)
+            if fixed:  # some parameters of an enqueued trial
+                rng = generator(self.seed, number)
+                choices = complete(self.space.decisions, {**architecture.choices, **fixed}, rng)
+                architecture = Architecture(self.space, choices)
+                search.adopt(number, architecture)
             self._rows[number] = trial.number
-            note(study, row, CHOICES, dict(architecture.choices))
-            if isinstance(storage_of(study), InMemoryStorage):
+            self._noted[trial.number] = note(study, row, CHOICES, dict(architecture.choices))
+            if fixed or isinstance(storage_of(study), InMemoryStorage):
                 return architecture  # one process: the lock keeps proposals apart
-            self.sync(study)
-            if not search.has_twin(number):
+            if self._is_first(study, search, number):
                 return architecture
-            search.drop(number)  # another process has just proposed the same
+            search.drop(number)
+
+    def _fixed(self, trial: FrozenTrial) -> dict[str, Label]:
+        fixed = fixed_of(trial)
+        known: dict[str, Label] = {}
+        for decision in self.space.decisions:
+            if decision.name in fixed:
+                with suppress(ValueError):  # Optuna itself says what is wrong
+                    label = decision.label_of(fixed[decision.name])
+                    known[decision.name] = decision.domain.check(label)
+        return known
+
+    def _is_first(self, study: Study, search: Search, number: int) -> bool:
+        """Tell whether no other process proposes the same as this one has just noted.
+
+        Of two that do so at one moment the lower number keeps it, unless the other one has gone
+        on already, which it does when it has not seen the note.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            rows = self._sync(study)
+            twins = search.twins(number)
+            if not twins:
+                return True
+            if min(twins) < number or any(self._has_settled(twin, rows) for twin in twins):
+                return False
+            if time.monotonic() > deadline:  # it was killed in between
+                return False
+            time.sleep(TICK)
+
+    def _has_settled(self, number: int, rows: Sequence[FrozenTrial]) -> bool:
+        """Tell whether a trial keeps its architecture: it has been told, enqueued or suggested."""
+        if number in self.trials:
+            return True
+        row = rows[self._rows[number]]
+        return CHOICES not in row.system_attrs or bool(row.params)
+
+    # ------------------------------------------------------------------ what is in the study
 
     def number_of(self, row: int) -> int:
         """Return the number of our trial in a row that has been synced."""
-        number = self._numbers[row]
-        if number is None:
-            raise BackendError(f"row {row} of the study is void")
-        return number
+        return self._numbers[row]
 
     @property
     def next_number(self) -> int:
         """The number of the next new trial, as of the last sync."""
         return self._numbering.next
-
-    def waiting(self, study: Study) -> bool:
-        """Tell whether a trial is waiting to be begun, as of the last sync."""
-        rows = rows_of(study)
-        return any(rows[k].state == TrialState.WAITING for k in self._open)
 
     def sync(self, study: Study) -> Search:
         """Read what has happened in the study since the last time.
@@ -164,51 +209,54 @@ class NASSampler(BaseSampler):
             The search, with everything told.
         """
         with self._lock:
-            return self._sync(study)
+            self._sync(study)
+            return cast(Search, self._search)
 
-    def _sync(self, study: Study) -> Search:
-        identity = study._study_id  # pyright: ignore[reportPrivateUsage]
-        if self._search is None or self._study != identity:
-            self._reset()
-            self._study = identity
+    def _sync(self, study: Study) -> list[FrozenTrial]:
+        source = storage_of(study), study._study_id  # pyright: ignore[reportPrivateUsage]
+        if self._search is None or self._source != source:
+            self._forget()
+            self._source = source
             self._search = Search(self.strategy, self.space, objectives_of(study), self.seed)
         rows = rows_of(study)
         for row in rows[len(self._numbers) :]:
             self._open.add(row.number)
             self._numbers.append(self._numbering.number(row))
-        finished: list[FrozenTrial] = []
+        self.is_any_waiting = False
+        ended: list[Trial] = []
         for row in [rows[k] for k in sorted(self._open)]:
+            number = self._numbers[row.number]
             if VOID in row.user_attrs or row.state.is_finished():
                 self._open.discard(row.number)
+                self._noted.pop(row.number, None)
             if VOID in row.user_attrs:
-                self._void(row, self._search)
+                self._void(row, number, self._search)
             elif row.state.is_finished():
-                finished.append(row)
-            elif CHOICES in row.system_attrs:
-                self._adopt(row, self._search)
-        for row in sorted(finished, key=lambda row: (row.datetime_complete, row.number)):
-            self._tell(row, self._search)
-        return self._search
+                ended.extend(self._read(row, number, self._search))
+            else:
+                self.is_any_waiting |= row.state == TrialState.WAITING
+                self._adopt(row, number, self._search)
+        for trial in sorted(ended, key=lambda trial: (trial.finished or 0, trial.number)):
+            self.trials[trial.number] = trial
+            self._search.tell(trial)
+        return rows
 
-    def _adopt(self, row: FrozenTrial, search: Search) -> None:
-        number = self._numbers[row.number]
-        if number is not None and number not in search.running and number not in self.trials:
+    def _read(self, row: FrozenTrial, number: int, search: Search) -> Iterator[Trial]:
+        if number not in self.trials:
             trial = trial_of(row, number, self.space, search.problem.objectives)
             if trial is not None:
-                search.adopt(number, trial.architecture)
-                self._rows[number] = row.number
+                yield trial
 
-    def _void(self, row: FrozenTrial, search: Search) -> None:
-        number = self._numbers[row.number]
-        if number is None or number not in search.running:
+    def _adopt(self, row: FrozenTrial, number: int, search: Search) -> None:
+        """Take note of what a row, perhaps of another process, is running or waiting to run."""
+        said = row.system_attrs.get(CHOICES) or str({**fixed_of(row), **row.params})
+        if said in ("{}", self._noted.get(row.number)):
             return
-        if self._rows.get(number) == row.number:
-            search.drop(number)
+        self._noted[row.number] = cast(str, said)
+        for trial in self._read(row, number, search):
+            search.adopt(number, trial.architecture)
+            self._rows[number] = row.number
 
-    def _tell(self, row: FrozenTrial, search: Search) -> None:
-        number = self._numbers[row.number]
-        if number is not None and number not in self.trials:
-            trial = trial_of(row, number, self.space, search.problem.objectives)
-            if trial is not None:
-                self.trials[number] = trial
-                search.tell(trial)
+    def _void(self, row: FrozenTrial, number: int, search: Search) -> None:
+        if number in search.running and self._rows.get(number) == row.number:
+            search.drop(number)

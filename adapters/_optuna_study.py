@@ -9,27 +9,29 @@ import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
 from optuna.storages import BaseStorage
-from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ..spaces import NasbridgeError, Searchable, SpaceError, from_json
 from ..strategies import History, Objective, Trial
 from ..strategies._history import in_order
 from ._drive import Experimental
 from ._errors import BackendError
-from ._optuna_rows import Numbering, objectives_of, row_of, rows_of, trial_of
+from ._optuna_rows import SURPLUS, VOID, Numbering, objectives_of, row_of, rows_of, trial_of
 from ._optuna_sampler import NASSampler
 from ._optuna_space import from_native, to_native
+from ._optuna_storage import name_of, patiently
 
 __all__ = ["fill_study", "history_of", "study_of"]
 
 EXPERIMENT = "nasbridge:experiment"  # user attribute of the study
+Source = str | BaseStorage | None
 
-Storage = str | BaseStorage | None
+_WAYS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
 
 
 def study_of(
-    experiment: Experimental, storage: Storage, study_name: str, pruner: BasePruner | None
+    experiment: Experimental, storage: Source, study_name: str, pruner: BasePruner | None
 ) -> Study:
     """Make the study of an experiment, or continue it.
 
@@ -52,6 +54,7 @@ def study_of(
     )
     before = study.user_attrs.get(EXPERIMENT)
     if before is None:
+        _check_directions(study, settings)
         _claim(study, settings)
         return study
     for name, value in _identity(settings).items():
@@ -65,7 +68,7 @@ def study_of(
 
 
 def _opened(
-    storage: Storage,
+    storage: Source,
     study_name: str,
     objectives: Sequence[Objective],
     sampler: NASSampler | None = None,
@@ -74,23 +77,25 @@ def _opened(
 ) -> Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return optuna.create_study(
-            storage=storage,
-            study_name=study_name,
-            directions=["maximize" if o.direction == "max" else "minimize" for o in objectives],
-            sampler=sampler,
-            pruner=NopPruner() if pruner is None else pruner,
-            load_if_exists=not new,
+        return patiently(
+            lambda: optuna.create_study(
+                storage=storage,
+                study_name=study_name,
+                directions=[_WAYS[o.direction] for o in objectives],
+                sampler=sampler,
+                pruner=NopPruner() if pruner is None else pruner,
+                load_if_exists=not new,
+            )
         )
     except DuplicatedStudyError as error:
         raise BackendError(
-            f"there is a study {study_name!r} in {storage!r} already: use another study_name, "
-            "storage or directory"
+            f"there is a study {study_name!r} in {name_of(storage)} already: use another "
+            "study_name, storage or directory"
         ) from error
     except Exception as error:  # each storage has errors of its own
         raise BackendError(
-            f"the study {study_name!r} cannot be opened in {storage!r} "
-            f"({type(error).__name__}: {error}): is the storage's URL right?"
+            f"the study {study_name!r} cannot be opened in {name_of(storage)} "
+            f"({type(error).__name__}: {error}): is the storage right?"
         ) from error
 
 
@@ -102,6 +107,17 @@ def _identity(settings: History) -> dict[str, Any]:
         "strategy": settings.strategy,
         "seed": settings.seed,
     }
+
+
+def _check_directions(study: Study, settings: History) -> None:
+    """See that a study that a user has made optimizes what the experiment does."""
+    theirs = [o.direction for o in objectives_of(study)]
+    ours = [o.direction for o in settings.objectives]
+    if theirs != ours:
+        raise BackendError(
+            f"the study {study.study_name!r} has the directions {theirs}, and the objectives of "
+            f"the experiment are {settings.objectives}: change them, or use another study_name"
+        )
 
 
 def _claim(study: Study, settings: History) -> None:
@@ -137,9 +153,9 @@ def history_of(study: Study, space: Searchable | None) -> History:
     trials: dict[int, Trial] = {}
     for row in rows_of(study):
         number = numbering.number(row)
-        trial = None if number is None else trial_of(row, number, space, objectives)
+        trial = trial_of(row, number, space, objectives)
         if trial is not None:
-            trials[trial.number] = trial
+            trials[number] = trial
     return History(
         space,
         objectives,
@@ -163,7 +179,7 @@ def _space_of(study: Study, noted: dict[str, Any]) -> Searchable:
         ) from error
 
 
-def fill_study(history: History, storage: Storage, study_name: str) -> None:
+def fill_study(history: History, storage: Source, study_name: str) -> None:
     """Write a history into a new study, as if it had run there.
 
     Args:
@@ -183,5 +199,6 @@ def fill_study(history: History, storage: Storage, study_name: str) -> None:
         told = datetime.fromtimestamp(trial.finished) if trial.finished else ended
         ended = max(told, ended + timedelta(microseconds=1))
         rows[trial.number] = row_of(trial, history.objectives, distributions, ended)
-    for _, row in sorted(rows.items()):
-        study.add_trial(row)
+    lost = create_trial(state=TrialState.FAIL, user_attrs={VOID: SURPLUS})
+    for number in range(max(rows, default=-1) + 1):  # the position of a row is its number
+        study.add_trial(rows.get(number, lost))

@@ -4,15 +4,25 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, cast
 
 from ..spaces import MissingExtra, Searchable
 from ..strategies import History
 from ._errors import BackendError
-from ._support import Support
+from ._support import Support, read_support
 
-__all__ = ["BACKENDS", "Adapter", "backend", "backend_names"]
+__all__ = [
+    "BACKENDS",
+    "Adapter",
+    "Entry",
+    "backend",
+    "backend_names",
+    "is_installed",
+    "support_of",
+]
 
 
 class Adapter(Protocol):
@@ -95,3 +105,26 @@ def backend(name: str) -> Adapter:
     if name in _strangers():
         return cast(Adapter, import_module(_strangers()[name]))
     raise BackendError(f"there is no backend {name!r}: take one of {', '.join(backend_names())}")
+
+
+def support_of(name: str) -> Support:
+    """Return what a backend can do; one of our own need not be installed.
+
+    Args:
+        name: The backend's name.
+
+    Raises:
+        BackendError: There is no backend of this name.
+    """
+    if name not in BACKENDS:
+        return backend(name).SUPPORT
+    spec = find_spec(BACKENDS[name].module)  # found, not imported
+    if spec is None or spec.origin is None:
+        raise BackendError(f"{BACKENDS[name].module} is missing: install nasbridge anew")
+    return read_support(Path(spec.origin))
+
+
+def is_installed(name: str) -> bool:
+    """Tell whether a backend's framework can be imported; it is not."""
+    library = BACKENDS[name].library if name in BACKENDS else ""
+    return not library or find_spec(library) is not None

@@ -1,12 +1,14 @@
 """What each backend can do, as data: errors and the README's table come from it."""
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from ._errors import Unsupported
 
-__all__ = ["No", "Support"]
+__all__ = ["No", "Support", "read_support"]
 
 
 @dataclass(frozen=True)
@@ -77,3 +79,19 @@ class Support:
     def abilities(self) -> dict[str, Ability]:
         """Return what the support table shows, by the name of each ability."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "options"}
+
+
+def read_support(file: Path) -> Support:
+    """Read what an adapter supports from its file, so that its framework need not be there.
+
+    Args:
+        file: A module with `SUPPORT = Support(...)` at its top level, made of literals.
+    """
+    for node in ast.parse(file.read_text("utf-8")).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="SUPPORT")], value=value):
+                made = compile(ast.Expression(value), str(file), "eval")
+                return cast(Support, eval(made, {"No": No, "Support": Support}))
+            case _:
+                pass
+    raise LookupError(f"{file} has no SUPPORT = Support(...) at its top level")

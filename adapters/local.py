@@ -1,6 +1,7 @@
 """The backend `local`: no framework at all; a history file is the storage."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
@@ -35,25 +36,21 @@ def from_native(native: str) -> Searchable:
 class _Store:
     """The trials of an experiment in memory and, with a directory, in its history file."""
 
-    def __init__(self, experiment: Experimental, directory: Path | None) -> None:
+    def __init__(
+        self, experiment: Experimental, settings: History, file: HistoryFile | None
+    ) -> None:
         self._experiment = experiment
         self._search = Search(
             experiment.strategy, experiment.space, experiment.objectives, experiment.seed
         )
-        self._history = History(
-            experiment.space,
-            experiment.objectives,
-            seed=experiment.seed,
-            strategy=repr(experiment.strategy),
-            facts={"backend": "local"},
-        )
+        self._history = settings
+        self._file = file
+        self._next = 0  # the number of the next new trial
         self._trials: dict[int, Trial] = {}
         self._running: dict[int, Trial] = {}
         self._interrupted: list[Trial] = []
-        self._file = None
-        if directory is not None:
-            self._file = HistoryFile(directory / FILE, self._history)
-            self._continue(load(directory, experiment.space))
+        if file is not None:
+            self._continue(load(file.path, experiment.space))
 
     def _continue(self, before: History) -> None:
         self._search.replay(before)
@@ -62,6 +59,7 @@ class _Store:
                 self._interrupted.append(trial)
             else:
                 self._trials[trial.number] = trial
+            self._next = max(self._next, trial.number + 1)
 
     def history(self) -> History:
         unfinished = (*self._running.values(), *self._interrupted)
@@ -73,10 +71,10 @@ class _Store:
             architecture = self._interrupted[0].architecture
             trial = Trial(self._interrupted.pop(0).number, architecture, started=time.time())
         else:
-            number = len(self._trials) + len(self._running)
-            if number >= limit:
+            if self._next >= limit:
                 return None
-            trial = Trial(number, self._search.ask(number), started=time.time())
+            trial = Trial(self._next, self._search.ask(self._next), started=time.time())
+            self._next += 1
         self._running[trial.number] = trial
         if self._file is not None:
             self._file.start(trial)
@@ -99,10 +97,6 @@ class _Store:
         self._trials[trial.number] = trial
         self._search.tell(trial)
 
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-
 
 def run(
     experiment: Experimental,
@@ -124,16 +118,24 @@ def run(
         The whole history.
 
     Raises:
-        BackendError: An option is given.
+        Unsupported: An option is given.
         HistoryError: The directory belongs to another experiment, or is in use.
     """
     SUPPORT.refuse("local", options)
-    store = _Store(experiment, directory)
-    try:
-        runner = runner_for(experiment, jobs)
+    settings = History(
+        experiment.space,
+        experiment.objectives,
+        seed=experiment.seed,
+        strategy=repr(experiment.strategy),
+        facts={"backend": "local"},
+    )
+    runner = runner_for(experiment, jobs)
+    with ExitStack() as stack:
+        file = None
+        if directory is not None:
+            file = stack.enter_context(HistoryFile(directory / FILE, settings))
+        store = _Store(experiment, settings, file)
         return drive(experiment, store, runner, directory, observer or Silent())
-    finally:
-        store.close()
 
 
 def load(location: Path | str, space: Searchable | None = None) -> History:

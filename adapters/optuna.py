@@ -6,40 +6,26 @@ number of processes may share one.
 """
 
 import json
-import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast, final
+from typing import Any
 
 import optuna
 from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
 
 from ..spaces import Searchable
-from ..strategies import History, SpaceExhausted, Step, Trial
+from ..strategies import History
 from ..strategies._lock import try_lock
-from ._drive import Experimental, Observer, Silent, drive, pruned_by, runner_for
+from ._drive import Experimental, Observer, Silent, drive, runner_for
 from ._errors import BackendError
-from ._optuna_reporter import Reporter, companion_of, pruner_named
-from ._optuna_rows import (
-    CHOICES,
-    NUMBER,
-    OWNER,
-    RESULT,
-    VOID,
-    Numbering,
-    note,
-    result_of,
-    rows_of,
-    shown_of,
-    storage_of,
-)
+from ._optuna_reporter import Reporter, pruner_named
 from ._optuna_sampler import NASSampler
 from ._optuna_space import from_native, suggest, to_native
+from ._optuna_storage import Storage, name_of, opened
+from ._optuna_store import StudyStore
 from ._optuna_study import fill_study, history_of, study_of
-from ._process import identity, is_alive
 from ._support import Support
 
 __all__ = [
@@ -64,7 +50,6 @@ SUPPORT = Support(
 
 STUDY_NAME = "nasbridge"  # where none is given
 DATABASE = "study.db"
-PATIENCE = 10  # seconds until a row without owner, in a shared storage, counts as abandoned
 
 
 def run(
@@ -99,20 +84,20 @@ def run(
         Unsupported: An option is unknown.
     """
     SUPPORT.refuse("optuna", options)
+    if isinstance(pruner, str):
+        pruner = pruner_named(pruner)
+    runner = runner_for(experiment, jobs)
     with ExitStack() as stack:
         alone = directory is not None and storage is None
+        place = _storage(storage, directory)
         if directory is not None:
-            directory.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context((directory / "lock").open("ab"))
             alone = try_lock(lock) and alone
-            storage = storage or _database(directory)
-        if isinstance(pruner, str):
-            pruner = pruner_named(pruner)
-        study = study_of(experiment, storage, study_name, pruner)
-        store = _Store(experiment, study, alone)
-        return drive(
-            experiment, store, runner_for(experiment, jobs), directory, observer or Silent()
-        )
+        source = stack.enter_context(opened(place))
+        study = study_of(experiment, source, study_name, pruner)
+        store = StudyStore(experiment, study, alone)
+        stack.callback(store.close)
+        return drive(experiment, store, runner, directory, observer or Silent())
 
 
 def load(
@@ -130,28 +115,36 @@ def load(
     """
     if isinstance(location, Study):
         return history_of(location, space)
-    url = str(location)
-    if "://" not in url:
-        url, study_name = _noted(Path(location), study_name)
-    try:
-        study = optuna.load_study(study_name=study_name, storage=url)
-    except Exception as error:  # each storage has errors of its own
-        raise BackendError(
-            f"there is no study {study_name!r} at {url} ({type(error).__name__}: {error}): give "
-            "the storage's URL or the run's directory, and study_name= if it has another name"
-        ) from error
-    return history_of(study, space)
+    storage, study_name = _found(location, study_name)
+    with opened(storage) as source:
+        try:
+            study = optuna.load_study(study_name=study_name, storage=source or "")
+        except Exception as error:  # each storage has errors of its own
+            raise BackendError(
+                f"there is no study {study_name!r} at {name_of(storage)} "
+                f"({type(error).__name__}: {error}): give the storage's URL or the run's "
+                "directory, and study_name= if it has another name"
+            ) from error
+        return history_of(study, space)
 
 
-def _noted(directory: Path, study_name: str) -> tuple[str, str]:
-    """Return the storage and study that a run's directory speaks of."""
+def _found(location: Path | str, study_name: str) -> tuple[Storage, str]:
+    """Return the storage and study that a URL, or a run's directory, speaks of."""
+    if "://" in str(location):
+        return str(location), study_name
+    note, database = Path(location) / "run.json", Path(location) / DATABASE
     options: dict[str, Any] = {}
-    if (directory / "run.json").exists():
-        options = json.loads((directory / "run.json").read_text())["options"]
-    storage = options.get("storage") or _database(directory)
-    if storage.endswith(DATABASE) and not (directory / DATABASE).exists():
-        raise BackendError(f"{directory} holds no study: it has no {DATABASE}")
-    return storage, options.get("study_name", study_name)
+    if note.exists():
+        try:
+            options = json.loads(note.read_text())["options"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BackendError(f"{note} is damaged ({error!r}): remove it") from error
+    if "storage" not in options and not database.exists():
+        raise BackendError(
+            f"{location} holds no study: it has no {DATABASE}; give the directory= of a run, a "
+            "storage's URL, or a study"
+        )
+    return options.get("storage", database), options.get("study_name", study_name)
 
 
 def store_history(
@@ -178,117 +171,16 @@ def store_history(
         Unsupported: An option is unknown.
     """
     SUPPORT.refuse("optuna", options)
-    if directory is not None:
+    with opened(_storage(storage, directory)) as source:
+        fill_study(history, source, study_name)
+
+
+def _storage(storage: str | BaseStorage | None, directory: Path | None) -> Storage:
+    """Return the given storage, or the database of the directory, which is made."""
+    if directory is None:
+        return storage
+    try:
         directory.mkdir(parents=True, exist_ok=True)
-        storage = storage or _database(directory)
-    fill_study(history, storage, study_name)
-
-
-def _database(directory: Path) -> str:
-    return f"sqlite:///{(directory / DATABASE).resolve()}"
-
-
-# ---------------------------------------------------------------------- the store
-
-
-@final
-class _Store:
-    """A study as the driver sees it.
-
-    Args:
-        experiment: The experiment.
-        study: Its study, with our sampler.
-        alone: Whether no other process can be working on the study.
-    """
-
-    def __init__(self, experiment: Experimental, study: Study, alone: bool) -> None:
-        self._experiment = experiment
-        self._study = study
-        self._sampler = cast(NASSampler, study.sampler)
-        self._running: dict[int, tuple[optuna.Trial, Reporter]] = {}
-        self._reclaim(alone)
-
-    def history(self) -> History:
-        return history_of(self._study, self._experiment.space)
-
-    def begin(self, limit: float) -> Trial | None:
-        self._sampler.sync(self._study)
-        if self._sampler.next_number >= limit and not self._sampler.waiting(self._study):
-            return None
-        trial = self._study.ask()
-        row = trial._trial_id  # pyright: ignore[reportPrivateUsage]
-        note(self._study, row, OWNER, identity())
-        self._sampler.sync(self._study)
-        number = self._sampler.number_of(trial.number)
-        if number >= limit and NUMBER not in trial.user_attrs:
-            self._void(trial.number, row, "surplus")
-            return None
-        try:
-            architecture = suggest(trial, self._experiment.space)
-        except SpaceExhausted:
-            self._void(trial.number, row, "surplus")
-            raise
-        self._running[number] = trial, Reporter(trial)
-        return Trial(number, architecture, started=time.time())
-
-    def report(self, trial: Trial, step: Step) -> bool:
-        reporter = self._running[trial.number][1]
-        reporter.report(step.step, **step.metrics)
-        others = list(self._sampler.trials.values())
-        return reporter.should_prune() or pruned_by(
-            self._experiment.pruner, trial, others, self._experiment.objectives
-        )
-
-    def finish(self, trial: Trial) -> None:
-        theirs, reporter = self._running.pop(trial.number)
-        row = theirs._trial_id  # pyright: ignore[reportPrivateUsage]
-        note(self._study, row, RESULT, result_of(trial))
-        for name, value in shown_of(trial, self._experiment.objectives).items():
-            theirs.set_user_attr(name, value)
-        match trial.state:
-            case "complete":
-                reporter.close()
-                values = [trial.values[o.metric] for o in self._experiment.objectives]
-                self._study.tell(theirs, values)
-            case "pruned":
-                reporter.close(TrialState.PRUNED)
-                self._study.tell(theirs, state=TrialState.PRUNED)
-            case _:
-                reporter.close(TrialState.FAIL)
-                self._study.tell(theirs, state=TrialState.FAIL)
-
-    # ------------------------------------------------------------------ interrupted trials
-
-    def _reclaim(self, alone: bool) -> None:
-        """Make interrupted trials void and let them be repeated; may itself be interrupted."""
-        rows = rows_of(self._study)
-        for row in rows:
-            if row.state == TrialState.RUNNING and (alone or _is_abandoned(row)):
-                self._void(row.number, row._trial_id, "interrupted")  # pyright: ignore[reportPrivateUsage]
-        if alone and len(self._experiment.objectives) > 1:
-            companion = companion_of(self._study)
-            for row in companion.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                companion.tell(row.number, state=TrialState.FAIL)
-        self._repeat(rows_of(self._study))
-
-    def _repeat(self, rows: list[FrozenTrial]) -> None:
-        numbering = Numbering()
-        numbers = [numbering.number(row) for row in rows]
-        covered = {n for n, row in zip(numbers, rows, strict=True) if VOID not in row.user_attrs}
-        for number, row in zip(numbers, rows, strict=True):
-            if number not in covered:
-                covered.add(number)
-                choices = json.loads(cast(str, row.system_attrs.get(CHOICES, "{}")))
-                self._study.enqueue_trial(choices, user_attrs={NUMBER: number})
-
-    def _void(self, number: int, row: int, why: str) -> None:
-        storage_of(self._study).set_trial_user_attr(row, VOID, why)
-        self._study.tell(number, state=TrialState.FAIL)
-
-
-def _is_abandoned(row: FrozenTrial) -> bool:
-    owner = row.system_attrs.get(OWNER)
-    if owner is not None:
-        return not is_alive(json.loads(cast(str, owner)))
-    started = row.datetime_start
-    return started is not None and time.time() - started.timestamp() > PATIENCE
+    except OSError as error:
+        raise BackendError(f"{directory} cannot be made ({error}): give another one") from error
+    return directory / DATABASE if storage is None else storage

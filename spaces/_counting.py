@@ -1,22 +1,40 @@
 """How many architectures a space has, and all of them in order."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from ._decisions import Decision
 from ._domains import Label
 
 __all__ = ["count", "enumerate_choices"]
 
-Signature = tuple[tuple[bool, ...] | None, ...]
+
+class Link(NamedTuple):
+    """What a decision's value says about one alternative of a later decision's conditions.
+
+    Attributes:
+        holds: The bit of a state that says that the alternative holds so far.
+        opens: The bit that says that an alternative of the later decision holds for good.
+        values: The values that meet this alternative.
+        first: Whether no decision before this one is asked.
+        last: Whether no decision after this one is asked.
+    """
+
+    holds: int
+    opens: int
+    values: frozenset[Label]
+    first: bool
+    last: bool
 
 
 def count(decisions: Sequence[Decision]) -> int | float:
     """Count the choices that meet all conditions, exactly.
 
-    Goes through the decisions once and keeps, for those that later conditions still ask, only
-    which of the asked clauses hold; so the work grows with the number of decisions, not with
-    the number of architectures.
+    Goes through the decisions once and keeps only what is known so far of the conditions of later
+    ones, as the bits of an int; so the work grows with the number of decisions, not with that of
+    architectures.
 
     Args:
         decisions: The decisions, parents before children.
@@ -26,74 +44,57 @@ def count(decisions: Sequence[Decision]) -> int | float:
     """
     if any(math.isinf(decision.domain.size) for decision in decisions):
         return math.inf
-    asked, last_use = _uses(decisions)
-    states: dict[Signature, int] = {(): 1}
-    live: list[str] = []  # the decisions that a state speaks of, in its order
-    for position, decision in enumerate(decisions):
-        kinds: dict[tuple[bool, ...], int] = {}
-        for answer, number in _answers(decision, tuple(asked.get(decision.name, ()))):
-            kinds[answer] = kinds.get(answer, 0) + number
-        grown: dict[Signature, int] = {}
-        alternatives = [
-            [(live.index(clause.decision), asked[clause.decision][clause.values]) for clause in of]
-            for of in decision.conditions
-        ]
+    states = {0: 1}  # what is known, and in how many ways it came to be
+    for position, (decision, links) in enumerate(zip(decisions, _links(decisions), strict=True)):
+        kinds = _kinds(decision, links)
+        shut = {(False,) * len(links): 1}
+        grown: dict[int, int] = {}
         for state, ways in states.items():
-            if _holds(alternatives, state):
-                for answer, number in kinds.items():
-                    _add(grown, (*state, answer), ways * number)
-            else:
-                _add(grown, (*state, None), ways)
-        live.append(decision.name)
-        kept = [k for k, name in enumerate(live) if last_use.get(name, -1) > position]
-        live = [live[k] for k in kept]
-        states = {}
-        for state, ways in grown.items():
-            _add(states, tuple(state[k] for k in kept), ways)
+            is_open = state >> position & 1 or () in decision.conditions
+            for answers, number in (kinds if is_open else shut).items():
+                after = _advance(state & ~(1 << position), links, answers)
+                grown[after] = grown.get(after, 0) + ways * number
+        states = grown
     return sum(states.values())
 
 
-Asked = dict[str, dict[tuple[Label, ...], int]]
-"""For each decision, the sets of values that are asked of it, numbered."""
-
-
-def _uses(decisions: Sequence[Decision]) -> tuple[Asked, dict[str, int]]:
-    """For each parent: the value sets that are asked of it, and by whom last."""
-    asked: Asked = {}
-    last: dict[str, int] = {}
-    for position, decision in enumerate(decisions):
+def _links(decisions: Sequence[Decision]) -> list[list[Link]]:
+    """For each decision, what the conditions of later ones ask of it."""
+    positions = {decision.name: position for position, decision in enumerate(decisions)}
+    links: list[list[Link]] = [[] for _ in decisions]
+    bits = itertools.count(len(decisions))  # the first ones say which decisions are open
+    for child, decision in enumerate(decisions):
         for condition in decision.conditions:
+            asked: dict[int, frozenset[Label]] = {}
             for clause in condition:
-                sets = asked.setdefault(clause.decision, {})
-                sets.setdefault(clause.values, len(sets))
-                last[clause.decision] = position
-    return asked, last
+                values, parent = frozenset(clause.values), positions[clause.decision]
+                asked[parent] = values & asked.get(parent, values)
+            holds = 1 << next(bits)
+            for parent, values in asked.items():
+                first, last = parent == min(asked), parent == max(asked)
+                links[parent].append(Link(holds, 1 << child, values, first, last))
+    return links
 
 
-def _answers(
-    decision: Decision, asked: tuple[tuple[Label, ...], ...]
-) -> Iterator[tuple[tuple[bool, ...], int]]:
-    """Group a decision's values by the clauses that they meet."""
-    if not asked:
-        yield (), int(decision.domain.size)
-        return
-    lookups = [frozenset(values) for values in asked]
+def _kinds(decision: Decision, links: Sequence[Link]) -> dict[tuple[bool, ...], int]:
+    """Count a decision's values by what they say about later ones."""
+    if not links:
+        return {(): int(decision.domain.size)}
+    kinds: dict[tuple[bool, ...], int] = {}
     for value in decision.domain.values():
-        yield tuple(value in lookup for lookup in lookups), 1
+        answers = tuple(value in link.values for link in links)
+        kinds[answers] = kinds.get(answers, 0) + 1
+    return kinds
 
 
-def _holds(alternatives: Sequence[Sequence[tuple[int, int]]], state: Signature) -> bool:
-    """Tell whether one alternative holds; each is pairs of (live decision, asked set)."""
-
-    def met(position: int, number: int) -> bool:
-        answer = state[position]
-        return answer is not None and answer[number]
-
-    return any(all(met(*clause) for clause in clauses) for clauses in alternatives)
-
-
-def _add(table: dict[Signature, int], state: Signature, ways: int) -> None:
-    table[state] = table.get(state, 0) + ways
+def _advance(state: int, links: Sequence[Link], answers: Sequence[bool]) -> int:
+    """Add to what is known of later decisions what one more decision says."""
+    for link, answer in zip(links, answers, strict=True):
+        met = answer and not state & link.opens and (link.first or bool(state & link.holds))
+        state &= ~link.holds
+        if met:
+            state |= link.opens if link.last else link.holds
+    return state
 
 
 def enumerate_choices(

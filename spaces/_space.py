@@ -142,7 +142,8 @@ def _checked_tree(tree: object) -> Mapping[str, object] | Node:
         )
     parts = cast(Mapping[str, object], tree)
     for name, part in parts.items():
-        check_name(name)
+        if not (_is_value(part) and isinstance(cast(object, name), str) and name):
+            check_name(name)  # a value may have any name, as other frameworks allow it
         if isinstance(part, Space):
             raise SpaceError(f"the part {name!r} is a Space: write its parts here instead")
         if isinstance(part, Placeholder):
@@ -151,7 +152,11 @@ def _checked_tree(tree: object) -> Mapping[str, object] | Node:
 
 
 def _is_network(part: object) -> TypeGuard[Node]:
-    return isinstance(part, Node) and not (isinstance(part, Choice) and not part.structural)
+    return isinstance(part, Node) and not _is_value(part)
+
+
+def _is_value(part: object) -> bool:
+    return isinstance(part, Integer | Real) or (isinstance(part, Choice) and not part.structural)
 
 
 def _is_nested(part: object) -> bool:

@@ -63,16 +63,23 @@ class HistoryFile:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] = path.open("ab")
+        try:
+            self._open(history)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, history: History) -> None:
         if not try_lock(self._file):
-            self._file.close()
             raise HistoryError(
-                f"{path} is being written by another process: wait for it, or use another directory"
+                f"{self.path} is being written by another process: wait for it, or use another "
+                "directory"
             )
-        _drop_torn_line(path)
-        if path.stat().st_size == 0:
+        _drop_torn_line(self.path)
+        if self.path.stat().st_size == 0:
             self._write(_header(history))
         else:
-            _check_same(_read_header(path), history, path)
+            _check_same(_read_header(self.path), history, self.path)
 
     def start(self, trial: Trial) -> None:
         """Note that a trial begins."""
@@ -228,7 +235,8 @@ def _space_of(header: Event, space: Searchable | None, path: Path) -> Searchable
         if header.get("space") is None:
             raise HistoryError(
                 f"{path}: the space holds functions or classes, which a file cannot carry: "
-                "give the space, as History.load(path, space=space)"
+                "give the space, as History.load(path, space=space), or on the command line "
+                "--experiment FILE"
             )
         try:
             space = from_json(json.dumps(header["space"]))

@@ -69,7 +69,7 @@ class Search:
         self._state: Any = strategy.start(self.problem)
         self._running: dict[int, Architecture] = {}
         self._told: set[int] = set()
-        self._seen: dict[str, int] = {}  # how many trials have each canonical form
+        self._forms: dict[str, list[int]] = {}  # the trials of each canonical form
         self._left: Iterator[Architecture] | None = None
 
     @property
@@ -94,18 +94,20 @@ class Search:
         return self._running[number]
 
     def adopt(self, number: int, architecture: Architecture) -> None:
-        """Take note that a trial is running with a known architecture."""
+        """Take note that a trial is running with a known architecture, or with another now."""
+        if number in self._running:
+            self._unlist(number)
         self._running[number] = architecture
-        self._count(architecture, 1)
+        self._list(number, architecture)
 
     def drop(self, number: int) -> None:
         """Forget a running trial that will never finish, so that it may be asked anew."""
-        self._count(self._running.pop(number), -1)
+        self._unlist(number)
         self._left = None  # the listing may have passed it
 
-    def has_twin(self, number: int) -> bool:
-        """Tell whether another trial computes the same as a running one."""
-        return self._seen[self._running[number].canonical] > 1
+    def twins(self, number: int) -> frozenset[int]:
+        """Return the other trials, told or running, that compute the same as a running one."""
+        return frozenset(self._forms[self._running[number].canonical]) - {number}
 
     def tell(self, trial: Trial) -> None:
         """Take note of a finished trial; it need not have been asked.
@@ -117,11 +119,10 @@ class Search:
             raise HistoryError(f"trial {trial.number} was told twice: tell each number once")
         if trial.state == "running":
             raise HistoryError(f"trial {trial.number} is running: tell it when it has finished")
-        asked = self._running.pop(trial.number, None)
-        if asked is not None:
-            self._count(asked, -1)
+        if trial.number in self._running:
+            self._unlist(trial.number)
         self._told.add(trial.number)
-        self._count(trial.architecture, 1)
+        self._list(trial.number, trial.architecture)
         self._state = self.strategy.observe(self._state, trial)
 
     def replay(self, trials: Iterable[Trial]) -> None:
@@ -132,11 +133,14 @@ class Search:
             else:
                 self.tell(trial)
 
-    def _count(self, architecture: Architecture, change: int) -> None:
-        form = architecture.canonical
-        self._seen[form] = self._seen.get(form, 0) + change
-        if not self._seen[form]:
-            del self._seen[form]
+    def _list(self, number: int, architecture: Architecture) -> None:
+        self._forms.setdefault(architecture.canonical, []).append(number)
+
+    def _unlist(self, number: int) -> None:
+        form = self._running.pop(number).canonical
+        self._forms[form].remove(number)
+        if not self._forms[form]:
+            del self._forms[form]
 
     # ------------------------------------------------------------------ proposing
 
@@ -158,7 +162,7 @@ class Search:
         return self._next_in_listing()
 
     def _is_new(self, architecture: Architecture) -> bool:
-        return architecture.canonical not in self._seen and self.problem.space.allows(architecture)
+        return architecture.canonical not in self._forms and self.problem.space.allows(architecture)
 
     def _next_in_listing(self) -> Architecture:
         """Return the first untried architecture in order.
@@ -175,5 +179,5 @@ class Search:
             if self._is_new(architecture):
                 return architecture
         raise SpaceExhausted(
-            f"all {len(self._seen)} distinct architectures of the space have been tried"
+            f"all {len(self._forms)} distinct architectures of the space have been tried"
         )

@@ -4,13 +4,13 @@ A chosen option is one box, however many layers it has. An option that holds fur
 frame, with a diagram of its own inside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from .._graph import Block, Graph, Operation, Vertex
 from ._diagram import POINT, Box, Diagram, Frame
-from ._labels import family, is_minor, name, settings, spelled
+from ._labels import cell, family, is_minor, name, settings, spelled
 from ._text import tidy
 
 __all__ = ["diagram_of"]
@@ -170,15 +170,15 @@ def _tip(vertices: Sequence[Vertex]) -> str:
 
 def _stack(operation: Operation, tip: str) -> Frame:
     """Draw a stack of cells as its stages."""
-    config = cast(dict[str, int], operation.config)
+    config = cast(Mapping[str, Any], operation.config)
     stages, repeats, width = config["stages"], config["repeats"], config["width"]
     boxes: list[Box] = []
     for stage in range(stages):
         says = f"width {width * 2**stage}"
         if stage:
-            boxes.append(Box(f"{config['reduction']} cell", says, family="reduction", tip=tip))
+            boxes.append(Box(cell(config["reduction"]), says, family="reduction", tip=tip))
         if repeats:
-            title = f"{config['normal']} cell" + f" ×{repeats}" * (repeats > 1)
+            title = cell(config["normal"]) + f" ×{repeats}" * (repeats > 1)
             boxes.append(Box(title, says, family="normal", tip=tip))
     items = (POINT, *boxes, POINT)
     return Frame(f"{stages} stage" + "s" * (stages > 1), _chained(items))

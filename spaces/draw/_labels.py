@@ -5,7 +5,7 @@ from typing import cast
 
 from .._graph import STRUCTURAL, Operation
 
-__all__ = ["family", "is_minor", "name", "settings", "spelled"]
+__all__ = ["cell", "family", "is_minor", "name", "settings", "spelled"]
 
 _FAMILIES = {
     "convolution": ("Conv",),
@@ -22,6 +22,12 @@ _SILENT = ("name", "dtype", "trainable", "padding", "data_format", "use_bias")
 def name(operation: Operation) -> str:
     """Return an operation's short name, as "Conv2D" or "MyLayer"."""
     return operation.name.rpartition(":")[2].rpartition(".")[2].replace("_", " ")
+
+
+def cell(panel: str) -> str:
+    """Return what a panel is called: "normal cell", or "normal cell 2" for "normal 2"."""
+    kind, _, number = panel.partition(" ")
+    return f"{kind} cell {number}".strip()
 
 
 def family(operation: Operation) -> str:

@@ -9,9 +9,10 @@ from .._walk import Outline
 from ._collapse import diagram_of
 from ._diagram import POINT, Box, Diagram
 from ._figure import Figure, figure, is_dashed, size
+from ._labels import cell
 from ._layout import Point
 from ._shapes import Curve, Picture, Piece, Rect, Shape, Text, beside, stacked
-from ._text import tidy, width
+from ._text import width
 
 __all__ = ["page"]
 
@@ -45,7 +46,7 @@ def _cell(name: str, graph: Graph) -> Picture:
         for k in range(count)
     ]
     inner = figure(diagram_of(graph, inputs, channels=False)).picture
-    title = tidy(f"{name} cell")
+    title = cell(name)
     across = max(inner.width, width(title, TITLE) * 1.1) + 2 * BORDER  # bold is wider
     down = inner.height + HEADER + BORDER
     shapes = inner.at((across - inner.width) / 2, HEADER)

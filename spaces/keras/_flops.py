@@ -1,7 +1,7 @@
 # pyright: basic
 """Counting a Keras model that is there already, whoever built it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -30,8 +30,8 @@ def count_parameters(model: Any) -> int:
 def flops(model: Any) -> int:
     """Count the multiply-additions of a model for one example, as `Cost.flops` does.
 
-    Convolutions, dense and recurrent layers are counted. Within a layer or model that is a class
-    of its own, each layer counts once, however often it is called.
+    Convolutions, dense and recurrent layers and multi-head attention are counted. Within a layer or
+    model that is a class of its own, each layer counts once, however often it is called.
 
     Args:
         model: A `keras.Model` that is built, of any origin.
@@ -71,6 +71,8 @@ def layer_flops(layer: Any, shapes: Sequence[Shape]) -> int:
             f"the layer {layer.name!r} gets {' and '.join(map(str, shapes))}, sizes being open: "
             "build the model for inputs of a fixed shape"
         )
+    if isinstance(layer, keras.layers.MultiHeadAttention) and len(shapes) > 1:
+        return _attention_flops(layer.get_config(), *shapes)
     if isinstance(layer, keras.layers.EinsumDense):
         return _einsum_flops(layer, shapes[0])
     known = measure(_operation(layer), shapes) if shapes and _is_known(layer) else None
@@ -86,10 +88,14 @@ def _calls(network: Any) -> Iterator[tuple[Any, list[Shape]]]:
 
 
 def _built_for(layer: Any) -> list[Shape]:
-    """Return the shapes that a layer within another was built for, as far as Keras knows."""
+    """Return the shapes that a layer within another was built for; open sizes count as 1."""
     config = layer.get_build_config() or {}
     shapes = config.get("shapes_dict", config).values()
-    return [tuple(shape[1:]) for shape in shapes if isinstance(shape, list | tuple)]
+    return [
+        tuple(size or 1 for size in shape[1:])
+        for shape in shapes
+        if isinstance(shape, list | tuple)
+    ]
 
 
 def _is_known(layer: Any) -> bool:
@@ -104,10 +110,28 @@ def _operation(layer: Any) -> Operation:
     return Operation(type(layer).__name__, config, type(layer))
 
 
+def _attention_flops(
+    config: Mapping[str, Any], query: Shape, value: Shape, key: Shape | None = None
+) -> int:
+    """Count projections, scores and weighted sums; each shape is (steps, channels)."""
+    asked, known = prod(query[:-1]), prod(value[:-1])
+    heads, bias = config["num_heads"], bool(config["use_bias"])
+    wide, deep = heads * config["key_dim"], heads * (config["value_dim"] or config["key_dim"])
+    output = config["output_shape"] or query[-1:]
+    projections = (
+        asked * (query[-1] + bias) * wide
+        + known * ((key or value)[-1] + bias) * wide
+        + known * (value[-1] + bias) * deep
+        + asked * (deep + bias) * prod(output)
+    )
+    return projections + asked * known * (wide + deep)
+
+
 def _einsum_flops(layer: Any, shape: Shape) -> int:
-    """Count what attention is made of: each result sums over the axes that vanish."""
+    """Count one product for each index of input and kernel together."""
     sources, result = layer.equation.split("->")
-    letters = sources.split(",")[1].strip()
-    summed = prod(n for k, n in zip(letters, layer.kernel.shape, strict=True) if k not in result)
-    made = prod(layer.compute_output_shape((None, *shape))[1:])
-    return made * (summed + (layer.bias is not None))
+    taken, letters = sources.split(",")
+    kernel = dict(zip(letters.strip(), layer.kernel.shape, strict=True))
+    products = prod(shape) * prod(n for letter, n in kernel.items() if letter not in taken)
+    results = products // prod(n for letter, n in kernel.items() if letter not in result)
+    return products + (layer.bias is not None) * results

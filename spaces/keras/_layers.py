@@ -123,7 +123,9 @@ def _imported(module: str, qualname: str) -> object:
 
 
 def _registered(module: str, qualname: str) -> object:
-    for cls in keras.saving.get_custom_objects().values():
+    """Find a class that the user registered with Keras, or put in a scope of custom objects."""
+    scoped = keras.saving.get_registered_object(qualname.rpartition(".")[2])
+    for cls in (scoped, *keras.saving.get_custom_objects().values()):
         if getattr(cls, "__qualname__", None) == qualname and module in ("", cls.__module__):
             return cls
     return None

@@ -1,7 +1,7 @@
 """Pieces that several of the ready spaces are made of."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from .._errors import SpaceError
 from .._node import Node
@@ -30,19 +30,17 @@ RELU = layer("ReLU")
 # ---------------------------------------------------------------- arguments
 
 
-def one_of(
-    options: T | Sequence[T] | Mapping[str, T], name: str, shared: bool = False
-) -> T | Choice:
+def one_of(options: Any, name: str, shared: bool = False) -> Any:
     """Return a choice, or the value itself where there is only one.
 
     Args:
-        options: A value, several, or several with labels.
+        options: A value, several in a sequence, or several with labels in a mapping.
         name: The decision's name.
         shared: One decision in all repetitions.
     """
     if isinstance(options, str) or not isinstance(options, Sequence | Mapping):
-        return options  # type: ignore[return-value]  # one value, by what was just asked
-    several = cast(Sequence[T] | Mapping[str, T], options)
+        return options
+    several = cast(Sequence[Any] | Mapping[str, Any], options)
     if len(several) == 1:
         return next(iter(several.values() if isinstance(several, Mapping) else several))
     return Choice(several, name=name, shared=shared)

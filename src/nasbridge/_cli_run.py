@@ -48,7 +48,8 @@ def start_run(
         options = {**before.options, **options}
         _check_complete(before, shown, options)
     settings, options = dict(settings), dict(options)
-    if "pruner" in settings and "pruner" in backend(chosen).SUPPORT.options:
+    theirs = backend(chosen).SUPPORT.options
+    if "pruner" in settings and "pruner" in theirs:
         options["pruner"] = settings.pop("pruner")
     variable, experiment = experiment_in(file, name)
     origin = Origin(str(file.resolve()), variable, settings)
@@ -102,7 +103,8 @@ def _run(experiment: Experiment, note: RunNote, directory: Path, shown: Path) ->
         raise
     _show(history, experiment)
     say(f"  nasbridge report {place}", "bold")
-    say(f"  nasbridge resume {place} --trials {len(history) * 2}", "bold")
+    if len(history) == experiment.trials:
+        say(f"  nasbridge resume {place} --trials {2 * len(history)}", "bold")
 
 
 def _changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:

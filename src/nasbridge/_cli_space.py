@@ -12,7 +12,7 @@ from .spaces import Decision, Searchable
 
 __all__ = ["show_space"]
 
-FEW = 20_000  # architectures of a space that are all looked at
+FEW = 2_000  # architectures of a space that are all looked at
 
 
 def show_space(
@@ -60,16 +60,8 @@ def _numbers(space: Searchable) -> list[str]:
         return [f"{len(space.decisions)} decisions, some of them real: infinitely many"]
     said = [f"{len(space.decisions)} decisions, {count:,} architectures"]
     if count <= FEW:
-        allowed = distinct = 0
-        seen = set[str]()
-        for architecture in space.enumerate():
-            allowed += 1
-            seen.add(architecture.canonical)
-        distinct = len(seen)
-        if allowed < count:
-            said.append(f"{allowed:,} of them meet the constraints")
-        if distinct < allowed:
-            said.append(f"{distinct:,} of these compute different things")
-        else:
-            said.append("no two of them compute the same")
+        forms = [architecture.canonical for architecture in space.enumerate()]
+        if len(forms) < count:
+            said.append(f"{len(forms):,} of them meet the constraints")
+        said.append(f"{len(set(forms)):,} of these differ in what they compute")
     return said

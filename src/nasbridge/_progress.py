@@ -108,10 +108,10 @@ class ProgressBar:
     def _best_value(self) -> str:
         if not self._best.trials:
             return ""
-        if len(self._best.objectives) > 1:
+        metrics = [objective.metric for objective in self._best.objectives]
+        if len(metrics) > 1:
             return f"Pareto front of {len(self._best)}"
-        metric = self._best.objectives[0].metric
-        return f"best {metric} {self._best.best.values[metric]:.4g}"
+        return f"best {metrics[0]} {self._best.best.values[metrics[0]]:.4g}"
 
     def _left(self, now: float) -> float | None:
         """Estimate the seconds until the end from those that this run's trials took."""

@@ -24,8 +24,9 @@ def number(value: object) -> str:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    whole = abs(value) >= 1000 or value == int(value) if math.isfinite(value) else False
-    return f"{value:,.0f}" if whole and abs(value) < 1e12 else f"{value:.4g}"
+    if abs(value) < 1e12 and (abs(value) >= 1000 or float(value).is_integer()):
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
 
 
 def how_many(count: float) -> str:

@@ -73,8 +73,7 @@ class View:
     def _busy(self) -> list[tuple[float, float, float]]:
         """Spans in which at least one trial ran: beginning, end, and seconds before it."""
         spans: list[tuple[float, float, float]] = []
-        ran = [(t.started, t.finished) for t in self.finished if t.started and t.finished]
-        for started, finished in sorted(ran):
+        for started, finished in sorted(filter(None, map(_span, self.finished))):
             if spans and started <= spans[-1][1]:
                 begun, ended, before = spans[-1]
                 spans[-1] = begun, max(ended, finished), before
@@ -88,11 +87,12 @@ class View:
 
         Pauses, in which no trial ran, do not count. None if the trial's times are not known.
         """
-        if trial.started is None or trial.finished is None:
+        span = _span(trial)
+        if span is None:
             return None
-        position = bisect_right(self._busy, trial.finished, key=lambda span: span[0]) - 1
+        position = bisect_right(self._busy, span[1], key=lambda busy: busy[0]) - 1
         begun, _, before = self._busy[position]
-        return before + trial.finished - begun
+        return before + span[1] - begun
 
     @cached_property
     def searched(self) -> float | None:
@@ -103,3 +103,10 @@ class View:
     def evaluated(self) -> float:
         """How long all evaluations took together, in seconds."""
         return sum(trial.seconds or 0.0 for trial in self.finished)
+
+
+def _span(trial: Trial) -> tuple[float, float] | None:
+    """Return when a trial began and ended, if both are known and in order."""
+    if trial.started is None or trial.finished is None or trial.finished < trial.started:
+        return None
+    return trial.started, trial.finished

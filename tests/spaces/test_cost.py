@@ -3,18 +3,14 @@
 import pytest
 
 from nasbridge.spaces import (
-    STRIDE,
-    WIDTH,
     Architecture,
     BuildError,
-    Cell,
     Chain,
     Choice,
     Node,
     Parallel,
-    Stack,
-    Zero,
     layer,
+    library,
 )
 from nasbridge.spaces._cost import Cost
 from nasbridge.spaces._shapes import Shape
@@ -26,7 +22,7 @@ def only(space: Node) -> Architecture:
 
 # ---------------------------------------------------------------- NAS-Bench-201
 
-OPERATIONS = ("none", "skip", "conv1x1", "conv3x3", "pool")
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ("0_1", "0_2", "1_2", "0_3", "1_3", "2_3")
 DATA: dict[str, tuple[int, Shape]] = {
     "cifar10": (10, (32, 32, 3)),
@@ -70,40 +66,7 @@ PUBLISHED = [
 ]
 
 
-def convolution(kernel: int, relu: bool = True, strides: object = 1) -> Node:
-    """ReLU, convolution, batch normalization."""
-    config = {"kernel_size": kernel, "strides": strides, "padding": "same", "use_bias": False}
-    conv = layer("Conv2D", filters=WIDTH, **config)  # type: ignore[arg-type]
-    return Chain(*([layer("ReLU")] if relu else []), conv, layer("BatchNormalization"))
-
-
-def nas_bench_201(classes: int) -> Node:
-    """Return the network of Dong & Yang 2020, arXiv:2001.00326, as its counts show it."""
-    pool = {"pool_size": 3, "strides": 1, "padding": "same"}
-    operations = {
-        "none": Zero(),
-        "skip": layer("Identity"),
-        "conv1x1": convolution(1),
-        "conv3x3": convolution(3),
-        "pool": layer("AveragePooling2D", **pool),  # type: ignore[arg-type]
-    }
-    shortcut = Chain(
-        layer("AveragePooling2D", pool_size=2),
-        layer("Conv2D", filters=WIDTH, kernel_size=1, use_bias=False),
-    )
-    residual = Parallel(shortcut, Chain(convolution(3, strides=STRIDE), convolution(3)))
-    return Chain(
-        layer("Conv2D", filters=16, kernel_size=3, padding="same", use_bias=False),
-        layer("BatchNormalization"),
-        Stack(Cell(operations, nodes=3, name="cell"), residual, repeats=5, stages=3, width=16),
-        layer("BatchNormalization"),
-        layer("ReLU"),
-        layer("GlobalAveragePooling2D"),
-        layer("Dense", units=classes),
-    )
-
-
-NETWORKS = {data: nas_bench_201(classes) for data, (classes, _) in DATA.items()}
+NETWORKS = {data: library.nas_bench_201(classes) for data, (classes, _) in DATA.items()}
 
 
 def network(data: str, cell: str) -> Architecture:

@@ -1,5 +1,6 @@
 """Listing, counting, drawing, changing and crossing, on random spaces and by hand."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -9,6 +10,7 @@ from numpy.random import Generator
 
 from nasbridge.spaces import (
     Architecture,
+    Cell,
     Chain,
     Choice,
     Integer,
@@ -111,10 +113,21 @@ def test_counting_is_exact_and_quick_where_listing_is_hopeless() -> None:
     assert Repeat(block, depth).count() == sum(4**k for k in range(101))
 
 
-def test_counting_does_not_explode_with_decisions_that_many_ask() -> None:
-    """Twenty switches, each asked by a decision at the far end."""
-    switches = {f"s{k}": Choice({"on": Integer(1, 3), "off": 0}) for k in range(20)}
-    assert Space(switches).count() == 4**20
+def test_counting_does_not_explode_with_a_decision_that_many_open() -> None:
+    """A shared decision in two of three operations on 45 edges: shut where all take the third."""
+    rate = Choice([0.1, 0.2], name="rate", shared=True)
+    dropout = layer("Dropout", rate=rate)
+    cell = Cell({"one": dropout, "two": Chain(dropout), "other": layer("A")}, nodes=9)
+    assert cell.count() == 2 * (3**45 - 1) + 1
+
+
+def test_counting_does_not_explode_with_conditions_on_several() -> None:
+    """The same, each edge being open only where its node takes it."""
+    rate = Choice([0.1, 0.2], name="rate", shared=True)
+    kinds = {"drop": layer("Dropout", rate=rate), "other": layer("A")}
+    cell = Cell(kinds, nodes=12, inputs=2, choose=2)
+    pairs = math.prod(math.comb(node, 2) for node in range(2, 14))
+    assert cell.count() == 2 * pairs * 4**12 - pairs
 
 
 # ---------------------------------------------------------------- drawing

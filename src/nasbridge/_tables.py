@@ -1,0 +1,55 @@
+"""What each backend can do, as the table of the README; `python -m nasbridge._tables` renews it."""
+
+import sys
+from pathlib import Path
+
+from .adapters import BACKENDS
+from .adapters._registry import support_of
+
+__all__ = ["ABILITIES", "renewed", "support_table"]
+
+BEGIN, END = "<!-- support table -->", "<!-- end of support table -->"
+
+ABILITIES = {
+    "storage": "where trials are stored",
+    "hook": "objects for code of your own",
+    "pruning": "early stopping",
+    "several_objectives": "several objectives",
+    "pruning_several": "early stopping with several",
+    "resume": "going on after a kill",
+    "jobs": "several trials at a time",
+    "sharing": "several processes on one search",
+    "importing": "going on with another's history",
+}
+"""What the fields of `Support` are called in tables."""
+
+
+def support_table() -> str:
+    """Return the abilities of our backends as Markdown, a row an ability."""
+    supports = {name: support_of(name).abilities() for name in sorted(BACKENDS)}
+    rows = [["", *(f"`{name}`" for name in supports)], ["---"] * (len(supports) + 1)]
+    for field, title in ABILITIES.items():
+        said = (str(abilities[field]) for abilities in supports.values())
+        rows.append([title, *(cell.replace("|", r"\|") for cell in said)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def renewed(text: str) -> str:
+    """Return a document with the table between its markers as it should be.
+
+    Args:
+        text: Markdown with both markers.
+
+    Raises:
+        LookupError: A marker is missing.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise LookupError(f"the document needs the markers {BEGIN} and {END}, in this order")
+    return f"{before}{begin}\n\n{support_table()}\n\n{end}{after}"
+
+
+if __name__ == "__main__":
+    document = Path(sys.argv[1] if len(sys.argv) > 1 else "README.md")
+    document.write_text(renewed(document.read_text("utf-8")), "utf-8")

@@ -1,0 +1,203 @@
+"""The command line: `nasbridge run experiment.py`, and what goes with it.
+
+Commands import what they need when they are called, so that `--help` is quick.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from ._cli_app import Commands, out
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ExperimentFile = Annotated[
+    Path, Argument(metavar="EXPERIMENT.py", help="The file that holds the experiment.")
+]
+Directory = Annotated[Path, Argument(metavar="DIRECTORY", help="The directory of a run.")]
+Name = Annotated[
+    str | None,
+    Option(help="The variable that holds it, where the file has several.", show_default=False),
+]
+Jobs = Annotated[
+    int | None,
+    Option(help="Worker processes; 0 evaluates in this one.", show_default="as evaluate wants"),
+]
+Trials = Annotated[
+    int | None, Option(help="Number of trials in all.", show_default="the experiment's")
+]
+Seconds = Annotated[
+    float | None,
+    Option(help="No trial begins after so many seconds.", show_default="the experiment's"),
+]
+Storage = Annotated[
+    str | None, Option(help="optuna: the URL of a storage.", show_default="SQLite in the directory")
+]
+StudyName = Annotated[
+    str | None, Option(help="optuna: the name of the study.", show_default="nasbridge")
+]
+SpaceFrom = Annotated[
+    Path | None,
+    Option(
+        "--experiment",
+        metavar="EXPERIMENT.py",
+        help="The experiment's file, where the history does not say.",
+        show_default=False,
+    ),
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from . import __version__
+
+        out.print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(  # pyright: ignore[reportUnusedFunction]
+    traceback: Annotated[
+        bool, Option("--traceback", help="Show where an error came from; may stand anywhere.")
+    ] = False,
+    version: Annotated[
+        bool,
+        Option("--version", help="Show the version.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
+    """Neural architecture search, under the AutoML framework that you already use."""
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Leave out what the user has not given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@app.command()
+def run(
+    file: ExperimentFile,
+    backend: Annotated[
+        str | None,
+        Option(help="The framework that runs the trials; see `backends`.", show_default="local"),
+    ] = None,
+    directory: Annotated[
+        Path | None,
+        Option(help="Where all is stored.", show_default="runs/EXPERIMENT-BACKEND"),
+    ] = None,
+    trials: Trials = None,
+    seconds: Seconds = None,
+    seed: Annotated[
+        int | None, Option(help="Fixes every proposal.", show_default="the experiment's")
+    ] = None,
+    jobs: Jobs = None,
+    pruner: Annotated[
+        str | None,
+        Option(
+            help="Stops bad trials early: median; with optuna also successive-halving, hyperband.",
+            show_default="the experiment's",
+        ),
+    ] = None,
+    storage: Storage = None,
+    study_name: StudyName = None,
+    name: Name = None,
+) -> None:
+    """Run the experiment in a file; in a directory that holds it already, go on.
+
+    Ctrl-C ends it in good order, and `resume` goes on as if nothing had happened.
+    """
+    from ._cli_run import start_run
+
+    settings = _given(trials=trials, seconds=seconds, seed=seed, pruner=pruner)
+    options = _given(storage=storage, study_name=study_name)
+    start_run(file, name, backend, directory, jobs, settings, options)
+
+
+@app.command()
+def resume(
+    directory: Directory, trials: Trials = None, seconds: Seconds = None, jobs: Jobs = None
+) -> None:
+    """Go on with a run: same file, same backend, same options."""
+    from ._cli_run import resume_run
+
+    resume_run(directory, jobs, _given(trials=trials, seconds=seconds))
+
+
+@app.command()
+def report(
+    source: Annotated[
+        Path, Argument(metavar="DIRECTORY|HISTORY", help="A run's directory, or a history file.")
+    ],
+    output: Annotated[
+        Path | None, Option(help="The page.", show_default="report.html, beside the history")
+    ] = None,
+    experiment: SpaceFrom = None,
+) -> None:
+    """Write a page on a run: what was found, how, and what mattered."""
+    from ._cli_move import report_history
+
+    report_history(source, output, experiment)
+
+
+@app.command("export")
+def export_(
+    directory: Directory,
+    file: Annotated[Path, Argument(metavar="FILE.jsonl", help="The history; a new file.")],
+) -> None:
+    """Write the history of a run as JSON Lines, from which every backend can go on."""
+    from ._cli_move import export_run
+
+    export_run(directory, file)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, Argument(metavar="FILE.jsonl", help="A history.")],
+    directory: Annotated[Path, Argument(metavar="DIRECTORY", help="A new directory.")],
+    backend: Annotated[str, Option(help="The framework that is to go on.")],
+    storage: Storage = None,
+    study_name: StudyName = None,
+    experiment: SpaceFrom = None,
+) -> None:
+    """Begin a run with the history of another one; `resume` goes on identically."""
+    from ._cli_move import import_history
+
+    options = _given(storage=storage, study_name=study_name)
+    import_history(file, directory, backend, experiment, options)
+
+
+@app.command()
+def space(
+    file: Annotated[
+        Path,
+        Argument(metavar="EXPERIMENT.py|SPACE.json", help="A file that holds a space."),
+    ],
+    sample: Annotated[int, Option(help="Number of random architectures to show.", min=0)] = 1,
+    seed: Annotated[int, Option(help="Seed of these.")] = 0,
+    draw: Annotated[
+        Path | None,
+        Option(help="Draw the first of them, as .svg or .png.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, Option("--json", help="Print the space as JSON instead.")] = False,
+    name: Name = None,
+) -> None:
+    """Show a space: its decisions, how many architectures it has, and some of them."""
+    from ._cli_space import show_space
+
+    show_space(file, name, sample, seed, draw, as_json)
+
+
+@app.command()
+def backends() -> None:
+    """Show which frameworks can run an experiment, and what each can do."""
+    from ._cli_backends import show_backends
+
+    show_backends()

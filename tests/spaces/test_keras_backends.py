@@ -1,0 +1,152 @@
+# pyright: basic
+"""Every Keras backend builds, trains, saves and loads networks from every kind of space.
+
+A process has one Keras backend, so this file is a program, too: it checks all spaces under the
+backend that KERAS_BACKEND names, and writes down what went wrong. Each backend runs once.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy
+import pytest
+
+from nasbridge.spaces import Chain, Choice, Node, Parallel, Zero, layer, library, residual
+from nasbridge.spaces._shapes import Shape
+
+pytestmark = pytest.mark.frameworks
+
+BACKENDS = ("jax", "tensorflow", "torch")
+
+
+class Case(NamedTuple):
+    """A space for so many classes, and the input that its networks take."""
+
+    space: Callable[[int], Node]
+    input_shape: Shape
+    classes: int = 3
+
+
+def convolutional(rank: int) -> Callable[[int], Node]:
+    """A residual network for so many spatial axes, with branches that must be fitted."""
+
+    def space(classes: int) -> Node:
+        conv = layer(f"Conv{rank}D", filters=4, kernel_size=3, strides=2, padding="same")
+        pool = layer(f"MaxPooling{rank}D", pool_size=3)
+        return Chain(
+            residual(conv, layer("BatchNormalization"), layer("ReLU")),
+            Parallel(conv, pool, Zero(), merge="concatenate"),
+            layer(f"GlobalAveragePooling{rank}D"),
+            layer("Dense", units=classes, activation="softmax"),
+        )
+
+    return space
+
+
+def text(classes: int) -> Node:
+    """An embedding, a recurrent network and a layer around a layer."""
+    network = layer("Bidirectional", layer=layer("GRU", units=Choice([3, 4])))
+    return Chain(
+        layer("Embedding", input_dim=2, output_dim=4),
+        network,
+        layer("Dense", units=classes, activation="softmax"),
+    )
+
+
+SPACES: Mapping[str, Case] = {
+    "1d": Case(convolutional(1), (9, 2)),
+    "2d": Case(convolutional(2), (7, 9, 3)),
+    "3d": Case(convolutional(3), (5, 6, 7, 1)),
+    "cnn": Case(library.cnn, (8, 8, 1)),
+    "darts": Case(lambda classes: library.darts(classes, repeats=1, width=2), (8, 9, 3)),
+    "enas_micro": Case(lambda classes: library.enas_micro(classes, repeats=1, width=2), (8, 8, 3)),
+    "mlp": Case(library.mlp, (5,)),
+    "nas_bench_201": Case(
+        lambda classes: library.nas_bench_201(classes, repeats=1, width=4), (7, 9, 3)
+    ),
+    "nasnet": Case(lambda classes: library.nasnet(classes, repeats=1, width=2), (8, 8, 3)),
+    "residual_cnn": Case(library.residual_cnn, (8, 8, 1)),
+    "text": Case(text, (6,)),
+}
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    "backend", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in BACKENDS]
+)
+def test_networks_are_built_trained_saved_and_loaded(backend: str, name: str) -> None:
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    assert not outcomes(backend)[name], outcomes(backend)[name]
+
+
+@cache
+def outcomes(backend: str) -> Mapping[str, str]:
+    """Run this file under a Keras backend; return for each space what went wrong, if anything."""
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, **quiet, "KERAS_BACKEND": backend}
+    ran = subprocess.run(
+        [sys.executable, __file__], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+# ---------------------------------------------------------------- the program
+
+
+def check(space: Node, input_shape: Shape, classes: int) -> None:
+    """Build, train for a step, save and load one network of a space."""
+    import keras
+
+    from nasbridge.spaces.keras import flops
+
+    keras.utils.set_random_seed(0)
+    architecture = space.sample(numpy.random.default_rng(1))
+    model = architecture.build(input_shape)
+    cost = architecture.cost(input_shape)
+    assert (model.count_params(), flops(model)) == (cost.parameters, cost.flops)
+
+    rng = numpy.random.default_rng(2)
+    x = rng.integers(2, size=(4, *input_shape)).astype("float32")
+    y = rng.integers(classes, size=4)
+    before = model.get_weights()
+    model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+    assert numpy.isfinite(model.train_on_batch(x, y))
+    assert any((new != old).any() for new, old in zip(model.get_weights(), before, strict=True))
+
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "model.keras"
+        model.save(path)
+        assert "nasbridge" not in zipfile.ZipFile(path).read("config.json").decode()
+        loaded = keras.models.load_model(path)
+    assert [part.name for part in loaded.layers] == [part.name for part in model.layers]
+    predicted = model.predict_on_batch(x)
+    assert predicted.shape == (4, classes)
+    numpy.testing.assert_allclose(loaded.predict_on_batch(x), predicted, rtol=1e-5, atol=1e-6)
+
+
+def main() -> None:
+    """Check all spaces, and print a JSON object of what went wrong."""
+    wrong: dict[str, str] = {}
+    for name, case in SPACES.items():
+        try:
+            check(case.space(case.classes), case.input_shape, case.classes)
+            wrong[name] = ""
+        except Exception:
+            wrong[name] = traceback.format_exc()
+    print(json.dumps(wrong))
+
+
+if __name__ == "__main__":
+    main()
