@@ -155,7 +155,7 @@ def evaluate_task(
         state = "pruned"
         for step in trial.curve:
             values |= step.metrics
-    except Exception as error:  # whatever it is, the search goes on
+    except (Exception, SystemExit) as error:  # whatever it is, the search goes on
         state = "failed"
         notes["error"] = f"{type(error).__name__}: {error}"
         notes["traceback"] = traceback.format_exc()

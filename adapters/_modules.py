@@ -7,7 +7,7 @@ from types import ModuleType
 
 from ._errors import ExperimentError
 
-__all__ = ["is_loading", "load_module", "loaded_modules"]
+__all__ = ["is_importable", "is_loading", "load_module", "loaded_modules"]
 
 _loaded: dict[str, str] = {}
 _loading: list[str] = []
@@ -43,6 +43,15 @@ def load_module(name: str, file: str | Path) -> ModuleType:
         _loading.remove(name)
     _loaded[name] = str(path)
     return module
+
+
+def is_importable(name: str, file: str | Path) -> bool:
+    """Tell whether a plain import of the name finds this very file."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except Exception:  # its package may raise anything
+        return False
+    return spec is not None and spec.origin is not None and Path(file).samefile(spec.origin)
 
 
 def loaded_modules() -> dict[str, str]:

@@ -5,6 +5,7 @@ deep-learning library leaves behind in a process (about 7 MB a network in Tensor
 A worker that dies or hangs costs its trial, never the search.
 """
 
+import math
 import multiprocessing
 import os
 import pickle
@@ -15,16 +16,17 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import final
+from typing import Any, cast, final
 
 from ..spaces import Architecture, Label, Searchable
 from ..strategies import Objective, Step
 from ._errors import ExperimentError
 from ._evaluation import Evaluate, Outcome, Report, Task, evaluate_task
-from ._modules import load_module, loaded_modules
+from ._modules import is_importable, load_module, loaded_modules
 
 __all__ = ["Pool"]
 
@@ -49,7 +51,8 @@ class _Worker:
     process: SpawnProcess
     pipe: Connection
     task: Task | None = None
-    began: float = 0.0
+    ready: bool = False
+    began: float = math.inf  # when it began its task; loading libraries is not the trial's time
     done: int = 0
 
 
@@ -88,8 +91,9 @@ class Pool:
         return self._jobs
 
     def submit(self, task: Task) -> None:
-        worker = next((w for w in self._workers if w.task is None), None) or self._start()
-        worker.task, worker.began = task, time.monotonic()
+        worker = self._idle() or self._start()
+        worker.task = task
+        worker.began = time.monotonic() if worker.ready else math.inf
         order = _Order(
             task.number, dict(task.architecture.choices), task.seed, task.directory, task.budget
         )
@@ -114,13 +118,20 @@ class Pool:
 
     # ------------------------------------------------------------------ workers
 
+    def _idle(self) -> _Worker | None:
+        for worker in [worker for worker in self._workers if worker.task is None]:
+            if worker.process.is_alive():
+                return worker
+            self._remove(worker)  # it died after its trial, which costs no other one
+        return None
+
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
             target=_work, args=(theirs, self._modules, self._payload), daemon=True
         )
-        with _shared_threads(self._jobs):
+        with _shared_threads(self._jobs), _deaf_to_interrupts():
             process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -139,9 +150,12 @@ class Pool:
 
     def _hear(self, worker: _Worker, report: Report) -> Outcome | None:
         try:
-            message: Step | Outcome | str = worker.pipe.recv()
+            message: Step | Outcome | str | None = worker.pipe.recv()
         except (EOFError, OSError):
             return self._died(worker)
+        if message is None:  # it has loaded everything
+            worker.ready, worker.began = True, time.monotonic()
+            return None
         if isinstance(message, str):
             raise ExperimentError(message)
         if isinstance(message, Outcome):
@@ -179,7 +193,7 @@ class Pool:
         self._remove(worker, kill=True)
         if task is None:
             raise ExperimentError(error)
-        seconds = time.monotonic() - worker.began
+        seconds = max(time.monotonic() - worker.began, 0.0)
         return Outcome(task.number, "failed", seconds=seconds, notes={"error": error})
 
 
@@ -223,20 +237,40 @@ def _shared_threads(jobs: int) -> Generator[None]:
             del os.environ[name]
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Generator[None]:
+    """Let a process that starts now not hear Ctrl-C, from its first moment: it is the caller's."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # whose start would undo this
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # ---------------------------------------------------------------------- in the worker
 
 
 def _work(pipe: Connection, modules: Mapping[str, str], payload: bytes) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # and for good
     threading.Thread(target=_end_with_caller, daemon=True).start()
+    this = cast(Any, multiprocessing.current_process())
+    this._config["daemon"] = False  # evaluate may have workers of its own, as data loaders do
     try:
         for name, file in modules.items():
-            if name not in sys.modules:
+            if name not in sys.modules and not is_importable(name, file):
                 load_module(name, file)
         evaluate, space, objectives = pickle.loads(payload)
     except Exception as error:
-        pipe.send(f"a worker process cannot load evaluate: {type(error).__name__}: {error}")
+        pipe.send(
+            f"a worker process cannot load evaluate ({type(error).__name__}: {error}): define it, "
+            "and what it holds, at the top level of a module, or run in this process with jobs=0"
+        )
         return
+    pipe.send(None)
 
     def report(number: int, step: Step) -> bool:
         pipe.send(step)

@@ -215,6 +215,7 @@ class Architecture(Mapping[str, Any]):
             The picture as SVG text.
 
         Raises:
+            SpaceError: The path ends neither in .svg nor in .png.
             MissingExtra: A PNG is asked for and matplotlib is not installed.
         """
         from .draw import draw

@@ -30,8 +30,7 @@ def digest(value: object) -> str:
     Returns:
         16 hexadecimal digits.
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_as_json)
-    return blake2b(text.encode(), digest_size=8).hexdigest()
+    return blake2b(_ENCODER.encode(value).encode(), digest_size=8).hexdigest()
 
 
 def _as_json(value: object) -> object:
@@ -44,6 +43,9 @@ def _as_json(value: object) -> object:
     if hasattr(value, "get_config"):  # as Keras's initializers and regularizers have it
         return [type(value).__qualname__, cast(Any, value).get_config()]
     return repr(value)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_as_json)
 
 
 def canonical_form(outline: Outline) -> str:

@@ -7,6 +7,7 @@ choose their inputs (NASNet, ENAS). `Stack` repeats them with one shared descrip
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Literal, cast
 
@@ -25,12 +26,19 @@ class CellNode(Node):
     """What both kinds of cells are: a node with one or two inputs.
 
     Attributes:
+        operations: Labels to sub-trees.
         inputs: Number of inputs; in a stack, the outputs of that many cells before it.
         reduction: Whether its operations on inputs have stride 2.
     """
 
+    operations: Mapping[str, Node]
     inputs: int
     reduction: bool
+
+    @cached_property
+    def domain(self) -> Categorical:
+        """The operations that each place in the cell can choose from."""
+        return Categorical(tuple(self.operations))
 
     @abstractmethod
     def join(self, walk: Walk, sources: Sequence[Ref]) -> Ref:
@@ -45,7 +53,7 @@ def _check_cell(cell: "Cell | NodeCell") -> None:
     what = type(cell).__name__
     if not isinstance(cast(object, cell.operations), Mapping) or not cell.operations:
         raise SpaceError(f"a {what} needs a dict of labels to operations, not {cell.operations!r}")
-    Categorical(tuple(cell.operations))
+    cell.domain  # noqa: B018  (bad labels are an error here, not later)
     for label, option in cell.operations.items():
         if not isinstance(cast(object, option), Node):
             raise SpaceError(
@@ -58,8 +66,7 @@ def _check_cell(cell: "Cell | NodeCell") -> None:
 
 def _operate(walk: Walk, cell: "Cell | NodeCell", key: str, x: Ref, strided: bool) -> Ref:
     """Decide which operation stands here, and put it there."""
-    domain = Categorical(tuple(cell.operations))
-    result = x
+    domain, result = cell.domain, x
     with walk.inside(key):
         path = walk.here
         identity = (id(cell), key)

@@ -35,7 +35,7 @@ class Block:
     Attributes:
         path: Where it stands; two blocks with one path are the same.
         label: What was chosen, as "sep_conv_3x3"; what a reader sees.
-        kind: "choice", "cell", "repeat" or "branch".
+        kind: "choice", "cell", "node" (of a cell) or "repeat".
     """
 
     path: str

@@ -2,22 +2,38 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from rich.console import Console
 
-from nasbridge import ExperimentError, History
+from nasbridge import (
+    Experiment,
+    ExperimentError,
+    History,
+    Integer,
+    RandomSearch,
+    Space,
+    Trial,
+)
+from nasbridge._progress import ProgressBar
 from nasbridge._runs import load_run, read_note
 
 BACKENDS = ["local", "optuna"]
+
+# The second where Python was in the middle of exec("..."): shells show 130 for both.
+INTERRUPTED = {130, -signal.SIGINT}
 
 EXPERIMENT = """
 import os, time
@@ -38,7 +54,7 @@ def evaluate(architecture, trial):
 
 space = Space({
     "width": Integer(1, 60),
-    "kind": Choice({"slow": "slow", "quick": "quick"}),
+    "kind": Choice({"slow": "slow", "[quick]": "quick"}),
     "delay": Integer(0, 9),
 })
 experiment = Experiment(
@@ -211,6 +227,57 @@ def test_a_file_may_bear_the_name_of_a_library(folder: Path) -> None:
     assert len(load_run(folder / "d")) == 4
 
 
+def test_progress_is_shown_in_a_terminal_only(folder: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "nasbridge", "run", "toy.py", "--trials", "8"]
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment(TERM="xterm", PACE="0.1"), stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # what reading a terminal that has been closed raises
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert process.wait() == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    best = load_run(folder / "runs" / "toy-local").best.values["loss"]
+    assert f"8/8, best loss {best:.4g}" in text
+    assert re.search(r"about \d+ s left", text)
+
+    piped = nasbridge("run", "toy.py", "--trials", 8, "--directory", "d", cwd=folder)
+    assert "left" not in piped.stderr
+    assert "\x1b" not in piped.stderr + piped.stdout
+
+
+def test_the_bar_says_what_matters() -> None:
+    space = Space({"x": Integer(0, 99)})
+    objectives = {"loss": "min", "size": "min"}
+    experiment = Experiment(space, lambda x, _: {}, {"loss": "min"}, RandomSearch(), trials=10)
+    several = Experiment(space, lambda x, _: {}, objectives, RandomSearch(), None, seconds=7200)
+    trials = [
+        Trial(k, space.architecture({"x": k}), state, {"loss": loss, "size": -loss})
+        for k, (state, loss) in enumerate(
+            [("complete", 2.0), ("failed", 0.0), ("complete", 1.5), ("pruned", 0.5)]
+        )
+    ]
+    bar, other = ProgressBar(experiment), ProgressBar(several)
+    for each in (bar, other):
+        each.begun(History(space, experiment.objectives, tuple(trials[:2])))
+        for trial in trials[2:]:
+            each.finished(trial)
+    assert re.search(r"4/10, best loss 1.5, about 0 s left, 1 pruned, 1 failed, 0 s", drawn(bar))
+    assert "4 trials, Pareto front of 2, about 2 h 0 min left, 1 pruned" in drawn(other)
+    assert all(len(line) <= 40 for line in drawn(bar, 40).split("\n"))
+
+
+def drawn(bar: ProgressBar, width: int = 100) -> str:
+    console = Console(width=width, file=StringIO())
+    with console.capture() as capture:
+        console.print(bar)
+    return capture.get()
+
+
 # ---------------------------------------------------------------------- stopping
 
 
@@ -251,7 +318,7 @@ def test_ctrl_c_loses_nothing(folder: Path, backend: str, jobs: int) -> None:
     assert bool(workers) == bool(jobs)
     os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode in INTERRUPTED
     assert "nasbridge resume d" in stderr
     assert "Traceback" not in stderr
     assert not psutil.wait_procs(workers, timeout=10)[1]
@@ -275,7 +342,7 @@ def test_ctrl_c_with_two_workers_loses_nothing(folder: Path, backend: str) -> No
     workers = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode in INTERRUPTED
     assert "Traceback" not in stderr
     assert not psutil.wait_procs(workers, timeout=10)[1]
     nasbridge("resume", "d", cwd=folder)
@@ -461,7 +528,7 @@ def test_a_missing_framework(folder: Path) -> None:
         ("run toy.py --pruner mean", "no pruner 'mean' by name: take one of median"),
         ("run toy.py --backend optuna --pruner mean", "take one of hyperband, median, successive"),
         ("run toy.py --storage sqlite:///x.db", "backend 'local' has no option 'storage'"),
-        ("run toy.py --backend optuna --storage nowhere://x", "is the storage's URL right?"),
+        ("run toy.py --backend optuna --storage nowhere://x", "cannot be opened in nowhere://x"),
         ("run toy.py --trials 0", "trials=0: give at least 1"),
         ("run toy.py --jobs -1", "jobs=-1: give 0"),
         ("run toy.py --directory notes.txt", "notes.txt"),

@@ -6,6 +6,7 @@ frame, with a diagram of its own inside.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, cast
 
 from .._graph import Block, Graph, Operation, Vertex
@@ -98,8 +99,8 @@ class _Collapse:
     def _frame(self, block: Block, members: Sequence[int], depth: int) -> Box | Frame:
         items, edges, _ = self._collapse(members, depth + 1, [POINT])
         title = tidy(block.label)
-        if len(items) == 2:
-            return _titled(title, items[1])
+        if len(items) == 2:  # an option that is nothing but another choice
+            return replace(items[1], title=f"{title}: {items[1].title}")
         inner = {source for source, _ in edges}
         exits = [(k, len(items)) for k in range(len(items)) if k not in inner]
         return Frame(title, Diagram((*items, POINT), (*edges, *exits)))
@@ -110,11 +111,11 @@ class _Collapse:
         if all(operation.name == "Identity" for operation in operations):
             return Box(tidy(label), shape="text", tip=tip, dashed=True)
         major = [operation for operation in operations if not is_minor(operation)]
+        told = major if len(major) == 1 else operations
         detail = ""
-        if len(major) == 1 or len(operations) == 1:
-            (only,) = major if len(major) == 1 else operations
-            detail = settings(only, self._channels)
-            detail = detail if label == only.name else f"{name(only)} {detail}".strip()
+        if len(told) == 1:
+            detail = settings(told[0], self._channels)
+            detail = detail if label == told[0].name else f"{name(told[0])} {detail}".strip()
         kinds = [family(operation) for operation in (major or operations)]
         return Box(tidy(label), tidy(detail), family=_leading(kinds), tip=tip)
 
@@ -153,11 +154,6 @@ def _address(position: int, choices: list[Block], holders: set[str]) -> list[Blo
     return [*choices, position]
 
 
-def _titled(title: str, item: Box | Frame) -> Box | Frame:
-    """Add the label of an option that holds nothing but one other item."""
-    return replace(item, title=f"{title}: {item.title}")
-
-
 def _leading(kinds: Sequence[str]) -> str:
     order = ("convolution", "dense", "sequence", "pooling", "skip", "other")
     return min(kinds, key=order.index)
@@ -181,8 +177,5 @@ def _stack(operation: Operation, tip: str) -> Frame:
             title = cell(config["normal"]) + f" ×{repeats}" * (repeats > 1)
             boxes.append(Box(title, says, family="normal", tip=tip))
     items = (POINT, *boxes, POINT)
-    return Frame(f"{stages} stage" + "s" * (stages > 1), _chained(items))
-
-
-def _chained(items: tuple[Box, ...]) -> Diagram:
-    return Diagram(items, tuple((k, k + 1) for k in range(len(items) - 1)))
+    title = f"{stages} stage" + "s" * (stages > 1)
+    return Frame(title, Diagram(items, tuple(pairwise(range(len(items))))))

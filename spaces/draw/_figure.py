@@ -86,8 +86,8 @@ def _shapes(item: Box | Frame, x: float, y: float) -> Iterator[Shape]:
         start = x - inner.middles[0][0]
         yield Curve((("M", ((x, top),)), ("L", ((x, top + HEADER),))))
         yield from inner.picture.at(start, top + HEADER)
-        exit, bottom = start + inner.middles[-1][0], top + down
-        yield from along([(exit, bottom - FOOTER)] * 2 + [(x, bottom)] * 2, False, False)
+        way_out, bottom = start + inner.middles[-1][0], top + down
+        yield from along([(way_out, bottom - FOOTER)] * 2 + [(x, bottom)] * 2, False, False)
         return
     if item.shape == "point":
         return

@@ -1,6 +1,6 @@
 """What a picture says about an operation: its name, its main settings, its family."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from .._graph import STRUCTURAL, Operation
@@ -35,16 +35,13 @@ def family(operation: Operation) -> str:
     for inner in operation.config.values():
         if isinstance(inner, Operation) and family(inner) != "other":
             return family(inner)
-    short = operation.name.rpartition(":")[2]
-    for kind, parts in _FAMILIES.items():
-        if any(part in short for part in parts):
-            return kind
-    return "other"
+    known = (kind for kind, parts in _FAMILIES.items() if _speaks_of(operation, parts))
+    return next(known, "other")
 
 
 def is_minor(operation: Operation) -> bool:
     """Tell whether it only accompanies others, as normalisations and activations do."""
-    return operation.name in STRUCTURAL or any(part in operation.name for part in _MINOR)
+    return operation.name in STRUCTURAL or _speaks_of(operation, _MINOR)
 
 
 def settings(operation: Operation, channels: bool = True) -> str:
@@ -72,6 +69,11 @@ def spelled(operation: Operation) -> str:
     """Return an operation with all its settings, as it would be written."""
     inside = ", ".join(f"{key}={_value(value)}" for key, value in operation.config.items())
     return f"{operation.name}({inside})"
+
+
+def _speaks_of(operation: Operation, parts: Sequence[str]) -> bool:
+    short = operation.name.rpartition(":")[2]
+    return any(part in short for part in parts)
 
 
 def _rank(operation: Operation) -> int:

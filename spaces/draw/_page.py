@@ -28,12 +28,11 @@ ASPECT = 1.4  # width by height that the page should have
 
 def page(outline: Outline) -> Picture:
     """Compose the picture of an architecture: its network, and each of its cells once."""
-    parts = [_columns(diagram_of(outline.graph, [Box("input", shape="pill")]))]
+    whole = _columns(diagram_of(outline.graph, [Box("input", shape="pill")]))
     cells = [_cell(name, graph) for name, graph in outline.panels.items()]
     if cells:
-        ways = [beside([*parts, way(cells, BORDER)], GUTTER) for way in (beside, stacked)]
-        parts = [min(ways, key=lambda picture: abs(log(picture.width / picture.height / ASPECT)))]
-    (whole,) = parts
+        ways = [beside([whole, join(cells, BORDER)], GUTTER) for join in (beside, stacked)]
+        whole = min(ways, key=lambda picture: abs(log(picture.width / picture.height / ASPECT)))
     across, down = ceil(whole.width + 2 * BORDER), ceil(whole.height + 2 * BORDER)
     return Picture(across, down, whole.at(BORDER, BORDER))
 

@@ -18,10 +18,18 @@ __all__ = ["Commands", "err", "new_table", "out", "say"]
 
 ENDLESS = 10_000  # columns of a pipe: what reads it wants whole lines
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else ENDLESS)
+out = Console(
+    markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else ENDLESS
+)
 """For results."""
 
-err = Console(highlight=False, width=None if sys.stderr.isatty() else ENDLESS, stderr=True)
+err = Console(
+    markup=False,
+    emoji=False,
+    highlight=False,
+    width=None if sys.stderr.isatty() else ENDLESS,
+    stderr=True,
+)
 """For everything else."""
 
 

@@ -141,8 +141,9 @@ def standings(trials: Sequence[Trial], objective: Objective) -> Array:
     """
     filled, last = _filled(objective.sign * _table(trials, objective.metric))
     ours = numpy.take_along_axis(filled, numpy.minimum.outer(last, last), axis=1)
-    beaten = (ours > ours.T) + 0.5 * (ours == ours.T)
-    return (beaten.sum(axis=1) - 0.5) / (len(trials) - 1)  # not against itself
+    beaten: Array = (ours > ours.T) + 0.5 * (ours == ours.T)
+    points: Array = beaten.sum(axis=1) - 0.5  # not against itself
+    return points / (len(trials) - 1)
 
 
 def _table(trials: Sequence[Trial], metric: str) -> Array:
@@ -216,19 +217,22 @@ def _errors(inputs: Array, target: Array, blocks: Sequence[_Block]) -> Array:
         from sklearn.model_selection import KFold
     except ImportError as error:
         raise MissingExtra("sklearn", "report", "the importance of decisions") from error
-
     rng = Generator(numpy.random.Philox(0))
     errors = numpy.empty((1 + len(blocks), len(target)))
     for seen, held_out in KFold(FOLDS, shuffle=True, random_state=0).split(inputs):
         forest = RandomForestRegressor(TREES, random_state=0).fit(inputs[seen], target[seen])
-        errors[0, held_out] = (forest.predict(inputs[held_out]) - target[held_out]) ** 2
-        for error, block in zip(errors[1:], blocks, strict=True):
-            error[held_out] = errors[0, held_out]
-            rows = numpy.repeat(numpy.intersect1d(held_out, block.active), SHUFFLES)
+        errors[:, held_out] = (forest.predict(inputs[held_out]) - target[held_out]) ** 2
+        for row, block in zip(errors[1:], blocks, strict=True):
+            rows = numpy.intersect1d(held_out, block.active)
             if len(rows):
-                shuffled = inputs[rows]
-                donors = rng.choice(block.active, len(rows))
-                shuffled[:, block.columns] = inputs[donors][:, block.columns]
-                squares = (forest.predict(shuffled) - target[rows]) ** 2
-                error[rows[::SHUFFLES]] = squares.reshape(-1, SHUFFLES).mean(axis=1)
+                guesses = forest.predict(_shuffled(inputs, rows, block, rng))
+                row[rows] = ((guesses.reshape(SHUFFLES, -1) - target[rows]) ** 2).mean(axis=0)
     return errors
+
+
+def _shuffled(inputs: Array, rows: NDArray[numpy.intp], block: _Block, rng: Generator) -> Array:
+    """Return rows several times over, each time with a block from another trial that has it."""
+    shuffled = numpy.tile(inputs[rows], (SHUFFLES, 1))
+    donors = rng.choice(block.active, len(shuffled))
+    shuffled[:, block.columns] = inputs[donors][:, block.columns]
+    return shuffled

@@ -27,7 +27,7 @@ __all__ = [
     "trace",
 ]
 
-COMPLETE = "#0072b2"
+COMPLETE = "#3b8ed0"
 BEST = "#d55e00"
 STOPPED = "#7f8790"
 FAILED = "#cc79a7"

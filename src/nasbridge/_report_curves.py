@@ -23,7 +23,7 @@ from .strategies import Objective, Trial
 
 __all__ = ["curve_charts"]
 
-INK = 40.0  # curves of full opacity: more of them are fainter
+MOST = 100  # curves of one state that are drawn; of more, as many from low to high
 
 STYLES: dict[str, dict[str, Any]] = {
     "complete": {"color": COMPLETE, "width": 1},
@@ -56,29 +56,39 @@ def _points(trial: Trial, metric: str) -> list[Point]:
 
 
 def _chart(view: View, objective: Objective, name: str, curves: Sequence[Curve]) -> Chart:
-    metric = objective.metric
     data: list[dict[str, Any]] = []
+    captions: list[str] = []
     for state in view.states:
         chosen = [curve for curve in curves if curve[0].state == state]
+        if len(chosen) > MOST:
+            captions.append(f"{MOST} of the {len(chosen):,} curves of {state} trials are drawn.")
         if chosen:
-            opacity = min(max(INK / len(curves), 0.25), 0.9)
-            data.append(_lines(state, chosen, line=STYLES[state], opacity=opacity))
+            data.append(_lines(state, _spread(chosen), line=STYLES[state], opacity=0.6))
     stopped = [curve for curve in curves if curve[0].state == "pruned"]
     if stopped:
         data.append(_ends(stopped))
-    best = [curve for curve in curves if view.top and curve[0] is view.top[0]]
-    if best and len(view.history.objectives) == 1:
-        label = f"best, trial {best[0][0].number}"
-        data.append(_lines(label, best, line={"color": BEST, "width": 2.5}))
+    leaders = {trial.number for trial in view.leaders}
+    leading = [curve for curve in curves if curve[0].number in leaders]
+    if leading:
+        label = "best" if len(view.history.objectives) == 1 else "Pareto front"
+        data.append(_lines(label, leading, line={"color": BEST, "width": 2}))
     values = [value for _, points in curves for _, value in points]
     y = axis_of(objective, values, "↑↓")
-    title = f"{metric} while training"
+    title = f"{objective.metric} while training"
     alt = (
-        f"{title}: curves of {len(curves)} trials, up to step {max(p[-1][0] for _, p in curves)}, "
-        f"between {number(min(values))} and {number(max(values))}; {len(stopped)} of them pruned, "
-        "marked by crosses."
+        f"{title}: {len(curves)} trials, between {number(min(values))} and {number(max(values))}; "
+        f"{len(stopped)} were pruned, which crosses mark."
     )
-    return Chart(name, title, alt, outside(y, values), data, layout(axis("step"), y))
+    caption = " ".join(filter(None, [*captions, outside(y, values)]))
+    return Chart(name, title, alt, caption, data, layout(axis("step"), y))
+
+
+def _spread(curves: Sequence[Curve]) -> list[Curve]:
+    """Pick as many curves as can be told apart, evenly from the lowest end to the highest."""
+    if len(curves) <= MOST:
+        return list(curves)
+    ranked = sorted(curves, key=lambda curve: curve[1][-1][1])
+    return [ranked[round(k * (len(ranked) - 1) / (MOST - 1))] for k in range(MOST)]
 
 
 def _lines(name: str, curves: Sequence[Curve], **settings: Any) -> dict[str, Any]:

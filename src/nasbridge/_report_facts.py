@@ -32,7 +32,9 @@ def lead(view: View, backend: str) -> str:
     history = view.history
     number_of = "one trial" if len(history) == 1 else f"{len(history):,} trials"
     strategy = f" of {history.strategy}" if history.strategy else ""
-    return f"{number_of}{strategy}, seed {history.seed}" + (f", under {backend}." if backend else ".")
+    return f"{number_of}{strategy}, seed {history.seed}" + (
+        f", under {backend}." if backend else "."
+    )
 
 
 def tiles(view: View) -> Iterator[tuple[str, str, str]]:

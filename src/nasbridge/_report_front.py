@@ -15,7 +15,7 @@ __all__ = ["front_charts"]
 def front_charts(view: View) -> Iterator[Chart]:
     """Draw the complete trials by each pair of objectives, the Pareto front among them."""
     if view.scored:
-        for number, (x, y) in enumerate(combinations(view.history.objectives, 2)):
+        for number, (y, x) in enumerate(combinations(view.history.objectives, 2)):
             yield _chart(view, x, y, f"front-{number}")
 
 
@@ -33,9 +33,9 @@ def _chart(view: View, x: Objective, y: Objective, name: str) -> Chart:
             **settings,
         )
 
-    others = {"color": COMPLETE, "size": 7, "opacity": 0.45}
+    others = {"color": COMPLETE, "size": 7, "opacity": 0.6}
     best = {"color": BEST, "size": 10, "symbol": "diamond"}
-    steps = {"color": BEST, "width": 1.5, "shape": "hv"}  # what the front attains
+    steps = {"color": BEST, "width": 1.5, "shape": "vh"}  # what the front attains
     mode = "lines+markers" if len(view.history.objectives) == 2 else "markers"
     data = [dots("dominated", rest, mode="markers", marker=others)] if rest else []
     data.append(dots("Pareto front", view.front, mode=mode, marker=best, line=steps))

@@ -1,3 +1,5 @@
+# pyright: basic
+# Plotly ships no types.
 """The page of a report: the template filled in, and what the page may do."""
 
 import base64

@@ -42,7 +42,7 @@ class View:
     @cached_property
     def states(self) -> dict[str, int]:
         """How many trials are in each state, empty states left out."""
-        counted = Counter(trial.state for trial in self.history)
+        counted = Counter[str](trial.state for trial in self.history)
         order = ("complete", "pruned", "failed", "running")
         return {state: counted[state] for state in order if counted[state]}
 
@@ -55,6 +55,11 @@ class View:
         scores = [trial.scores(objectives) or () for trial in self.scored]
         order = sorted(non_dominated(scores), key=lambda k: scores[k], reverse=True)
         return tuple(self.scored[k] for k in order)
+
+    @property
+    def leaders(self) -> tuple[Trial, ...]:
+        """The best trial, or the Pareto front; empty if no trial is complete."""
+        return self.top[:1] if len(self.history.objectives) == 1 else self.front
 
     @cached_property
     def top(self) -> tuple[Trial, ...]:

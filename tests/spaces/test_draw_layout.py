@@ -216,12 +216,20 @@ def test_branches_that_are_too_many_for_one_row_stand_in_several() -> None:
     assert 2 <= len({layout.middles[k][1] for k in branches}) <= 4
 
 
-def test_nothing_crosses_where_nothing_need_cross() -> None:
-    # Two inputs, each with operations of its own, given in the order that crosses most.
-    sizes = [(40.0, 20.0)] * 7
-    layout = arrange(sizes, [(0, 2), (1, 3), (0, 4), (1, 5), (2, 6), (3, 6), (4, 6), (5, 6)])
-    left, right = sorted(layout.middles[k][0] for k in (2, 4)), layout.middles[3][0]
-    assert not left[0] < right < left[1]
+def test_no_lines_cross_where_none_need_to() -> None:
+    edges = [(0, 6), (1, 3), (3, 4), (3, 6), (5, 6)]
+    routes = arrange([(40.0, 20.0)] * 7, edges).routes
+    curves = [curve for route in routes for curve in list(pairwise(route))[1::2]]
+    for (start, end), (other_start, other_end) in combinations(curves, 2):
+        if start[1] == other_start[1]:
+            assert (start[0] - other_start[0]) * (end[0] - other_end[0]) >= 0
+
+
+def test_lines_are_straight_or_clearly_are_not() -> None:
+    sizes = [(48.0, 20.0), (144.0, 20.0), (96.0, 20.0), (48.0, 20.0), (144.0, 20.0)]
+    routes = arrange(sizes, [(0, 1), (1, 2), (1, 4), (2, 3), (2, 4)]).routes
+    ways = {abs(a[0] - b[0]) for route in routes for a, b in pairwise(route)} - {0.0}
+    assert min(ways) > 20
 
 
 # ---------------------------------------------------------------- pages

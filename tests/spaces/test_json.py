@@ -100,9 +100,8 @@ def reordered(value: object, rng: Generator) -> object:
         return [reordered(part, rng) for part in cast(list[object], value)]
     if isinstance(value, dict):
         entries = list(cast(Document, value).items())
-        order = rng.permutation(len(entries))
-        shuffled = [entries[k] for k in order]
-        return {name: reordered(part, rng) for name, part in shuffled}
+        order: list[int] = rng.permutation(len(entries)).tolist()
+        return {entries[k][0]: reordered(entries[k][1], rng) for k in order}
     return value
 
 

@@ -1,0 +1,221 @@
+"""`Search`: what every strategy may rely on, and every adapter."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import numpy
+import pytest
+from numpy.random import Generator
+
+from nasbridge import (
+    Architecture,
+    Choice,
+    GridSearch,
+    HistoryError,
+    Integer,
+    RandomSearch,
+    Real,
+    Search,
+    Space,
+    SpaceExhausted,
+    Trial,
+)
+from nasbridge.strategies import Problem, Strategy
+from nasbridge.strategies._search import generator
+
+SPACE = Space({"a": Integer(0, 9), "b": Integer(0, 9)})
+TINY = Space({"a": Integer(0, 3)})
+
+
+def search(space: Space = SPACE, strategy: Strategy[object] | None = None, seed: int = 0) -> Search:
+    return Search(strategy or RandomSearch(), space, {"score": "max"}, seed)
+
+
+def told(number: int, architecture: Architecture, state: str = "complete") -> Trial:
+    values = {"score": 1.0} if state == "complete" else {}
+    return Trial(number, architecture, state, values)  # type: ignore[arg-type]
+
+
+@final
+@dataclass(frozen=True)
+class Stubborn(Strategy[Problem]):
+    """Proposes one and the same architecture for ever."""
+
+    def start(self, problem: Problem) -> Problem:
+        return problem
+
+    def propose(self, state: Problem, rng: Generator) -> Iterator[Architecture]:
+        while True:
+            yield state.space.architecture({"a": 0, "b": 0} if "b" in names(state) else {"a": 0})
+
+    def observe(self, state: Problem, trial: Trial) -> Problem:
+        return state
+
+
+def names(problem: Problem) -> set[str]:
+    return {decision.name for decision in problem.space.decisions}
+
+
+def test_asking_again_gives_the_same() -> None:
+    one = search()
+    assert one.ask(0) == one.ask(0)
+    assert dict(one.running) == {0: one.ask(0)}
+
+
+def test_numbers_may_be_asked_in_any_order() -> None:
+    one, other = search(), search()
+    assert one.ask(5) == other.ask(5)
+    assert one.ask(2) != one.ask(5)
+
+
+@pytest.mark.parametrize("seed", [0, 1, -1, 2**63, 2**64, 2**64 + 1, -(2**70)])
+def test_any_int_is_a_seed(seed: int) -> None:
+    assert search(seed=seed).ask(0) == search(seed=seed).ask(0)
+    assert generator(seed, 0).integers(2**62) == generator(seed % 2**64, 0).integers(2**62)
+
+
+def test_seed_and_number_both_matter() -> None:
+    drawn = {int(generator(s, n).integers(2**62)) for s in range(20) for n in range(20)}
+    assert len(drawn) == 400
+
+
+def test_the_generator_is_the_same_for_ever() -> None:
+    """A change of these numbers changes everybody's proposals: it needs a new major version."""
+    assert [int(x) for x in generator(0, 0).integers(1000, size=6)] == [15, 202, 818, 614, 12, 899]
+    assert [int(x) for x in generator(7, 3).integers(1000, size=4)] == [0, 0, 0, 0]
+
+
+def test_proposals_are_the_same_for_ever() -> None:
+    asked = [search(seed=1).ask(number) for number in range(4)]
+    assert [(a["a"], a["b"]) for a in asked] == [(0, 0)] * 4
+
+
+def test_global_generators_do_not_matter() -> None:
+    numpy.random.seed(0)  # noqa: NPY002  (the global generator is what must not matter)
+    one = [search().ask(n) for n in range(5)]
+    numpy.random.seed(1)  # noqa: NPY002
+    assert one == [search().ask(n) for n in range(5)]
+
+
+def test_a_trial_is_told_once() -> None:
+    one = search()
+    one.tell(told(0, one.ask(0)))
+    with pytest.raises(HistoryError, match="trial 0 was told twice"):
+        one.tell(told(0, SPACE.architecture({"a": 1, "b": 1})))
+    with pytest.raises(HistoryError, match=r"trial 0 has finished: ask for another"):
+        one.ask(0)
+
+
+def test_a_running_trial_cannot_be_told() -> None:
+    with pytest.raises(HistoryError, match="trial 0 is running"):
+        search().tell(told(0, SPACE.architecture({"a": 1, "b": 1}), "running"))
+
+
+@pytest.mark.parametrize("state", ["complete", "pruned", "failed", "running"])
+def test_nothing_is_proposed_twice_whatever_became_of_it(state: str) -> None:
+    one = search(TINY)
+    for number in range(4):
+        architecture = one.ask(number)
+        if state != "running":
+            one.tell(told(number, architecture, state))
+    with pytest.raises(SpaceExhausted, match=r"all 4 distinct architectures"):
+        one.ask(4)
+
+
+def test_what_was_told_unasked_counts_too() -> None:
+    one = search(TINY)
+    for number in range(3):
+        one.tell(told(number, TINY.architecture({"a": number})))
+    assert one.ask(3)["a"] == 3
+
+
+def test_a_dropped_trial_may_come_again() -> None:
+    one = search(TINY, GridSearch())
+    first = [one.ask(number) for number in range(4)]
+    one.drop(1)
+    assert one.ask(4) == first[1]
+
+
+def test_adopting_anew_frees_what_was_adopted_before() -> None:
+    one = search(TINY, GridSearch())
+    one.adopt(7, TINY.architecture({"a": 0}))
+    one.adopt(7, TINY.architecture({"a": 1}))
+    assert [one.ask(number)["a"] for number in range(3)] == [0, 2, 3]
+
+
+def test_twins_are_known_by_number() -> None:
+    one = search(TINY)
+    architecture = TINY.architecture({"a": 2})
+    one.adopt(0, architecture)
+    one.tell(told(1, architecture))
+    one.adopt(2, architecture)
+    assert one.twins(0) == {1, 2}
+    one.drop(2)
+    assert one.twins(0) == {1}
+
+
+def test_a_strategy_that_goes_round_in_circles_is_helped_out() -> None:
+    one = search(SPACE, Stubborn())
+    asked = [one.ask(number) for number in range(100)]
+    assert len(set(asked)) == 100
+    with pytest.raises(SpaceExhausted):
+        one.ask(100)
+
+
+def test_an_endless_space_ends_when_nothing_new_is_found() -> None:
+    space = Space({"rate": Real(0.0, 1.0)})
+
+    @final
+    @dataclass(frozen=True)
+    class Half(Strategy[Problem]):
+        def start(self, problem: Problem) -> Problem:
+            return problem
+
+        def propose(self, state: Problem, rng: Generator) -> Iterator[Architecture]:
+            yield state.space.architecture({"rate": 0.5})
+
+        def observe(self, state: Problem, trial: Trial) -> Problem:
+            return state
+
+    assert math.isinf(space.count())
+    one = Search(Half(), space, {"score": "max"})
+    assert one.ask(0)["rate"] == 0.5
+    with pytest.raises(SpaceExhausted):
+        one.ask(1)
+
+
+def test_constraints_bound_what_is_proposed() -> None:
+    space = SPACE.where(lambda x: x["a"] < x["b"])
+    one = search(space)
+    asked = [one.ask(number) for number in range(45)]
+    assert all(x["a"] < x["b"] for x in asked)
+    with pytest.raises(SpaceExhausted, match="all 45"):
+        one.ask(45)
+
+
+def test_a_history_is_replayed_with_its_running_trials() -> None:
+    one = search()
+    trials = [told(n, one.ask(n), ["complete", "failed", "pruned"][n % 3]) for n in range(6)]
+    trials.append(told(9, one.ask(9), "running"))
+    for trial in trials[:6]:
+        one.tell(trial)
+    other = search()
+    other.replay(trials)
+    assert other.ask(9) == one.ask(9)
+    assert other.ask(10) == one.ask(10)
+
+
+def test_objectives_are_checked() -> None:
+    with pytest.raises(ValueError, match=r"direction of the objective 'x' is 'up'.*max.*min"):
+        Search(RandomSearch(), SPACE, {"x": "up"})
+    with pytest.raises(ValueError, match="no objective is given"):
+        Search(RandomSearch(), SPACE, {})
+
+
+def test_labels_travel_and_options_are_read() -> None:
+    space = Space({"kernel": Choice([(3, 3), (5, 5)])})
+    asked = search(space).ask(0)
+    assert asked["kernel"] in ((3, 3), (5, 5))
+    assert isinstance(asked.choices["kernel"], str)
