@@ -57,7 +57,7 @@ def check_count(value: object, what: str, least: int = 1, most: int = MOST) -> N
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A number that the surrounding cell or stack gives, times a constant factor.
+    """A number that the surrounding cell, stack or scope gives, times a constant factor.
 
     Attributes:
         name: "width" or "stride".
@@ -83,7 +83,7 @@ class Placeholder:
 
 
 WIDTH = Placeholder("width")
-"""The number of channels at this depth of a stack of cells."""
+"""The number of channels that a scope gives, or a stack of cells at this depth."""
 
 STRIDE = Placeholder("stride")
 """2 on the edges that leave a reduction cell's inputs, 1 elsewhere."""
@@ -218,11 +218,11 @@ class Choice(Node):
     @property
     def structural(self) -> bool:
         """Whether the options are sub-trees."""
-        return all(isinstance(option, Node) for option in self.options.values())
+        return all(map(_is_subtree, self.options.values()))
 
     def expand(self, walk: Walk, x: Ref) -> Ref:
         if not self.structural:
-            odd = next(o for o in self.options.values() if not isinstance(o, Node))
+            odd = next(o for o in self.options.values() if not _is_subtree(o))
             raise SpaceError(
                 f"a choice stands where a layer is expected, but its option {odd!r} is none: "
                 "write it as layer(...), or move the choice into a layer's settings"
@@ -232,6 +232,10 @@ class Choice(Node):
             with walk.inside(label, option), walk.block(path, str(label), "choice"):
                 result = cast(Node, option).expand(walk, x)
         return result
+
+
+def _is_subtree(option: object) -> bool:
+    return option.structural if isinstance(option, Choice) else isinstance(option, Node)
 
 
 def _labelled(options: Mapping[str, object] | Sequence[object]) -> dict[str, object]:

@@ -107,7 +107,7 @@ class Walk(ABC):
                 return default
             raise SpaceError(
                 f"{name.upper()} has no meaning at {self.place}: it stands "
-                "for the width or stride that a cell or stack gives; write a number here"
+                "for the width or stride that a cell, stack or scope gives; write a number here"
             )
         return self._bound[name] * factor
 

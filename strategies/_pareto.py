@@ -23,8 +23,9 @@ def non_dominated(scores: Sequence[Sequence[float]]) -> list[int]:
         >>> non_dominated([(1, 0), (0, 1), (0, 0)])
         [0, 1]
     """
-    return [
-        position
-        for position, score in enumerate(scores)
-        if not any(dominates(other, score) for other in scores)
-    ]
+    front: list[int] = []
+    # what dominates a score comes before it in this order, and so does one of the front
+    for position in sorted(range(len(scores)), key=lambda k: tuple(scores[k]), reverse=True):
+        if not any(dominates(scores[other], scores[position]) for other in front):
+            front.append(position)
+    return sorted(front)

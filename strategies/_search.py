@@ -173,7 +173,8 @@ class Search:
             self._left = self.strategy.listing(self.problem)
         if self._left is None:
             raise SpaceExhausted(
-                f"{2 * TRIES} proposals in a row had been tried before: the space seems exhausted"
+                "none of many proposals was new: the space seems to be used up; enlarge it, or be "
+                "content with what has been tried"
             )
         for architecture in self._left:
             if self._is_new(architecture):

@@ -53,7 +53,7 @@ class Share:
 
     Attributes:
         decision: Its name.
-        share: Share of the variance that it takes part in, from 0; at most about 1.
+        share: Share of the variance that it takes part in, from 0 to 1.
         error: Standard error of the share.
     """
 
@@ -113,7 +113,7 @@ def importance(history: History, objective: Objective) -> Importance:
         return Importance(objective, len(trials), fit, doubt=doubt)
     changes = (errors[1:] - errors[0]) / (2 * target.var())
     shares = [
-        Share(decision.name, max(float(change.mean()), 0.0), _standard_error(change))
+        Share(decision.name, float(change.mean().clip(0, 1)), _standard_error(change))
         for decision, change in zip(decisions, changes, strict=True)
     ]
     return Importance(objective, len(trials), fit, tuple(sorted(shares, key=lambda s: -s.share)))

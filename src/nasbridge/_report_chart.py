@@ -97,7 +97,7 @@ def axis_of(objective: Objective, values: Sequence[float], arrows: str) -> dict[
         return axis(title)
     low, high = numpy.quantile(data, [0.05, 0.95])
     if data.min() > 0 and high >= DECADES * low:
-        return axis(title, type="log")
+        return axis(title, type="log", dtick="D2")
     scores = objective.sign * data
     quarter, most = numpy.quantile(scores, [0.25, 0.75])
     inside = data[scores >= quarter - FENCE * (most - quarter)]

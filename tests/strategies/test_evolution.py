@@ -111,7 +111,7 @@ def test_a_minimised_objective_is_minimised() -> None:
 
 
 def test_with_several_objectives_no_dominated_member_of_the_sample_is_a_parent() -> None:
-    strategy = RegularizedEvolution(population=3, sample=60)
+    strategy = RegularizedEvolution(population=3, sample=30)
     problem = Problem(SPACE, (Objective("score"), Objective("cost", "min")), seed=0)
     state = strategy.start(problem)
     rows = [("aaaaaa", 9.0, 5.0), ("bbbbbb", 1.0, 1.0), ("cccccc", 1.0, 5.0)]
@@ -120,7 +120,7 @@ def test_with_several_objectives_no_dominated_member_of_the_sample_is_a_parent()
         state = strategy.observe(state, Trial(number, member(letters), "complete", values))
     parents = [
         letters
-        for child in children(strategy, state, 200)
+        for child in children(strategy, state, 60)
         for letters, _, _ in rows
         if changes(child, member(letters)) == 1
     ]

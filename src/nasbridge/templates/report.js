@@ -13,7 +13,9 @@ const config = {
 function template() {
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
-  const axis = { gridcolor: color("line"), linecolor: color("line"), zerolinecolor: color("line") };
+  const line = color("line");
+  const title = { font: { size: 13 } };
+  const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, title };
   return {
     layout: {
       font: { family: style.fontFamily, size: 13, color: color("muted") },

@@ -1,0 +1,163 @@
+"""Commands in processes of their own, in a folder with an experiment that needs no framework."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nasbridge._runs import load_run
+
+EXPERIMENT = """
+import os, time
+from pathlib import Path
+from nasbridge import Choice, Experiment, Integer, RandomSearch, RegularizedEvolution, Space
+
+def evaluate(architecture, trial):
+    with Path("evaluated").open("a") as log:
+        log.write(f"{trial.number}\\n")
+    time.sleep(float(os.environ.get("PACE", 0)))
+    width = architecture["width"]
+    loss = abs(width - 37) + (architecture["delay"] if architecture["kind"] == "slow" else 5)
+    for epoch in range(3):
+        trial.report(epoch, loss=loss + 2 - epoch)
+    if width % 7 == 3:
+        raise ValueError("unlucky")
+    return {"loss": loss, "size": 100 - width}
+
+space = Space({
+    "width": Integer(1, 60),
+    "kind": Choice({"slow": "slow", "[quick]": "quick"}),
+    "delay": Integer(0, 9),
+})
+experiment = Experiment(
+    space, evaluate, {"loss": "min"}, RegularizedEvolution(6, 3), trials=24, seed=3
+)
+"""
+
+Done = subprocess.CompletedProcess[str]
+Process = subprocess.Popen[str]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a command that writes to pipes, whatever the tests write to."""
+    ours = {k: v for k, v in os.environ.items() if k not in {"FORCE_COLOR", "COLUMNS"}}
+    return {**ours, **more}
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "nasbridge", *map(str, arguments)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A working directory with an experiment, toy.py."""
+    (tmp_path / "toy.py").write_text(EXPERIMENT)
+    return tmp_path
+
+
+@pytest.fixture
+def edit(folder: Path) -> Callable[[str, str], None]:
+    """Replaces a text in toy.py."""
+
+    def replace(old: str, new: str) -> None:
+        text = (folder / "toy.py").read_text()
+        assert old in text
+        (folder / "toy.py").write_text(text.replace(old, new, 1))
+
+    return replace
+
+
+@pytest.fixture
+def nasbridge(folder: Path) -> Callable[..., Done]:
+    """Runs a command to its end, and checks how it ended."""
+
+    def run(*arguments: object, code: int = 0, cwd: Path = folder) -> Done:
+        done = subprocess.run(
+            command(*arguments),
+            cwd=cwd,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+        assert ("Traceback" in done.stderr) == ("--traceback" in arguments)
+        return done
+
+    return run
+
+
+@pytest.fixture
+def refused(nasbridge: Callable[..., Done]) -> Callable[..., str]:
+    """Runs a command that must fail, and returns its error on one line."""
+
+    def run(*arguments: object) -> str:
+        done = nasbridge(*arguments, code=1)
+        assert not done.stdout
+        return " ".join(done.stderr[done.stderr.index("error: ") :].split())
+
+    return run
+
+
+@pytest.fixture
+def told(folder: Path) -> Callable[[str], list[tuple[Any, ...]]]:
+    """Reads all of a run's history that must not depend on when and where it was made."""
+
+    def read(directory: str) -> list[tuple[Any, ...]]:
+        return [
+            (t.number, t.state, dict(t.architecture.choices), dict(t.values), t.curve)
+            for t in load_run(folder / directory)
+        ]
+
+    return read
+
+
+@pytest.fixture
+def start(folder: Path) -> Callable[..., Process]:
+    """Starts a slow run, as a terminal does, and waits until some trials have begun."""
+
+    def begin(*arguments: object, trials: int) -> Process:
+        log = folder / "evaluated"
+        log.unlink(missing_ok=True)
+        process = subprocess.Popen(
+            command(*arguments),
+            cwd=folder,
+            env=environment(PACE="0.15"),
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        await_that(process, lambda: log.exists() and len(log.read_text().split()) >= trials)
+        return process
+
+    return begin
+
+
+@pytest.fixture
+def stop(start: Callable[..., Process]) -> Callable[..., str]:
+    """Starts a slow run and presses Ctrl-C after some trials; returns what is told then."""
+
+    def run(*arguments: object, trials: int) -> str:
+        process = start(*arguments, trials=trials)
+        os.killpg(process.pid, signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+        # The second where Python was in the middle of exec("..."): shells show 130 for both.
+        assert process.returncode in {130, -signal.SIGINT}, stderr
+        assert "Traceback" not in stderr
+        return stderr
+
+    return run
+
+
+def await_that(process: Process, condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -1,0 +1,246 @@
+"""Every strategy of the table: reproducible, resumable, sparing, obedient, and better than chance.
+
+A strategy joins by one line of `STRATEGIES`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from nasbridge import Architecture, Choice, Search, Space, SpaceExhausted, Trial
+from nasbridge.adapters._conformance import (
+    SPACES,
+    STRATEGIES,
+    cell,
+    chain,
+    fate,
+    few,
+    score,
+    strategy,
+    weight,
+)
+from nasbridge.spaces import Searchable
+
+OBJECTIVES = {"score": "max", "size": "min"}
+LEARNING = sorted(set(STRATEGIES) - {"GridSearch", "RandomSearch"})
+
+every_strategy = pytest.mark.parametrize("name", STRATEGIES)
+every_space = pytest.mark.parametrize("space", SPACES)
+
+
+def outcome(number: int, architecture: Architecture) -> Trial:
+    """What becomes of a trial: it fails, is pruned or completes, as its architecture decides."""
+    if fate(architecture) == "failed":
+        return Trial(number, architecture, "failed")
+    state = "pruned" if weight("pruned", architecture.key) < 0.2 else "complete"
+    return Trial(number, architecture, state, score(architecture), finished=float(number))
+
+
+def run(search: Search, trials: int, start: int = 0) -> list[Trial]:
+    told: list[Trial] = []
+    for number in range(start, trials):
+        told.append(outcome(number, search.ask(number)))
+        search.tell(told[-1])
+    return told
+
+
+def fresh(name: str, space: Searchable, several: bool = False, seed: int = 5) -> Search:
+    objectives = OBJECTIVES if several else {"score": "max"}
+    return Search(strategy(name), space, objectives, seed)
+
+
+def all_proposals() -> dict[str, list[str]]:
+    """What every strategy proposes in every space."""
+    return {
+        f"{name} {space} {several}": [
+            trial.architecture.to_json() for trial in run(fresh(name, make(), several), 40)
+        ]
+        for name in STRATEGIES
+        for space, make in SPACES.items()
+        for several in (False, True)
+    }
+
+
+# ---------------------------------------------------------------------- determinism
+
+OTHER_PROCESS = """
+import json, runpy, sys
+print(json.dumps(runpy.run_path(sys.argv[1])["all_proposals"]()))
+"""
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1"])
+def test_another_process_proposes_the_same(hash_seed: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESS, __file__],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == all_proposals()
+
+
+@every_strategy
+@every_space
+@pytest.mark.parametrize("several", [False, True])
+def test_a_replayed_history_continues_identically(name: str, space: str, several: bool) -> None:
+    whole = run(fresh(name, SPACES[space](), several), 40)
+    for cut in (0, 1, 7, 8, 9, 20, 33):
+        other = fresh(name, SPACES[space](), several)
+        other.replay(whole[:cut])
+        assert run(other, 40, start=cut) == whole[cut:]
+
+
+@every_strategy
+def test_a_strategy_can_be_pickled_compared_and_printed(name: str) -> None:
+    import pickle
+
+    made = strategy(name)
+    assert pickle.loads(pickle.dumps(made)) == made
+    assert hash(made) == hash(strategy(name))
+    for setting, value in STRATEGIES[name].items():
+        assert f"{setting}={value!r}" in repr(made)
+
+
+# ---------------------------------------------------------------------- sparing
+
+
+@every_strategy
+@every_space
+def test_nothing_is_proposed_twice(name: str, space: str) -> None:
+    trials = run(fresh(name, SPACES[space]()), 80)
+    assert len({trial.architecture.canonical for trial in trials}) == 80
+    assert {trial.state for trial in trials} == {"complete", "pruned", "failed"}
+
+
+@every_strategy
+def test_running_trials_are_not_proposed_again(name: str) -> None:
+    """Four workers: a trial is told when three more have been asked."""
+    search, asked = fresh(name, chain()), list[Architecture]()
+    for number in range(60):
+        asked.append(search.ask(number))
+        if number >= 3:
+            search.tell(outcome(number - 3, asked[number - 3]))
+    assert len({architecture.canonical for architecture in asked}) == 60
+    assert set(search.running) == {57, 58, 59}
+
+
+@every_strategy
+def test_a_proposal_depends_on_what_runs(name: str) -> None:
+    """The same trials, the same running ones, the same number: the same proposal."""
+    one, other = fresh(name, chain()), fresh(name, chain())
+    trials = run(one, 20)
+    other.replay(trials)
+    for number in (20, 21, 22):
+        other.adopt(number, one.ask(number))
+    assert one.ask(23) == other.ask(23)
+
+
+@every_strategy
+@pytest.mark.parametrize("make", [few, chain, lambda: few().where(is_deep)])
+def test_a_space_is_used_up_exactly(name: str, make: Callable[[], Searchable]) -> None:
+    space = make()
+    forms = sorted({architecture.canonical for architecture in space.enumerate()})
+    search = fresh(name, space)
+    trials = run(search, len(forms))
+    assert sorted(trial.architecture.canonical for trial in trials) == forms
+    for _ in range(2):
+        with pytest.raises(SpaceExhausted):
+            search.ask(len(forms))
+
+
+def is_deep(architecture: Architecture) -> bool:
+    return bool(architecture["depth"] > 1)
+
+
+@every_strategy
+def test_constraints_are_obeyed(name: str) -> None:
+    space = chain().where(is_deep).where(lambda x: x["width"] == 16)
+    for trial in run(fresh(name, space), 40):
+        assert trial.architecture["depth"] > 1
+        assert trial.architecture["width"] == 16
+
+
+# ---------------------------------------------------------------------- what it is for
+
+
+def planted() -> Space:
+    """A space of 11,664 architectures, with conditions."""
+    branch = {
+        "left": Choice({"a": Choice([1, 2, 3]), "b": Choice([1, 2, 3])}),
+        "right": Choice([1, 2, 3, 4, 5, 6]),
+    }
+    parts = {f"part{k}": Choice([0, 1, 2]) for k in range(4)}
+    return Space({"branch": Choice(branch), "other": Choice(branch), **parts})
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_planted_optimum_is_found_more_often_than_by_chance(name: str) -> None:
+    """Chance would find it in one run of 78; with conditions, parts of it are not always there."""
+    space = planted()
+    assert space.count() == 11664
+    best = space.architecture(
+        {"branch": "left", "branch.left": "b", "branch.left.b": 3, "other": "right"}
+        | {"other.right": 5, "part0": 0, "part1": 1, "part2": 2, "part3": 0}
+    )
+    found = 0
+    for seed in range(10):
+        search = Search(strategy(name), space, {"score": "max"}, seed)
+        for number in range(150):
+            architecture = search.ask(number)
+            agreeing = best.choices.items() & architecture.choices.items()
+            search.tell(Trial(number, architecture, "complete", {"score": float(len(agreeing))}))
+            found += architecture == best
+    assert found >= 7
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_the_smaller_is_sought_where_it_is_to_be_minimised(name: str) -> None:
+    def mean_of_last(direction: str) -> float:
+        search = Search(strategy(name), cell(), {"score": direction}, seed=1)
+        last = [run_one(search, number) for number in range(100)][-40:]
+        return sum(last) / len(last)
+
+    assert mean_of_last("max") > mean_of_last("min") + 0.5
+
+
+def run_one(search: Search, number: int) -> float:
+    architecture = search.ask(number)
+    values = score(architecture)
+    search.tell(Trial(number, architecture, "complete", values))
+    return values["score"]
+
+
+# ---------------------------------------------------------------------- cost
+
+
+@every_strategy
+def test_work_does_not_grow_with_the_history(name: str) -> None:
+    """Counts calls of Python functions, which no other process disturbs."""
+    space = Space({f"part{k}": Choice([0, 1, 2, 3]) for k in range(12)})
+    search = Search(strategy(name), space, {"score": "max"})
+    calls = [0]
+
+    def count(frame: object, event: str, argument: object) -> None:
+        calls[0] += event == "call"
+
+    def work(numbers: Sequence[int]) -> int:
+        before = calls[0]
+        sys.setprofile(count)
+        try:
+            for number in numbers:
+                architecture = search.ask(number)
+                search.tell(Trial(number, architecture, "complete", {"score": float(number)}))
+        finally:
+            sys.setprofile(None)
+        return calls[0] - before
+
+    work(range(50))
+    early = work(range(50, 150))
+    work(range(150, 900))
+    assert work(range(900, 1000)) < 1.5 * early
