@@ -74,7 +74,7 @@ Fact = tuple[int, Mapping[str, object], str, Mapping[str, float]]
 STRATEGIES: Mapping[str, Mapping[str, Any]] = {
     "GridSearch": {"points": 3},
     "RandomSearch": {},
-    "RegularizedEvolution": {"population": 8, "sample": 3},
+    "RegularizedEvolution": {"population": 10, "sample": 5},
 }
 """Every strategy with settings for a few dozen trials: a strategy joins the suite by one line."""
 
@@ -119,10 +119,10 @@ def chain() -> Chain:
 def cell() -> Chain:
     """Return a network around a cell with many twins."""
     operations = {
-        "none": Zero(),
-        "skip": layer("Identity"),
         "conv1": layer("Conv2D", filters=8, kernel_size=1, padding="same"),
         "conv3": layer("Conv2D", filters=8, kernel_size=3, padding="same"),
+        "skip": layer("Identity"),
+        "none": Zero(),
     }
     return Chain(Cell(operations, nodes=3), layer("GlobalAveragePooling2D"))
 

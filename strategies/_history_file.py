@@ -20,7 +20,7 @@ from ..spaces import NasbridgeError, Searchable, SpaceError, from_json
 from ._errors import HistoryError
 from ._history import History
 from ._lock import try_lock
-from ._trial import Objective, Step, Trial, TrialState
+from ._trial import Step, Trial, TrialState, objectives_from
 
 __all__ = ["HistoryFile", "read_history", "write_history"]
 
@@ -186,9 +186,10 @@ def read_history(path: Path, space: Searchable | None) -> History:
     """Read a history; see `History.load`."""
     header = _read_header(path)
     space = _space_of(header, space, path)
-    objectives = tuple(
-        Objective(metric, way) for metric, way in cast(Event, header["objectives"]).items()
-    )
+    try:
+        objectives = objectives_from(cast(Event, header["objectives"]))
+    except NasbridgeError as error:
+        raise HistoryError(f"{path}, line 1: {error}") from error
     history = History(
         space, objectives, (), header["seed"], header["strategy"], header.get("facts", {})
     )
@@ -275,7 +276,9 @@ class _Folder:
         for line, event in lines:
             try:
                 self._apply(event, running, finished)
-            except (NasbridgeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            except KeyError as error:
+                raise HistoryError(f"{self.path}, line {line}: {error} is missing") from error
+            except (NasbridgeError, TypeError, ValueError, AttributeError) as error:
                 raise HistoryError(
                     f"{self.path}, line {line}: {type(error).__name__}: {error}"
                 ) from error
@@ -283,12 +286,16 @@ class _Folder:
 
     def _apply(self, event: Event, running: dict[int, Trial], finished: dict[int, Trial]) -> None:
         number = event["number"]
+        if not isinstance(number, int) or number < 0:
+            raise HistoryError(f"the number {number!r} of a trial is no count")
+        if event["event"] in ("report", "finish") and number not in running:
+            raise HistoryError(f"trial {number} has not started, or has finished")
         match event["event"]:
             case "start":
                 if number in finished:
                     raise HistoryError(f"trial {number} starts after it has finished")
                 architecture = self.space.architecture(event["choices"])
-                running[number] = Trial(number, architecture, started=event["time"])
+                running[number] = Trial(number, architecture, started=_seconds(event["time"]))
             case "report":
                 trial = running[number]
                 step = Step(int(event["step"]), _metrics(event["metrics"]))
@@ -298,12 +305,16 @@ class _Folder:
                     running.pop(number),
                     state=_state(event["state"]),
                     values=_metrics(event["values"]),
-                    seconds=event["seconds"],
-                    finished=event["time"],
-                    notes=event["notes"],
+                    seconds=_seconds(event["seconds"]),
+                    finished=_seconds(event["time"]),
+                    notes=dict(event["notes"]),
                 )
             case other:
                 raise HistoryError(f"the event {other!r} is unknown")
+
+
+def _seconds(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _state(state: str) -> TrialState:

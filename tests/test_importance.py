@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 from nasbridge import _importance
-from nasbridge._importance import _encoded, importance, standings
+from nasbridge._importance import encoded, importance, standings
 from nasbridge.spaces import Architecture, Choice, Integer, Real, Searchable, Space, library
 from nasbridge.strategies import History, Objective, Step, Trial
 
@@ -123,7 +123,7 @@ def test_decisions_that_were_never_active_count_nothing() -> None:
 @pytest.mark.parametrize("space", [FLAT, CONDITIONAL, library.darts()])
 def test_parts_of_the_encoding_are_the_encoding(space: Searchable) -> None:
     history = searched(space, lambda _: 0.0, 10)
-    parts = numpy.hstack(_encoded(space.decisions, history.trials))
+    parts = numpy.hstack(encoded(space.decisions, history.trials))
     assert numpy.array_equal(parts, [space.encode(t.architecture) for t in history])
 
 
@@ -154,10 +154,8 @@ def test_equal_values_say_nothing() -> None:
 
 def test_failed_and_running_trials_are_not_asked() -> None:
     history = searched(FLAT, lambda a: a["big"], 40)
-    others = tuple(
-        Trial(40 + k, history[0].architecture, state)
-        for k, state in enumerate(("failed", "running"))
-    )
+    architecture = history[0].architecture
+    others = (Trial(40, architecture, "failed"), Trial(41, architecture, "running"))
     more = History(history.space, history.objectives, history.trials + others)
     assert importance(more, ACCURACY) == importance(history, ACCURACY)
 

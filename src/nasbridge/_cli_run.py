@@ -42,15 +42,14 @@ def start_run(
         options: The backend's own options, beside those that the directory remembers.
     """
     shown = directory or Path("runs") / f"{file.stem}-{backend_name or 'local'}"
-    before = read_note(shown) if (shown / FILE).exists() else None
-    chosen = backend_name or (before.backend if before else "local")
-    if before is not None and before.backend == chosen:
-        options = {**before.options, **options}
-        _check_complete(before, shown, options)
-    settings, options = dict(settings), dict(options)
+    new = RunNote(backend_name or "local", None, {})
+    before = read_note(shown) if (shown / FILE).exists() else new
+    chosen = backend_name or before.backend
     theirs = backend(chosen).SUPPORT.options
+    settings, options = dict(settings), {**before.options, **options}
     if "pruner" in settings and "pruner" in theirs:
         options["pruner"] = settings.pop("pruner")
+    _check_complete(before, shown, options)
     variable, experiment = experiment_in(file, name)
     origin = Origin(str(file.resolve()), variable, settings)
     _run(experiment, RunNote(chosen, jobs, options, origin=origin), shown.resolve(), shown)

@@ -35,7 +35,7 @@ from .spaces import Decision, MissingExtra
 from .spaces._encoding import encode
 from .strategies import History, Objective, Trial
 
-__all__ = ["Importance", "Share", "importance", "standings"]
+__all__ = ["Importance", "Share", "encoded", "importance", "standings"]
 
 Array = NDArray[numpy.float64]
 
@@ -101,7 +101,7 @@ def importance(history: History, objective: Objective) -> Importance:
     if numpy.ptp(target) == 0:
         return Importance(objective, len(trials), doubt="All trials have the same value.")
     decisions = history.space.decisions
-    parts = _encoded(decisions, trials)
+    parts = encoded(decisions, trials)
     blocks = list(_blocks(decisions, [part.shape[1] for part in parts], trials))
     errors = _errors(numpy.hstack(parts), target, blocks)
     fit = float(1 - errors[0].mean() / target.var())
@@ -183,7 +183,7 @@ class _Block:
     active: NDArray[numpy.intp]
 
 
-def _encoded(decisions: Sequence[Decision], trials: Sequence[Trial]) -> list[Array]:
+def encoded(decisions: Sequence[Decision], trials: Sequence[Trial]) -> list[Array]:
     """Encode the trials decision by decision; side by side, the parts are `space.encode`."""
     choices = [trial.architecture.choices for trial in trials]
     return [numpy.array([encode([decision], given) for given in choices]) for decision in decisions]

@@ -35,7 +35,7 @@ def test_a_run_moves_and_goes_on_identically(
 
 
 def test_a_history_without_space_asks_for_the_experiment(
-    folder: Path, nasbridge: Run, refused: Refused, edit: Edit, told: Told
+    folder: Path, nasbridge: Run, refused: Refused, edit: Edit
 ) -> None:
     edit("experiment =", "space = space.where(lambda a: a['width'] != 7)\nexperiment =")
     nasbridge("run", "toy.py", "--backend", "optuna", "--directory", "d", "--trials", 4)
@@ -43,7 +43,70 @@ def test_a_history_without_space_asks_for_the_experiment(
     assert "--experiment FILE" in refused("import", "moved.jsonl", "e", "--backend", "local")
     assert not (folder / "e").exists()
     nasbridge("import", "moved.jsonl", "e", "--backend", "local", "--experiment", "toy.py")
-    nasbridge("resume", "e", "--trials", 6)
-    nasbridge("run", "toy.py", "--directory", "whole", "--trials", 6)
-    history = load_run(folder / "whole", None)  # pragma: no cover
-    assert history
+    moved = nasbridge("resume", "e", "--trials", 12)
+    whole = nasbridge("run", "toy.py", "--directory", "whole", "--trials", 12)
+    assert moved.stdout == whole.stdout  # the best trial
+    nasbridge("report", "moved.jsonl", "--experiment", "toy.py")
+    nasbridge("report", "e")
+
+
+def test_a_history_whose_file_is_unknown_can_be_gone_on_with(
+    folder: Path, nasbridge: Run, refused: Refused
+) -> None:
+    nasbridge("run", "toy.py", "--directory", "d", "--trials", 4)
+    done = nasbridge("import", "d/history.jsonl", "e", "--backend", "optuna")
+    assert "nasbridge run FILE --directory e" in done.stderr
+    assert "does not say which file holds its experiment" in refused("resume", "e")
+    nasbridge("run", "toy.py", "--directory", "e", "--trials", 6)
+    nasbridge("resume", "e", "--trials", 7)
+    assert len(load_run(folder / "e")) == 7
+
+
+def test_a_history_goes_to_any_storage(folder: Path, nasbridge: Run, refused: Refused) -> None:
+    nasbridge("run", "toy.py", "--directory", "d", "--trials", 4)
+    nasbridge("export", "d", "h.jsonl")
+    options = ("--backend", "optuna", "--storage", "sqlite:///shared.db")
+    nasbridge("import", "h.jsonl", "e", *options, "--study-name", "first")
+    assert (folder / "shared.db").exists()
+    assert not (folder / "e" / "study.db").exists()
+    nasbridge("resume", "e", "--trials", 5)
+    assert len(load_run(folder / "e")) == 5  # from here, where the relative URL leads there
+    assert "'first'" in refused("import", "h.jsonl", "f", *options, "--study-name", "first")
+    assert "no option 'storage'" in refused(
+        "import", "h.jsonl", "f", "--backend", "local", "--storage", "sqlite:///shared.db"
+    )
+
+
+def test_import_needs_a_new_directory_and_all_trials(
+    folder: Path, nasbridge: Run, refused: Refused
+) -> None:
+    nasbridge("run", "toy.py", "--directory", "d", "--trials", 4)
+    nasbridge("export", "d", "h.jsonl")
+    assert "d holds a run already" in refused("import", "h.jsonl", "d", "--backend", "optuna")
+    assert "h.jsonl exists" in refused("export", "d", "h.jsonl")
+    lines = (folder / "h.jsonl").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not re.search('"number":1,', line)]
+    (folder / "gap.jsonl").write_text("".join(kept))
+    for backend in ("local", "optuna"):
+        error = refused("import", "gap.jsonl", "e", "--backend", backend)
+        assert "3 trials, but none with the number 1" in error
+
+
+def test_a_damaged_origin_is_told(folder: Path, nasbridge: Run, refused: Refused) -> None:
+    nasbridge("run", "toy.py", "--directory", "d", "--trials", 3)
+    nasbridge("export", "d", "h.jsonl")
+    text = (folder / "h.jsonl").read_text()
+    (folder / "h.jsonl").write_text(re.sub(r'"variable":"\w+"', '"variable":5', text))
+    assert "variable=5" in refused("import", "h.jsonl", "e", "--backend", "local")
+    assert not (folder / "e").exists()
+
+
+def test_report_is_written_beside_the_history(
+    folder: Path, nasbridge: Run, refused: Refused
+) -> None:
+    nasbridge("run", "toy.py", "--directory", "d", "--trials", 5)
+    nasbridge("report", "d")
+    assert "<html" in (folder / "d" / "report.html").read_text("utf-8")
+    nasbridge("report", "d/history.jsonl", "--output", "page.html")
+    assert "<html" in (folder / "page.html").read_text("utf-8")
+    assert "nothing cannot be read" in refused("report", "nothing")

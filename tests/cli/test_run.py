@@ -22,9 +22,7 @@ Edit = Callable[[str, str], None]
 
 
 @pytest.mark.parametrize("backend", ["local", "optuna"])
-def test_run_then_resume_is_one_run(
-    folder: Path, nasbridge: Run, told: Told, backend: str
-) -> None:
+def test_run_then_resume_is_one_run(folder: Path, nasbridge: Run, told: Told, backend: str) -> None:
     first = nasbridge("run", "toy.py", "--backend", backend, "--trials", 10)
     directory = f"runs/toy-{backend}"
     assert f"in {directory}" in first.stderr
@@ -81,9 +79,7 @@ def test_resume_works_from_anywhere(folder: Path, nasbridge: Run, edit: Edit) ->
     (folder / "data").touch()
     (folder / "elsewhere").mkdir()
     options = ("--storage", "sqlite:///nas.db", "--study-name", "mine")  # relative, as the data
-    nasbridge(
-        "run", "toy.py", "--backend", "optuna", *options, "--directory", "d", "--trials", 3
-    )
+    nasbridge("run", "toy.py", "--backend", "optuna", *options, "--directory", "d", "--trials", 3)
     nasbridge("resume", "../d", "--trials", 5, cwd=folder / "elsewhere")
     assert not list((folder / "elsewhere").iterdir())
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 6)  # d knows the rest

@@ -34,10 +34,11 @@ class Grower:
 
     def __init__(self, rng: Generator) -> None:
         self.rng = rng
-        self.values = (
+        self.values: tuple[*tuple[Choice | Integer, ...], Integer] = (
             Choice(["relu", "tanh"], name="function", shared=True),
             Choice([1, 2], name="amount"),
             Integer(1, 3, name="level"),
+            Integer(0, 2, name="often", shared=True),  # the times of repetitions, too
         )
         self.block = layer("Block", size=Choice([3, 5]), name="block")
 
@@ -89,9 +90,15 @@ class Grower:
                 return layer("Leaf", setting=self.value())
 
     def times(self) -> int | Integer | Choice:
-        return (2, Integer(0, 2), Integer(1, 3), Choice({"never": 0, "twice": 2, "two": 2}))[
-            self.draw(4)
-        ]
+        match self.draw(5):
+            case 0:
+                return 2
+            case 1:
+                return Choice({"never": 0, "twice": 2, "two": 2})
+            case 2:
+                return self.values[-1]
+            case _:
+                return Integer(self.draw(2), 2)
 
     def cells(self) -> Node:
         operations: dict[str, Node] = {"none": Zero(), "leaf": self.leaf()}

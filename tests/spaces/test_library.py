@@ -253,6 +253,7 @@ def test_operations_are_those_of_the_papers() -> None:
 def test_reductions_lie_at_a_third_and_two_thirds(make: Callable[..., Chain]) -> None:
     space = make(repeats=2, width=8)
     graph = next(space.enumerate()).graph()
+    assert graph.vertices[1].operation.config["filters"] == 3 * 8
     kinds: dict[str, str] = {}
     for vertex in graph.vertices:
         number, _, rest = vertex.path.partition(".")

@@ -274,6 +274,7 @@ def test_a_child_may_open_what_neither_parent_had(rng: Generator) -> None:
     times = Integer(0, 1, name="times", shared=True)
     inside = Repeat(layer("A", n=Integer(1, 9, name="n", shared=True)), times)
     space = Chain(layer("B", n=times), Choice({"in": inside, "out": layer("C")}, name="kind"))
+    assert space.count() == 2 + 1 + 9
     one = space.architecture({"times": 0, "kind": "in"})
     other = space.architecture({"times": 1, "kind": "out"})
     children = {space.crossover(one, other, rng) for _ in range(300)}

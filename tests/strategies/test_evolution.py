@@ -92,7 +92,8 @@ def test_members_are_as_old_as_their_trials_are_finished_not_as_they_were_asked(
     asked = [search.ask(number) for number in range(3)]
     for number in (2, 0, 1):
         search.tell(Trial(number, asked[number], "complete", {"score": 0.0}))
-    assert [m for m, _ in search._state.members] == [asked[0], asked[1]]
+    members = search._state.members  # pyright: ignore[reportPrivateUsage]
+    assert [architecture for architecture, _ in members] == [asked[0], asked[1]]
 
 
 def test_a_pruned_trial_joins_with_its_last_value_and_a_failed_one_does_not() -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy
 import pytest
@@ -29,7 +29,7 @@ SPACE = Space({"a": Integer(0, 9), "b": Integer(0, 9)})
 TINY = Space({"a": Integer(0, 3)})
 
 
-def search(space: Space = SPACE, strategy: Strategy[object] | None = None, seed: int = 0) -> Search:
+def search(space: Space = SPACE, strategy: Strategy[Any] | None = None, seed: int = 0) -> Search:
     return Search(strategy or RandomSearch(), space, {"score": "max"}, seed)
 
 

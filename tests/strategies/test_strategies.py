@@ -5,6 +5,7 @@ A strategy joins by one line of `STRATEGIES`.
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -36,8 +37,8 @@ def outcome(number: int, architecture: Architecture) -> Trial:
     """What becomes of a trial: it fails, is pruned or completes, as its architecture decides."""
     if fate(architecture) == "failed":
         return Trial(number, architecture, "failed")
-    state = "pruned" if weight("pruned", architecture.key) < 0.2 else "complete"
-    return Trial(number, architecture, state, score(architecture), finished=float(number))
+    pruned = weight("pruned", architecture.key) < 0.2
+    return Trial(number, architecture, "pruned" if pruned else "complete", score(architecture))
 
 
 def run(search: Search, trials: int, start: int = 0) -> list[Trial]:
@@ -57,7 +58,7 @@ def all_proposals() -> dict[str, list[str]]:
     """What every strategy proposes in every space."""
     return {
         f"{name} {space} {several}": [
-            trial.architecture.to_json() for trial in run(fresh(name, make(), several), 40)
+            trial.architecture.to_json() for trial in run(fresh(name, make(), several), 30)
         ]
         for name in STRATEGIES
         for space, make in SPACES.items()
@@ -90,7 +91,7 @@ def test_another_process_proposes_the_same(hash_seed: str) -> None:
 @pytest.mark.parametrize("several", [False, True])
 def test_a_replayed_history_continues_identically(name: str, space: str, several: bool) -> None:
     whole = run(fresh(name, SPACES[space](), several), 40)
-    for cut in (0, 1, 7, 8, 9, 20, 33):
+    for cut in (0, 1, 9, 10, 11, 30):
         other = fresh(name, SPACES[space](), several)
         other.replay(whole[:cut])
         assert run(other, 40, start=cut) == whole[cut:]
@@ -98,8 +99,6 @@ def test_a_replayed_history_continues_identically(name: str, space: str, several
 
 @every_strategy
 def test_a_strategy_can_be_pickled_compared_and_printed(name: str) -> None:
-    import pickle
-
     made = strategy(name)
     assert pickle.loads(pickle.dumps(made)) == made
     assert hash(made) == hash(strategy(name))
@@ -141,8 +140,20 @@ def test_a_proposal_depends_on_what_runs(name: str) -> None:
     assert one.ask(23) == other.ask(23)
 
 
+def is_deep(architecture: Architecture) -> bool:
+    return bool(architecture["depth"] > 1)
+
+
+def narrow() -> Space:
+    return chain().where(lambda x: x["width"] == 8 and x["depth"] < 3)
+
+
+def deep() -> Space:
+    return few().where(is_deep)
+
+
 @every_strategy
-@pytest.mark.parametrize("make", [few, chain, lambda: few().where(is_deep)])
+@pytest.mark.parametrize("make", [few, narrow, deep])
 def test_a_space_is_used_up_exactly(name: str, make: Callable[[], Searchable]) -> None:
     space = make()
     forms = sorted({architecture.canonical for architecture in space.enumerate()})
@@ -152,10 +163,6 @@ def test_a_space_is_used_up_exactly(name: str, make: Callable[[], Searchable]) -
     for _ in range(2):
         with pytest.raises(SpaceExhausted):
             search.ask(len(forms))
-
-
-def is_deep(architecture: Architecture) -> bool:
-    return bool(architecture["depth"] > 1)
 
 
 @every_strategy
@@ -179,24 +186,28 @@ def planted() -> Space:
     return Space({"branch": Choice(branch), "other": Choice(branch), **parts})
 
 
-@pytest.mark.parametrize("name", LEARNING)
-def test_a_planted_optimum_is_found_more_often_than_by_chance(name: str) -> None:
-    """Chance would find it in one run of 78; with conditions, parts of it are not always there."""
+def agreement(name: str) -> float:
+    """How near to a planted optimum, of 9 decisions, 200 trials come; the mean of ten runs."""
     space = planted()
-    assert space.count() == 11664
+    assert space.count() == 11_664
     best = space.architecture(
         {"branch": "left", "branch.left": "b", "branch.left.b": 3, "other": "right"}
         | {"other.right": 5, "part0": 0, "part1": 1, "part2": 2, "part3": 0}
     )
-    found = 0
+    found: list[float] = []
     for seed in range(10):
-        search = Search(strategy(name), space, {"score": "max"}, seed)
-        for number in range(150):
+        search, scores = Search(strategy(name), space, {"score": "max"}, seed), list[float]()
+        for number in range(200):
             architecture = search.ask(number)
-            agreeing = best.choices.items() & architecture.choices.items()
-            search.tell(Trial(number, architecture, "complete", {"score": float(len(agreeing))}))
-            found += architecture == best
-    assert found >= 7
+            scores.append(float(len(best.choices.items() & architecture.choices.items())))
+            search.tell(Trial(number, architecture, "complete", {"score": scores[-1]}))
+        found.append(max(scores))
+    return sum(found) / len(found)
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_planted_optimum_is_approached_better_than_by_chance(name: str) -> None:
+    assert agreement(name) > agreement("RandomSearch") + 0.5
 
 
 @pytest.mark.parametrize("name", LEARNING)

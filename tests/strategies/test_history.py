@@ -1,0 +1,303 @@
+"""Histories: what came out, and the file that survives whatever happens."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy
+import pandas
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nasbridge import Choice, History, HistoryError, Integer, Space, Trial
+from nasbridge.strategies import HistoryFile, Objective, Step
+from nasbridge.strategies._history import in_order
+from nasbridge.strategies._trial import TrialState
+
+SPACE = Space({"units": Choice([16, 32, 64]), "depth": Integer(1, 9)})
+SCORE = (Objective("score"),)
+BOTH = (Objective("score"), Objective("cost", "min"))
+
+
+def trial(
+    number: int, state: TrialState = "complete", curve: tuple[Step, ...] = (), **values: float
+) -> Trial:
+    architecture = SPACE.architecture({"units": "32", "depth": number % 9 + 1})
+    return Trial(number, architecture, state, values, curve, 0.5, 10.0, 11.0 + number)
+
+
+def history(*trials: Trial, objectives: tuple[Objective, ...] = SCORE) -> History:
+    return History(SPACE, objectives, trials, seed=7, strategy="RandomSearch()", facts={"a": 1})
+
+
+# ---------------------------------------------------------------------- what came out
+
+
+def test_the_best_is_the_earliest_of_the_best_complete_ones() -> None:
+    told = history(
+        trial(0, score=1.0), trial(1, score=3.0), trial(2, score=3.0), trial(3, "pruned", score=9.0)
+    )
+    assert told.best.number == 1
+
+
+def test_the_best_of_what_is_to_be_minimised_is_the_smallest() -> None:
+    objectives = (Objective("score", "min"),)
+    assert history(trial(0, score=2.0), trial(1, score=1.0), objectives=objectives).best.number == 1
+
+
+def test_the_front_holds_what_nothing_dominates() -> None:
+    told = history(
+        trial(0, score=1.0, cost=1.0),
+        trial(1, score=3.0, cost=3.0),
+        trial(2, score=2.0, cost=3.0),  # dominated by 1
+        trial(3, score=1.0, cost=2.0),  # dominated by 0
+        trial(4, "failed"),
+        trial(5, score=3.0, cost=3.0),  # equals 1: both stay
+        objectives=BOTH,
+    )
+    assert [t.number for t in told.pareto] == [0, 1, 5]
+    with pytest.raises(HistoryError, match=r"2 objectives \(score, cost\).*history.pareto"):
+        _ = told.best
+
+
+@pytest.mark.parametrize(
+    ("trials", "said"),
+    [
+        ((), "no trial yet"),
+        ((trial(0, "failed"), trial(1, "failed"), trial(2, "running")), "2 failed, 1 running"),
+    ],
+)
+def test_without_complete_trials_there_is_no_best(trials: tuple[Trial, ...], said: str) -> None:
+    with pytest.raises(HistoryError, match=said):
+        _ = history(*trials).best
+
+
+def test_a_history_is_a_sequence() -> None:
+    told = history(trial(0, score=1.0), trial(1, "failed"), trial(2, "pruned", score=1.0))
+    assert len(told) == 3
+    assert told[-1].number == 2
+    assert [t.number for t in told[:2]] == [0, 1]
+    assert [t.number for t in told.of_state("failed", "pruned")] == [1, 2]
+
+
+def test_a_table_has_a_row_a_trial() -> None:
+    told = history(trial(0, score=1.0), trial(1, "failed"))
+    table = told.to_pandas()
+    assert isinstance(table, pandas.DataFrame)
+    assert list(table["number"]) == [0, 1]
+    assert list(table["state"]) == ["complete", "failed"]
+    assert table["values.score"][0] == 1.0
+    assert math.isnan(table["values.score"][1])
+    assert list(table["choices.units"]) == ["32", "32"]
+
+
+def test_order_is_that_of_finishing_then_running_ones_by_number() -> None:
+    trials = [Trial(n, trial(n).architecture, "complete", finished=f) for n, f in ((0, 3), (1, 2))]
+    running = [Trial(n, trial(n).architecture) for n in (5, 4)]
+    assert [t.number for t in in_order([*running, *trials])] == [1, 0, 4, 5]
+
+
+# ---------------------------------------------------------------------- there and back
+
+numbers = st.floats(allow_nan=True, allow_infinity=True)
+metrics = st.dictionaries(st.text(min_size=1, max_size=5), numbers, max_size=3)
+steps = st.lists(st.tuples(st.integers(0, 10**6), metrics), max_size=3, unique_by=lambda s: s[0])
+notes = st.dictionaries(
+    st.text(max_size=5),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+        lambda inner: st.lists(inner, max_size=3),
+        max_leaves=5,
+    ),
+    max_size=3,
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    trials: list[Trial] = []
+    for number in range(draw(st.integers(0, 5))):
+        choices = {"units": draw(st.sampled_from(["16", "32", "64"])), "depth": number + 1}
+        state: TrialState = draw(st.sampled_from(("complete", "pruned", "failed")))
+        curve = tuple(Step(step, values) for step, values in draw(steps))
+        time = draw(st.floats(0, 2e9))
+        architecture = SPACE.architecture(choices)
+        values, noted = draw(metrics), draw(notes)
+        made = Trial(number, architecture, state, values, curve, 1.5, time, time + 1, noted)
+        trials.append(made)
+    return history(*trials)
+
+
+def alike(value: object) -> object:
+    """A value in which NaN equals NaN."""
+    return repr(value)
+
+
+@settings(max_examples=40, deadline=None)
+@given(told=histories())
+def test_any_history_comes_back_from_its_file(
+    told: History, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("history") / "h.jsonl"
+    told.save(path)
+    loaded = History.load(path)
+    assert alike(loaded.trials) == alike(told.trials)
+    assert loaded.space == told.space
+    assert (loaded.objectives, loaded.seed, loaded.strategy) == (SCORE, 7, "RandomSearch()")
+    assert loaded.facts == {"a": 1}
+
+
+def test_running_trials_stay_running_with_what_they_reported(tmp_path: Path) -> None:
+    half = trial(3, "running", (Step(1, {"score": 0.5}), Step(2, {"score": 0.6})))
+    half = Trial(3, half.architecture, "running", curve=half.curve, started=10.0)
+    history(trial(0, score=1.0), half).save(tmp_path / "h.jsonl")
+    assert History.load(tmp_path / "h.jsonl").trials[1] == half
+
+
+def test_a_repeated_trial_counts_once_with_its_new_curve(tmp_path: Path) -> None:
+    path = tmp_path / "h.jsonl"
+    with HistoryFile(path, history()) as file:
+        file.start(trial(0))
+        file.report(0, Step(1, {"score": 0.1}))
+        file.start(trial(0))  # the process was killed, and the next one repeats the trial
+        file.report(0, Step(1, {"score": 0.2}))
+        file.finish(trial(0, score=0.2))
+    (loaded,) = History.load(path)
+    assert loaded.curve == (Step(1, {"score": 0.2}),)
+
+
+def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
+    history().save(tmp_path / "h.jsonl")
+    with pytest.raises(HistoryError, match=r"h.jsonl exists: remove it"):
+        history().save(tmp_path / "h.jsonl")
+
+
+def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
+    with (
+        HistoryFile(tmp_path / "h.jsonl", history()),
+        pytest.raises(HistoryError, match="being written by another process"),
+    ):
+        HistoryFile(tmp_path / "h.jsonl", history())
+    HistoryFile(tmp_path / "h.jsonl", history()).close()
+
+
+def test_a_space_with_functions_must_be_brought_along(tmp_path: Path) -> None:
+    space = SPACE.where(lambda x: x["depth"] > 1)
+    told = History(space, SCORE, (trial(1, score=1.0),))
+    told.save(tmp_path / "h.jsonl")
+    with pytest.raises(HistoryError, match=r"functions or classes.*space=space"):
+        History.load(tmp_path / "h.jsonl")
+    assert History.load(tmp_path / "h.jsonl", space).best.number == 1
+
+
+# ---------------------------------------------------------------------- damage
+
+
+def saved(tmp_path: Path) -> Path:
+    told = history(trial(0, score=1.0), trial(1, curve=(Step(1, {"score": 1.0}),), score=2.0))
+    told.save(tmp_path / "h.jsonl")
+    return tmp_path / "h.jsonl"  # header, start, finish, start, report, finish
+
+
+@pytest.mark.parametrize("kept", range(1, 60, 7))
+def test_a_torn_last_line_is_dropped(tmp_path: Path, kept: int) -> None:
+    path = saved(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]) + lines[-1][:kept])
+    assert [t.state for t in History.load(path)] == ["complete", "running"]
+    with HistoryFile(path, history()) as file:  # and goes on as if it had never been there
+        file.finish(trial(1, score=2.0))
+    assert [t.state for t in History.load(path)] == ["complete", "complete"]
+
+
+def replaced(line: int, text: str) -> Callable[[list[str]], list[str]]:
+    return lambda lines: [*lines[: line - 1], text, *lines[line:]]
+
+
+def without_header(lines: list[str]) -> list[str]:
+    return lines[1:]
+
+
+def changed(line: int, **entries: Any) -> Callable[[list[str]], list[str]]:
+    """Change entries of an event; None takes them away."""
+
+    def change(lines: list[str]) -> list[str]:
+        event: Mapping[str, Any] = json.loads(lines[line - 1]) | entries
+        left = {name: value for name, value in event.items() if value is not None}
+        return replaced(line, json.dumps(left))(lines)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (without_header, "line 1: this is no history"),
+        (replaced(1, "{}"), "line 1: this is no history"),
+        (changed(1, version=99), r"line 1: a history of version 99.*reads version 1"),
+        (changed(1, objectives=None), "line 1: 'objectives' is missing or damaged"),
+        (changed(1, seed="x"), "line 1: 'seed' is missing or damaged"),
+        (changed(1, objectives={"score": "up"}), "line 1: .*'up'"),
+        (changed(1, objectives={"": "max"}), "line 1: .*''.* is not a name"),
+        (changed(1, space={"format": "else"}), "line 1: .*no space"),
+        (changed(1, fingerprint="else"), "is of another space"),
+        (replaced(3, "{ not JSON"), "line 3: not JSON"),
+        (replaced(3, "[1, 2]"), r"line 3: \[1, 2\] is no event"),
+        (replaced(3, "\0\0\0\0"), "line 3: not JSON"),
+        (replaced(3, "[" * 100_000), "line 3: not JSON"),
+        (changed(2, choices={"units": "17", "depth": 1}), "line 2: .*'units' cannot be '17'"),
+        (changed(2, choices=None), "line 2: 'choices' is missing"),
+        (changed(2, number=None), "line 2: 'number' is missing"),
+        (changed(3, state="else"), "line 3: .*state 'else' is unknown"),
+        (changed(3, values={"score": "x"}), "line 3: ValueError"),
+        (changed(3, number=5), "line 3: .*trial 5 has not started"),
+        (changed(4, number=0), "line 4: .*trial 0 starts after it has finished"),
+        (changed(5, event="else"), "line 5: .*event 'else' is unknown"),
+        (changed(2, number="x"), "line 2: .*number 'x' of a trial is no count"),
+        (changed(2, time="x"), "line 2: ValueError"),
+        (changed(3, notes=5), "line 3: TypeError"),
+        (changed(5, step="x"), "line 5: ValueError"),
+    ],
+)
+def test_damage_is_an_error_that_names_file_and_line(
+    tmp_path: Path, damage: Callable[[list[str]], list[str]], said: str
+) -> None:
+    path = saved(tmp_path)
+    path.write_text("".join(f"{line}\n" for line in damage(path.read_text().splitlines())))
+    with pytest.raises(HistoryError, match=f"h.jsonl.*{said}"):
+        History.load(path)
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(HistoryError, match=r"h.jsonl cannot be read \(No such file"):
+        History.load(tmp_path / "h.jsonl")
+
+
+def test_a_file_of_another_experiment_is_not_continued(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    for other, said in (
+        (History(SPACE, SCORE, seed=8, strategy="RandomSearch()"), "seed is 7, not 8"),
+        (History(SPACE, SCORE, seed=7, strategy="Other()"), "strategy is"),
+        (History(SPACE, BOTH, seed=7, strategy="RandomSearch()"), "objectives is"),
+    ):
+        before = path.read_bytes()
+        with pytest.raises(HistoryError, match=said):
+            HistoryFile(path, other)
+        assert path.read_bytes() == before
+
+
+def test_odd_values_are_written_so_that_they_can_be_read(tmp_path: Path) -> None:
+    odd = Trial(
+        0,
+        trial(0).architecture,
+        "complete",
+        cast(dict[str, float], {"score": numpy.float32(0.5), "other": math.inf}),
+        notes={"array": numpy.int64(3), "thing": object, "nan": math.nan},
+    )
+    history(odd).save(tmp_path / "h.jsonl")
+    (loaded,) = History.load(tmp_path / "h.jsonl")
+    assert loaded.values == {"score": 0.5, "other": math.inf}
+    assert loaded.notes["array"] == 3

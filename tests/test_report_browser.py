@@ -1,0 +1,152 @@
+"""The report in a browser: all of it is seen, on a desk and on a phone, and nothing is loaded."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from nasbridge import Experiment, MedianPruner, RandomSearch
+from nasbridge.adapters import ActiveTrial
+from nasbridge.report import write_report
+from nasbridge.spaces import Architecture, Chain, Choice, Integer, Repeat, layer
+
+pytestmark = pytest.mark.xdist_group("report-browser")
+
+WIDTHS = [1280, 390]
+SECTIONS = ["summary", "progress", "curves", "front", "best", "importance", "trials", "again"]
+ROWS = 30  # of the table are shown at first
+TRIALS = 60
+
+SPACE = Chain(
+    Repeat(
+        Choice(
+            {
+                "dense": layer("Dense", units=Integer(4, 64), activation="relu"),
+                "<b>wide</b>": layer("Dense", units=256),
+                "skip": layer("Identity"),
+            },
+            name="op",
+        ),
+        times=Integer(2, 5, name="depth"),
+    ),
+    layer("Dense", units=10, activation="softmax"),
+)
+
+
+def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Learns well behind a skip, and fails now and then."""
+    size = float(architecture.cost((8,)).parameters)
+    if trial.number % 20 == 7:
+        raise MemoryError("<script>document.title = 'owned'</script> " + "x" * 300)
+    final = (0.9 if architecture["op.0"] == "skip" else 0.5) - 0.02 * architecture["depth"]
+    for epoch in range(1, 9):
+        trial.report(epoch, accuracy=final * (1 - math.exp(-epoch / 4)), parameters=size)
+    return {"accuracy": final, "parameters": size}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a search with two objectives, pruned trials and failed ones."""
+    experiment = Experiment(
+        SPACE,
+        evaluate,
+        {"accuracy": "max", "parameters": "min"},
+        RandomSearch(),
+        trials=TRIALS,
+        pruner=MedianPruner(),
+    )
+    directory = tmp_path_factory.mktemp("run")
+    history = experiment.run(directory=directory)
+    assert len(history.of_state("pruned")) > 3
+    assert len(history.of_state("failed")) == 3
+    return write_report(history, directory / "report.html", directory)
+
+
+@pytest.fixture(scope="module", params=WIDTHS)
+def page(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Iterator[Page]:
+    """The report in a window; whatever goes wrong in there is an error in the end."""
+    page = browser.new_page(viewport=ViewportSize(width=request.param, height=900))
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    page.on("request", lambda request: wrong.append(f"request: {request.url}"))
+    page.goto(file.as_uri())
+    page.locator(".plot .main-svg").first.wait_for()
+    assert wrong.pop(0) == f"request: {file.as_uri()}"
+    yield page
+    assert not [said for said in wrong if not said.startswith("request: data:")]
+    page.close()
+
+
+def test_everything_is_visible(page: Page) -> None:
+    for section in SECTIONS:
+        assert page.locator(f"#{section} > h2").is_visible()
+    plots = page.locator(".plot").all()
+    assert len(plots) == 6  # progress of two objectives over trials and time, curves, front
+    for plot in plots:
+        assert plot.get_attribute("aria-label")
+        box = plot.locator(".main-svg").first.bounding_box()
+        assert box is not None
+        assert box["width"] > 250
+        assert box["height"] > 250
+        assert plot.locator(".scatterlayer .trace").count() > 0
+    assert page.locator(".pictures svg").count() > 1
+    assert all(picture.is_visible() for picture in page.locator(".pictures svg").all())
+    assert page.locator(".bar").first.is_visible()
+
+
+def test_a_picture_is_enlarged_by_a_click(page: Page) -> None:
+    dialog = page.locator("dialog")
+    assert not dialog.is_visible()
+    page.locator(".pictures button").first.click()
+    assert dialog.locator("svg").is_visible()
+    dialog.get_by_role("button", name="Close").click()
+    assert not dialog.is_visible()
+
+
+def numbers(page: Page, column: int) -> list[str]:
+    cells = "[...document.querySelectorAll('.sortable tbody tr')].map(row => row.cells[%d]%s)"
+    return list(page.evaluate(cells % (column, ".dataset.value")))
+
+
+def test_the_table_is_sorted_by_a_click(page: Page) -> None:
+    heading = page.locator(".sortable thead th", has_text="accuracy")
+    for way, sign in (("ascending", 1), ("descending", -1)):
+        heading.locator("button").click()
+        assert heading.get_attribute("aria-sort") == way
+        values = numbers(page, 2)
+        known = [float(value) for value in values if value]
+        assert len(known) == TRIALS - 3
+        assert known == sorted(known, key=lambda value: sign * value)
+        assert values[-3:] == ["", "", ""], "failed trials come last, either way"
+    page.locator(".sortable thead th", has_text="trial").locator("button").click()
+    assert numbers(page, 0) == [str(number) for number in range(TRIALS)]
+
+
+def test_the_table_shows_all_trials_when_asked(page: Page) -> None:
+    shown = page.locator(".sortable tbody tr:visible")
+    assert shown.count() == ROWS
+    page.click("#all")
+    assert shown.count() == TRIALS
+    assert page.locator(".error:visible").count() == 3
+    assert page.title() == "Architecture search"
+
+
+def test_nothing_sticks_out(page: Page) -> None:
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    parts = "h1, h2, p, dl, figure, .plot, .pictures, .cards > li, .sortable"
+    outside = "part => part.getBoundingClientRect().right > innerWidth"
+    assert page.eval_on_selector_all(parts, f"parts => parts.filter({outside}).length") == 0
+
+
+def test_charts_follow_the_colour_scheme_and_the_window(page: Page) -> None:
+    title = page.locator(".plot .xtitle").first
+    light = title.evaluate("title => getComputedStyle(title).fill")
+    page.emulate_media(color_scheme="dark")
+    expect(title).not_to_have_css("fill", light)
+    page.set_viewport_size(ViewportSize(width=700, height=900))
+    page.wait_for_function("() => document.querySelector('.plot .main-svg').clientWidth > 500")
+    page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
