@@ -42,7 +42,9 @@ class NASSampler(BaseSampler):
 
     The study's storage is the only truth: before each proposal the sampler reads what has
     finished and what is running, in every process, and keeps no state of its own. Parameters that
-    are not decisions of the space are drawn at random.
+    are not decisions of the space are drawn at random. Where several processes share an SQLite
+    database, let them wait for each other longer than the five seconds that are usual:
+    `RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})`.
 
     Args:
         space: A space, for objectives that call `suggest(trial, space)`; or the distributions

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage, RDBStorage
@@ -43,7 +44,7 @@ def opened(storage: Storage) -> Generator[BaseStorage | str | None]:
     """
     settings: dict[str, Any]
     if isinstance(storage, Path):
-        url = f"sqlite:///{storage.resolve()}".replace("{", "{{").replace("}", "}}")
+        url = f"sqlite:///{quote(str(storage.resolve()))}"  # for show: `_connect` does the rest
         settings = {"creator": partial(_connect, storage.resolve())}
     elif isinstance(storage, str) and storage.startswith("sqlite:"):
         url, settings = storage, {"connect_args": {"timeout": BUSY}}

@@ -139,12 +139,13 @@ def _found(location: Path | str, study_name: str) -> tuple[Storage, str]:
             options = json.loads(note.read_text())["options"]
         except (ValueError, KeyError, TypeError) as error:
             raise BackendError(f"{note} is damaged ({error!r}): remove it") from error
-    if "storage" not in options and not database.exists():
+    storage = options.get("storage") or database
+    if storage == database and not database.exists():
         raise BackendError(
             f"{location} holds no study: it has no {DATABASE}; give the directory= of a run, a "
             "storage's URL, or a study"
         )
-    return options.get("storage", database), options.get("study_name", study_name)
+    return storage, options.get("study_name", study_name)
 
 
 def store_history(

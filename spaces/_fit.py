@@ -2,6 +2,10 @@
 
 All rules come down to Keras's own layers. Sizes are brought down to the smallest: by a stride that
 gives it exactly, or else by cutting equally at both ends and a smaller stride.
+
+A strided 1x1 convolution is written, as NASNet writes it, as pooling over single pixels and a
+convolution: the same function, while PyTorch 2.13 on a CPU destroys memory in the gradient of the
+strided one (oneDNN, channels last, fewer than eight channels).
 """
 
 from collections.abc import Sequence
@@ -72,7 +76,7 @@ def zeros(draft: Draft, source: int, shape: Shape, path: str) -> int | None:
     if len(have) != len(shape) or have[-1] != shape[-1] or larger:
         return None
     nothing = draft.layer("Rescaling", {"scale": 0.0}, (source,), path)
-    result = _skip_pixels(draft, nothing, shape[:-1], path)
+    result = _shrink(draft, nothing, shape[:-1], path)
     draft.zeros[result] = source
     return result
 
@@ -93,19 +97,15 @@ def factorized_reduction(draft: Draft, source: int, filters: int, strides: Shape
         Zoph et al. 2018, NASNet, arXiv:1707.07012; Liu et al. 2019, DARTS, arXiv:1806.09055.
     """
     sizes = draft.shape(source)[:-1]
-    config = {"kernel_size": 1, "strides": strides, "use_bias": False}
-    half = filters // 2
     shift = tuple((0, int(s > 1 and n > 1)) for n, s in zip(sizes, strides, strict=True))
+    back = tuple((after, before) for before, after in shift)
     moved = _ends(draft, "ZeroPadding", "padding", source, shift, f"{path}.shift_pad")
-    moved = _ends(
-        draft, "Cropping", "cropping", moved, tuple((b, a) for a, b in shift), f"{path}.shift_crop"
-    )
-    conv = _conv(draft, source, path)
-    halves = [
-        draft.layer(conv, {"filters": n, **config}, (start,), f"{path}.half_{k}")
-        for k, (n, start) in enumerate(((half, source), (filters - half, moved)))
-        if n
-    ]
+    moved = _ends(draft, "Cropping", "cropping", moved, back, f"{path}.shift_crop")
+    halves: list[int] = []
+    for k, (start, width) in enumerate(((source, filters // 2), (moved, filters - filters // 2))):
+        if width:
+            kept = _skip(draft, start, strides, f"{path}.half_{k}")
+            halves.append(_pointwise(draft, kept, width, f"{path}.half_{k}"))
     return halves[0] if len(halves) == 1 else draft.layer("Concatenate", {"axis": -1}, halves, path)
 
 
@@ -114,20 +114,15 @@ def factorized_reduction(draft: Draft, source: int, filters: int, strides: Shape
 
 def _project(draft: Draft, term: int, target: Shape, path: str) -> int:
     """Bring a term of a sum to a shape by a 1x1 convolution and batch normalization."""
-    if len(target) == 1:
-        config: dict[str, object] = {"units": target[-1], "use_bias": False}
-        fitted = draft.layer("Dense", config, (term,), path)
-    else:
-        term, strides = _cut(draft, term, target[:-1], path)
-        config = {"filters": target[-1], "kernel_size": 1, "strides": strides, "use_bias": False}
-        fitted = draft.layer(_conv(draft, term, path), config, (term,), path)
+    small = _shrink(draft, term, target[:-1], path)
+    fitted = _pointwise(draft, small, target[-1], path)
     return draft.layer("BatchNormalization", {}, (fitted,), f"{path}.bn")
 
 
 def _reduce(draft: Draft, term: int, sizes: Shape, path: str) -> int:
     """Bring a branch of a concatenation to a size, its channels staying."""
     if term in draft.zeros:
-        return _skip_pixels(draft, term, sizes, path)
+        return _shrink(draft, term, sizes, path)
     term, strides = _cut(draft, term, sizes, path)
     if max(strides) == 1:
         return term
@@ -135,12 +130,28 @@ def _reduce(draft: Draft, term: int, sizes: Shape, path: str) -> int:
     return draft.layer("BatchNormalization", {}, (reduced,), f"{path}.bn")
 
 
-def _skip_pixels(draft: Draft, source: int, sizes: Shape, path: str) -> int:
+def _pointwise(draft: Draft, source: int, width: int, path: str) -> int:
+    """Give every pixel so many channels: a 1x1 convolution, or for vectors a dense layer."""
+    shape = draft.shape(source)
+    if len(shape) == 1:
+        return draft.layer("Dense", {"units": width, "use_bias": False}, (source,), path)
+    config = {"filters": width, "kernel_size": 1, "use_bias": False}
+    return draft.layer(_ranked("Conv", len(shape) - 1, path), config, (source,), path)
+
+
+def _shrink(draft: Draft, source: int, sizes: Shape, path: str) -> int:
+    """Bring a step's result to a size by cutting at the ends and leaving pixels out."""
     source, strides = _cut(draft, source, sizes, path)
+    return _skip(draft, source, strides, path)
+
+
+def _skip(draft: Draft, source: int, strides: Shape, path: str) -> int:
+    """Leave pixels out."""
     if max(strides, default=1) == 1:
         return source
     config = {"pool_size": 1, "strides": strides}
-    return draft.layer(f"MaxPooling{len(sizes)}D", config, (source,), f"{path}.skip")
+    kind = _ranked("AveragePooling", len(strides), path)
+    return draft.layer(kind, config, (source,), f"{path}.skip")
 
 
 def _cut(draft: Draft, source: int, sizes: Shape, path: str) -> tuple[int, Shape]:
@@ -170,17 +181,17 @@ def _ends(
     if not any(map(any, ends)):
         return source
     config = {setting: ends[0] if len(ends) == 1 else ends}
-    return draft.layer(f"{layer}{len(ends)}D", config, (source,), path)
+    return draft.layer(_ranked(layer, len(ends), path), config, (source,), path)
 
 
-def _conv(draft: Draft, source: int, path: str) -> str:
-    rank = len(draft.shape(source)) - 1
-    if rank not in (1, 2, 3):
+def _ranked(layer: str, rank: int, path: str) -> str:
+    """Return the name that Keras gives a layer for so many spatial axes."""
+    if rank > 3:
         raise BuildError(
-            f"{path!r} would need a convolution for the shape {draft.shape(source)}, which Keras "
-            "has for one to three spatial axes: give the branches one shape"
+            f"{path!r} would have to fit data of {rank} spatial axes, and Keras has layers for one "
+            "to three: let the branches keep one shape"
         )
-    return f"Conv{rank}D"
+    return f"{layer}{rank}D"
 
 
 def _smallest(draft: Draft, terms: Sequence[int], path: str, what: str) -> Shape:

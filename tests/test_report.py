@@ -131,7 +131,7 @@ def test_it_says_what_was_searched_and_what_came_out(report: Report) -> None:
         title="Digits",
     )
     text = page.text
-    assert "Digits" in text
+    assert text.startswith("Digits")
     assert "5 trials of RandomSearch(), seed 7." in text
     assert "best accuracy 0.75 trial 3" in text
     assert "2 complete, 1 pruned, 1 failed, 1 running" in text
@@ -355,49 +355,12 @@ def test_networks_are_drawn_and_values_listed(report: Report) -> None:
         assert report(history).tags["svg"] == pictures
 
 
-# ---------------------------------------------------------------------- nothing breaks out
-
-
-HOSTILE = "</script><script>alert(1)</script>"
-QUOTES = "\"><img src=x onerror='alert(2)'>"
-
-
-@pytest.fixture
-def hostile(report: Report) -> Page:
-    """A page in which every text that comes from elsewhere would like to be a program."""
-    label = Choice({HOSTILE: layer("Dense", units=8), QUOTES: layer("Dense", units=9)}, name="op")
-    space = Chain(label, layer("Dense", units=Integer(1, 99, name="units")))
-    objectives = (Objective(HOSTILE, "max"), Objective(QUOTES, "min"))
-    rng = numpy.random.default_rng(0)
-    trials = [
-        Trial(
-            number,
-            space.sample(rng),
-            "failed" if number == 3 else "complete",
-            {HOSTILE: rng.random(), QUOTES: rng.random()},
-            (Step(1, {HOSTILE: 0.0}), Step(2, {HOSTILE: 1.0})),
-            notes={"error": HOSTILE + QUOTES},
-        )
-        for number in range(40)
-    ]
-    facts = {"backend": HOSTILE, QUOTES: QUOTES, "origin": {"command": [HOSTILE, QUOTES]}}
-    return report(History(space, objectives, tuple(trials), 0, HOSTILE, facts), title=HOSTILE)
-
-
-def test_hostile_texts_stay_texts(hostile: Page) -> None:
-    assert hostile.tags["script"] == 3
-    assert hostile.tags["img"] == 0
-    assert not any(name.startswith("on") for _, name, _ in hostile.attributes)
-    assert HOSTILE in hostile.text
-    assert QUOTES in hostile.text
-    plotted = json.dumps(hostile.charts())
-    assert "&lt;script&gt;" in plotted  # Plotly reads its texts as a kind of HTML
-    assert "<" not in plotted.replace("<br>", "").replace("<extra></extra>", "")
+# ---------------------------------------------------------------------- what the page may do
 
 
 def test_only_our_own_scripts_may_run(report: Report) -> None:
     page = report(AWKWARD["two objectives"])
-    (policy,) = [value for _, name, value in page.attributes if value.startswith("default-src")]
+    (policy,) = [value for _, _, value in page.attributes if value.startswith("default-src")]
     allowed = set(re.findall(r"'sha256-([^']+)'", policy))
     found = re.findall(r"<script>(.*?)</script>", page.html, re.DOTALL)
     assert allowed == {

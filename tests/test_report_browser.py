@@ -1,9 +1,11 @@
 """The report in a browser: all of it is seen, on a desk and on a phone, and nothing is loaded."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
@@ -11,6 +13,7 @@ from nasbridge import Experiment, MedianPruner, RandomSearch
 from nasbridge.adapters import ActiveTrial
 from nasbridge.report import write_report
 from nasbridge.spaces import Architecture, Chain, Choice, Integer, Repeat, layer
+from nasbridge.strategies import History, Objective, Step, Trial
 
 pytestmark = pytest.mark.xdist_group("report-browser")
 
@@ -64,13 +67,14 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(history, directory / "report.html", directory)
 
 
-@pytest.fixture(scope="module", params=WIDTHS)
-def page(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Iterator[Page]:
-    """The report in a window; whatever goes wrong in there is an error in the end."""
-    page = browser.new_page(viewport=ViewportSize(width=request.param, height=900))
+@contextmanager
+def opened(browser: Browser, file: Path, width: int) -> Generator[Page]:
+    """Open a report in a window; whatever goes wrong in there is an error in the end."""
+    page = browser.new_page(viewport=ViewportSize(width=width, height=900))
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
     page.on("request", lambda request: wrong.append(f"request: {request.url}"))
     page.goto(file.as_uri())
     page.locator(".plot .main-svg").first.wait_for()
@@ -78,6 +82,13 @@ def page(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Iterat
     yield page
     assert not [said for said in wrong if not said.startswith("request: data:")]
     page.close()
+
+
+@pytest.fixture(scope="module", params=WIDTHS)
+def page(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Iterator[Page]:
+    """The report on a desk and on a phone."""
+    with opened(browser, file, request.param) as page:
+        yield page
 
 
 def test_everything_is_visible(page: Page) -> None:
@@ -150,3 +161,43 @@ def test_charts_follow_the_colour_scheme_and_the_window(page: Page) -> None:
     page.set_viewport_size(ViewportSize(width=700, height=900))
     page.wait_for_function("() => document.querySelector('.plot .main-svg').clientWidth > 500")
     page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+# ---------------------------------------------------------------------- nothing breaks out
+
+
+HOSTILE = "</script><script>alert(1)</script>"
+QUOTES = "\"><img src=x onerror='alert(2)'>"
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    """A page in which every text that comes from elsewhere would like to be a program."""
+    label = Choice({HOSTILE: layer("Dense", units=8), QUOTES: layer("Dense", units=9)}, name="op")
+    space = Chain(label, layer("Dense", units=Integer(1, 99, name="units")))
+    objectives = (Objective(HOSTILE, "max"), Objective(QUOTES, "min"))
+    rng = numpy.random.default_rng(0)
+    trials = [
+        Trial(
+            number,
+            space.sample(rng),
+            "failed" if number == 3 else "complete",
+            {HOSTILE: rng.random(), QUOTES: rng.random()},
+            (Step(1, {HOSTILE: 0.0}), Step(2, {HOSTILE: 1.0})),
+            notes={"error": HOSTILE + QUOTES},
+        )
+        for number in range(40)
+    ]
+    facts = {"backend": HOSTILE, QUOTES: QUOTES, "origin": {"command": [HOSTILE, QUOTES]}}
+    history = History(space, objectives, tuple(trials), 0, HOSTILE, facts)
+    return write_report(history, tmp_path / "report.html", title=HOSTILE)
+
+
+def test_hostile_texts_stay_texts(browser: Browser, hostile: Path) -> None:
+    with opened(browser, hostile, 1280) as page:
+        assert page.title() == HOSTILE
+        assert page.locator("script").count() == 3
+        assert page.locator("img, [onerror], .plot a").count() == 0
+        for section in ("header", "#summary", "#best", "#trials", "#again", "#front .xtitle"):
+            text = page.locator(section).text_content() or ""
+            assert HOSTILE in text or QUOTES in text

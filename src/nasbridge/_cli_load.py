@@ -3,20 +3,19 @@
 import re
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, chdir, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TypeVar
 
-from ._runs import Origin, read_note
-from .adapters import ExperimentError, backend
+from ._runs import Origin, in_folder, load_run, read_note
+from .adapters import ExperimentError
 from .adapters._modules import load_module
 from .experiment import Experiment
 from .spaces import NasbridgeError, Searchable, from_json
 from .strategies import History
 
-__all__ = ["experiment_in", "experiment_of", "history_at", "in_folder", "space_in"]
+__all__ = ["experiment_in", "experiment_of", "history_at", "space_in"]
 
 Value = TypeVar("Value")
 
@@ -62,11 +61,6 @@ def experiment_of(origin: Origin, directory: Path) -> tuple[str, Experiment]:
     return experiment_in(Path(origin.script), origin.variable or None)
 
 
-def in_folder(origin: Origin) -> AbstractContextManager[None]:
-    """Go to the working directory of a run, if it still exists: paths may be relative to it."""
-    return chdir(origin.folder) if Path(origin.folder).is_dir() else nullcontext()
-
-
 def space_in(file: Path, name: str | None) -> Searchable:
     """Load a space: from JSON, or from a Python file's experiment, or from the file itself.
 
@@ -98,16 +92,15 @@ def history_at(location: Path, experiment: Path | None = None) -> History:
     space = None if experiment is None else space_in(experiment, None)
     if not location.is_dir():
         return History.load(location, space)
-    note = read_note(location)
-    load = backend(note.backend).load
+    origin = read_note(location).origin
     try:
-        return load(location, space)
+        return load_run(location, space)
     except NasbridgeError:
-        if space is not None or not Path(note.origin.script).is_file():
+        if space is not None or not Path(origin.script).is_file():
             raise
-    here = location.resolve()
-    with in_folder(note.origin):
-        return load(here, experiment_of(note.origin, location)[1].space)
+    with in_folder(origin):
+        space = experiment_of(origin, location)[1].space
+    return load_run(location, space)
 
 
 # ---------------------------------------------------------------------- modules

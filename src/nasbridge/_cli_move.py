@@ -50,7 +50,7 @@ def import_history(
     _check_numbers(history, file)
     origin = Origin("" if experiment is None else str(experiment.resolve()))
     if experiment is None and "origin" in history.facts:  # `export` has put it there
-        origin = origin_from(history.facts["origin"])
+        origin = replace(origin_from(history.facts["origin"]), folder=origin.folder)
     adapter.store_history(history, directory, **options)
     write_note(directory, RunNote(backend_name, None, options, origin=origin))
     say(f"{len(history)} trials in {directory}; go on with")

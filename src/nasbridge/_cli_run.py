@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ._cli_app import new_table, out, say
-from ._cli_load import experiment_in, experiment_of, in_folder
-from ._runs import FILE, Origin, RunNote, read_note, run_experiment
+from ._cli_load import experiment_in, experiment_of
+from ._runs import FILE, Origin, RunNote, in_folder, read_note, run_experiment
 from .adapters import ExperimentError, backend
 from .experiment import Experiment
 from .strategies import History, MedianPruner, Pruner, Trial

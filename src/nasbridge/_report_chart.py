@@ -22,6 +22,7 @@ __all__ = [
     "Chart",
     "axis",
     "axis_of",
+    "axis_of_counts",
     "layout",
     "outside",
     "trace",
@@ -36,6 +37,7 @@ CROSS = {"symbol": "x-thin", "size": 7, "line": {"color": STOPPED, "width": 1.5}
 
 FENCE = 3.0  # in widths of the middle half: a value that is so much worse may be left outside ...
 CROWDED = 0.4  # ... if it presses the others into less than this share of the axis
+TICKS = 10  # of an axis of whole numbers, at most one each
 DECADES = 30.0  # the largest of most positive values by the smallest: then an axis is logarithmic
 
 
@@ -70,12 +72,24 @@ def layout(x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
     """Return the layout that all charts share."""
     legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
     margin = {"l": 8, "r": 8, "t": 8, "b": 8}
-    return {"xaxis": x, "yaxis": y, "legend": legend, "margin": margin, "hovermode": "closest"}
+    return {
+        "xaxis": x,
+        "yaxis": y,
+        "showlegend": True,
+        "legend": legend,
+        "margin": margin,
+        "hovermode": "closest",
+    }
 
 
 def axis(title: str, **settings: Any) -> dict[str, Any]:
     """Return an axis with a title."""
     return {"title": {"text": safe(title)}, "automargin": True, **settings}
+
+
+def axis_of_counts(title: str, most: int) -> dict[str, Any]:
+    """Return an axis of whole numbers, up to the given one."""
+    return axis(title, rangemode="tozero", **({"dtick": 1} if most <= TICKS else {}))
 
 
 def axis_of(objective: Objective, values: Sequence[float], arrows: str) -> dict[str, Any]:

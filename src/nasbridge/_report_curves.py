@@ -11,8 +11,8 @@ from ._report_chart import (
     FAILED,
     STOPPED,
     Chart,
-    axis,
     axis_of,
+    axis_of_counts,
     layout,
     outside,
     trace,
@@ -80,7 +80,8 @@ def _chart(view: View, objective: Objective, name: str, curves: Sequence[Curve])
         f"{len(stopped)} were pruned, which crosses mark."
     )
     caption = " ".join(filter(None, [*captions, outside(y, values)]))
-    return Chart(name, title, alt, caption, data, layout(axis("step"), y))
+    x = axis_of_counts("step", max(points[-1][0] for _, points in curves))
+    return Chart(name, title, alt, caption, data, layout(x, y))
 
 
 def _spread(curves: Sequence[Curve]) -> list[Curve]:

@@ -111,7 +111,7 @@ def call(view: View, backend: str) -> str:
         "    evaluate,",
         f"    objectives={ {o.metric: o.direction for o in history.objectives} },",
         f"    strategy={history.strategy}," if history.strategy else "",
-        f"    trials={max(len(history), 1)},",
+        f"    trials={len(history)}," if len(history) else "",
         f"    seed={history.seed},",
         f").run({f'backend={backend!r}' if backend else ''})",
     ]

@@ -2,9 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ._report_chart import BEST, COMPLETE, Chart, axis, axis_of, layout, outside, trace
+from ._report_chart import (
+    BEST,
+    COMPLETE,
+    Chart,
+    axis,
+    axis_of,
+    axis_of_counts,
+    layout,
+    outside,
+    trace,
+)
 from ._report_text import hover, number
 from ._report_view import View
 from .strategies import Objective
@@ -20,12 +30,12 @@ class Clock(NamedTuple):
 
     Attributes:
         name: As "trials".
-        title: Of the axis.
+        axis: The axis of a chart.
         places: When each finished trial ended, by its number.
     """
 
     name: str
-    title: str
+    axis: dict[str, Any]
     places: Mapping[int, float]
 
 
@@ -40,13 +50,14 @@ def progress_charts(view: View) -> Iterator[Chart]:
 
 def _clocks(view: View) -> Iterator[Clock]:
     counted = {trial.number: float(k) for k, trial in enumerate(view.finished, start=1)}
-    yield Clock("trials", "trials finished", counted)
+    yield Clock("trials", axis_of_counts("trials finished", len(counted)), counted)
     ended = {trial.number: view.clock(trial) for trial in view.finished}
     known = {number: seconds for number, seconds in ended.items() if seconds is not None}
     if known.keys() == counted.keys():
         longest = max(known.values())
         unit, name = next((length, name) for least, length, name in UNITS if longest >= least)
-        yield Clock("time", f"{name} of search", {n: known[n] / unit for n in known})
+        across = axis(f"{name} of search", rangemode="tozero")
+        yield Clock("time", across, {n: known[n] / unit for n in known})
 
 
 def _chart(view: View, objective: Objective, clock: Clock, name: str) -> Chart:
@@ -71,7 +82,6 @@ def _chart(view: View, objective: Objective, clock: Clock, name: str) -> Chart:
         hovertext=[hover(trial, view.history.objectives) for trial in view.scored],
         hoverinfo="text",
     )
-    x = axis(clock.title, rangemode="tozero")
     y = axis_of(objective, values, "↑↓")
     leader = view.scored[best.index(best[-1])].number
     title = f"Best {metric} over {clock.name}"
@@ -79,4 +89,4 @@ def _chart(view: View, objective: Objective, clock: Clock, name: str) -> Chart:
         f"{title}: from {number(best[0])} to {number(best[-1])}, which trial {leader} reached; "
         f"{len(values)} complete trials."
     )
-    return Chart(name, title, alt, outside(y, values), [dots, line], layout(x, y))
+    return Chart(name, title, alt, outside(y, values), [dots, line], layout(clock.axis, y))

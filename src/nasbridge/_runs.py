@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, chdir, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -22,6 +23,7 @@ __all__ = [
     "FILE",
     "Origin",
     "RunNote",
+    "in_folder",
     "load_run",
     "origin_from",
     "read_note",
@@ -206,7 +208,14 @@ def _checked(document: object, kinds: Mapping[str, type | UnionType]) -> dict[st
     return {name: entries.get(name) for name in kinds}
 
 
+def in_folder(origin: Origin) -> AbstractContextManager[None]:
+    """Go to the working directory of a run, if it still exists: paths may be relative to it."""
+    return chdir(origin.folder) if Path(origin.folder).is_dir() else nullcontext()
+
+
 def load_run(directory: Path, space: Searchable | None = None) -> History:
     """Read the history of a run, whichever backend stored it."""
     note = read_note(directory)
-    return backend(note.backend).load(directory, space)
+    place = directory.resolve()
+    with in_folder(note.origin):
+        return backend(note.backend).load(place, space)

@@ -66,14 +66,17 @@ def test_a_history_goes_to_any_storage(folder: Path, nasbridge: Run, refused: Re
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 4)
     nasbridge("export", "d", "h.jsonl")
     options = ("--backend", "optuna", "--storage", "sqlite:///shared.db")
-    nasbridge("import", "h.jsonl", "e", *options, "--study-name", "first")
-    assert (folder / "shared.db").exists()
-    assert not (folder / "e" / "study.db").exists()
-    nasbridge("resume", "e", "--trials", 5)
-    assert len(load_run(folder / "e")) == 5  # from here, where the relative URL leads there
-    assert "'first'" in refused("import", "h.jsonl", "f", *options, "--study-name", "first")
+    (folder / "other").mkdir()
+    nasbridge("import", "../h.jsonl", "e", *options, cwd=folder / "other")
+    assert sorted(path.name for path in (folder / "other").iterdir()) == ["e", "shared.db"]
+    assert [path.name for path in (folder / "other" / "e").iterdir()] == ["run.json"]
+    nasbridge("resume", "other/e", "--trials", 5)
+    assert len(load_run(folder / "other" / "e")) == 5  # the URL is relative to where it was given
+    assert not (folder / "shared.db").exists()
+    nasbridge("import", "h.jsonl", "f", *options, "--study-name", "first")
+    assert "'first'" in refused("import", "h.jsonl", "g", *options, "--study-name", "first")
     assert "no option 'storage'" in refused(
-        "import", "h.jsonl", "f", "--backend", "local", "--storage", "sqlite:///shared.db"
+        "import", "h.jsonl", "g", "--backend", "local", "--storage", "sqlite:///shared.db"
     )
 
 

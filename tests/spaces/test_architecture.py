@@ -165,8 +165,8 @@ def test_it_cannot_be_changed() -> None:
         untyped(ARCHITECTURE)["depth"] = 3
     with pytest.raises(TypeError, match="does not support item assignment"):
         untyped(ARCHITECTURE.choices)["depth"] = 3
-    given = dict(VALUES)
-    made = SPACE.architecture(given)
+    given = dict(ARCHITECTURE.choices)
+    made = Architecture(SPACE, given)
     given["depth"] = 4
     assert made["depth"] == 2
 

@@ -8,7 +8,7 @@ import numpy
 import pytest
 from numpy.random import Generator
 
-from nasbridge.spaces import Cell, Chain, Label, SpaceError, Zero, layer, library
+from nasbridge.spaces import Cell, Chain, Label, Operation, SpaceError, Zero, layer, library
 from nasbridge.spaces._plan import plan
 
 MAKERS: dict[str, Callable[..., Chain]] = {
@@ -247,6 +247,64 @@ def test_operations_are_those_of_the_papers() -> None:
     assert operations(library.enas_micro(), "normal.node_2_operation_0") == (
         *("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "skip_connect"),
     )
+
+
+LAYERS = {  # at stride 2: kernels, and strides and dilations other than 1
+    "skip_connect": ["ReLU", "factorized_reduction", "BatchNormalization"],
+    "conv_1x1": ["ReLU", "Conv2D 1 /2", "BatchNormalization"],
+    "conv_3x3": ["ReLU", "Conv2D 3 /2", "BatchNormalization"],
+    "conv_3x1_1x3": [
+        "ReLU",
+        "Conv2D (1, 3) /(1, 2)",
+        "Conv2D (3, 1) /(2, 1)",
+        "BatchNormalization",
+    ],
+    "conv_7x1_1x7": [
+        "ReLU",
+        "Conv2D (1, 7) /(1, 2)",
+        "Conv2D (7, 1) /(2, 1)",
+        "BatchNormalization",
+    ],
+    "dil_conv_3x3": ["ReLU", "DepthwiseConv2D 3 *2", "Conv2D 1 /2", "BatchNormalization"],
+    "dil_conv_5x5": ["ReLU", "DepthwiseConv2D 5 *2", "Conv2D 1 /2", "BatchNormalization"],
+    "avg_pool_3x3": ["AveragePooling2D 3 /2"],
+    "max_pool_3x3": ["MaxPooling2D 3 /2"],
+    "max_pool_5x5": ["MaxPooling2D 5 /2"],
+    "max_pool_7x7": ["MaxPooling2D 7 /2"],
+    **{
+        f"sep_conv_{k}x{k}": [
+            *("ReLU", f"SeparableConv2D {k} /2", "BatchNormalization"),
+            *("ReLU", f"SeparableConv2D {k}", "BatchNormalization"),
+        ]
+        for k in (3, 5, 7)
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("space", "place"),
+    [
+        (library.darts(repeats=1), "reduction.edge_0_2"),
+        (library.nasnet(repeats=1), "reduction.node_2_operation_0"),
+        (library.enas_micro(repeats=1), "reduction.node_2_operation_0"),
+    ],
+    ids=("darts", "nasnet", "enas_micro"),
+)
+def test_operations_are_made_of_the_layers_of_the_papers(space: Chain, place: str) -> None:
+    start = next(space.enumerate())
+    for label in space.decision(place).domain.values():
+        graph = space.architecture({**start.choices, place: label}).graph()
+        within = f"cell_1.{place}.{label}"
+        found = [v.operation for v in graph.vertices if v.path.startswith(within)]
+        assert [described(operation) for operation in found] == LAYERS[str(label)]
+
+
+def described(operation: Operation) -> str:
+    config = operation.config
+    kernel = config.get("kernel_size", config.get("pool_size", ""))
+    strides, dilation = config.get("strides", 1), config.get("dilation_rate", 1)
+    words = [operation.name, str(kernel), f"/{strides}" * (strides != 1)]
+    return " ".join(filter(None, [*words, f"*{dilation}" * (dilation != 1)]))
 
 
 @pytest.mark.parametrize("make", [library.darts, library.nasnet, library.enas_micro])

@@ -172,6 +172,13 @@ def test_parents_come_first_even_where_they_are_found_last() -> None:
     assert space.architecture({"first": "b", "second": "c", "units": 2})["units"] == 2
 
 
+def test_one_decision_may_be_asked_twice() -> None:
+    times = Integer(0, 2, name="times", shared=True)
+    space = Repeat(Repeat(dense(Choice([1, 2], name="units")), times), times)
+    assert conditions(space, "units.1.0") == ["times in (2) and times in (1, 2)"]
+    assert space.count() == len(list(space.enumerate())) == 1 + 2 + 2**4
+
+
 def test_decisions_that_ask_each_other_are_an_error() -> None:
     one = Integer(0, 1, name="one", shared=True)
     two = Integer(0, 1, name="two", shared=True)

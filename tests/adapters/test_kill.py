@@ -1,0 +1,118 @@
+"""Killed at random moments, twenty times over, a run ends as if nothing had happened.
+
+A moment is a function call, drawn at random: in a trial, between ask and tell, before a write and
+after it. So the tests need no clock, and the speed of the machine does not matter.
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nasbridge import Experiment, History, MedianPruner, NasbridgeError
+from nasbridge.adapters import _conformance as material
+from nasbridge.adapters._conformance import Door, bare_loop, facts, run_until, strategy
+
+PRELOADED = ["nasbridge.adapters.optuna", "nasbridge.adapters._conformance", "alembic.command"]
+
+processes = multiprocessing.get_context("forkserver")  # imports Optuna once for all
+processes.set_forkserver_preload(PRELOADED)
+
+# Moments in a run: opening the storage and about four trials.
+SPANS = {"local": 12_000, "optuna": 350_000}
+
+
+def experiment(trials: int) -> Experiment:
+    """Trials end in all three ways, and report on their way."""
+    return Experiment(
+        material.chain(),
+        material.evaluate_variously,
+        objectives={"score": "max"},
+        strategy=strategy("RegularizedEvolution"),
+        trials=trials,
+        pruner=MedianPruner(startup=3),
+        seed=3,
+    )
+
+
+def run_and_kill(run: Callable[[], object], calls: int) -> int:
+    """Let a process run until its fatal call; return its exit code."""
+    process = processes.Process(target=run_until, args=(run, calls))
+    process.start()
+    process.join(120)
+    code = process.exitcode
+    if code is None:
+        process.kill()
+        pytest.fail("the process hangs")
+    assert code in (0, -signal.SIGKILL), f"it failed by itself, exit code {code}"
+    wait_for_an_end(process.pid or 0)
+    return code
+
+
+def left_behind(session: int) -> list[psutil.Process]:
+    """The processes of a session that still run."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with suppress(OSError, psutil.Error):
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def wait_for_an_end(session: int, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while left_behind(session):
+        assert time.monotonic() < deadline, f"orphans: {left_behind(session)}"
+        time.sleep(0.05)
+
+
+def so_far(door: Door, directory: Path) -> History | None:
+    try:
+        return door.load(directory)
+    except NasbridgeError:  # it was killed before anything was stored
+        return None
+
+
+@pytest.mark.parametrize(("backend", "trials"), [("local", 40), ("optuna", 16)])
+def test_killed_at_twenty_moments(backend: str, trials: int, tmp_path: Path) -> None:
+    door, searched = Door(backend), experiment(trials)
+    expected = facts(bare_loop(searched))
+    run, moments = partial(door.run, searched, tmp_path / "run"), random.Random(backend)
+    finished = killed = 0
+    for _ in range(20):
+        killed += run_and_kill(run, moments.randrange(SPANS[backend])) != 0
+        history = so_far(door, tmp_path / "run")
+        if history is not None:
+            known = history.of_state("complete", "pruned", "failed")
+            assert len(known) >= finished  # nothing is lost
+            assert facts(known) == expected[: len(known)]
+            finished = len(known)
+    assert killed >= 10
+    assert facts(door.run(searched, tmp_path / "run")) == expected
+    assert facts(door.load(tmp_path / "run")) == expected
+
+
+@pytest.mark.parametrize(("backend", "trials"), [("local", 24), ("optuna", 16)])
+def test_killed_with_two_workers(backend: str, trials: int, tmp_path: Path) -> None:
+    """Which trials run at one time is a matter of luck; that all are there is not."""
+    door, searched = Door(backend), experiment(trials)
+    run, moments = partial(door.run, searched, tmp_path / "run", 2), random.Random(backend)
+    for _ in range(5):
+        run_and_kill(run, moments.randrange(2 * SPANS[backend]))
+    history = door.run(searched, tmp_path / "run", 2)
+    assert sorted(trial.number for trial in history) == list(range(trials))
+    assert len({trial.architecture.canonical for trial in history}) == trials
+    for trial in history:
+        fate = material.fate(trial.architecture)
+        assert trial.state == fate or (trial.state, fate) == ("pruned", "complete")
+        if trial.state == "complete":
+            assert dict(trial.values) == material.score(trial.architecture)
+    assert facts(door.load(tmp_path / "run")) == facts(history)
