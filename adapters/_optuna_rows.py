@@ -90,8 +90,8 @@ def note(study: Study, row: int, key: str, value: Any) -> str:
 
 def objectives_of(study: Study) -> tuple[Objective, ...]:
     """Return a study's objectives; metrics without names are "value", or "value_0" and so on."""
-    directions = study.directions
-    names = study.metric_names
+    whole: Study = getattr(study, "_study", study)  # Hyperband shows samplers a bracket's study
+    directions, names = whole.directions, whole.metric_names
     if names is None:
         names = (
             ["value"] if len(directions) == 1 else [f"value_{k}" for k in range(len(directions))]

@@ -6,7 +6,6 @@
 Searches on a part of the training images with short trainings, stopped early by Optuna's median
 pruner; retrains the best architecture from scratch on all 60,000 training images; and tests it
 once on the 10,000 test images, beside five random architectures of the same space trained alike.
-docs/fashion_mnist.md holds a result and how long it took.
 """
 
 import argparse

@@ -20,7 +20,7 @@ from ._json import from_json
 from ._node import Node
 from ._searchable import Searchable
 from ._space import Space
-from ._structure import Chain, Layer, Parallel, Repeat, Zero, layer, residual
+from ._structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero, layer, residual
 from ._values import STRIDE, WIDTH, Choice, Integer, Real
 
 __all__ = [
@@ -51,7 +51,9 @@ __all__ = [
     "RealRange",
     "Repeat",
     "STRIDE",
+    "Scope",
     "Searchable",
+    "Skip",
     "Space",
     "SpaceError",
     "SpaceFormatError",

@@ -50,6 +50,10 @@ def objectives_from(objectives: Mapping[str, str] | Sequence[Objective]) -> tupl
         made = tuple(Objective(metric, way) for metric, way in objectives.items())  # type: ignore[arg-type]
     else:
         made = tuple(objectives)
+    if isinstance(objectives, str) or not all(isinstance(o, Objective) for o in made):
+        raise StrategyError(
+            f'objectives={objectives!r}: give metrics with "max" or "min", as {{"loss": "min"}}'
+        )
     if not made:
         raise StrategyError('no objective is given: write objectives={"val_accuracy": "max"}')
     return made

@@ -167,7 +167,7 @@ def test_charts_follow_the_colour_scheme_and_the_window(page: Page) -> None:
 
 
 HOSTILE = "</script><script>alert(1)</script>"
-QUOTES = "\"><img src=x onerror='alert(2)'>"
+QUOTES = "<b>\"><img src=x onerror='alert(2)'></b>"
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def standings(trials: Sequence[Trial], objective: Objective) -> Array:
         Numbers from 0 to 1, shape (trials,).
     """
     filled, last = _filled(objective.sign * _table(trials, objective.metric))
-    ours = numpy.take_along_axis(filled, numpy.maximum.outer(last, last), axis=1)
+    ours = numpy.take_along_axis(filled, numpy.minimum.outer(last, last), axis=1)
     beaten: Array = (ours > ours.T) + 0.5 * (ours == ours.T)
     points: Array = beaten.sum(axis=1) - 0.5  # not against itself
     return points / (len(trials) - 1)

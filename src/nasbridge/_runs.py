@@ -107,8 +107,8 @@ def run_experiment(
     note = _note_of(name, jobs, options, origin or Origin())
     if jobs is None:
         jobs = int(getattr(experiment.evaluate, "jobs", 0))
-    if jobs < 0:
-        raise ExperimentError(f"jobs={jobs}: give 0 for this process, or a number of workers")
+    if not isinstance(jobs, int) or jobs < 0:
+        raise ExperimentError(f"jobs={jobs!r}: give 0 for this process, or a number of workers")
     if directory is not None:
         _check_backend(directory, name)
     with progress(experiment, observer) as watching:

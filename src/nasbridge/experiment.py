@@ -1,10 +1,12 @@
 """The experiment: what is searched, how, and for how long; it runs under any backend."""
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ._runs import run_experiment
 from .adapters import ExperimentError, Observer
@@ -20,6 +22,21 @@ from .strategies import (
 )
 
 __all__ = ["Experiment", "default_strategy"]
+
+
+_NUMBERS: tuple[tuple[str, type, float, bool], ...] = (
+    ("trials", Integral, 1, True),
+    ("seconds", Real, 0, True),
+    ("seed", Integral, -math.inf, False),
+    ("trial_seconds", Real, 0, True),
+    ("max_failures", Integral, 1, False),
+    ("budget", Real, 0, True),
+)
+"""Name, kind, least value, and whether None is allowed."""
+
+
+def _is_number(value: object, kind: type, least: float) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and cast(float, value) >= least
 
 
 def default_strategy(trials: int | None) -> Strategy[Any]:
@@ -99,7 +116,7 @@ class Experiment:
             "space": space,
             "evaluate": evaluate,
             "objectives": objectives_from(objectives),
-            "strategy": default_strategy(trials) if strategy is None else strategy,
+            "strategy": strategy,
             "trials": trials,
             "seconds": seconds,
             "seed": seed,
@@ -110,7 +127,30 @@ class Experiment:
         }
         for name, value in settings.items():
             object.__setattr__(self, name, value)
+        self._check_numbers()
+        if strategy is None:
+            object.__setattr__(self, "strategy", default_strategy(trials))
         self._check()
+        population = getattr(self.strategy, "population", 0)
+        if trials is not None and trials <= population:
+            warnings.warn(
+                f"all {trials} trials go into the first, random population of {population}: make "
+                "the population smaller, or give no strategy and let nasbridge choose it",
+                stacklevel=2,
+            )
+
+    def _check_numbers(self) -> None:
+        for name, kind, least, optional in _NUMBERS:
+            value: object = getattr(self, name)
+            if not (_is_number(value, kind, least) or (value is None and optional)):
+                wanted = "an int" if kind is Integral else "a number"
+                bound = "" if least == -math.inf else f" of at least {least:g}"
+                raise ExperimentError(
+                    f"{name}={value!r}: give {wanted}{bound}" + ", or None" * optional
+                )
+        if self.trials is None and self.seconds is None:
+            raise ExperimentError("trials and seconds are both None: limit one of them")
+        object.__setattr__(self, "seed", int(self.seed))  # numpy's ints have an end
 
     def _check(self) -> None:
         if not isinstance(self.space, Searchable):
@@ -127,20 +167,10 @@ class Experiment:
                 f"strategy={self.strategy!r} is no strategy: give one of nasbridge.strategies, "
                 "as RandomSearch() (with its brackets)"
             )
-        for name, least in (("trials", 1), ("seconds", 0), ("trial_seconds", 0), ("budget", 0)):
-            value = getattr(self, name)
-            if value is not None and not value >= least:
-                raise ExperimentError(f"{name}={value!r}: give at least {least}, or None")
-        if self.max_failures < 1:
-            raise ExperimentError(f"max_failures={self.max_failures!r}: give at least 1")
-        if self.trials is None and self.seconds is None:
-            raise ExperimentError("trials and seconds are both None: limit one of them")
-        population = getattr(self.strategy, "population", 0)
-        if self.trials is not None and self.trials <= population:
-            warnings.warn(
-                f"all {self.trials} trials go into the first, random population of {population}: "
-                "make the population smaller, or give no strategy and let nasbridge choose it",
-                stacklevel=3,
+        if self.pruner is not None and not hasattr(self.pruner, "should_stop"):
+            raise ExperimentError(
+                f"pruner={self.pruner!r} is no pruner of nasbridge: give MedianPruner() or the "
+                "like; a pruner of the backend's own goes to run(..., pruner=...)"
             )
 
     def run(
