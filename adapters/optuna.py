@@ -6,7 +6,8 @@ number of processes may share one.
 """
 
 import json
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +89,9 @@ def run(
         pruner = pruner_named(pruner)
     runner = runner_for(experiment, jobs)
     with ExitStack() as stack:
-        alone = directory is not None and storage is None
-        place = _storage(storage, directory)
-        if directory is not None:
-            lock = stack.enter_context((directory / "lock").open("ab"))
-            alone = try_lock(lock) and alone
-        source = stack.enter_context(opened(place))
+        free = directory is None or stack.enter_context(_locked(directory))
+        alone = free and directory is not None and storage is None
+        source = stack.enter_context(opened(_storage(storage, directory)))
         study = study_of(experiment, source, study_name, pruner)
         store = StudyStore(experiment, study, alone)
         stack.callback(store.close)
@@ -172,16 +170,26 @@ def store_history(
         Unsupported: An option is unknown.
     """
     SUPPORT.refuse("optuna", options)
-    with opened(_storage(storage, directory)) as source:
+    with ExitStack() as stack:
+        if directory is not None:
+            stack.enter_context(_locked(directory))
+        source = stack.enter_context(opened(_storage(storage, directory)))
         fill_study(history, source, study_name)
 
 
-def _storage(storage: str | BaseStorage | None, directory: Path | None) -> Storage:
-    """Return the given storage, or the database of the directory, which is made."""
-    if directory is None:
-        return storage
+@contextmanager
+def _locked(directory: Path) -> Generator[bool]:
+    """Make a run's directory and lock it; tell whether no other run is working there."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / "lock").open("ab")
     except OSError as error:
-        raise BackendError(f"{directory} cannot be made ({error}): give another one") from error
-    return directory / DATABASE if storage is None else storage
+        raise BackendError(
+            f"{directory} cannot be written to ({error.strerror}): give another directory"
+        ) from error
+    with file:
+        yield try_lock(file)
+
+
+def _storage(storage: str | BaseStorage | None, directory: Path | None) -> Storage:
+    return directory / DATABASE if storage is None and directory is not None else storage

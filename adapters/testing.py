@@ -302,7 +302,7 @@ class WorkerTests(_Suite):
     @needs("jobs")
     def test_a_trial_that_hangs_is_ended(self, door: Door, place: Path | None) -> None:
         experiment = _experiment(
-            material.chain(), evaluate=material.evaluate_waiting, trials=10, trial_seconds=5
+            material.chain(), evaluate=material.evaluate_waiting, trials=11, trial_seconds=5
         )
         history = door.run(experiment, place)
         assert [t.number for t in history if t.state != "complete"] == [material.WAIT_AT]

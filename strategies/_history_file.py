@@ -61,8 +61,13 @@ class HistoryFile:
 
     def __init__(self, path: Path, history: History) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: IO[bytes] = path.open("ab")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: IO[bytes] = path.open("ab")
+        except OSError as error:
+            raise HistoryError(
+                f"{path} cannot be written ({error.strerror}): give another directory"
+            ) from error
         try:
             self._open(history)
         except BaseException:

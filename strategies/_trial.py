@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from ..spaces import Architecture
 from ._errors import StrategyError
@@ -46,13 +46,17 @@ def objectives_from(objectives: Mapping[str, str] | Sequence[Objective]) -> tupl
     Raises:
         StrategyError: There is none, or one is not an objective.
     """
-    if isinstance(objectives, Mapping):
-        made = tuple(Objective(metric, way) for metric, way in objectives.items())  # type: ignore[arg-type]
+    given: object = objectives
+    if isinstance(given, Mapping):
+        items = cast(Mapping[str, Any], given).items()
+        made = tuple(Objective(metric, direction) for metric, direction in items)
+    elif isinstance(given, Sequence) and all(
+        isinstance(part, Objective) for part in cast(Sequence[object], given)
+    ):
+        made = tuple(given)
     else:
-        made = tuple(objectives)
-    if isinstance(objectives, str) or not all(isinstance(o, Objective) for o in made):
         raise StrategyError(
-            f'objectives={objectives!r}: give metrics with "max" or "min", as {{"loss": "min"}}'
+            f'objectives={given!r}: give metrics with "max" or "min", as {{"loss": "min"}}'
         )
     if not made:
         raise StrategyError('no objective is given: write objectives={"val_accuracy": "max"}')

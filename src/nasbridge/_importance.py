@@ -7,8 +7,8 @@
    for what they showed, and one diverged loss does not drown all else.
 2. A random forest learns the standing from `space.encode`, in five folds. Its fit is R² on the
    trials that it has not seen. A forest that predicts nothing explains nothing: with fewer than
-   30 trials, or a fit below 0.1, the answer is that there are too few trials to say. (Where
-   nothing matters, 30 trials pass that bound by chance 3 times in 100, and 50 trials never did.)
+   30 trials, or a fit below 0.1, the answer is that there are too few trials to say. (Of 100
+   searches in which nothing mattered, 2 passed that bound, with 30 trials as with 50.)
 3. A decision is *shuffled* in the trials held out: its value is replaced by that of another trial
    in which it is active, together with the values of the decisions that depend on it, so that what
    the forest is asked about remains an architecture. Where the decision is inactive, nothing is

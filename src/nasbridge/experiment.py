@@ -132,7 +132,7 @@ class Experiment:
             object.__setattr__(self, "strategy", default_strategy(trials))
         self._check()
         population = getattr(self.strategy, "population", 0)
-        if trials is not None and trials <= population:
+        if strategy is not None and trials is not None and trials <= population:
             warnings.warn(
                 f"all {trials} trials go into the first, random population of {population}: make "
                 "the population smaller, or give no strategy and let nasbridge choose it",

@@ -1,0 +1,237 @@
+"""`Experiment`: its settings, what it tells on its way, and how it ends and goes on."""
+
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from nasbridge import (
+    Architecture,
+    Experiment,
+    ExperimentError,
+    History,
+    Integer,
+    MedianPruner,
+    RandomSearch,
+    RegularizedEvolution,
+    Space,
+    TooManyFailures,
+    Trial,
+)
+from nasbridge.adapters import ActiveTrial
+from nasbridge.adapters._conformance import bare_loop, evaluate, facts
+from nasbridge.adapters._drive import Silent
+from nasbridge.experiment import default_strategy
+
+SPACE = Space({"a": Integer(0, 99), "b": Integer(0, 99)})
+
+
+def experiment(**settings: Any) -> Experiment:
+    standard: dict[str, Any] = {
+        "evaluate": evaluate,
+        "objectives": {"score": "max"},
+        "strategy": RandomSearch(),
+        "trials": 5,
+    }
+    return Experiment(SPACE, **standard | settings)
+
+
+def run(searched: Experiment, directory: Path | None = None, **options: Any) -> History:
+    given: dict[str, Any] = {"observer": Silent(), **options}
+    return searched.run("local", directory, **given)
+
+
+# ---------------------------------------------------------------------- settings
+
+
+@pytest.mark.parametrize(
+    ("trials", "population", "sample"),
+    [(None, 100, 25), (1000, 100, 25), (200, 40, 10), (50, 10, 2), (5, 10, 2)],
+)
+def test_the_default_strategy_leaves_most_trials_to_evolution(
+    trials: int | None, population: int, sample: int
+) -> None:
+    assert default_strategy(trials) == RegularizedEvolution(population, sample)
+
+
+def test_a_population_that_never_evolves_is_warned_of_where_it_is_written() -> None:
+    with pytest.warns(UserWarning, match="all 10 trials .* population of 10") as warned:
+        experiment(strategy=RegularizedEvolution(10, 3), trials=10)
+    assert Path(warned[0].filename) == Path(__file__)
+
+
+def test_an_experiment_is_a_value() -> None:
+    one = experiment(pruner=MedianPruner())
+    assert one == experiment(pruner=MedianPruner())
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert replace(one, trials=7).trials == 7
+    with pytest.raises(AttributeError):
+        one.trials = 3  # type: ignore[misc]
+
+
+def test_numpy_numbers_are_numbers() -> None:
+    made = experiment(trials=numpy.int64(5), seed=numpy.int64(2**62), seconds=numpy.float32(9))
+    assert facts(run(made)) == facts(run(experiment(seed=2**62)))
+
+
+# ---------------------------------------------------------------------- what a trial is given
+
+
+def test_each_trial_has_a_seed_and_a_directory_of_its_own(tmp_path: Path) -> None:
+    given: list[tuple[int, int, Path]] = []
+
+    def look(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
+        (trial.directory / "weights").touch()
+        given.append((trial.number, trial.seed, trial.directory))
+        return {"score": 1.0}
+
+    run(experiment(evaluate=look), tmp_path)
+    assert [number for number, _, _ in given] == list(range(5))
+    assert len({seed for _, seed, _ in given}) == 5
+    assert given[3][2] == tmp_path / "trials" / "00003"
+    again = [seed for _, seed, _ in given]
+    given.clear()
+    run(experiment(evaluate=look))
+    assert [seed for _, seed, _ in given] == again
+    assert not given[0][2].exists()  # without a directory of the run, nothing stays
+
+
+def test_a_directory_is_made_only_if_it_is_asked_for(tmp_path: Path) -> None:
+    run(experiment(), tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["history.jsonl", "run.json"]
+
+
+@pytest.mark.parametrize("step", [1, 0, True, 1.5, "2", None])
+def test_a_step_must_be_an_int_that_grows(step: Any) -> None:
+    def report(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
+        trial.report(1, score=0.0)
+        trial.report(step, score=0.0)
+        return {"score": 1.0}
+
+    (failed, *_) = run(experiment(evaluate=report, max_failures=100))
+    assert failed.state == "failed"
+    assert "step" in failed.notes["error"]
+
+
+def test_a_metric_may_be_called_like_anything() -> None:
+    def report(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
+        trial.report(1, score=0.5, step=3.0, number=4.0)
+        return {"score": 1.0, "step": 3.0}
+
+    (trial, *_) = run(experiment(evaluate=report))
+    assert trial.curve[0].metrics == {"score": 0.5, "step": 3.0, "number": 4.0}
+
+
+def test_numbers_of_every_kind_are_metrics() -> None:
+    def odd(architecture: Architecture, trial: Any) -> Mapping[str, Any]:
+        trial.report(numpy.int64(1), score=numpy.float32(0.5))
+        return {"score": numpy.array(0.25), "count": numpy.int64(3), "other": float("nan")}
+
+    (trial, *_) = run(experiment(evaluate=odd))
+    assert (trial.values["score"], trial.values["count"]) == (0.25, 3.0)
+    assert all(type(value) is float for value in trial.values.values())
+
+
+# ---------------------------------------------------------------------- the way and the end
+
+
+class Watching:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.before: list[int] = []
+        self.ended: list[tuple[int, str]] = []
+
+    def begun(self, history: History) -> None:
+        self.before.append(len(history))
+
+    def finished(self, trial: Trial) -> None:
+        self.ended.append((trial.number, trial.state))
+
+
+def test_an_observer_is_told_what_happens(tmp_path: Path) -> None:
+    watching = Watching()
+    run(experiment(), tmp_path, observer=watching)
+    run(experiment(trials=8), tmp_path, observer=watching)
+    assert watching.before == [0, 5]
+    assert watching.ended == [(number, "complete") for number in range(8)]
+
+
+def test_failures_must_come_in_a_row_to_end_a_run(tmp_path: Path) -> None:
+    def moody(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
+        if trial.number % 3 or trial.number > 8:
+            raise RuntimeError("it failed")
+        return {"score": 1.0}
+
+    searched = experiment(evaluate=moody, trials=20, max_failures=3)
+    with pytest.raises(TooManyFailures, match=r"last 3 trials failed, trial 9 .*max_failures"):
+        run(searched, tmp_path)
+    with pytest.raises(TooManyFailures, match="trial 12 with"):  # the count begins anew
+        run(searched, tmp_path)
+    assert (
+        "RuntimeError: it failed"
+        in run(replace(searched, trials=13), tmp_path)[9].notes["traceback"]
+    )
+
+
+def test_leaving_a_python_program_from_within_is_a_failure() -> None:
+    def leaving(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
+        raise SystemExit("it leaves")
+
+    (trial, *_) = run(experiment(evaluate=leaving))
+    assert trial.notes["error"] == "SystemExit: it leaves"
+
+
+def test_after_ctrl_c_a_run_goes_on(tmp_path: Path) -> None:
+    interrupts = [3]
+
+    def interrupted(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
+        if trial.number in interrupts:
+            interrupts.remove(trial.number)
+            raise KeyboardInterrupt
+        return evaluate(architecture, trial)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(experiment(evaluate=interrupted), tmp_path)
+    assert facts(run(experiment(evaluate=interrupted), tmp_path)) == facts(bare_loop(experiment()))
+
+
+def test_no_trial_begins_when_the_time_is_up() -> None:
+    assert not run(experiment(trials=None, seconds=0))
+
+
+def test_a_run_notes_how_it_was_made(tmp_path: Path) -> None:
+    run(experiment(), tmp_path)
+    note = json.loads((tmp_path / "run.json").read_text())
+    assert (note["backend"], note["jobs"], note["options"]) == ("local", None, {})
+
+
+def test_a_directory_of_another_backend_is_refused(tmp_path: Path) -> None:
+    run(experiment(), tmp_path)
+    with pytest.raises(ExperimentError, match=r"'local'.*another directory.*'optuna'"):
+        experiment().run("optuna", tmp_path)
+
+
+def test_evaluate_may_say_how_many_workers_it_wants() -> None:
+    class Wanting:
+        jobs = 1
+
+        def __call__(self, architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
+            return {"score": 1.0}
+
+    with pytest.raises(ExperimentError, match="cannot be sent to a worker"):  # it is local here
+        run(experiment(evaluate=Wanting()))
+    assert len(run(experiment(evaluate=Wanting()), jobs=0)) == 5
+
+
+def test_a_time_limit_needs_workers() -> None:
+    def local(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
+        return {"score": 1.0}
+
+    with pytest.raises(ExperimentError, match="cannot be sent to a worker"):
+        run(experiment(evaluate=local, trial_seconds=60))
