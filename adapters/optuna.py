@@ -6,10 +6,9 @@ number of processes may share one.
 """
 
 import json
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import optuna
 from optuna.pruners import BasePruner
@@ -18,7 +17,7 @@ from optuna.study import Study
 
 from ..spaces import Searchable
 from ..strategies import History
-from ..strategies._lock import try_lock
+from ..strategies._lock import share_lock, try_lock
 from ._drive import Experimental, Observer, Silent, drive, runner_for
 from ._errors import BackendError
 from ._optuna_reporter import Reporter, pruner_named
@@ -89,12 +88,17 @@ def run(
         pruner = pruner_named(pruner)
     runner = runner_for(experiment, jobs)
     with ExitStack() as stack:
-        free = directory is None or stack.enter_context(_locked(directory))
-        alone = free and directory is not None and storage is None
+        lock = None if directory is None else stack.enter_context(_lock_in(directory))
+        free = lock is not None and try_lock(lock)
+        if lock is not None and not free:
+            share_lock(lock)  # whoever came first has then seen to what was interrupted
+        alone = free and storage is None
         source = stack.enter_context(opened(_storage(storage, directory)))
         study = study_of(experiment, source, study_name, pruner)
         store = StudyStore(experiment, study, alone)
         stack.callback(store.close)
+        if lock is not None:
+            share_lock(lock)
         return drive(experiment, store, runner, directory, observer or Silent())
 
 
@@ -172,23 +176,20 @@ def store_history(
     SUPPORT.refuse("optuna", options)
     with ExitStack() as stack:
         if directory is not None:
-            stack.enter_context(_locked(directory))
+            try_lock(stack.enter_context(_lock_in(directory)))
         source = stack.enter_context(opened(_storage(storage, directory)))
         fill_study(history, source, study_name)
 
 
-@contextmanager
-def _locked(directory: Path) -> Generator[bool]:
-    """Make a run's directory and lock it; tell whether no other run is working there."""
+def _lock_in(directory: Path) -> IO[bytes]:
+    """Open the file by which the processes that work in a directory know of each other."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / "lock").open("ab")
+        return (directory / "lock").open("ab")
     except OSError as error:
         raise BackendError(
             f"{directory} cannot be written to ({error.strerror}): give another directory"
         ) from error
-    with file:
-        yield try_lock(file)
 
 
 def _storage(storage: str | BaseStorage | None, directory: Path | None) -> Storage:

@@ -3,9 +3,8 @@
 All rules come down to Keras's own layers. Sizes are brought down to the smallest: by a stride that
 gives it exactly, or else by cutting equally at both ends and a smaller stride.
 
-A strided 1x1 convolution is written, as NASNet writes it, as pooling over single pixels and a
-convolution: the same function, while PyTorch 2.13 on a CPU destroys memory in the gradient of the
-strided one (oneDNN, channels last, fewer than eight channels).
+A strided 1x1 convolution is, as in NASNet, pooling over single pixels and a convolution: the same
+function as one layer would be, and safe where that is not (see `_plan`).
 """
 
 from collections.abc import Sequence

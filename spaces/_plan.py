@@ -6,19 +6,26 @@ A plan is what is built and what is counted. On the way to it
 - zeros vanish from sums, with everything that hangs on them alone; where nothing else is summed
   up, and in concatenations, they stay zeros of the shape that would have been there;
 - branches that are merged are given one shape (see `_fit`);
-- a layer whose window is larger than its input takes padding "same", where that helps.
+- a layer whose window is larger than its input takes padding "same", where that helps;
+- a strided 1x1 convolution of few channels leaves its pixels out beforehand, by pooling over single
+  ones: the same function, but PyTorch on a CPU destroys memory in the gradient of the strided one
+  (oneDNN issue 6035: channels last, fewer than 8 channels, or than 16 with AVX-512).
 """
 
+import operator
 from collections.abc import Sequence
 from typing import cast
 
 from ._errors import BuildError
 from ._fit import add, concatenate, factorized_reduction, zeros
-from ._graph import Graph, Vertex
+from ._graph import Graph, Operation, Vertex
 from ._shapes import Shape
 from ._steps import Draft, Plan
 
 __all__ = ["plan"]
+
+_ONE = (1, (1, 1), [1, 1])
+_FEW = 16  # channels
 
 
 def plan(graph: Graph, input_shape: Sequence[int]) -> Plan:
@@ -55,8 +62,11 @@ def plan(graph: Graph, input_shape: Sequence[int]) -> Plan:
 
 
 def _checked_shape(input_shape: Sequence[int]) -> Shape:
-    shape = tuple(input_shape)
-    if not shape or not all(type(size) is int and size > 0 for size in shape):
+    try:
+        shape = tuple(operator.index(size) for size in input_shape)
+    except TypeError:
+        shape = ()
+    if not shape or min(shape) < 1:
         raise BuildError(
             f"input_shape={input_shape!r} is not the shape of one example: give positive integers "
             "without the batch, channels last, as (32, 32, 3)"
@@ -92,8 +102,18 @@ def _append(draft: Draft, vertex: Vertex, sources: list[int]) -> int:
             return factorized_reduction(draft, sources[0], filters, strides, path)
         case "stack":
             raise BuildError("an outline cannot be built: take architecture.graph()")
+        case "Conv2D" if _is_unsafe(operation, draft.shape(sources[0])):
+            config = {"pool_size": 1, "strides": operation.config["strides"]}
+            kept = draft.layer("AveragePooling2D", config, sources, f"{path}.skip")
+            dense = Operation("Conv2D", {**operation.config, "strides": 1})
+            return draft.add(dense, (kept,), path)
         case _:
             return draft.add(operation, sources, path)
+
+
+def _is_unsafe(operation: Operation, shape: Shape) -> bool:
+    kernel, strides = (operation.config.get(name, 1) for name in ("kernel_size", "strides"))
+    return kernel in _ONE and strides not in _ONE and len(shape) == 3 and shape[-1] < _FEW
 
 
 def _nothing(draft: Draft, vertex: Vertex, source: int) -> int:

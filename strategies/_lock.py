@@ -2,7 +2,7 @@
 
 from typing import IO, Any
 
-__all__ = ["try_lock"]
+__all__ = ["share_lock", "try_lock"]
 
 
 def try_lock(file: IO[Any]) -> bool:
@@ -20,3 +20,15 @@ def try_lock(file: IO[Any]) -> bool:
     except OSError:
         return False
     return True
+
+
+def share_lock(file: IO[Any]) -> None:
+    """Share the lock of an open file with others, waiting for one who has it alone.
+
+    Who has it alone gives that up, and keeps a share. Does nothing on Windows.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return
+    fcntl.flock(file, fcntl.LOCK_SH)

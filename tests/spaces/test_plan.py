@@ -221,6 +221,29 @@ def test_a_window_larger_than_its_input_is_padded() -> None:
     assert output(planned(layer("Conv2D", filters=2, kernel_size=5), (3, 3, 1))) == (3, 3, 2)
 
 
+@pytest.mark.parametrize(
+    ("channels", "settings", "names"),
+    [
+        (15, {"kernel_size": 1, "strides": 2}, ["AveragePooling2D", "Conv2D"]),
+        (7, {"kernel_size": (1, 1), "strides": (2, 1)}, ["AveragePooling2D", "Conv2D"]),
+        (16, {"kernel_size": 1, "strides": 2}, ["Conv2D"]),
+        (7, {"kernel_size": 1}, ["Conv2D"]),
+        (7, {"kernel_size": 3, "strides": 2}, ["Conv2D"]),
+    ],
+)
+def test_narrow_strided_pointwise_convolutions_leave_pixels_out_beforehand(
+    channels: int, settings: dict[str, object], names: list[str]
+) -> None:
+    config = {"filters": 4, **settings}
+    found = planned(Layer("Conv2D", config), (9, 8, channels))
+    check(found)
+    assert layers(found) == names
+    as_written = measure(Operation("Conv2D", config), [(9, 8, channels)])
+    assert as_written is not None
+    assert output(found) == as_written.shape
+    assert sum(step.measure.flops for step in found.steps) == as_written.flops
+
+
 shapes = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 5))
 
 
@@ -281,7 +304,7 @@ def test_the_error_names_place_layer_shape_and_mend(space: Node, shape: Shape, s
         planned(space, shape)
 
 
-@pytest.mark.parametrize("shape", [(), (None, 3), (0, 3), (8.0, 3), (True,), (-1, 8)])
+@pytest.mark.parametrize("shape", [(), (None, 3), (0, 3), (8.0, 3), (-1, 8), 32])
 def test_the_input_shape_must_be_that_of_one_example(shape: tuple[int, ...]) -> None:
     with pytest.raises(BuildError, match="input_shape="):
         planned(layer("Flatten"), shape)
