@@ -351,7 +351,11 @@ def run_until(run: Callable[[], object], calls: int) -> None:
     run()
 
 
-CHILD = "import pickle, sys; pickle.load(sys.stdin.buffer)()"
+CHILD = """
+import pickle, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a job in the background
+pickle.load(sys.stdin.buffer)()
+"""
 
 
 def kill_in_a_trial(

@@ -19,6 +19,7 @@ from ._errors import TooManyFailures
 from ._evaluation import Evaluate, Outcome, Task, trial_seed
 from ._pool import Pool
 from ._runner import InProcess, Runner
+from ._signals import uninterrupted
 
 __all__ = ["Experimental", "Observer", "Silent", "Store", "drive", "pruned_by", "runner_for"]
 
@@ -160,7 +161,9 @@ class _Driver:
     failures: int = 0  # in a row
 
     def run(self) -> None:
-        self.observer.begun(self.store.history())
+        with uninterrupted():
+            history = self.store.history()
+        self.observer.begun(history)
         seconds = self.experiment.seconds
         deadline = math.inf if seconds is None else time.monotonic() + seconds
         while True:
@@ -176,7 +179,8 @@ class _Driver:
             return False
         limit = self.experiment.trials
         try:
-            trial = self.store.begin(math.inf if limit is None else limit)
+            with uninterrupted():
+                trial = self.store.begin(math.inf if limit is None else limit)
         except SpaceExhausted:
             self.exhausted = True
             return False
@@ -193,7 +197,8 @@ class _Driver:
     def _report(self, number: int, step: Step) -> bool:
         trial = self.running[number]
         trial = self.running[number] = replace(trial, curve=(*trial.curve, step))
-        return self.store.report(trial, step)
+        with uninterrupted():
+            return self.store.report(trial, step)
 
     def _end(self, outcome: Outcome) -> None:
         trial = replace(
@@ -204,7 +209,8 @@ class _Driver:
             finished=time.time(),
             notes=outcome.notes,
         )
-        self.store.finish(trial)
+        with uninterrupted():
+            self.store.finish(trial)
         self.observer.finished(trial)
         self.failures = self.failures + 1 if outcome.state == "failed" else 0
         if self.failures >= self.experiment.max_failures:

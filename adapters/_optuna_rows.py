@@ -24,6 +24,7 @@ from ._errors import BackendError
 __all__ = [
     "CHOICES",
     "CURVE",
+    "FIXED",
     "INTERRUPTED",
     "NUMBER",
     "OWNER",
@@ -47,6 +48,7 @@ NUMBER = "nasbridge:number"  # user attribute: this row repeats an interrupted t
 VOID = "nasbridge:void"  # user attribute: why this row does not count, one of the next two
 INTERRUPTED = "interrupted"  # it has to be repeated
 SURPLUS = "surplus"  # it came too late, when nothing was left to do
+FIXED = "fixed_params"  # system attribute, Optuna's own: what is given and not to be proposed
 CHOICES = "nasbridge:choices"  # system attributes: what the sampler and the driver note
 OWNER = "nasbridge:owner"
 CURVE = "nasbridge:curve"
@@ -119,7 +121,7 @@ class Numbering:
 
 def fixed_of(row: FrozenTrial) -> Mapping[str, Any]:
     """Return the parameters that whoever enqueued a row has fixed."""
-    return cast(Mapping[str, Any], row.system_attrs.get("fixed_params", {}))
+    return cast(Mapping[str, Any], row.system_attrs.get(FIXED, {}))
 
 
 @lru_cache(maxsize=100_000)

@@ -19,6 +19,7 @@ from ..strategies._search import generator
 from ._errors import BackendError
 from ._optuna_rows import (
     CHOICES,
+    SURPLUS,
     VOID,
     Numbering,
     fixed_of,
@@ -228,19 +229,21 @@ class NASSampler(BaseSampler):
         ended: list[Trial] = []
         for row in [rows[k] for k in sorted(self._open)]:
             number = self._numbers[row.number]
-            if VOID in row.user_attrs or row.state.is_finished():
+            void, finished = row.user_attrs.get(VOID), row.state.is_finished()
+            self.is_any_waiting |= row.state == TrialState.WAITING
+            if void == SURPLUS:
+                self._drop(row, number, self._search)
+            elif finished and void is None:
+                ended.extend(self._read(row, number, self._search))
+            else:  # an interrupted one will be repeated as it was
+                self._adopt(row, number, self._search)
+            if void or finished:
                 self._open.discard(row.number)
                 self._noted.pop(row.number, None)
-            if VOID in row.user_attrs:
-                self._void(row, number, self._search)
-            elif row.state.is_finished():
-                ended.extend(self._read(row, number, self._search))
-            else:
-                self.is_any_waiting |= row.state == TrialState.WAITING
-                self._adopt(row, number, self._search)
         for trial in sorted(ended, key=lambda trial: (trial.finished or 0, trial.number)):
-            self.trials[trial.number] = trial
-            self._search.tell(trial)
+            if trial.number not in self.trials:
+                self.trials[trial.number] = trial
+                self._search.tell(trial)
         return rows
 
     def _read(self, row: FrozenTrial, number: int, search: Search) -> Iterator[Trial]:
@@ -250,15 +253,16 @@ class NASSampler(BaseSampler):
                 yield trial
 
     def _adopt(self, row: FrozenTrial, number: int, search: Search) -> None:
-        """Take note of what a row, perhaps of another process, is running or waiting to run."""
+        """Take note of what a row, perhaps of another process, runs or is going to run."""
         said = row.system_attrs.get(CHOICES) or str({**fixed_of(row), **row.params})
         if said in ("{}", self._noted.get(row.number)):
             return
         self._noted[row.number] = cast(str, said)
         for trial in self._read(row, number, search):
-            search.adopt(number, trial.architecture)
-            self._rows[number] = row.number
+            if search.running.get(number) != trial.architecture:
+                search.adopt(number, trial.architecture)
+                self._rows[number] = row.number
 
-    def _void(self, row: FrozenTrial, number: int, search: Search) -> None:
+    def _drop(self, row: FrozenTrial, number: int, search: Search) -> None:
         if number in search.running and self._rows.get(number) == row.number:
             search.drop(number)

@@ -338,7 +338,8 @@ def test_bad_input_is_explained(bad: Bad, tmp_path: Path) -> None:
 def test_a_missing_library_is_named_with_the_command_that_brings_it(
     library: str, use: Callable[[], object], extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in [n for n in sys.modules if n.startswith(f"nasbridge.adapters.{library}")]:
+    ours = tuple(f"nasbridge.{layer}.{library}" for layer in ("adapters", "spaces"))
+    for name in [n for n in sys.modules if n.startswith(ours)]:
         monkeypatch.delitem(sys.modules, name)
     without(monkeypatch, library)
     with pytest.raises(MissingExtra, match=rf"needs {library}.*pip install 'nasbridge\[{extra}\]'"):

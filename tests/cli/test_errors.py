@@ -53,7 +53,7 @@ def wrong(folder: Path) -> None:
         ("run toy.py --backend optuna --pruner mean", "take one of hyperband, median, successive"),
         ("run toy.py --storage sqlite:///x.db", "backend 'local' has no option 'storage'"),
         ("run toy.py --backend optuna --storage nowhere://x", "cannot be opened in nowhere://x"),
-        ("run toy.py --trials 0", "trials=0: give at least 1"),
+        ("run toy.py --trials 0", "trials=0: give an int of at least 1"),
         ("run toy.py --jobs -1", "jobs=-1: give 0"),
         ("run toy.py --directory notes.txt", "notes.txt"),
         ("resume nothing", "nothing is no directory of a run: it has no run.json"),

@@ -13,7 +13,6 @@ import tempfile
 import traceback
 import zipfile
 from collections.abc import Callable, Mapping
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,26 +88,22 @@ SPACES: Mapping[str, Case] = {
 }
 
 
-@pytest.mark.parametrize("name", SPACES)
-@pytest.mark.parametrize(
-    "backend", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in BACKENDS]
-)
-def test_networks_are_built_trained_saved_and_loaded(backend: str, name: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_networks_are_built_trained_saved_and_loaded(
+    backend: str, subtests: pytest.Subtests
+) -> None:
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    assert not outcomes(backend)[name], outcomes(backend)[name]
-
-
-@cache
-def outcomes(backend: str) -> Mapping[str, str]:
-    """Run this file under a Keras backend; return for each space what went wrong, if anything."""
     environment = {**os.environ, **QUICK, "KERAS_BACKEND": backend}
     ran = subprocess.run(
         [sys.executable, __file__], env=environment, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
-    answer: Mapping[str, str] = json.loads(ran.stdout.splitlines()[-1])
-    return answer
+    wrong: dict[str, str] = json.loads(ran.stdout.splitlines()[-1])
+    assert wrong.keys() == SPACES.keys()
+    for name, error in wrong.items():
+        with subtests.test(name):
+            assert not error, error
 
 
 # ---------------------------------------------------------------- the program

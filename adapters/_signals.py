@@ -1,0 +1,44 @@
+"""Letting Ctrl-C wait until what is being written is whole."""
+
+import signal
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+__all__ = ["uninterrupted"]
+
+Handler = Callable[[int, FrameType | None], Any]
+
+
+@contextmanager
+def uninterrupted() -> Generator[None]:
+    """Hold back SIGINT and SIGTERM while the context lasts, and give them their due after it.
+
+    A second signal is not held back: whoever insists has a reason. Outside the main thread, where
+    Python handles no signals, nothing is held back.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, Handler] = {}
+    held: list[int] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        if held:
+            before[number](number, frame)
+        held.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler = signal.getsignal(number)
+        if callable(handler):  # neither ignored nor left to the system
+            before[number] = handler
+            signal.signal(number, hold)
+    try:
+        yield
+    finally:
+        for caught, handler in before.items():
+            signal.signal(caught, handler)
+        if held:
+            signal.raise_signal(held[0])
