@@ -185,7 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--directory", type=Path, default=Path("runs/fashion_mnist"))
     parser.add_argument("--jobs", type=int, default=2, help="trials at a time")
-    parser.add_argument("--epochs", type=int, default=12, help="of the final trainings")
+    parser.add_argument("--epochs", type=int, default=16, help="of the final trainings")
     arguments = parser.parse_args()
 
     began = time.monotonic()
