@@ -12,6 +12,7 @@ from ._errors import (
     MissingExtra,
     NameClash,
     NasbridgeError,
+    NoneAllowed,
     SpaceError,
     SpaceFormatError,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "NasbridgeError",
     "Node",
     "NodeCell",
+    "NoneAllowed",
     "Operation",
     "Parallel",
     "Real",

@@ -229,6 +229,8 @@ def checked(space: "Searchable", values: Mapping[str, object]) -> Architecture:
         raise InvalidArchitecture(
             f"an architecture is made of a dict from decisions to values, not of {values!r}"
         )
+    if isinstance(values, Architecture):
+        values = values.choices
     choices: dict[str, Label] = {}
     for decision in space.decisions:
         if not decision.is_active(choices):

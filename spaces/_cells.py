@@ -325,4 +325,6 @@ class Stack(Node):
                     return cell.join(walk, sources)
                 return cell.expand(walk, sources[0])
 
-        return walk.panel(key, inputs, draw)
+        # two inputs are projected to the width; a single one comes from a cell of that width
+        known = inputs > 1 or (key == "normal" and isinstance(cell, Cell))
+        return walk.panel(key, inputs, draw, width if known else None)

@@ -32,9 +32,9 @@ class Link(NamedTuple):
 def count(decisions: Sequence[Decision]) -> int | float:
     """Count the choices that meet all conditions, exactly.
 
-    Goes through the decisions once and keeps only what is known so far of the conditions of later
-    ones, as the bits of an int; so the work grows with the number of decisions, not with that of
-    architectures.
+    Goes through the decisions once, each as soon as its parents have been met, and keeps only what
+    is known so far of the conditions of later ones, as the bits of an int; so the work grows with
+    the number of decisions and with what is known at a time, not with that of architectures.
 
     Args:
         decisions: The decisions, parents before children.
@@ -44,6 +44,7 @@ def count(decisions: Sequence[Decision]) -> int | float:
     """
     if any(math.isinf(decision.domain.size) for decision in decisions):
         return math.inf
+    decisions = _close_to_parents(decisions)
     states = {0: 1}  # what is known, and in how many ways it came to be
     for position, (decision, links) in enumerate(zip(decisions, _links(decisions), strict=True)):
         kinds = _kinds(decision, links)
@@ -56,6 +57,22 @@ def count(decisions: Sequence[Decision]) -> int | float:
                 grown[after] = grown.get(after, 0) + ways * number
         states = grown
     return sum(states.values())
+
+
+def _close_to_parents(decisions: Sequence[Decision]) -> list[Decision]:
+    """Reorder decisions so that each follows its last parent as closely as possible."""
+    children: dict[str, list[Decision]] = {decision.name: [] for decision in decisions}
+    for decision in decisions:
+        for parent in decision.parents:
+            children[parent].append(decision)
+    placed: dict[str, Decision] = {}
+    waiting = [decision for decision in reversed(decisions) if not decision.parents]
+    while waiting:
+        decision = waiting.pop()
+        if decision.name not in placed and all(parent in placed for parent in decision.parents):
+            placed[decision.name] = decision
+            waiting.extend(reversed(children[decision.name]))
+    return list(placed.values())
 
 
 def _links(decisions: Sequence[Decision]) -> list[list[Link]]:

@@ -7,6 +7,7 @@ __all__ = [
     "MissingExtra",
     "NameClash",
     "NasbridgeError",
+    "NoneAllowed",
     "SpaceError",
     "SpaceFormatError",
 ]
@@ -30,6 +31,10 @@ class InvalidArchitecture(NasbridgeError, ValueError):
 
 class ConstraintError(NasbridgeError, ValueError):
     """A constraint cannot be met, or cannot be evaluated."""
+
+
+class NoneAllowed(ConstraintError):
+    """No allowed architecture was found, though others may exist."""
 
 
 class SpaceFormatError(NasbridgeError, ValueError):

@@ -18,7 +18,8 @@ from ._counting import count, enumerate_choices
 from ._decisions import Decision, in_order
 from ._domains import Label
 from ._encoding import encode, encoding_names
-from ._errors import ConstraintError, InvalidArchitecture
+from ._errors import InvalidArchitecture, NoneAllowed
+from ._fingerprint import plain_data
 from ._walk import Discovery, Outline, Walk
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Searchable"]
 
 TRIES = 1000  # draws until an allowed architecture must have come
+STEPS = 100  # of the random walk that is left when draws are in vain
 
 
 class Searchable(ABC):
@@ -83,19 +85,19 @@ class Searchable(ABC):
         """Whether it is a mapping of plain values, where every architecture is its own twin."""
         return False
 
+    @property
+    def description(self) -> object:
+        """What is described, constraints aside."""
+        return self
+
     @cached_property
     def fingerprint(self) -> str:
-        """Short stable hash of names, domains and conditions."""
-        return digest(
-            [
-                [
-                    d.name,
-                    repr(d.domain),
-                    [[[c.decision, c.values] for c in k] for k in d.conditions],
-                ]
-                for d in self.decisions
-            ]
-        )
+        """Short stable hash of the description, constraints aside: decisions and all settings."""
+        decisions = [
+            [d.name, repr(d.domain), [[[c.decision, c.values] for c in k] for k in d.conditions]]
+            for d in self.decisions
+        ]
+        return digest([decisions, plain_data(self.description)])
 
     # ------------------------------------------------------------------ architectures
 
@@ -123,10 +125,26 @@ class Searchable(ABC):
         Args:
             rng: A numpy generator, as `numpy.random.default_rng(0)`.
 
+        Where the constraints allow so little that draws are in vain, the result is where a random
+        walk of changes ends that starts from an architecture known to be allowed.
+
         Raises:
-            ConstraintError: None of 1,000 draws was allowed.
+            NoneAllowed: Nothing that is allowed was found.
         """
-        return self._allowed(lambda: _moves.sample(self.decisions, rng), "a random architecture")
+        start = self.rare
+        if start is None:
+            return self._allowed(lambda: _moves.sample(self.decisions, rng), "a random one")
+        here: Mapping[str, Label] = start.choices
+        for _ in range(STEPS):
+            there = _moves.mutate(self.decisions, here, rng)
+            if there is not None and self.allows(Architecture(self, there)):
+                here = there
+        return Architecture(self, here)
+
+    @property
+    def rare(self) -> Architecture | None:
+        """An allowed architecture, where the constraints allow too few to come upon by chance."""
+        return None
 
     def enumerate(self, points: int | None = None) -> Iterator[Architecture]:
         """List all allowed architectures, the last decision changing fastest.
@@ -164,7 +182,7 @@ class Searchable(ABC):
             rng: A numpy generator.
 
         Raises:
-            ConstraintError: None of 1,000 changes was allowed.
+            NoneAllowed: None of 1,000 changes was allowed.
         """
         parent = architecture.choices
         if _moves.mutate(self.decisions, parent, numpy.random.default_rng(0)) is None:
@@ -180,7 +198,7 @@ class Searchable(ABC):
             rng: A numpy generator.
 
         Raises:
-            ConstraintError: None of 1,000 children was allowed.
+            NoneAllowed: None of 1,000 children was allowed.
         """
         return self._allowed(
             lambda: _moves.crossover(self.decisions, one.choices, other.choices, rng),
@@ -194,7 +212,7 @@ class Searchable(ABC):
                 architecture = Architecture(self, choices)
                 if self.allows(architecture):
                     return architecture
-        raise ConstraintError(
+        raise NoneAllowed(
             f"none of {TRIES} draws of {what} meets the constraints: loosen them, or shape the "
             "space so that more of it is allowed"
         )

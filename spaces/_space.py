@@ -1,5 +1,7 @@
 """`Space`: a mapping of parts, or any space with constraints."""
 
+import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +11,7 @@ import numpy
 
 from . import _moves
 from ._architecture import Architecture
-from ._constraints import Constraint
+from ._constraints import Constraint, descend
 from ._counting import enumerate_choices
 from ._domains import Label
 from ._errors import ConstraintError, SpaceError
@@ -22,6 +24,8 @@ from ._walk import Outline, Resolution, Walk
 __all__ = ["Space"]
 
 TRIED = 2000  # architectures that are tried before a constraint is called impossible
+RARE = 100  # draws in vain that make what is allowed rare
+STARTS = 200  # draws in vain until a way downhill is looked for
 REMEMBERED = 4096  # answers of constraints that are kept
 
 
@@ -57,12 +61,14 @@ class Space(Searchable):
         object.__setattr__(self, "tree", _checked_tree(tree))
         object.__setattr__(self, "constraints", tuple(constraints))
         object.__setattr__(self, "_answers", {})
+        object.__setattr__(self, "_rare", None)
         self.decisions  # noqa: B018  (clashing names are an error here, not later)
         if self.constraints:
-            self._check_possible()
+            object.__setattr__(self, "_rare", self._check_possible())
 
     def __getstate__(self) -> dict[str, object]:
-        return {"tree": self.tree, "constraints": self.constraints, "_answers": {}}
+        kept = {name: self.__dict__[name] for name in ("tree", "constraints", "_rare")}
+        return {**kept, "_answers": {}}
 
     # ------------------------------------------------------------------ parts
 
@@ -113,22 +119,47 @@ class Space(Searchable):
             answers[architecture.key] = known
         return known
 
+    @property
+    def description(self) -> object:
+        return self.tree
+
     def unconstrained(self) -> Searchable:
         return Space(self.tree) if self.constraints else self
 
-    def _check_possible(self) -> None:
-        said = " and ".join(map(str, self.constraints))
-        if self.count() <= TRIED:
-            listed = enumerate_choices(self.decisions)
-            what = f"none of the {self.count()} architectures of the space"
+    @property
+    def rare(self) -> Architecture | None:
+        choices = cast(Mapping[str, Label] | None, self.__dict__["_rare"])
+        return None if choices is None else Architecture(self, choices)
+
+    def _check_possible(self) -> Mapping[str, Label] | None:
+        """Raise unless something is allowed; return it if it is too rare to be drawn."""
+        whole = self._few()
+        if whole:
+            if any(map(self.allows, whole)):
+                return None
+            what = str(len(whole))
         else:
-            rng = numpy.random.Generator(numpy.random.Philox(0))
-            listed = (_moves.sample(self.decisions, rng) for _ in range(TRIED))
-            what = f"none of {TRIED} random architectures"
-        if not any(self.allows(Architecture(self, choices)) for choices in listed):
-            raise ConstraintError(
-                f"{what} meets {said}: loosen the constraint, or add smaller options to the space"
-            )
+            rng, tried = numpy.random.Generator(numpy.random.Philox(0)), list[Architecture]()
+            while len(tried) < TRIED:
+                tried.append(Architecture(self, _moves.sample(self.decisions, rng)))
+                if self.allows(tried[-1]):
+                    return tried[-1].choices if len(tried) > RARE else None
+                found = descend(tried, self.constraints) if len(tried) == STARTS else None
+                if found is not None:
+                    return found.choices
+            what = f"{TRIED} random"
+        raise ConstraintError(
+            f"none of the {what} architectures of the space meets "
+            f"{' and '.join(map(str, self.constraints))}: loosen the constraint, or add smaller "
+            "options to the space"
+        )
+
+    def _few(self) -> list[Architecture]:
+        """List a small space; nothing for a larger one."""
+        if any(math.isinf(decision.domain.size) for decision in self.decisions):
+            return []
+        few = list(itertools.islice(enumerate_choices(self.decisions), TRIED + 1))
+        return [Architecture(self, choices) for choices in few] if len(few) <= TRIED else []
 
 
 def _checked_tree(tree: object) -> Mapping[str, object] | Node:

@@ -10,7 +10,7 @@ from ._domains import Label
 from ._errors import SpaceError
 from ._graph import Operation
 from ._node import Node
-from ._values import WIDEST, Choice, Integer, check_counts, check_name, evaluate, settings
+from ._values import WIDEST, Choice, Integer, check_counts, check_name, evaluate, plain, settings
 from ._walk import Ref, Walk
 
 __all__ = [
@@ -55,6 +55,7 @@ class Layer(Node):
             )
         if not isinstance(cast(object, self.config), Mapping):
             raise SpaceError(f"the settings of a layer are {self.config!r}: give a dict")
+        object.__setattr__(self, "config", plain(dict(self.config)))
 
     @property
     def label(self) -> str:

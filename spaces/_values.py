@@ -241,16 +241,35 @@ def _is_subtree(option: object) -> bool:
 def _labelled(options: Mapping[str, object] | Sequence[object]) -> dict[str, object]:
     """Give every option its label; numpy scalars become plain Python values."""
     if isinstance(options, Mapping):
-        return {label: _plain(option) for label, option in options.items()}
+        made = {label: plain(option) for label, option in options.items()}
+        _check_labels(made)
+        return made
     if isinstance(options, str) or not isinstance(cast(object, options), Sequence | numpy.ndarray):
         raise SpaceError(f"a choice takes a list or a dict of options, not {options!r}")
-    plain = list(map(_plain, options))
-    labels = Categorical(tuple(map(_label, plain))).labels
-    return dict(zip(labels, plain, strict=True))
+    values = list(map(plain, options))
+    labels = Categorical(tuple(map(_label, values))).labels
+    return dict(zip(labels, values, strict=True))
 
 
-def _plain(option: object) -> object:
-    return cast(object, option.item()) if isinstance(option, numpy.generic) else option
+def _check_labels(options: Mapping[str, object]) -> None:
+    for label, option in options.items():
+        if isinstance(option, str) and option != label and option in options:
+            raise SpaceError(
+                f"the option {option!r} of a choice has the label {label!r}, but {option!r} is the "
+                "label of another option: which one is meant could not be told; use other labels"
+            )
+
+
+def plain(value: object) -> object:
+    """Return a value with numpy's scalars as Python's own, in containers too."""
+    if isinstance(value, numpy.generic):
+        return cast(object, value.item())
+    if type(value) in (list, tuple):
+        items = map(plain, cast(Sequence[object], value))
+        return tuple(items) if isinstance(value, tuple) else list(items)
+    if type(value) is dict:
+        return {key: plain(part) for key, part in cast(dict[object, object], value).items()}
+    return value
 
 
 def _label(option: object) -> str:
@@ -260,6 +279,11 @@ def _label(option: object) -> str:
         return option or repr(option)
     if isinstance(option, type) or callable(option):
         return str(getattr(option, "__name__", option))
+    if " at 0x" in repr(option):
+        raise SpaceError(
+            f"the option {option!r} has no text of its own to be its label, which has to be the "
+            'same in every process: give the options as a dict, as {"small": ..., "large": ...}'
+        )
     return repr(option)
 
 

@@ -143,13 +143,20 @@ class Walk(ABC):
         return nullcontext()
 
     @abstractmethod
-    def panel(self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]) -> str:
+    def panel(
+        self,
+        name: str,
+        inputs: int,
+        expand: Callable[[tuple[Ref, ...]], Ref],
+        channels: int | None = None,
+    ) -> str:
         """Expand a part as a graph of its own, with inputs of its own.
 
         Args:
             name: What it is called, as "normal".
             inputs: Number of its inputs.
             expand: Puts it together from the references to its inputs.
+            channels: How many each input has, where that is known.
 
         Returns:
             The panel's name: the given one, or "normal 2" where that is taken.
@@ -210,7 +217,13 @@ class Discovery(Walk):
     def emit(self, operation: Operation, inputs: Sequence[Ref], key: str | int = "") -> Ref:
         return 0
 
-    def panel(self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]) -> str:
+    def panel(
+        self,
+        name: str,
+        inputs: int,
+        expand: Callable[[tuple[Ref, ...]], Ref],
+        channels: int | None = None,
+    ) -> str:
         expand((0,) * inputs)
         return name
 
@@ -287,16 +300,21 @@ class Resolution(Walk):
         finally:
             self._blocks = before
 
-    def panel(self, name: str, inputs: int, expand: Callable[[tuple[Ref, ...]], Ref]) -> str:
+    def panel(
+        self,
+        name: str,
+        inputs: int,
+        expand: Callable[[tuple[Ref, ...]], Ref],
+        channels: int | None = None,
+    ) -> str:
         self._names[name] += 1
         times = self._names[name]
         unique = f"{name} {times}" if times > 1 else name  # a network may have several stacks
         outside = self._vertices, self._blocks
         self._vertices, self._blocks = [], ()
+        source = Operation("input", {} if channels is None else {"channels": channels})
         try:
-            sources = [
-                self.emit(Operation("input"), (), f"{name}_input_{k}") for k in range(inputs)
-            ]
+            sources = [self.emit(source, (), f"{name}_input_{k}") for k in range(inputs)]
             output = expand(tuple(sources))
             self.panels[unique] = Graph(tuple(self._vertices), output)
         finally:

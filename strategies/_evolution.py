@@ -6,8 +6,8 @@ from typing import final
 
 from numpy.random import Generator
 
-from ..spaces import Architecture
-from ._errors import StrategyError
+from ..spaces import Architecture, NoneAllowed
+from ._errors import check_count
 from ._pareto import non_dominated
 from ._strategy import Problem, Strategy
 from ._trial import Trial
@@ -77,11 +77,8 @@ class RegularizedEvolution(Strategy[Population]):
     sample: int = 25
 
     def __post_init__(self) -> None:
-        for name in ("population", "sample"):
-            if getattr(self, name) < 1:
-                raise StrategyError(
-                    f"{name}={getattr(self, name)} of RegularizedEvolution: give at least 1"
-                )
+        check_count(self, "population", least=1)
+        check_count(self, "sample", least=1)
 
     def start(self, problem: Problem) -> Population:
         return Population(problem)
@@ -92,7 +89,10 @@ class RegularizedEvolution(Strategy[Population]):
             if not members or len(members) + state.running < self.population:
                 yield space.sample(rng)
             else:
-                yield space.mutate(self._parent(members, rng), rng)
+                try:
+                    yield space.mutate(self._parent(members, rng), rng)
+                except NoneAllowed:  # no mutation of this parent meets the constraints
+                    yield space.sample(rng)
 
     def _parent(self, members: tuple[Member, ...], rng: Generator) -> Architecture:
         drawn = [members[int(k)] for k in rng.integers(len(members), size=self.sample)]

@@ -1,10 +1,11 @@
 """Pruners: which trials should stop early, told from what they report."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, final
 
-from ._errors import StrategyError
+from ._errors import check_count
 from ._pareto import dominates
 from ._trial import Objective, Step, Trial
 
@@ -38,6 +39,12 @@ def _reached(curve: Sequence[Step], step: int) -> dict[str, float] | None:
     return known
 
 
+def _score(objective: Objective, metrics: Mapping[str, float]) -> float:
+    """Return a metric so that larger is better; one that diverged is worse than all others."""
+    score = objective.sign * metrics[objective.metric]
+    return score if math.isfinite(score) else -math.inf
+
+
 def standing(
     curve: Sequence[Step], others: Iterable[Sequence[Step]], objectives: Sequence[Objective]
 ) -> tuple[float, int] | None:
@@ -63,13 +70,13 @@ def standing(
     known = [o for o in objectives if o.metric in ours]
     if not known:
         return None
-    score = [o.sign * ours[o.metric] for o in known]
+    score = [_score(o, ours) for o in known]
     compared = better = 0
     for other in others:
         theirs = _reached(other, step)
         if theirs is not None and all(o.metric in theirs for o in known):
             compared += 1
-            better += dominates([o.sign * theirs[o.metric] for o in known], score)
+            better += dominates([_score(o, theirs) for o in known], score)
     return (1 - better / compared if compared else 1.0), compared
 
 
@@ -95,8 +102,8 @@ class MedianPruner:
     warmup: int = 1
 
     def __post_init__(self) -> None:
-        if self.startup < 1 or self.warmup < 0:
-            raise StrategyError(f"{self}: give startup of at least 1 and warmup of at least 0")
+        check_count(self, "startup", least=1)
+        check_count(self, "warmup", least=0)
 
     def should_stop(
         self, trial: Trial, others: Sequence[Trial], objectives: Sequence[Objective]

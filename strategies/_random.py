@@ -7,7 +7,7 @@ from typing import final
 from numpy.random import Generator
 
 from ..spaces import Architecture
-from ._errors import StrategyError
+from ._errors import check_count
 from ._strategy import Problem, Strategy
 from ._trial import Trial
 
@@ -70,8 +70,8 @@ class GridSearch(Strategy[Problem]):
     points: int | None = None
 
     def __post_init__(self) -> None:
-        if self.points is not None and self.points < 1:
-            raise StrategyError(f"points={self.points} of GridSearch: give at least 1")
+        if self.points is not None:
+            check_count(self, "points", least=1)
 
     def start(self, problem: Problem) -> Problem:
         for decision in problem.space.decisions:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, final
+from typing import Any, cast, final
 
 import numpy
 from numpy.random import Generator
 
-from ..spaces import Architecture, Searchable
-from ._errors import HistoryError, SpaceExhausted
+from ..spaces import Architecture, NoneAllowed, Searchable
+from ._errors import HistoryError, SpaceExhausted, StrategyError
 from ._strategy import Problem, Strategy
 from ._trial import Objective, Trial, objectives_from
 
@@ -64,6 +64,13 @@ class Search:
         objectives: Mapping[str, str] | Sequence[Objective],
         seed: int = 0,
     ) -> None:
+        if not isinstance(cast(object, strategy), Strategy):
+            raise StrategyError(
+                f"strategy={strategy!r} is no strategy: give one with its settings, as "
+                "RandomSearch() or RegularizedEvolution(population=50)"
+            )
+        if type(seed) is not int:
+            raise StrategyError(f"seed={seed!r} is no int: give one, as seed=0")
         self.strategy = strategy
         self.problem = Problem(space, objectives_from(objectives), seed)
         self._state: Any = strategy.start(self.problem)
@@ -87,6 +94,7 @@ class Search:
             HistoryError: This trial has been told.
             SpaceExhausted: Everything has been tried, or nothing new was found.
         """
+        self._check_number(number)
         if number in self._told:
             raise HistoryError(f"trial {number} has finished: ask for another number")
         if number not in self._running:
@@ -95,18 +103,28 @@ class Search:
 
     def adopt(self, number: int, architecture: Architecture) -> None:
         """Take note that a trial is running with a known architecture, or with another now."""
+        self._check_number(number)
         if number in self._running:
-            self._unlist(number)
+            self._unlist(number, architecture)
         self._running[number] = architecture
         self._list(number, architecture)
 
     def drop(self, number: int) -> None:
-        """Forget a running trial that will never finish, so that it may be asked anew."""
+        """Forget a running trial that will never finish, so that it may be asked anew.
+
+        Raises:
+            HistoryError: No such trial is running.
+        """
+        self._check_running(number)
         self._unlist(number)
-        self._left = None  # the listing may have passed it
 
     def twins(self, number: int) -> frozenset[int]:
-        """Return the other trials, told or running, that compute the same as a running one."""
+        """Return the other trials, told or running, that compute the same as a running one.
+
+        Raises:
+            HistoryError: No such trial is running.
+        """
+        self._check_running(number)
         return frozenset(self._forms[self._running[number].canonical]) - {number}
 
     def tell(self, trial: Trial) -> None:
@@ -120,7 +138,7 @@ class Search:
         if trial.state == "running":
             raise HistoryError(f"trial {trial.number} is running: tell it when it has finished")
         if trial.number in self._running:
-            self._unlist(trial.number)
+            self._unlist(trial.number, trial.architecture)
         self._told.add(trial.number)
         self._list(trial.number, trial.architecture)
         self._state = self.strategy.observe(self._state, trial)
@@ -136,11 +154,24 @@ class Search:
     def _list(self, number: int, architecture: Architecture) -> None:
         self._forms.setdefault(architecture.canonical, []).append(number)
 
-    def _unlist(self, number: int) -> None:
+    def _unlist(self, number: int, instead: Architecture | None = None) -> None:
         form = self._running.pop(number).canonical
         self._forms[form].remove(number)
         if not self._forms[form]:
             del self._forms[form]
+        if instead is None or instead.canonical != form:
+            self._left = None  # the listing may have passed what is free again
+
+    def _check_number(self, number: int) -> None:
+        if type(number) is not int or number < 0:
+            raise StrategyError(f"the trial number {number!r} is none: give an int of at least 0")
+
+    def _check_running(self, number: int) -> None:
+        if number not in self._running:
+            raise HistoryError(
+                f"trial {number!r} is not running: those that are have the numbers "
+                f"{sorted(self._running)}"
+            )
 
     # ------------------------------------------------------------------ proposing
 
@@ -149,17 +180,29 @@ class Search:
         for other, architecture in sorted(self._running.items()):
             state = self.strategy.observe(state, Trial(other, architecture))
         rng = generator(self.problem.seed, number)
-        tried = 0
-        for architecture in islice(self.strategy.propose(state, rng), TRIES):
-            tried += 1
-            if self._is_new(architecture):
-                return architecture
-        if tried == TRIES:  # the strategy goes round in circles
-            for _ in range(TRIES):
-                architecture = self.problem.space.sample(rng)
-                if self._is_new(architecture):
-                    return architecture
+        has_more = True
+        for source in (self.strategy.propose(state, rng), self._random(rng)):
+            if has_more:  # a strategy that ends has nothing more to propose, not even at random
+                found, has_more = self._first_new(source)
+                if found is not None:
+                    return found
         return self._next_in_listing()
+
+    def _first_new(self, source: Iterator[Architecture]) -> tuple[Architecture | None, bool]:
+        """Return the first new one of some candidates, and whether there would be more of them."""
+        tried = 0
+        try:
+            for architecture in islice(source, TRIES):
+                tried += 1
+                if self._is_new(architecture):
+                    return architecture, True
+        except NoneAllowed:  # here is nothing that the constraints allow; elsewhere there may be
+            return None, True
+        return None, tried == TRIES
+
+    def _random(self, rng: Generator) -> Iterator[Architecture]:
+        while True:
+            yield self.problem.space.sample(rng)
 
     def _is_new(self, architecture: Architecture) -> bool:
         return architecture.canonical not in self._forms and self.problem.space.allows(architecture)

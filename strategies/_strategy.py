@@ -61,5 +61,5 @@ class Strategy(ABC, Generic[State]):
 
     def listing(self, problem: Problem) -> Iterator[Architecture] | None:
         """List what is left to try when `propose` ends; None if the space cannot be listed."""
-        space = problem.space
-        return None if math.isinf(space.count()) else space.enumerate()
+        sizes = [decision.domain.size for decision in problem.space.decisions]
+        return None if math.inf in sizes else problem.space.enumerate()

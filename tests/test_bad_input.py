@@ -201,7 +201,11 @@ EXPERIMENTS: list[Bad] = [
     Bad("an empty population", lambda p: RegularizedEvolution(0), "population=0.*at least 1"),
     Bad("a grid of no points", lambda p: GridSearch(points=0), "points=0.*at least 1"),
     Bad("a grid of reals", lambda p: run(strategy=GridSearch()), "cannot be listed.*points=5"),
-    Bad("a pruner's settings", lambda p: MedianPruner(startup=0), "startup of at least 1"),
+    Bad(
+        "a pruner's settings",
+        lambda p: MedianPruner(startup=0),
+        "startup=0 of MedianPruner: give an int of at least 1",
+    ),
     Bad("a told trial", lambda p: told().ask(0), "trial 0 has finished: ask for another number"),
 ]
 

@@ -20,7 +20,10 @@ from nasbridge.spaces import (
     Real,
     Repeat,
     Searchable,
+    Skip,
     Space,
+    SpaceError,
+    from_json,
     layer,
 )
 
@@ -213,7 +216,7 @@ def test_keys_are_what_they_always_were() -> None:
     )
     assert ARCHITECTURE.key == "924e5cba4530dacd"
     assert ARCHITECTURE.canonical == "924e5cba4530dacd"
-    assert SPACE.fingerprint == "a03a775b2bb9d161"
+    assert SPACE.fingerprint == "b68d51ed87785c73"
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -283,3 +286,53 @@ def test_spaces_and_architectures_survive_pickle_and_copy(seed: int, make_space:
 def test_a_repr_shows_the_choices() -> None:
     made = Space({"n": Integer(1, 3), "f": Choice(["x"])}).architecture({"n": 2, "f": "x"})
     assert repr(made) == "Architecture(n=2, f='x')"
+
+
+def test_an_architecture_is_made_of_itself() -> None:
+    space = Space({"x": Choice({"a": 1, "b": "c"}), "n": Integer(1, 3)})
+    architecture = space.architecture({"x": "b", "n": 2})
+    assert space.architecture(architecture) == architecture
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Chain(layer("Dense", units=64, activation=Choice(["relu", "tanh"], name="act"))),
+        Chain(layer("Conv1D", units=32, activation=Choice(["relu", "tanh"], name="act"))),
+        Chain(layer("Dense", units=32, activation=Choice({"relu": "elu", "tanh": "tanh"}, "act"))),
+        Chain(layer("Dense", units=32, activation=Choice(["relu", "tanh"], name="act")), Skip()),
+    ],
+)
+def test_spaces_of_the_same_decisions_are_told_apart(other: Chain) -> None:
+    space = Chain(layer("Dense", units=32, activation=Choice(["relu", "tanh"], name="act")))
+    assert [d.name for d in space.decisions] == [d.name for d in other.decisions]
+    assert space.fingerprint != other.fingerprint
+    assert space.fingerprint == from_json(space.to_json()).fingerprint
+
+
+def test_a_fingerprint_holds_nothing_of_its_process() -> None:
+    def made(value: int) -> Chain:
+        return Chain(layer("Dense", units=Choice([1, 2]), kernel_initializer=Plain(value)))
+
+    assert made(1).fingerprint == made(1).fingerprint != made(2).fingerprint
+
+
+class Plain:
+    """Prints its address."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+
+def test_options_without_a_text_of_their_own_need_labels() -> None:
+    with pytest.raises(SpaceError, match=r"has no text of its own .* give the options as a dict"):
+        Choice([Plain(1), Plain(2)])
+    assert Choice({"one": Plain(1), "two": Plain(2)}).domain.labels == ("one", "two")
+    with pytest.raises(SpaceError, match=r"'b' is the label of another option"):
+        Choice({"a": "b", "b": "a"})
+
+
+def test_numpy_numbers_become_pythons_own() -> None:
+    one = layer("Dense", units=numpy.int64(3), shape=(numpy.int64(1),))
+    assert one.to_json() == layer("Dense", units=3, shape=(1,)).to_json()
+    assert Choice([(numpy.int64(3),) * 2]).domain.labels == ("(3, 3)",)

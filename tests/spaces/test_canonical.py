@@ -1,15 +1,19 @@
 """Twins: architectures that compute the same compare equal, and no others."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
+import numpy
 import pytest
 
+from nasbridge import library
 from nasbridge.spaces import (
     WIDTH,
     Cell,
     Chain,
     Choice,
     Integer,
+    InvalidArchitecture,
     Node,
     NodeCell,
     Parallel,
@@ -25,8 +29,16 @@ from nasbridge.spaces._structure import Scope, Skip
 
 Make = Callable[[int], Searchable]
 
-A, B, C = layer("A"), layer("B"), layer("C")
+
+def power(exponent: int, later: bool = False) -> Callable[[float], object]:
+    """Functions of one name."""
+    return (lambda x: lambda: x**exponent) if later else (lambda x: x**exponent)
+
+
+A, B, C = layer("ReLU"), layer("BatchNormalization"), layer("Softmax")
+CUSTOM = layer("A")  # who knows how many channels it gives?
 SKIP = layer("Identity")
+POOL = layer("MaxPooling2D", pool_size=3, strides=1, padding="same")
 CONV_8, CONV_16 = layer("Conv2D", filters=8), layer("Conv2D", filters=16)
 
 
@@ -59,7 +71,8 @@ TWINS: list[tuple[Node, Node]] = [
     (Skip(), SKIP),
     (Cell({"none": Zero()}, nodes=2), Zero()),
     (Cell({"a": A}, nodes=1), A),
-    (layer("A", name="x"), A),
+    (layer("A", name="x"), CUSTOM),
+    (layer("A", f=power(2)), layer("A", f=power(2))),
     (Parallel(Chain(CONV_16, B), CONV_16), Parallel(CONV_16, Chain(CONV_16, B))),
 ]
 
@@ -83,6 +96,20 @@ STRANGERS: list[tuple[Node, Node]] = [
     (Parallel(CONV_8, CONV_16), Parallel(CONV_16, CONV_8)),  # all are brought to the last's width
     (Parallel(Chain(CONV_8, B), CONV_16), Parallel(CONV_16, Chain(CONV_8, B))),
     (Parallel(Parallel(CONV_8, CONV_16), CONV_8), Parallel(Parallel(CONV_16, CONV_8), CONV_8)),
+    (layer("A", f=lambda: 1), layer("A", f=lambda: 2)),
+    (layer("A", f=power(2)), layer("A", f=power(3))),
+    (layer("A", f=power(2, later=True)), layer("A", f=power(3, later=True))),
+    (Parallel(SKIP, CONV_8), Parallel(CONV_8, SKIP)),
+    (Parallel(POOL, CONV_8), Parallel(CONV_8, POOL)),
+    (Parallel(A, CUSTOM), Parallel(CUSTOM, A)),
+    (
+        Chain(Parallel(POOL, A, merge="concatenate"), Parallel(SKIP, CONV_8)),
+        Chain(Parallel(POOL, A, merge="concatenate"), Parallel(CONV_8, SKIP)),
+    ),
+    (
+        Parallel(Zero(), CONV_16, merge="concatenate"),
+        Parallel(Chain(CONV_8, Zero()), CONV_16, merge="concatenate"),
+    ),
 ]
 
 
@@ -187,6 +214,33 @@ def test_forms_do_not_depend_on_the_way(seed: int, make_space: Make) -> None:
 
 def test_forms_are_what_they_always_were() -> None:
     """Forms are compared with those of earlier trials: another hash would forget the twins."""
-    assert form(Parallel(A, CONV_8)) == "b83ed4ea8db98580"
-    assert form(Chain(residual(CONV_8, layer("ReLU")), A)) == "d1edf4740d393da0"
-    assert form(Stack(Cell({"a": CONV_8}, nodes=2), A)) == "27cffb27baf22dbe"
+    assert form(Parallel(A, CONV_8)) == "84a36e2353b00017"
+    assert form(Chain(residual(CONV_8, layer("ReLU")), A)) == "ceecfe47790efcbe"
+    assert form(Stack(Cell({"a": CONV_8}, nodes=2), A)) == "c6af0937c9f68d36"
+
+
+@pytest.mark.parametrize(
+    ("space", "shape"),
+    [
+        (library.nasnet(repeats=1, nodes=3, width=4), (16, 16, 3)),
+        (library.enas_micro(repeats=1, nodes=3, width=4), (16, 16, 3)),
+        (library.darts(repeats=1, nodes=2, width=4), (16, 16, 3)),
+        (library.residual_cnn(), (16, 16, 3)),
+    ],
+)
+def test_twins_cost_the_same(space: Searchable, shape: tuple[int, ...]) -> None:
+    """Slots of a node are swapped at random: the form notices where the order matters."""
+    rng = numpy.random.default_rng(0)
+    costs: dict[str, set[tuple[int, int]]] = {}
+    for _ in range(60):
+        choices = dict(space.sample(rng).choices)
+        for swapped in (False, True):
+            for name in [name for name in choices if swapped and name.endswith("_0")]:
+                other = f"{name[:-1]}1"
+                if other in choices:
+                    choices[name], choices[other] = choices[other], choices[name]
+            with suppress(InvalidArchitecture):
+                architecture = space.architecture(choices)
+                cost = architecture.cost(shape)
+                costs.setdefault(architecture.canonical, set()).add((cost.parameters, cost.flops))
+    assert max(map(len, costs.values())) == 1

@@ -79,7 +79,7 @@ def test_an_impossible_constraint_is_an_error_at_once() -> None:
     with pytest.raises(ConstraintError, match=r"meets 'small' and 'never': loosen the constraint"):
         PAIR.where(small).where(lambda x: False, "never")
     endless = Space({"x": Real(0, 1)})
-    with pytest.raises(ConstraintError, match=r"none of \d+ random architectures meets 'never'"):
+    with pytest.raises(ConstraintError, match=r"none of the 2000 random .* meets 'never'"):
         endless.where(lambda x: False, "never")
 
 
@@ -94,6 +94,16 @@ def test_a_move_that_finds_nothing_is_an_error_not_a_loop(rng: Generator) -> Non
     with pytest.raises(ConstraintError, match=r"none of 1000 draws of a mutation meets"):
         alone.mutate(parent, rng)
     assert list(alone.neighbors(parent)) == []
+
+
+def test_a_limit_that_chance_does_not_meet_is_met_downhill(rng: Generator) -> None:
+    space = library.residual_cnn().limit((28, 28, 1), parameters=8_000)
+    assert space.rare is not None
+    drawn = [space.sample(rng) for _ in range(5)]
+    assert all(architecture.cost((28, 28, 1)).parameters <= 8_000 for architecture in drawn)
+    assert len(set(drawn)) > 1
+    with pytest.raises(ConstraintError, match="at most 100 parameters"):
+        library.residual_cnn().limit((28, 28, 1), parameters=100)
 
 
 def test_a_failing_function_is_named_with_what_it_failed_on() -> None:

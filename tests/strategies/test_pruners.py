@@ -1,5 +1,7 @@
 """Pruners: standing among others, and the median rule."""
 
+import math
+
 import pytest
 
 from nasbridge import Integer, MedianPruner, Space, StrategyError, Trial
@@ -80,6 +82,13 @@ def test_below_the_median_a_trial_is_stopped() -> None:
     assert not stops(MedianPruner(), curve(0.25), *others)
 
 
+def test_a_trial_that_diverged_is_stopped_and_stops_no_other() -> None:
+    others = [curve(s / 10) for s in range(5)]
+    assert stops(MedianPruner(), curve(math.nan), *others)
+    assert stops(MedianPruner(), curve(-math.inf), *others)
+    assert not stops(MedianPruner(), curve(0.1), *([curve(math.nan)] * 5))
+
+
 def test_startup_is_how_many_must_have_come_as_far() -> None:
     others = [curve(0.9)] * 4
     assert not stops(MedianPruner(startup=5), curve(0.1), *others)
@@ -99,5 +108,7 @@ def test_without_reports_nothing_is_stopped() -> None:
 
 @pytest.mark.parametrize("settings", [{"startup": 0}, {"warmup": -1}])
 def test_settings_are_checked(settings: dict[str, int]) -> None:
-    with pytest.raises(StrategyError, match=r"startup of at least 1 and warmup of at least 0"):
+    with pytest.raises(
+        StrategyError, match=r"(startup|warmup)=.* of MedianPruner: give an int of at least [01]"
+    ):
         MedianPruner(**settings)

@@ -1,7 +1,7 @@
 """`Search`: what every strategy may rely on, and every adapter."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -15,12 +15,15 @@ from nasbridge import (
     GridSearch,
     HistoryError,
     Integer,
+    NasbridgeError,
     RandomSearch,
     Real,
+    RegularizedEvolution,
     Search,
     Space,
     SpaceExhausted,
     Trial,
+    library,
 )
 from nasbridge.strategies import Problem, Strategy
 from nasbridge.strategies._search import generator
@@ -143,6 +146,61 @@ def test_adopting_anew_frees_what_was_adopted_before() -> None:
     one.adopt(7, TINY.architecture({"a": 0}))
     one.adopt(7, TINY.architecture({"a": 1}))
     assert [one.ask(number)["a"] for number in range(3)] == [0, 2, 3]
+
+
+@pytest.mark.parametrize("how", ["adopt", "tell", "drop"])
+def test_what_is_free_again_is_listed_again(how: str) -> None:
+    """So a search is the same as one that read the history back."""
+    one = search(TINY, GridSearch())
+    assert one.ask(0)["a"] == 0
+    if how == "adopt":
+        one.adopt(0, TINY.architecture({"a": 2}))
+    elif how == "tell":
+        one.tell(told(0, TINY.architecture({"a": 2})))
+    else:
+        one.drop(0)
+    assert one.ask(1)["a"] == 0
+
+
+def test_constraints_that_stop_a_mutation_do_not_stop_the_search() -> None:
+    """No change of one decision keeps a == b."""
+    space = Space({"a": Integer(1, 30), "b": Integer(1, 30)}).where(lambda x: x["a"] == x["b"])
+    one = search(space, RegularizedEvolution(population=5, sample=2))
+    for number in range(30):
+        architecture = one.ask(number)
+        assert architecture["a"] == architecture["b"]
+        one.tell(told(number, architecture))
+    with pytest.raises(SpaceExhausted, match="all 30 distinct"):
+        one.ask(30)
+
+
+def test_a_limit_that_few_networks_meet_can_be_searched() -> None:
+    space = library.residual_cnn().limit((28, 28, 1), parameters=9_000)
+    one = search(space, RegularizedEvolution(population=5, sample=2))
+    for number in range(12):
+        architecture = one.ask(number)
+        assert architecture.cost((28, 28, 1)).parameters <= 9_000
+        one.tell(told(number, architecture))
+
+
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        (lambda: Search(RandomSearch, TINY, {"s": "max"}), "is no strategy: give one with its"),  # type: ignore[arg-type]
+        (lambda: search(seed=1.5), r"seed=1.5 is no int"),  # type: ignore[arg-type]
+        (lambda: search(seed=None), r"seed=None is no int"),  # type: ignore[arg-type]
+        (lambda: search().ask(-1), r"number -1 is none: give an int of at least 0"),
+        (lambda: search().ask("0"), r"number '0' is none"),  # type: ignore[arg-type]
+        (lambda: search().drop(3), r"trial 3 is not running: those that are .* \[\]"),
+        (lambda: search().twins(3), r"trial 3 is not running"),
+        (lambda: RegularizedEvolution(population="10"), r"population='10' of Regularized"),  # type: ignore[arg-type]
+        (lambda: RegularizedEvolution(sample=2.5), r"sample=2.5 of .* an int of at least 1"),  # type: ignore[arg-type]
+        (lambda: GridSearch(points=True), r"points=True of GridSearch: give an int"),
+    ],
+)
+def test_bad_arguments_are_named(do: Callable[[], object], said: str) -> None:
+    with pytest.raises(NasbridgeError, match=said):
+        do()
 
 
 def test_twins_are_known_by_number() -> None:
