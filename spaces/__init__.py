@@ -23,6 +23,7 @@ from ._searchable import Searchable
 from ._space import Space
 from ._structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero, layer, residual
 from ._values import STRIDE, WIDTH, Choice, Integer, Real
+from ._words import Sketch, sketches
 
 __all__ = [
     "Architecture",
@@ -55,6 +56,7 @@ __all__ = [
     "STRIDE",
     "Scope",
     "Searchable",
+    "Sketch",
     "Skip",
     "Space",
     "SpaceError",
@@ -67,4 +69,5 @@ __all__ = [
     "layer",
     "library",
     "residual",
+    "sketches",
 ]

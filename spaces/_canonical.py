@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, cast
 from ._graph import Graph, Operation
 from ._walk import Outline
 
-__all__ = ["canonical_form", "digest"]
+__all__ = ["canonical_form", "digest", "is_identity"]
 
 Terms = tuple[str, ...]
 """Digests of what is summed up, sorted; empty for nothing at all."""
@@ -107,7 +107,7 @@ def _flow(operation: Operation, sources: list[Flow], panels: Mapping[str, Terms]
         return _sum(there or sources[-1:])
     if operation.name == "concatenate":
         return _concatenation(sources)
-    if operation.name == "zero" or _is_identity(operation):
+    if operation.name == "zero" or is_identity(operation):
         return sources[0] if operation.name != "zero" else Flow((), sources[0].channels)
     inputs = [source.terms for source in sources]
     form = digest([operation, panels, inputs] if operation.name == "stack" else [operation, inputs])
@@ -153,7 +153,7 @@ def _channels(operation: Operation, source: Flow, form: str) -> Width:
     return source.channels if keeping and _KEEPING.fullmatch(operation.name) else form
 
 
-def _is_identity(operation: Operation) -> bool:
+def is_identity(operation: Operation) -> bool:
     match operation.name:
         case "Identity":
             return True

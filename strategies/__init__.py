@@ -1,9 +1,13 @@
 """Strategies: how a space is searched."""
 
+from ._bananas import Bananas
+from ._bayesian import BayesianOptimization
 from ._errors import HistoryError, SpaceExhausted, StrategyError
 from ._evolution import RegularizedEvolution
 from ._history import History
 from ._history_file import HistoryFile
+from ._local_search import LocalSearch
+from ._nsga2 import NSGA2
 from ._pareto import dominates, non_dominated
 from ._pruners import MedianPruner, Pruner, standing
 from ._random import GridSearch, RandomSearch
@@ -12,6 +16,10 @@ from ._strategy import Problem, Strategy
 from ._trial import Objective, Step, Trial, objectives_from
 
 __all__ = [
+    "Bananas",
+    "LocalSearch",
+    "NSGA2",
+    "BayesianOptimization",
     "GridSearch",
     "History",
     "HistoryError",

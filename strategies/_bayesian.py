@@ -1,0 +1,329 @@
+"""Bayesian optimization with a surrogate that knows what an architecture is."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, final
+
+import numpy
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from ..spaces import Architecture, NoneAllowed
+from ._acquisition import expected_improvement, scalarized_improvement, thompson
+from ._errors import StrategyError, check_count
+from ._features import Features, Row
+from ._gaussian_process import (
+    GaussianProcess,
+    Hyperparameters,
+    View,
+    covariance,
+    fit,
+    normal_scores,
+)
+from ._pareto import non_dominated
+from ._strategy import Problem, Strategy
+from ._trial import Trial
+
+__all__ = ["BayesianOptimization", "Evidence"]
+
+Array = NDArray[numpy.float64]
+Scores = tuple[float, ...]
+
+GROWTH = 1.25  # of the number of trials until the hyper-parameters are fitted anew
+CAPACITY = 256  # trials that a surrogate is conditioned on
+PARENTS = 5  # the best ones, whose neighbours are candidates
+NEIGHBORS = 40  # of a parent, up to which all are candidates
+MUTATIONS = 20  # of a parent that has more neighbours, or numbers to be moved far
+RANDOM = 8  # candidates from anywhere, and as many that are mutated twice
+CHEAP = 100  # of the same, in spaces of plain values, which need no graph
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known.
+
+    Attributes:
+        problem: What is searched.
+        features: What of its architectures is compared.
+        observed: Trials with a score, in the order in which they finished; larger is better.
+        failed: Architectures of failed trials.
+        running: Architectures of running trials.
+        memo: What has been computed from the above: hyper-parameters, neighbourhoods.
+    """
+
+    problem: Problem
+    features: Features
+    observed: tuple[tuple[Architecture, Scores], ...] = ()
+    failed: tuple[Architecture, ...] = ()
+    running: tuple[Architecture, ...] = ()
+    memo: dict[object, Any] = field(default_factory=dict[object, Any], compare=False, repr=False)
+
+
+@final
+@dataclass(frozen=True)
+class BayesianOptimization(Strategy[Evidence]):
+    """Proposes where a Gaussian process over architectures expects the largest improvement.
+
+    The covariance adds up views of an architecture: the words of its graph (operations, and
+    operations with their inputs, as in the Weisfeiler-Lehman kernel of NAS-BOWL) and its other
+    decisions, each with a length-scale of its own. Length-scales, weights and noise maximise the
+    marginal likelihood. Scores enter as normal scores of their ranks, so that a few terrible
+    trials flatten nothing. Candidates are the neighbours of the best architectures, mutations of
+    them, and random ones.
+
+    Running trials count as observed at their predicted mean, so a batch spreads out. A pruned
+    trial counts with its last value, which is lower than what it would have reached; a failed one
+    has no value, but lowers the chances of what resembles it. With several objectives each has a
+    process of its own, and each proposal improves a hypervolume scalarization of random weights.
+    Of many trials, the best and the latest are taken into account.
+
+    Args:
+        initial: Random architectures before the first model, at least 2.
+        acquisition: "ei", expected improvement; or "thompson", one joint draw from the posterior,
+            for one objective.
+
+    Raises:
+        StrategyError: A setting is out of its bounds, or does not suit the objectives.
+
+    Example:
+        >>> from nasbridge import library
+        >>> from nasbridge.strategies import BayesianOptimization, Search, Trial
+        >>> search = Search(BayesianOptimization(), library.nas_bench_201(), {"convs": "max"}, 0)
+        >>> best = 0
+        >>> for number in range(30):
+        ...     architecture = search.ask(number)
+        ...     convs = sum("3x3" in label for label in architecture.choices.values())
+        ...     search.tell(Trial(number, architecture, "complete", {"convs": convs}))
+        ...     best = max(best, convs)
+        >>> best
+        6
+
+    References:
+        Ru et al. 2021, Interpretable Neural Architecture Search via Bayesian Optimisation with
+        Weisfeiler-Lehman Kernels, arXiv:2006.07556 (the words; sums instead of products, ranks,
+        and mutation of the best are ours); Ginsbourger et al. 2010, Kriging is well-suited to
+        parallelize optimization (running trials); Zhang & Golovin 2020, Random Hypervolume
+        Scalarizations for Provable Multi-Objective Black Box Optimization, arXiv:2006.04655.
+    """
+
+    initial: int = 10
+    acquisition: Literal["ei", "thompson"] = "ei"
+
+    def __post_init__(self) -> None:
+        check_count(self, "initial", least=2)
+        if self.acquisition not in ("ei", "thompson"):
+            raise StrategyError(
+                f'acquisition={self.acquisition!r} of BayesianOptimization: give "ei" or "thompson"'
+            )
+
+    def start(self, problem: Problem) -> Evidence:
+        if self.acquisition == "thompson" and len(problem.objectives) > 1:
+            raise StrategyError(
+                'acquisition="thompson" of BayesianOptimization is for one objective: '
+                'give "ei" for several'
+            )
+        return Evidence(problem, Features(problem.space))
+
+    def observe(self, state: Evidence, trial: Trial) -> Evidence:
+        if trial.state == "running":
+            return replace(state, running=(*state.running, trial.architecture))
+        scores = trial.scores(state.problem.objectives)
+        if scores is None:
+            return replace(state, failed=(*state.failed, trial.architecture))
+        return replace(state, observed=(*state.observed, (trial.architecture, scores)))
+
+    def propose(self, state: Evidence, rng: Generator) -> Iterator[Architecture]:
+        space = state.problem.space
+        begun = len(state.observed) + len(state.failed) + len(state.running)
+        if begun < self.initial or len(state.observed) < 2:
+            while True:
+                yield space.sample(rng)
+        candidates = list(_candidates(state, rng))
+        surrogate = _Surrogate.of(state)
+        wanted = self._acquire(surrogate, candidates, rng)
+        for position in numpy.argsort(-_rounded(wanted), kind="stable"):
+            yield candidates[int(position)]
+        parents = _parents(state)
+        while True:
+            yield _mutated(state, parents[int(rng.integers(len(parents)))], rng)
+
+    def _acquire(
+        self, surrogate: "_Surrogate", candidates: Sequence[Architecture], rng: Generator
+    ) -> Array:
+        rows = [surrogate.features.row(candidate) for candidate in candidates]
+        views = surrogate.features.views(rows, surrogate.rows)
+        if self.acquisition == "thompson":
+            process = surrogate.processes[0]
+            joint = process.covary(views, surrogate.features.views(rows, rows))
+            return thompson(process.predict(views)[0], joint, rng)
+        means, deviations = zip(*(p.predict(views) for p in surrogate.processes), strict=True)
+        if len(means) == 1:
+            gained = expected_improvement(means[0], deviations[0], surrogate.best)
+        else:
+            gained = scalarized_improvement(
+                numpy.array(means), numpy.array(deviations), surrogate.values, rng
+            )
+        return gained * surrogate.feasibility(rows, views)
+
+
+# ---------------------------------------------------------------------- candidates
+
+
+def _parents(state: Evidence) -> list[Architecture]:
+    """Return the best architectures; with several objectives, those that none dominates."""
+    if len(state.problem.objectives) > 1:
+        front = non_dominated([scores for _, scores in state.observed])
+        return [state.observed[k][0] for k in front]
+    ranked = sorted(range(len(state.observed)), key=lambda k: (-state.observed[k][1][0], k))
+    return [state.observed[k][0] for k in ranked[:PARENTS]]
+
+
+def _candidates(state: Evidence, rng: Generator) -> Iterator[Architecture]:
+    tried = {architecture for architecture, _ in state.observed}
+    tried.update(state.running, state.failed)
+    parents = _parents(state)
+    if len(parents) > PARENTS:
+        parents = [parents[int(k)] for k in rng.permutation(len(parents))[:PARENTS]]
+    for parent in parents:
+        for near in _near(state, parent, rng):
+            if near not in tried:
+                tried.add(near)
+                yield near
+    for _ in range(CHEAP if state.problem.space.is_flat else RANDOM):
+        for made in (state.problem.space.sample(rng), _twice_mutated(state, parents, rng)):
+            if made not in tried:
+                tried.add(made)
+                yield made
+
+
+def _near(state: Evidence, parent: Architecture, rng: Generator) -> Sequence[Architecture]:
+    """Return all neighbours where they are few, and random mutations where they do not suffice."""
+    space = state.problem.space
+    domains = [space.decision(name).domain for name in parent]
+    moves = sum(domain.size - 1 if domain.width > 1 else 2 for domain in domains)
+    near: tuple[Architecture, ...] = ()
+    if moves <= NEIGHBORS:
+        if ("near", parent) not in state.memo:
+            state.memo["near", parent] = tuple(space.neighbors(parent))
+        near = state.memo["near", parent]
+        if all(domain.width > 1 for domain in domains):
+            return near
+    return [*near, *(_mutated(state, parent, rng) for _ in range(MUTATIONS))]
+
+
+def _mutated(state: Evidence, parent: Architecture, rng: Generator) -> Architecture:
+    try:
+        return state.problem.space.mutate(parent, rng)
+    except NoneAllowed:
+        return state.problem.space.sample(rng)
+
+
+def _twice_mutated(
+    state: Evidence, parents: Sequence[Architecture], rng: Generator
+) -> Architecture:
+    parent = parents[int(rng.integers(len(parents)))]
+    return _mutated(state, _mutated(state, parent, rng), rng)
+
+
+def _rounded(wanted: Array) -> Array:
+    """Round to what no linear algebra library disagrees about; ties are broken by order."""
+    largest = float(numpy.abs(wanted).max(initial=0.0))
+    return numpy.round(wanted / largest, 6) if largest > 0 else wanted
+
+
+# ---------------------------------------------------------------------- the model
+
+
+@dataclass(frozen=True)
+class _Surrogate:
+    """Processes over what was observed and is running, one for each objective.
+
+    Attributes:
+        features: What is compared.
+        rows: What the processes are conditioned on.
+        processes: The posteriors.
+        values: Normal scores of the observed, shape (objectives, observed).
+        best: The best normal score of the first objective.
+        failed: Rows of failed architectures.
+    """
+
+    features: Features
+    rows: Sequence[Row]
+    processes: Sequence[GaussianProcess]
+    values: Array
+    best: float
+    failed: Sequence[Row]
+
+    @classmethod
+    def of(cls, state: Evidence) -> "_Surrogate":
+        features = state.features
+        kept = _kept(state.observed, len(state.observed))
+        observed = [features.row(architecture) for architecture, _ in kept]
+        running = [features.row(architecture) for architecture in state.running]
+        values = _values(kept)
+        views = features.views(observed, observed)
+        processes = [
+            GaussianProcess.of(views, value, hyper)
+            for value, hyper in zip(values, _hyperparameters(state), strict=True)
+        ]
+        rows = [*observed, *running]
+        if running:
+            ahead, among = features.views(running, observed), features.views(rows, rows)
+            processes = [
+                GaussianProcess.of(
+                    among, numpy.concatenate([value, process.predict(ahead)[0]]), process.hyper
+                )
+                for value, process in zip(values, processes, strict=True)
+            ]
+        failed = [features.row(architecture) for architecture in state.failed[-CAPACITY:]]
+        return cls(features, rows, processes, values, float(values[0].max()), failed)
+
+    def feasibility(self, rows: Sequence[Row], views: Sequence[View]) -> Array | float:
+        """Return how likely candidates are not to fail: 1 + what did not, of all that is alike.
+
+        Args:
+            rows: The candidates.
+            views: Distances from them to what the processes are conditioned on.
+        """
+        if not self.failed:
+            return 1.0
+        hyper = self.processes[0].hyper
+        fine, failed = (
+            numpy.sum(covariance(part, hyper), axis=0).sum(axis=1)
+            for part in (views, self.features.views(rows, self.failed))
+        )
+        share: Array = (1 + fine) / (1 + fine + failed)
+        return share
+
+
+def _kept(
+    observed: Sequence[tuple[Architecture, Scores]], number: int
+) -> Sequence[tuple[Architecture, Scores]]:
+    """Return the trials that a model is made of: half of them the best, half the latest."""
+    known = observed[:number]
+    if number <= CAPACITY:
+        return known
+    latest = number - CAPACITY // 2
+    ranks = _values(known[:latest]).mean(axis=0)
+    best = numpy.argsort(-ranks, kind="stable")[: CAPACITY // 2]
+    return [*(known[int(k)] for k in sorted(best)), *known[latest:]]
+
+
+def _values(observed: Sequence[tuple[Architecture, Scores]]) -> Array:
+    columns = zip(*(scores for _, scores in observed), strict=True)
+    return numpy.array([normal_scores(column) for column in columns])
+
+
+def _hyperparameters(state: Evidence) -> Sequence[Hyperparameters]:
+    """Return what fits the trials up to the last time that their number had grown by a quarter."""
+    number = 2
+    while math.ceil(number * GROWTH) <= len(state.observed):
+        number = math.ceil(number * GROWTH)
+    fitted: Sequence[Hyperparameters] | None = state.memo.get(("fit", number))
+    if fitted is None:
+        kept = _kept(state.observed, number)
+        rows = [state.features.row(architecture) for architecture, _ in kept]
+        views = state.features.views(rows, rows)
+        fitted = state.memo["fit", number] = [fit(views, value) for value in _values(kept)]
+    return fitted

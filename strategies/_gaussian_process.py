@@ -1,0 +1,232 @@
+"""Gaussian process regression on several views of the same things."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy
+from numpy.typing import NDArray
+
+__all__ = [
+    "GaussianProcess",
+    "Hyperparameters",
+    "View",
+    "covariance",
+    "fit",
+    "normal_scores",
+]
+
+Array = NDArray[numpy.float64]
+
+STEPS = 30  # of the ascent
+JITTER = 1e-6
+LENGTH_PRIOR = 0.7  # standard deviation of the logarithm of a length-scale
+NOISE_PRIOR = (-4.0, 1.5)  # mean and standard deviation of the logarithm of the noise variance
+
+
+@dataclass(frozen=True)
+class View:
+    """Squared distances under one view, one array for each group of its features.
+
+    Attributes:
+        parts: Each of shape (n, m): between n things and m others.
+    """
+
+    parts: tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What the covariance is made of, all as logarithms.
+
+    Attributes:
+        lengths: For each view, a length-scale for each of its parts.
+        weights: For each view, its share of the variance.
+        noise: The variance of the noise.
+    """
+
+    lengths: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...]
+    noise: float
+
+
+def covariance(views: Sequence[View], hyper: Hyperparameters) -> list[Array]:
+    """Return the covariance under each view; their sum is the whole.
+
+    k_v = w_v (1 + s + s^2 / 3) exp(-s) with s^2 = 5 sum_p d_p^2 / l_p^2, the Matern function of
+    smoothness 5/2.
+    """
+    found: list[Array] = []
+    for scaled, weight in zip(_scaled(views, hyper), hyper.weights, strict=True):
+        found.append((1 + scaled + scaled**2 / 3) * numpy.exp(weight - scaled))
+    return found
+
+
+def _scaled(views: Sequence[View], hyper: Hyperparameters) -> list[Array]:
+    """Return s of `covariance` under each view."""
+    return [
+        numpy.sqrt(5 * sum(d * math.exp(-2 * n) for d, n in zip(view.parts, lengths, strict=True)))
+        for view, lengths in zip(views, hyper.lengths, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class GaussianProcess:
+    """A posterior: zero mean, and a covariance that is a sum over views.
+
+    Attributes:
+        hyper: The hyper-parameters.
+        inverse: Inverse of the covariance of what was observed, noise included, shape (n, n).
+        weights: The inverse times the observed values, shape (n,).
+    """
+
+    hyper: Hyperparameters
+    inverse: Array
+    weights: Array
+
+    @classmethod
+    def of(cls, views: Sequence[View], values: Array, hyper: Hyperparameters) -> "GaussianProcess":
+        """Condition on observed values.
+
+        Args:
+            views: Distances among the observed, parts of shape (n, n).
+            values: What was observed, shape (n,).
+            hyper: The hyper-parameters.
+        """
+        inverse: Array = numpy.linalg.inv(_noisy(covariance(views, hyper), hyper))
+        return cls(hyper, inverse, inverse @ values)
+
+    def predict(self, views: Sequence[View]) -> tuple[Array, Array]:
+        """Return mean and standard deviation of the noise-free value of other things.
+
+        Args:
+            views: Distances from m things to the observed, parts of shape (m, n).
+
+        Returns:
+            Two vectors of shape (m,).
+        """
+        near = _total(covariance(views, self.hyper))
+        prior = float(numpy.exp(self.hyper.weights).sum())
+        variance = prior - numpy.einsum("ij,ij->i", near @ self.inverse, near)
+        return near @ self.weights, numpy.sqrt(numpy.maximum(variance, 1e-12))
+
+    def covary(self, views: Sequence[View], among: Sequence[View]) -> Array:
+        """Return the posterior covariance of m things, shape (m, m).
+
+        Args:
+            views: Distances from the m things to the observed, parts of shape (m, n).
+            among: Distances among the m things, parts of shape (m, m).
+        """
+        near = _total(covariance(views, self.hyper))
+        joint: Array = _total(covariance(among, self.hyper)) - near @ self.inverse @ near.T
+        return joint
+
+
+def _total(parts: Sequence[Array]) -> Array:
+    total: Array = numpy.sum(parts, axis=0)
+    return total
+
+
+def _noisy(parts: Sequence[Array], hyper: Hyperparameters) -> Array:
+    total = _total(parts)
+    return total + (numpy.exp(hyper.noise) + JITTER) * numpy.eye(len(total))
+
+
+# ---------------------------------------------------------------------- marginal likelihood
+
+
+def fit(views: Sequence[View], values: Array) -> Hyperparameters:
+    """Choose the hyper-parameters with the largest posterior, given what was observed.
+
+    Maximises log p(values | hyper) + log p(hyper) by Rprop from the prior's mode. The prior lets a
+    length-scale be about the median distance, weights share the variance equally, and noise be
+    small. The result is rounded, so that no rounding error of linear algebra travels on.
+
+    Args:
+        views: Distances among the observed, parts of shape (n, n).
+        values: What was observed, standardised, shape (n,).
+
+    References:
+        Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, section 5.4.1; Blum &
+        Riedmiller 2013, Optimization of Gaussian Process Hyperparameters using Rprop, ESANN.
+    """
+    start = _prior_mode(views)
+    point, steps = start.copy(), numpy.full(len(start), 0.2)
+    before = numpy.zeros(len(start))
+    best, best_value = point, -numpy.inf
+    for _ in range(STEPS):
+        value, slope = _objective(views, values, point, start)
+        if value > best_value:
+            best, best_value = point, value
+        agreement = slope * before
+        steps = numpy.clip(
+            steps * numpy.where(agreement > 0, 1.3, numpy.where(agreement < 0, 0.5, 1)), 0.01, 0.7
+        )
+        before = numpy.where(agreement < 0, 0.0, slope)
+        point = point + numpy.sign(before) * steps
+    return _unpack(views, numpy.round(best, 2))
+
+
+def _prior_mode(views: Sequence[View]) -> Array:
+    lengths: list[float] = []
+    for view in views:
+        spread = [float(numpy.sqrt(numpy.mean(part))) for part in view.parts]
+        lengths.extend(
+            numpy.log(max(s, 1e-3)) + 0.5 * numpy.log(max(len(spread), 1)) for s in spread
+        )
+    return numpy.array([*lengths, *[-numpy.log(len(views))] * len(views), NOISE_PRIOR[0]])
+
+
+def _unpack(views: Sequence[View], point: Array) -> Hyperparameters:
+    lengths: list[tuple[float, ...]] = []
+    start = 0
+    for view in views:
+        lengths.append(tuple(map(float, point[start : start + len(view.parts)])))
+        start += len(view.parts)
+    return Hyperparameters(tuple(lengths), tuple(map(float, point[start:-1])), float(point[-1]))
+
+
+def _objective(
+    views: Sequence[View], values: Array, point: Array, mode: Array
+) -> tuple[float, Array]:
+    """Return the logarithm of the posterior of the hyper-parameters, and its gradient."""
+    hyper = _unpack(views, point)
+    parts = covariance(views, hyper)
+    noisy = _noisy(parts, hyper)
+    inverse = numpy.linalg.inv(noisy)
+    weights = inverse @ values
+    value = -0.5 * float(values @ weights) - 0.5 * float(numpy.linalg.slogdet(noisy)[1])
+    outer = 0.5 * (numpy.outer(weights, weights) - inverse)  # dL = sum(outer * dK)
+    slope: list[float] = []
+    terms = zip(views, _scaled(views, hyper), hyper.lengths, hyper.weights, strict=True)
+    for view, scaled, lengths, weight in terms:
+        pull = outer * (1 + scaled) * numpy.exp(weight - scaled) * (5 / 3)  # dk / d(-log l) / d^2
+        for d, length in zip(view.parts, lengths, strict=True):
+            slope.append(float((pull * d).sum()) * math.exp(-2 * length))
+    slope.extend(float((outer * part).sum()) for part in parts)
+    slope.append(float(numpy.trace(outer)) * numpy.exp(hyper.noise))
+    spread = numpy.full(len(point), LENGTH_PRIOR)
+    spread[-1 - len(views) :] = 1.0
+    spread[-1] = NOISE_PRIOR[1]
+    away = (point - mode) / spread
+    return value - 0.5 * float(away @ away), numpy.array(slope) - away / spread
+
+
+def normal_scores(values: Sequence[float]) -> Array:
+    """Return the normal quantiles of the ranks, ties sharing their mean rank.
+
+    So a few terrible values do not flatten the rest, and only the order counts.
+
+    Args:
+        values: Any finite numbers, at least one.
+
+    Returns:
+        A vector of the same length.
+    """
+    given = numpy.asarray(values)
+    _, where, counts = numpy.unique(given, return_inverse=True, return_counts=True)
+    ranks = numpy.cumsum(counts) - 0.5 * counts  # the mean rank, from 0 to n
+    quantile = NormalDist().inv_cdf
+    table = numpy.array([quantile(rank / len(given)) for rank in ranks])
+    return table[where]
