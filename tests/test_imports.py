@@ -37,7 +37,14 @@ def in_fresh_process(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["nasbridge", "nasbridge.adapters", "nasbridge.spaces", "nasbridge.strategies"]
+    "module",
+    [
+        "nasbridge",
+        "nasbridge.adapters",
+        "nasbridge.bench",
+        "nasbridge.spaces",
+        "nasbridge.strategies",
+    ],
 )
 def test_import_loads_no_framework(module: str) -> None:
     loaded = in_fresh_process("-c", f"import sys, {module}; print(*sys.modules)").split()

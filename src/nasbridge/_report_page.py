@@ -13,13 +13,14 @@ from .spaces import MissingExtra
 __all__ = ["render"]
 
 
-def render(**content: Any) -> str:
-    """Fill in the template.
+def render(template: str = "report.html", /, **content: Any) -> str:
+    """Fill in a template.
 
     Everything is escaped but our own scripts, style and pictures. Beyond that, the page carries a
     policy by which a browser runs no script but ours, known by their hashes, and loads nothing.
 
     Args:
+        template: Its file, beside the style and script that all share.
         **content: What the template asks for.
 
     Raises:
@@ -38,7 +39,7 @@ def render(**content: Any) -> str:
         lstrip_blocks=True,
     )
     scripts = [str(get_plotlyjs()), _source("report.js")]
-    return environment.get_template("report.html").render(
+    return environment.get_template(template).render(
         scripts=scripts, style=_source("report.css"), policy=_policy(scripts), **content
     )
 

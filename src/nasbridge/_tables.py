@@ -6,9 +6,9 @@ from pathlib import Path
 from .adapters import BACKENDS
 from .adapters._registry import support_of
 
-__all__ = ["ABILITIES", "renewed", "support_table"]
+__all__ = ["ABILITIES", "renewed", "replaced", "support_table"]
 
-BEGIN, END = "<!-- support table -->", "<!-- end of support table -->"
+PLACE = "support table"
 
 ABILITIES = {
     "storage": "where trials are stored",
@@ -35,19 +35,27 @@ def support_table() -> str:
 
 
 def renewed(text: str) -> str:
-    """Return a document with the table between its markers as it should be.
+    """Return a document with the support table as it should be; see `replaced`."""
+    return replaced(text, PLACE, support_table())
+
+
+def replaced(text: str, place: str, content: str) -> str:
+    """Return a document with something new between two markers.
 
     Args:
         text: Markdown with both markers.
+        place: Their name: `<!-- place -->` and `<!-- end of place -->`.
+        content: What is to stand there.
 
     Raises:
         LookupError: A marker is missing.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    first, last = f"<!-- {place} -->", f"<!-- end of {place} -->"
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not (begin and end):
-        raise LookupError(f"the document needs the markers {BEGIN} and {END}, in this order")
-    return f"{before}{begin}\n\n{support_table()}\n\n{end}{after}"
+        raise LookupError(f"the document needs the markers {first} and {last}, in this order")
+    return f"{before}{begin}\n\n{content}\n\n{end}{after}"
 
 
 if __name__ == "__main__":

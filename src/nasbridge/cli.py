@@ -201,3 +201,77 @@ def backends() -> None:
     from ._cli_backends import show_backends
 
     show_backends()
+
+
+@app.command()
+def bench(
+    tables: Annotated[
+        list[str],
+        Argument(
+            metavar="TABLE...",
+            help="nb201-cifar10, nb201-cifar100, nb201-imagenet16; fcnet-naval, fcnet-parkinsons, "
+            "fcnet-protein, fcnet-slice; nb201-hw.",
+        ),
+    ],
+    contender: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME",
+            help="A strategy, or a peer as optuna.TPESampler; settings in brackets, as "
+            "'RegularizedEvolution(population=10, sample=3)'. May be repeated.",
+            show_default="all peers, and two of ours",
+        ),
+    ] = None,
+    seeds: Annotated[int, Option(help="Number of seeds, the same for all.", min=1)] = 30,
+    evaluations: Annotated[
+        int | None, Option(help="Evaluations of a run.", show_default="200", min=1)
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        Option(
+            help="Simulated seconds of a run, with --protocol cost.",
+            show_default="12,000 for CIFAR-10, others in proportion",
+            min=1,
+        ),
+    ] = None,
+    jobs: Annotated[int, Option(help="Worker processes; 0 runs all in this one.", min=0)] = 2,
+    output: Annotated[
+        Path, Option(help="Where results are, and are added to.", show_default=True)
+    ] = Path("bench"),
+    data: Annotated[
+        Path | None,
+        Option(
+            help="A folder with nb201.npz and nb201_hw.npz: for nb201-hw, --protocol cost, and "
+            "test accuracies.",
+            show_default=False,
+        ),
+    ] = None,
+    protocol: Annotated[
+        str,
+        Option(
+            help="queries: final quality by evaluations; cost: short trainings within a budget."
+        ),
+    ] = "queries",
+    document: Annotated[
+        Path | None,
+        Option(help="A Markdown file to bring up to date, too.", show_default=False),
+    ] = None,
+) -> None:
+    """Compare strategies with each other and with other libraries, on tabular benchmarks.
+
+    What is in the output directory is not run again.
+    """
+    from ._cli_bench import start_bench
+
+    start_bench(
+        tables,
+        contender or [],
+        seeds,
+        protocol,
+        evaluations,
+        seconds,
+        jobs,
+        output,
+        data,
+        document,
+    )

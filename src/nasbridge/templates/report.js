@@ -78,6 +78,6 @@ for (const button of document.querySelectorAll(".pictures button")) {
     dialog.showModal();
   });
 }
-dialog.addEventListener("click", (event) => {
+dialog?.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close();
 });

@@ -1,0 +1,185 @@
+"""The command `bench`: strategies beside the samplers of other libraries."""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from ._cli_app import err, new_table, out, say
+from .bench import (
+    BenchError,
+    Budget,
+    Failure,
+    Record,
+    Records,
+    Summary,
+    Table,
+    load_table,
+    read_spec,
+    run,
+    schedule,
+    summarize,
+    table_names,
+)
+from .bench._markdown import markdown, renew
+from .bench._notes import command, notes
+from .bench._page import write_page
+from .bench._picture import write_picture
+from .bench._specs import DEFAULTS
+from .bench._tables import PROTOCOLS, Protocol, seconds_of
+
+__all__ = ["start_bench"]
+
+EVALUATIONS = 200
+FILE = "results.jsonl"
+
+
+def start_bench(
+    names: Sequence[str],
+    contenders: Sequence[str],
+    seeds: int,
+    protocol_name: str,
+    evaluations: int | None,
+    seconds: float | None,
+    jobs: int,
+    output: Path,
+    data: Path | None,
+    document: Path | None,
+) -> None:
+    """Play what has not been played yet, and write what came out.
+
+    Args:
+        names: Names of tables.
+        contenders: Strategies and peers; nobody for the usual ones.
+        seeds: Number of seeds, from 0.
+        protocol_name: "queries" or "cost".
+        evaluations: The limit of "queries"; None for the usual one.
+        seconds: The limit of "cost", simulated; None for that of each table.
+        jobs: Worker processes; 0 for none.
+        output: The directory of results.
+        data: The folder with tables that no package has.
+        document: Where the Markdown shall stand, too.
+
+    Raises:
+        BenchError: A table or contender does not exist, or a setting does not fit.
+        MissingExtra: The tables' package, or what draws, is not installed.
+    """
+    protocol = _protocol(protocol_name)
+    specs = [read_spec(text) for text in dict.fromkeys(contenders or DEFAULTS)]
+    tables = [load_table(name, protocol, data) for name in _known(names, protocol)]
+    budgets = {table.name: _budget(table, protocol, evaluations, seconds) for table in tables}
+    records = Records(output / FILE)
+    matches = schedule(tables, specs, range(seeds), budgets)
+    with _bar(len(matches), sum(match.key in records for match in matches)) as done:
+        failures = run(tables, matches, records, jobs, done)
+    summaries = [
+        summarize(table, budgets[table.name], specs, _of(records, seeds), _why(failures, table))
+        for table in tables
+    ]
+    limit = _limit(protocol, evaluations, seconds)
+    line = command([t.name for t in tables], specs, seeds, protocol, limit, data is not None)
+    _write(summaries, protocol, notes(line, specs), output, document)
+    for summary in summaries:
+        _show(summary)
+    say(f"in {output}: {FILE}, {', '.join(f'{protocol}.{end}' for end in ('md', 'png', 'html'))}")
+    if failures:
+        raise typer.Exit(1)
+
+
+# ---------------------------------------------------------------------- what is asked for
+
+
+def _protocol(name: str) -> Protocol:
+    if name not in PROTOCOLS:
+        said = "; ".join(f"{known}: {about}" for known, about in PROTOCOLS.items())
+        raise BenchError(f"there is no protocol {name!r}: take one ({said})")
+    return name
+
+
+def _known(names: Sequence[str], protocol: Protocol) -> list[str]:
+    if not names:
+        raise BenchError(f"no table is named: take some of {', '.join(table_names(protocol))}")
+    return list(dict.fromkeys(names))
+
+
+def _budget(
+    table: Table, protocol: Protocol, evaluations: int | None, seconds: float | None
+) -> Budget:
+    other = evaluations if protocol == "cost" else seconds
+    if other is not None:
+        counted = {"cost": "--seconds", "queries": "--evaluations"}[protocol]
+        raise BenchError(f"--protocol {protocol} is limited by {counted}: give that instead")
+    if protocol == "queries":
+        return Budget(protocol, evaluations or EVALUATIONS)
+    return Budget(protocol, seconds or seconds_of(table))
+
+
+def _limit(
+    protocol: Protocol, evaluations: int | None, seconds: float | None
+) -> tuple[str, float] | None:
+    if protocol == "queries":
+        return "--evaluations", evaluations or EVALUATIONS
+    return None if seconds is None else ("--seconds", seconds)
+
+
+def _of(records: Records, seeds: int) -> list[Record]:
+    return [record for record in records if record.seed < seeds]
+
+
+def _why(failures: Sequence[Failure], table: Table) -> dict[str, str]:
+    """Say why contenders could not play on a table: the first error of each, and how many."""
+    mine = [failure for failure in failures if failure.match.table == table.name]
+    labels = dict.fromkeys(failure.match.spec.label for failure in mine)
+    errors = {
+        label: [failure.error for failure in mine if failure.match.spec.label == label]
+        for label in labels
+    }
+    return {label: f"{len(all_)} runs failed: {all_[0]}" for label, all_ in errors.items()}
+
+
+# ---------------------------------------------------------------------- what comes out
+
+
+@contextmanager
+def _bar(total: int, already: int) -> Generator[Callable[[], None]]:
+    columns = (
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("runs"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    if already:
+        say(f"{already} of {total} runs are there already", "dim")
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        task = progress.add_task("", total=total, completed=already)
+        yield lambda: progress.advance(task)
+
+
+def _write(
+    summaries: Sequence[Summary],
+    protocol: Protocol,
+    said: Sequence[str],
+    output: Path,
+    document: Path | None,
+) -> None:
+    text = markdown(summaries, said)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / f"{protocol}.md").write_text(text + "\n", "utf-8")
+    write_picture(summaries, output / f"{protocol}.png")
+    write_page(summaries, protocol, said, output / f"{protocol}.html")
+    if document is not None:
+        renew(document, protocol, text)
+
+
+def _show(summary: Summary) -> None:
+    out.print(Text(f"{summary.name}: {summary.about}"), soft_wrap=True)
+    table = new_table(*summary.columns)
+    for row in summary.rows:
+        table.add_row(*map(Text, row))
+    out.print(table)
+    for label, why in summary.missing.items():
+        say(f"{label} is missing: {why}", "yellow")
