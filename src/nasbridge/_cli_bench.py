@@ -1,6 +1,6 @@
 """The command `bench`: strategies beside the samplers of other libraries."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from .bench import (
     run,
     schedule,
     summarize,
-    table_names,
 )
 from .bench._markdown import markdown, renew
 from .bench._notes import command, notes
@@ -34,6 +33,7 @@ from .bench._tables import PROTOCOLS, Protocol, seconds_of
 __all__ = ["start_bench"]
 
 EVALUATIONS = 200
+COUNTED = {"cost": "seconds", "queries": "evaluations"}
 FILE = "results.jsonl"
 
 
@@ -42,8 +42,7 @@ def start_bench(
     contenders: Sequence[str],
     seeds: int,
     protocol_name: str,
-    evaluations: int | None,
-    seconds: float | None,
+    limits: Mapping[str, float],
     jobs: int,
     output: Path,
     data: Path | None,
@@ -56,8 +55,8 @@ def start_bench(
         contenders: Strategies and peers; nobody for the usual ones.
         seeds: Number of seeds, from 0.
         protocol_name: "queries" or "cost".
-        evaluations: The limit of "queries"; None for the usual one.
-        seconds: The limit of "cost", simulated; None for that of each table.
+        limits: "evaluations" limits "queries", and "seconds", simulated, "cost"; if left out,
+            200, and what is usual for each table.
         jobs: Worker processes; 0 for none.
         output: The directory of results.
         data: The folder with tables that no package has.
@@ -69,8 +68,8 @@ def start_bench(
     """
     protocol = _protocol(protocol_name)
     specs = [read_spec(text) for text in dict.fromkeys(contenders or DEFAULTS)]
-    tables = [load_table(name, protocol, data) for name in _known(names, protocol)]
-    budgets = {table.name: _budget(table, protocol, evaluations, seconds) for table in tables}
+    tables = [load_table(name, protocol, data) for name in dict.fromkeys(names)]
+    budgets = {table.name: _budget(table, protocol, limits) for table in tables}
     records = Records(output / FILE)
     matches = schedule(tables, specs, range(seeds), budgets)
     with _bar(len(matches), sum(match.key in records for match in matches)) as done:
@@ -79,8 +78,7 @@ def start_bench(
         summarize(table, budgets[table.name], specs, _of(records, seeds), _why(failures, table))
         for table in tables
     ]
-    limit = _limit(protocol, evaluations, seconds)
-    line = command([t.name for t in tables], specs, seeds, protocol, limit, data is not None)
+    line = command([t.name for t in tables], specs, seeds, protocol, limits, data is not None)
     _write(summaries, protocol, notes(line, specs), output, document)
     for summary in summaries:
         _show(summary)
@@ -99,30 +97,12 @@ def _protocol(name: str) -> Protocol:
     return name
 
 
-def _known(names: Sequence[str], protocol: Protocol) -> list[str]:
-    if not names:
-        raise BenchError(f"no table is named: take some of {', '.join(table_names(protocol))}")
-    return list(dict.fromkeys(names))
-
-
-def _budget(
-    table: Table, protocol: Protocol, evaluations: int | None, seconds: float | None
-) -> Budget:
-    other = evaluations if protocol == "cost" else seconds
-    if other is not None:
-        counted = {"cost": "--seconds", "queries": "--evaluations"}[protocol]
-        raise BenchError(f"--protocol {protocol} is limited by {counted}: give that instead")
-    if protocol == "queries":
-        return Budget(protocol, evaluations or EVALUATIONS)
-    return Budget(protocol, seconds or seconds_of(table))
-
-
-def _limit(
-    protocol: Protocol, evaluations: int | None, seconds: float | None
-) -> tuple[str, float] | None:
-    if protocol == "queries":
-        return "--evaluations", evaluations or EVALUATIONS
-    return None if seconds is None else ("--seconds", seconds)
+def _budget(table: Table, protocol: Protocol, limits: Mapping[str, float]) -> Budget:
+    counted = COUNTED[protocol]
+    if set(limits) - {counted}:
+        raise BenchError(f"--protocol {protocol} is limited by --{counted}: give that instead")
+    usual = seconds_of(table) if protocol == "cost" else EVALUATIONS
+    return Budget(protocol, limits.get(counted, usual))
 
 
 def _of(records: Records, seeds: int) -> list[Record]:

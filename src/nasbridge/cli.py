@@ -203,25 +203,38 @@ def backends() -> None:
     show_backends()
 
 
+Tables = Annotated[
+    list[str],
+    Argument(
+        metavar="TABLE...",
+        help="nb201-cifar10, nb201-cifar100, nb201-imagenet16; fcnet-naval, fcnet-parkinsons, "
+        "fcnet-protein, fcnet-slice; nb201-hw.",
+    ),
+]
+Contenders = Annotated[
+    list[str] | None,
+    Option(
+        "--contender",
+        metavar="NAME",
+        help="A strategy, or a peer as optuna.TPESampler; settings in brackets, as "
+        "'RegularizedEvolution(population=10, sample=3)'. May be repeated.",
+        show_default="all peers, and two of ours",
+    ),
+]
+Data = Annotated[
+    Path | None,
+    Option(
+        help="A folder with nb201.npz and nb201_hw.npz: for nb201-hw, --protocol cost, and "
+        "test accuracies.",
+        show_default=False,
+    ),
+]
+
+
 @app.command()
 def bench(
-    tables: Annotated[
-        list[str],
-        Argument(
-            metavar="TABLE...",
-            help="nb201-cifar10, nb201-cifar100, nb201-imagenet16; fcnet-naval, fcnet-parkinsons, "
-            "fcnet-protein, fcnet-slice; nb201-hw.",
-        ),
-    ],
-    contender: Annotated[
-        list[str] | None,
-        Option(
-            metavar="NAME",
-            help="A strategy, or a peer as optuna.TPESampler; settings in brackets, as "
-            "'RegularizedEvolution(population=10, sample=3)'. May be repeated.",
-            show_default="all peers, and two of ours",
-        ),
-    ] = None,
+    tables: Tables,
+    contenders: Contenders = None,
     seeds: Annotated[int, Option(help="Number of seeds, the same for all.", min=1)] = 30,
     evaluations: Annotated[
         int | None, Option(help="Evaluations of a run.", show_default="200", min=1)
@@ -235,22 +248,11 @@ def bench(
         ),
     ] = None,
     jobs: Annotated[int, Option(help="Worker processes; 0 runs all in this one.", min=0)] = 2,
-    output: Annotated[
-        Path, Option(help="Where results are, and are added to.", show_default=True)
-    ] = Path("bench"),
-    data: Annotated[
-        Path | None,
-        Option(
-            help="A folder with nb201.npz and nb201_hw.npz: for nb201-hw, --protocol cost, and "
-            "test accuracies.",
-            show_default=False,
-        ),
-    ] = None,
+    output: Annotated[Path, Option(help="Where results are, and are added to.")] = Path("bench"),
+    data: Data = None,
     protocol: Annotated[
         str,
-        Option(
-            help="queries: final quality by evaluations; cost: short trainings within a budget."
-        ),
+        Option(help="queries: final quality by evaluations; cost: short trainings, seconds count."),
     ] = "queries",
     document: Annotated[
         Path | None,
@@ -263,15 +265,5 @@ def bench(
     """
     from ._cli_bench import start_bench
 
-    start_bench(
-        tables,
-        contender or [],
-        seeds,
-        protocol,
-        evaluations,
-        seconds,
-        jobs,
-        output,
-        data,
-        document,
-    )
+    limits = _given(evaluations=evaluations, seconds=seconds)
+    start_bench(tables, contenders or [], seeds, protocol, limits, jobs, output, data, document)

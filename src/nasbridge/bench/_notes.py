@@ -2,7 +2,7 @@
 
 import platform
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from .. import __version__
@@ -23,7 +23,7 @@ def command(
     specs: Sequence[Spec],
     seeds: int,
     protocol: Protocol,
-    limit: tuple[str, float] | None,
+    limits: Mapping[str, float],
     data: bool,
 ) -> str:
     """Return the command that makes the results again; folders are the reader's own.
@@ -33,15 +33,15 @@ def command(
         specs: The contenders.
         seeds: Number of seeds.
         protocol: What is measured.
-        limit: The option that limits a run, and its value; None for the usual.
+        limits: Options that limit a run, where they are not as usual.
         data: Whether a folder with data was given.
     """
     words = ["nasbridge", "bench", *tables]
     for spec in specs:
         words += ["--contender", spec.label]
     words += ["--seeds", str(seeds), "--protocol", protocol]
-    if limit is not None:
-        words += [limit[0], f"{limit[1]:g}"]
+    for option, limit in limits.items():
+        words += [f"--{option}", f"{limit:g}"]
     if data:
         words += ["--data", "FOLDER"]
     return shlex.join(words)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, cast, final
 
 from .. import strategies
+from ..spaces import NasbridgeError
 from ..strategies import Strategy
 from ._contender import Contender, Ours, Task
 from ._errors import BenchError
@@ -129,6 +130,7 @@ def read_spec(text: str) -> Spec:
 
     Raises:
         BenchError: It cannot be read, or there is no such contender or setting.
+        StrategyError: A setting has no meaning.
 
     Example:
         >>> read_spec("RegularizedEvolution(population=10,sample=3)").label
@@ -137,6 +139,8 @@ def read_spec(text: str) -> Spec:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         name, settings = _parts(tree)
+    except NasbridgeError:  # of a strategy among the settings
+        raise
     except (SyntaxError, ValueError) as error:
         raise BenchError(
             f"the contender {text!r} cannot be read: write it as Name or Name(setting=value)"

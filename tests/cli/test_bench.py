@@ -1,0 +1,103 @@
+"""`bench`, on files that take the place of the real ones."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import numpy
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def data(folder: Path) -> Path:
+    """A folder with a table of all cells, in which more convolutions are better and slower."""
+    cells = numpy.array(list(product(range(5), repeat=6)), dtype=numpy.uint8)
+    worth = (cells == 3).sum(axis=1) + numpy.linspace(0, 0.5, len(cells))
+    accuracy = {f"cifar10_{name}": 60 + 5 * worth for name in ("val12", "test12", "test200")}
+    place = folder / "data"
+    place.mkdir()
+    numpy.savez(
+        place / "nb201.npz",
+        ops=cells,
+        cifar10_val200=60 + 5 * worth[:, None],
+        cifar10_train_seconds200=1000 * (1 + worth),
+        **accuracy,
+    )
+    numpy.savez(place / "nb201_hw.npz", cifar10_edgegpu_latency=1 + worth)
+    return place
+
+
+CONTENDERS = (
+    "--contender",
+    "RandomSearch",
+    "--contender",
+    "RegularizedEvolution(population=4,sample=2)",
+    "--contender",
+    "optuna.RandomSampler",
+)
+
+
+def test_a_bench_is_run_once_and_told(folder: Path, nasbridge: Run, data: Path) -> None:
+    arguments = ("bench", "nb201-hw", "--data", "data", "--evaluations", 8, *CONTENDERS)
+    done = nasbridge(*arguments, "--seeds", 2)
+    assert "Share of the hypervolume" in done.stdout
+    assert "RegularizedEvolution(population=4, sample=2)  2 " in done.stdout
+    for name in ("queries.md", "queries.png", "queries.html"):
+        assert (folder / "bench" / name).stat().st_size > 100
+    lines = (folder / "bench" / "results.jsonl").read_text().splitlines()
+    assert len(lines) == 6
+    assert {len(json.loads(line)["rows"]) for line in lines} == {8}
+    again = nasbridge(*arguments, "--seeds", 3, "--jobs", 0, "--document", "docs/benchmarks.md")
+    assert "6 of 9 runs are there already" in again.stderr
+    now = (folder / "bench" / "results.jsonl").read_text().splitlines()
+    assert now[:6] == lines
+    assert len(now) == 9
+    assert "--evaluations 8 --data FOLDER" in (folder / "docs" / "benchmarks.md").read_text()
+
+
+def test_the_cost_protocol_counts_seconds(folder: Path, nasbridge: Run, data: Path) -> None:
+    limits = ("--protocol", "cost", "--seconds", 900, "--seeds", 2, "--jobs", 0)
+    done = nasbridge("bench", "nb201-cifar10", "--data", "data", *CONTENDERS[:2], *limits)
+    assert "Budget: 900 simulated seconds" in done.stdout
+    assert "test accuracy 200 of the incumbent" in done.stdout
+    assert (folder / "bench" / "cost.md").exists()
+    assert not (folder / "bench" / "queries.md").exists()
+
+
+def test_what_is_missing_is_named(nasbridge: Run, data: Path) -> None:
+    contenders = (*CONTENDERS[:2], "--contender", "smac.HyperparameterOptimization")
+    limits = ("--evaluations", 3, "--seeds", 1, "--jobs", 0)
+    done = nasbridge("bench", "nb201-hw", "--data", "data", *contenders, *limits)
+    assert "smac.HyperparameterOptimization is missing: " in done.stderr
+
+
+def test_a_failing_contender_does_not_stop_the_others(nasbridge: Run, data: Path) -> None:
+    contenders = (*CONTENDERS[:2], "--contender", "optuna.TPESampler(nonsense=1)")
+    limits = ("--evaluations", 3, "--seeds", 2, "--jobs", 0)
+    done = nasbridge("bench", "nb201-hw", "--data", "data", *contenders, *limits, code=1)
+    assert "RandomSearch  2 " in done.stdout
+    assert "optuna.TPESampler(nonsense=1) is missing: 2 runs failed: TypeError" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ("nb201-cifar11", "there is no table 'nb201-cifar11': did you mean 'nb201-cifar1"),
+        ("nb201-hw", "give the folder of nb201.npz and nb201_hw.npz as --data FOLDER"),
+        ("nb201-hw --protocol speed", "there is no protocol 'speed': take one (cost: short"),
+        ("nb201-hw --contender Random", "there is no contender 'Random': did you mean"),
+        ("nb201-hw --data data --seconds 9", "--protocol queries is limited by --evaluations"),
+        ("fcnet-naval --protocol cost", "there is no table 'fcnet-naval' with --protocol cost"),
+    ],
+)
+def test_bad_input_is_told(refused: Refused, data: Path, arguments: str, error: str) -> None:
+    assert error in refused("bench", *arguments.split())
+
+
+def test_help_names_the_tables(nasbridge: Run) -> None:
+    assert "nb201-cifar10" in nasbridge("bench", "--help").stdout
