@@ -184,6 +184,7 @@ def _workers(tables: Mapping[str, Table], jobs: int) -> Generator[ProcessPoolExe
         for child in multiprocessing.active_children():
             if child not in before:
                 child.terminate()
+        pool.shutdown()  # waits for what is ending, so that nothing is left behind
         raise
     pool.shutdown()
 
