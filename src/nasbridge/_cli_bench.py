@@ -73,7 +73,11 @@ def start_bench(
     records = Records(output / FILE)
     matches = schedule(tables, specs, range(seeds), budgets)
     with _bar(len(matches), sum(match.key in records for match in matches)) as done:
-        failures = run(tables, matches, records, jobs, done)
+        try:
+            failures = run(tables, matches, records, jobs, done)
+        except KeyboardInterrupt:
+            say("stopped; the same command goes on, and repeats only what was running")
+            raise
     summaries = [
         summarize(table, budgets[table.name], specs, _of(records, seeds), _why(failures, table))
         for table in tables
