@@ -9,6 +9,7 @@ from ._history_file import HistoryFile
 from ._local_search import LocalSearch
 from ._nsga2 import NSGA2
 from ._pareto import dominates, non_dominated
+from ._policy_gradient import PolicyGradient
 from ._pruners import MedianPruner, Pruner, standing
 from ._random import GridSearch, RandomSearch
 from ._search import Search
@@ -26,6 +27,7 @@ __all__ = [
     "HistoryFile",
     "MedianPruner",
     "Objective",
+    "PolicyGradient",
     "Problem",
     "Pruner",
     "RandomSearch",

@@ -1,0 +1,373 @@
+"""The controller against its papers: each test fails for one of the usual toys."""
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import numpy
+import pytest
+from numpy.typing import NDArray
+
+from nasbridge import (
+    Architecture,
+    Choice,
+    Integer,
+    PolicyGradient,
+    RandomSearch,
+    Real,
+    Search,
+    Space,
+    StrategyError,
+    Trial,
+)
+from nasbridge.spaces import Searchable
+from nasbridge.strategies import Objective, Problem, Strategy
+from nasbridge.strategies._lstm import Adam, Network, ascend
+from nasbridge.strategies._policy_gradient import (
+    Controller,
+    advantages_of,
+    pull,
+    rewards_of,
+)
+from nasbridge.strategies._search import generator
+from nasbridge.strategies._trial import TrialState
+
+BRANCHES = {
+    "left": Choice({"a": Choice(["x", "y"]), "b": Integer(1, 3)}),
+    "right": Choice(list("uvw")),
+}
+CONDITIONAL = Space(
+    {"branch": Choice(BRANCHES), "depth": Integer(1, 40), "last": Choice(list("pq"))}
+)
+FLAT = Space({f"d{k}": Choice(list("abcd")) for k in range(4)})
+
+
+def problem(space: Searchable, *objectives: str) -> Problem:
+    return Problem(space, tuple(map(Objective, objectives or ("score",))), seed=3)
+
+
+def options_of(state: Controller, *architectures: Architecture) -> Any:
+    rows = [state.options(architecture.choices) for architecture in architectures]
+    return numpy.array(rows, dtype=numpy.intp)
+
+
+def log_probs(state: Controller, *architectures: Architecture) -> Any:
+    chosen = options_of(state, *architectures)
+    return state.network.forward(state.learned.vector, chosen).log_probs
+
+
+def entropies(state: Controller, *architectures: Architecture) -> Any:
+    chosen = options_of(state, *architectures)
+    return state.network.forward(state.learned.vector, chosen).entropies
+
+
+def sampled(strategy: PolicyGradient, state: Controller, number: int) -> list[Architecture]:
+    return list(islice(strategy.propose(state, numpy.random.default_rng(0)), number))
+
+
+def told(
+    strategy: PolicyGradient,
+    state: Controller,
+    architectures: list[Architecture],
+    score: Callable[[Architecture], float],
+    ends: Callable[[Architecture], TrialState] = lambda _: "complete",
+) -> Controller:
+    """The state after trials of these architectures."""
+    for number, architecture in enumerate(architectures):
+        trial = Trial(number, architecture, ends(architecture), {"score": score(architecture)})
+        state = strategy.observe(state, trial)
+    return state
+
+
+def count_of_b(architecture: Architecture) -> float:
+    return float(sum(label == "b" for label in architecture.choices.values()))
+
+
+# ---------------------------------------------------------------------- the network
+
+
+def conditional_batch(options: tuple[int, ...], sequences: int) -> NDArray[numpy.intp]:
+    """Options drawn at random, with about a third of the decisions not active."""
+    rng = numpy.random.default_rng(1)
+    chosen = rng.integers(0, options, size=(sequences, len(options)))
+    return numpy.where(rng.random(chosen.shape) < 1 / 3, -1, chosen)
+
+
+@pytest.mark.parametrize("entropy", [0.0, 0.7])
+def test_the_gradient_agrees_with_finite_differences(entropy: float) -> None:
+    network, rng = Network((3, 2, 4, 1, 3), units=5), numpy.random.default_rng(0)
+    vector = 5 * network.initial(rng)  # far from where everything is linear
+    chosen = conditional_batch(network.options, 7)
+    factors = rng.standard_normal(chosen.shape)
+
+    def value(point: Any) -> float:
+        made = network.forward(point, chosen)
+        return float((factors * made.log_probs).sum() + entropy * made.entropies.sum())
+
+    gradient = network.backward(vector, network.forward(vector, chosen), factors, entropy)
+    numeric = numpy.zeros(network.size)
+    for k in range(network.size):
+        there = vector.copy()
+        there[k] += 1e-5
+        here = vector.copy()
+        here[k] -= 1e-5
+        numeric[k] = (value(there) - value(here)) / 2e-5
+    assert numpy.abs(gradient - numeric).max() < 1e-8
+    assert all(part.any() for part in network.weights(gradient))
+
+
+def test_every_weight_starts_within_a_tenth() -> None:
+    network = Network((3, 2), units=100)
+    vector = network.initial(numpy.random.default_rng(0))
+    assert vector.shape == (network.size,)
+    assert -0.1 <= vector.min() < -0.0999
+    assert 0.0999 < vector.max() <= 0.1
+    assert sum(part.size for part in network.weights(vector)) == network.size
+
+
+def test_adam_takes_the_steps_of_its_paper() -> None:
+    state = Adam(numpy.array([1.0]), numpy.zeros(1), numpy.zeros(1))
+    state = ascend(state, numpy.array([4.0]), rate=0.1)
+    assert state.vector == pytest.approx(1.1)  # the first step is the rate, whatever the gradient
+    state = ascend(state, numpy.array([-2.0]), rate=0.1)
+    mean = (0.9 * 0.4 - 0.2) / (1 - 0.9**2)
+    square = (0.999 * 0.016 + 0.004) / (1 - 0.999**2)
+    assert state.vector == pytest.approx(1.1 + 0.1 * mean / square**0.5)
+
+
+# ---------------------------------------------------------------------- the policy
+
+
+def test_probabilities_are_conditional_and_sum_up_to_one() -> None:
+    space = Space({"branch": Choice(BRANCHES), "last": Choice(list("pq"))})
+    strategy = PolicyGradient(batch=4, learning_rate=0.1)
+    state = strategy.start(problem(space))
+    state = told(strategy, state, sampled(strategy, state, 8), lambda x: float(len(x)))
+    every = list(space.enumerate())
+    assert len(every) == (2 + 3 + 3) * 2
+    logs = log_probs(state, *every)
+    assert numpy.exp(logs.sum(axis=1)).sum() == pytest.approx(1)
+    for architecture, row in zip(every, logs, strict=True):
+        active = [decision.name in architecture for decision in space.decisions]
+        assert ((row < 0) == active).all()
+    last = {
+        round(float(row[-1]), 6) for row, x in zip(logs, every, strict=True) if x["last"] == "p"
+    }
+    assert len(last) == 8  # it depends on everything that was chosen before
+
+
+def test_what_is_sampled_has_the_probability_that_is_said() -> None:
+    space = Space({"branch": Choice(BRANCHES), "last": Choice(list("pq"))})
+    strategy = PolicyGradient(batch=4, learning_rate=0.1)
+    state = strategy.start(problem(space))
+    state = told(strategy, state, sampled(strategy, state, 8), lambda x: float(len(x)))
+    drawn = Counter(sampled(strategy, state, 20_000))
+    for architecture in space.enumerate():
+        expected = float(numpy.exp(log_probs(state, architecture).sum()))
+        spread = (expected / 20_000) ** 0.5
+        assert drawn[architecture] / 20_000 == pytest.approx(expected, abs=5 * spread)
+
+
+def test_ranges_are_cut_into_parts_and_all_of_each_is_reached() -> None:
+    space = Space({"few": Integer(1, 4), "many": Integer(1, 40), "rate": Real(1e-4, 1.0, log=True)})
+    strategy = PolicyGradient(points=4)
+    state = strategy.start(problem(space))
+    assert state.network.options == (4, 4, 4)
+    drawn = sampled(strategy, state, 1500)
+    assert {x["many"] for x in drawn} == set(range(1, 41))
+    assert [state.options(x.choices) for x in drawn[:50]] == [
+        (x["few"] - 1, (x["many"] - 1) // 10, int(numpy.log10(x["rate"]) + 4)) for x in drawn[:50]
+    ]
+
+
+def test_the_initial_weights_follow_the_seed_and_no_trial_shares_their_generator() -> None:
+    strategy = PolicyGradient(units=5)
+    one, same = (strategy.start(Problem(FLAT, (Objective("score"),), 3)) for _ in range(2))
+    other = strategy.start(Problem(FLAT, (Objective("score"),), 4))
+    assert (one.learned.vector == same.learned.vector).all()
+    assert (one.learned.vector != other.learned.vector).any()
+    assert generator(3, 2**64 - 1).random() != generator(3, 0).random()
+
+
+# ---------------------------------------------------------------------- rewards and the baseline
+
+
+def test_a_reward_is_the_share_of_trials_that_are_not_better() -> None:
+    seen = numpy.array([[1.0], [2.0], [2.0], [1e9]])
+    scores = numpy.array([[1e9], [2.0], [1.0], [-numpy.inf]])
+    assert rewards_of(scores, seen).tolist() == [1.0, 0.75, 0.25, 0.0]
+
+
+def test_with_several_objectives_what_nothing_dominates_has_the_whole_reward() -> None:
+    seen = numpy.array([[1.0, 9.0], [9.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
+    assert rewards_of(seen, seen).tolist() == [1.0, 1.0, 0.5, 0.25]
+
+
+def test_where_all_has_failed_nothing_is_learned_but_nothing_breaks() -> None:
+    failed = numpy.array([[-numpy.inf]] * 3)
+    assert rewards_of(failed, failed[:0]).tolist() == [0.0] * 3
+    strategy = PolicyGradient(batch=4, entropy=0)
+    start = strategy.start(problem(FLAT))
+    state = told(strategy, start, sampled(strategy, start, 4), count_of_b, lambda _: "failed")
+    assert (state.learned.vector == start.learned.vector).all()
+    assert state.baseline == 0
+
+
+def test_the_baseline_moves_before_it_is_used() -> None:
+    baseline, advantages = advantages_of(numpy.array([1.0, 0.0]), baseline=0.5)
+    first = 0.95 * 0.5 + 0.05 * 1.0
+    second = 0.95 * first
+    assert advantages == pytest.approx([1.0 - first, 0.0 - second])
+    assert baseline == pytest.approx(second)
+
+
+def test_the_baseline_starts_at_the_mean_of_the_first_batch() -> None:
+    baseline, advantages = advantages_of(numpy.array([0.7, 0.7]), baseline=None)
+    assert baseline == pytest.approx(0.7)
+    assert advantages == pytest.approx([0, 0])
+
+
+def test_what_fails_becomes_unlikely_and_is_no_crash() -> None:
+    strategy = PolicyGradient(batch=20, learning_rate=0.01, entropy=0)
+    state = strategy.start(problem(FLAT))
+    drawn = sampled(strategy, state, 20)
+
+    def ends(architecture: Architecture) -> TrialState:
+        return "failed" if architecture["d0"] == "a" else "complete"
+
+    after = told(strategy, state, drawn, lambda _: 1.0, ends)
+    failed = next(x for x in drawn if x["d0"] == "a")
+    assert log_probs(after, failed)[0, 0] < log_probs(state, failed)[0, 0] - 0.1
+
+
+def test_a_pruned_trial_counts_with_its_last_value() -> None:
+    strategy = PolicyGradient(batch=3)
+    state = strategy.start(problem(FLAT))
+    drawn = sampled(strategy, state, 3)
+    complete = told(strategy, state, drawn, count_of_b)
+    pruned = told(strategy, state, drawn, count_of_b, lambda _: "pruned")
+    assert (pruned.learned.vector == complete.learned.vector).all()
+
+
+# ---------------------------------------------------------------------- updates
+
+
+def test_clipping_stops_the_gradient_on_the_side_that_has_gone_far_enough() -> None:
+    ratios = numpy.array([[0.7, 1.0, 1.3]])
+    assert pull(ratios, numpy.array([2.0]), clip=0.2).tolist() == [[1.4, 2.0, 0.0]]
+    assert pull(ratios, numpy.array([-2.0]), clip=0.2).tolist() == [[0.0, -2.0, -2.6]]
+
+
+def farthest(clip: float) -> float:
+    """The largest ratio to the policy before, after many epochs on one batch."""
+    strategy = PolicyGradient(batch=20, epochs=60, learning_rate=0.001, clip=clip, entropy=0)
+    state = strategy.start(problem(FLAT))
+    drawn = sampled(strategy, state, 20)
+    after = told(strategy, state, drawn, count_of_b)
+    return float(numpy.exp(log_probs(after, *drawn) - log_probs(state, *drawn)).max())
+
+
+def test_many_epochs_on_one_batch_do_not_run_away() -> None:
+    assert farthest(clip=0.2) < 1.5
+    assert farthest(clip=1e9) > 4
+
+
+def test_in_the_first_epoch_the_ratio_is_one_so_clipping_changes_nothing() -> None:
+    def once(**settings: Any) -> Any:
+        strategy = PolicyGradient(batch=10, **settings)
+        state = strategy.start(problem(CONDITIONAL))
+        drawn = sampled(strategy, state, 10)
+        return told(strategy, state, drawn, lambda x: float(len(x))).learned.vector
+
+    reinforce = once(algorithm="reinforce")
+    assert (once(epochs=1, clip=1e-9) == reinforce).all()
+    assert (once(epochs=2, clip=1e-9) != reinforce).any()
+
+
+def test_the_entropy_bonus_moves_the_policy_towards_uniform() -> None:
+    learner = PolicyGradient(batch=20, learning_rate=0.05, entropy=0)
+    state = learner.start(problem(FLAT))
+    for _ in range(3):
+        state = told(learner, state, sampled(learner, state, 20), count_of_b)
+    drawn = sampled(learner, state, 20)
+    bonus = PolicyGradient(batch=20, learning_rate=0.01, entropy=5)
+    after = told(bonus, state, drawn, count_of_b)
+    without = told(learner, state, drawn, count_of_b)
+    assert entropies(after, *drawn).mean() > entropies(state, *drawn).mean() + 0.05
+    assert entropies(after, *drawn).mean() > entropies(without, *drawn).mean() + 0.05
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
+def test_observing_changes_no_state_in_place_and_running_trials_none_at_all(algorithm: Any) -> None:
+    strategy = PolicyGradient(batch=5, algorithm=algorithm)
+    state = strategy.start(problem(CONDITIONAL))
+    state = told(strategy, state, sampled(strategy, state, 9), lambda x: float(len(x)))
+    for array in (*state.learned[:3], state.seen):
+        array.flags.writeable = False
+    after = told(strategy, state, sampled(strategy, state, 1), lambda x: float(len(x)))
+    assert (after.learned.vector != state.learned.vector).any()
+    assert len(state.batch) == 4
+    assert strategy.observe(state, Trial(9, sampled(strategy, state, 1)[0])) is state
+
+
+def test_trials_may_finish_in_any_order() -> None:
+    search = Search(PolicyGradient(batch=6), CONDITIONAL, {"score": "max"}, seed=0)
+    running: dict[int, Architecture] = {}
+    for number in range(40):
+        running[number] = search.ask(number)
+        if number >= 5:
+            first = max(running) if number % 2 else min(running)
+            done = running.pop(first)
+            search.tell(Trial(first, done, "complete", {"score": float(len(done))}))
+    assert len(search.running) == 5
+
+
+# ---------------------------------------------------------------------- what it is for
+
+
+def best_of(strategy: Strategy[Any], seed: int) -> float:
+    """How much of a planted optimum, behind two conditions, 120 trials find."""
+    side = {
+        "left": Choice({"a": Choice(list("xyz")), "b": Choice(list("xyz"))}),
+        "right": Choice(list("uvwxyz")),
+    }
+    parts = {f"part{k}": Choice(list("abcd")) for k in range(4)}
+    space = Space({"one": Choice(side), "two": Choice(side), **parts})
+    planted = {"one": "left", "one.left": "b", "one.left.b": "z", "two": "right", "two.right": "w"}
+    planted |= {"part0": "d", "part1": "a", "part2": "b", "part3": "d"}
+    search, found = Search(strategy, space, {"score": "max"}, seed), 0.0
+    for number in range(120):
+        architecture = search.ask(number)
+        score = float(len(planted.items() & architecture.choices.items()))
+        search.tell(Trial(number, architecture, "complete", {"score": score}))
+        found = max(found, score)
+    return found
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
+def test_it_finds_a_planted_optimum_behind_conditions(algorithm: Any) -> None:
+    rate = {"ppo": 0.01, "reinforce": 0.03}[algorithm]
+    strategy = PolicyGradient(algorithm=algorithm, learning_rate=rate, batch=10)
+    learned = [best_of(strategy, seed) for seed in range(6)]
+    drawn = [best_of(RandomSearch(), seed) for seed in range(6)]
+    assert numpy.mean(learned) > numpy.mean(drawn) + 1.5
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"batch": 0},
+        {"epochs": 0},
+        {"units": 0},
+        {"points": 0},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"clip": 0.0},
+        {"entropy": -1.0},
+        {"algorithm": "a2c"},
+    ],
+)
+def test_a_setting_without_meaning_is_an_error_that_names_it(settings: dict[str, Any]) -> None:
+    with pytest.raises(StrategyError, match=next(iter(settings))):
+        PolicyGradient(**settings)
