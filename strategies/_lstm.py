@@ -95,8 +95,19 @@ class Pass(NamedTuple):
     steps: tuple[Step, ...]
 
 
-def _sigmoid(x: Array) -> Array:
-    return 0.5 * (1.0 + numpy.tanh(0.5 * x))  # no overflow at either end
+def _activated(gates: Array) -> Array:
+    """Return sigmoids of the three gates and tanh of the candidate, shape (n, 4 units)."""
+    result, bounded = gates.copy(), gates.shape[1] // 4 * 3
+    result[:, :bounded] *= 0.5  # a sigmoid by tanh, which overflows at neither end
+    numpy.tanh(result, out=result)
+    result[:, :bounded] *= 0.5
+    result[:, :bounded] += 0.5
+    return result
+
+
+def _quarters(gates: Array) -> Array:
+    """Return input, forget and output gate and candidate, shape (4, n, units)."""
+    return gates.reshape(len(gates), 4, gates.shape[1] // 4).swapaxes(0, 1)
 
 
 def _log_softmax(logits: Array) -> Array:
@@ -180,12 +191,10 @@ class Network:
         Returns:
             What entered, the gates, the new memory, and log-probabilities, shape (n, options).
         """
-        units, heads = self.units, slice(*self._firsts[decision : decision + 2])
+        heads = slice(*self._firsts[decision : decision + 2])
         joined = numpy.concatenate([weights.embeddings[entered], memory.hidden], axis=1)
-        gates = joined @ weights.gates + weights.gate_biases
-        gates[:, : 3 * units] = _sigmoid(gates[:, : 3 * units])
-        gates[:, 3 * units :] = numpy.tanh(gates[:, 3 * units :])
-        into, keep, out, candidate = numpy.split(gates, 4, axis=1)
+        gates = _activated(joined @ weights.gates + weights.gate_biases)
+        into, keep, out, candidate = _quarters(gates)
         cell = keep * memory.cell + into * candidate
         hidden = out * numpy.tanh(cell)
         logits = hidden @ weights.heads[heads].T + weights.head_biases[heads]
@@ -231,6 +240,7 @@ class Network:
         weights, total = self.weights(vector), numpy.zeros(self.size)
         gradient = self.weights(total)
         later = self.blank(len(factors))  # the gradient by the memory, as it flows back
+        flown: list[Array] = []
         for decision in reversed(range(len(self.options))):
             step, heads = made.steps[decision], slice(*self._firsts[decision : decision + 2])
             by_logits = _by_logits(
@@ -244,11 +254,13 @@ class Network:
             gradient.head_biases[heads] = by_logits.sum(axis=0)
             by_hidden = later.hidden[step.rows] + by_logits @ weights.heads[heads]
             by_gates, by_cell = _through_gates(step, by_hidden, later.cell[step.rows])
-            gradient.gates[...] += step.joined.T @ by_gates
-            gradient.gate_biases[...] += by_gates.sum(axis=0)
-            by_embedding, by_hidden = numpy.split(by_gates @ weights.gates.T, 2, axis=1)
-            numpy.add.at(gradient.embeddings, step.entered, by_embedding)
-            later.hidden[step.rows], later.cell[step.rows] = by_hidden, by_cell
+            by_joined = by_gates @ weights.gates.T
+            numpy.add.at(gradient.embeddings, step.entered, by_joined[:, : self.units])
+            later.hidden[step.rows], later.cell[step.rows] = by_joined[:, self.units :], by_cell
+            flown.append(by_gates)
+        every = numpy.concatenate(flown[::-1])
+        gradient.gates[...] = numpy.concatenate([step.joined for step in made.steps]).T @ every
+        gradient.gate_biases[...] = every.sum(axis=0)
         return total
 
 
@@ -264,7 +276,7 @@ def _by_logits(
 
 def _through_gates(step: Step, by_hidden: Array, by_cell: Array) -> tuple[Array, Array]:
     """Return the gradients by the gates before their non-linearities, and by the cell before."""
-    into, keep, out, candidate = numpy.split(step.gates, 4, axis=1)
+    into, keep, out, candidate = _quarters(step.gates)
     squashed = numpy.tanh(step.after.cell)
     by_cell = by_cell + by_hidden * out * (1 - squashed**2)
     parts = [

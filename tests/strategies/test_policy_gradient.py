@@ -21,9 +21,10 @@ from nasbridge import (
     StrategyError,
     Trial,
 )
-from nasbridge.spaces import Searchable
+from nasbridge.spaces import IntegerRange, Searchable
 from nasbridge.strategies import Objective, Problem, Strategy
 from nasbridge.strategies._lstm import Adam, Network, ascend
+from nasbridge.strategies._partition import option_of, partition
 from nasbridge.strategies._policy_gradient import (
     Controller,
     advantages_of,
@@ -40,6 +41,7 @@ BRANCHES = {
 CONDITIONAL = Space(
     {"branch": Choice(BRANCHES), "depth": Integer(1, 40), "last": Choice(list("pq"))}
 )
+SMALL = Space({"branch": Choice(BRANCHES), "last": Choice(list("pq"))})
 FLAT = Space({f"d{k}": Choice(list("abcd")) for k in range(4)})
 
 
@@ -140,8 +142,7 @@ def test_adam_takes_the_steps_of_its_paper() -> None:
 
 
 def test_probabilities_are_conditional_and_sum_up_to_one() -> None:
-    space = Space({"branch": Choice(BRANCHES), "last": Choice(list("pq"))})
-    strategy = PolicyGradient(batch=4, learning_rate=0.1)
+    space, strategy = SMALL, PolicyGradient(batch=4, learning_rate=0.03)
     state = strategy.start(problem(space))
     state = told(strategy, state, sampled(strategy, state, 8), lambda x: float(len(x)))
     every = list(space.enumerate())
@@ -151,22 +152,32 @@ def test_probabilities_are_conditional_and_sum_up_to_one() -> None:
     for architecture, row in zip(every, logs, strict=True):
         active = [decision.name in architecture for decision in space.decisions]
         assert ((row < 0) == active).all()
-    last = {
-        round(float(row[-1]), 6) for row, x in zip(logs, every, strict=True) if x["last"] == "p"
-    }
+    last = {float(row[-1]) for row, x in zip(logs, every, strict=True) if x["last"] == "p"}
     assert len(last) == 8  # it depends on everything that was chosen before
 
 
 def test_what_is_sampled_has_the_probability_that_is_said() -> None:
-    space = Space({"branch": Choice(BRANCHES), "last": Choice(list("pq"))})
-    strategy = PolicyGradient(batch=4, learning_rate=0.1)
-    state = strategy.start(problem(space))
+    """The first candidate that of the policy, the second the same given that it is another."""
+    strategy = PolicyGradient(batch=4, learning_rate=0.03, units=8)
+    state = strategy.start(problem(SMALL))
     state = told(strategy, state, sampled(strategy, state, 8), lambda x: float(len(x)))
-    drawn = Counter(sampled(strategy, state, 20_000))
-    for architecture in space.enumerate():
-        expected = float(numpy.exp(log_probs(state, architecture).sum()))
-        spread = (expected / 20_000) ** 0.5
-        assert drawn[architecture] / 20_000 == pytest.approx(expected, abs=5 * spread)
+    rng, draws = numpy.random.default_rng(0), 3000
+    pairs = [tuple(islice(strategy.propose(state, rng), 2)) for _ in range(draws)]
+    every = list(SMALL.enumerate())
+    probs = numpy.exp(log_probs(state, *every).sum(axis=1))
+    others = [numpy.delete(probs, k) for k in range(len(every))]
+    seconds = probs * [(other / (1 - other)).sum() for other in others]
+    assert probs.max() > 3 * probs.min()
+    for position, expected in enumerate((probs, seconds)):
+        drawn = Counter(pair[position] for pair in pairs)
+        for architecture, prob in zip(every, expected.tolist(), strict=True):
+            assert abs(drawn[architecture] - prob * draws) < 5 * (prob * draws) ** 0.5
+
+
+def test_one_stream_repeats_nothing_and_ends_with_the_space() -> None:
+    strategy = PolicyGradient()
+    drawn = sampled(strategy, strategy.start(problem(SMALL)), 100)
+    assert len(drawn) == len(set(drawn)) == 16
 
 
 def test_ranges_are_cut_into_parts_and_all_of_each_is_reached() -> None:
@@ -179,6 +190,25 @@ def test_ranges_are_cut_into_parts_and_all_of_each_is_reached() -> None:
     assert [state.options(x.choices) for x in drawn[:50]] == [
         (x["few"] - 1, (x["many"] - 1) // 10, int(numpy.log10(x["rate"]) + 4)) for x in drawn[:50]
     ]
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        IntegerRange(1, 7),
+        IntegerRange(3, 50, step=4),
+        IntegerRange(-20, 20),
+        IntegerRange(1, 30, log=True),
+        IntegerRange(8, 1000, step=8, log=True),
+        IntegerRange(5, 5),
+    ],
+)
+def test_each_integer_is_in_exactly_one_part(domain: IntegerRange) -> None:
+    parts = partition(domain, points=10)
+    assert len(parts) == len(domain.values()) if len(domain.values()) <= 10 else len(parts) <= 10
+    assert [value for part in parts for value in part.values()] == list(domain.values())
+    for position, part in enumerate(parts):
+        assert {option_of(parts, value) for value in part.values()} == {position}
 
 
 def test_the_initial_weights_follow_the_seed_and_no_trial_shares_their_generator() -> None:
@@ -348,9 +378,9 @@ def best_of(strategy: Strategy[Any], seed: int) -> float:
 @pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
 def test_it_finds_a_planted_optimum_behind_conditions(algorithm: Any) -> None:
     rate = {"ppo": 0.01, "reinforce": 0.03}[algorithm]
-    strategy = PolicyGradient(algorithm=algorithm, learning_rate=rate, batch=10)
-    learned = [best_of(strategy, seed) for seed in range(6)]
-    drawn = [best_of(RandomSearch(), seed) for seed in range(6)]
+    strategy = PolicyGradient(10, rate, algorithm, units=32)
+    learned = [best_of(strategy, seed) for seed in range(4)]
+    drawn = [best_of(RandomSearch(), seed) for seed in range(4)]
     assert numpy.mean(learned) > numpy.mean(drawn) + 1.5
 
 
