@@ -74,7 +74,7 @@ Fact = tuple[int, Mapping[str, object], str, Mapping[str, float]]
 
 STRATEGIES: Mapping[str, Mapping[str, Any]] = {
     "GridSearch": {"points": 3},
-    "PolicyGradient": {"batch": 10},
+    "PolicyGradient": {"batch": 10, "units": 32},
     "RandomSearch": {},
     "RegularizedEvolution": {"population": 10, "sample": 5},
 }

@@ -95,14 +95,13 @@ class Pass(NamedTuple):
     steps: tuple[Step, ...]
 
 
-def _activated(gates: Array) -> Array:
-    """Return sigmoids of the three gates and tanh of the candidate, shape (n, 4 units)."""
-    result, bounded = gates.copy(), gates.shape[1] // 4 * 3
-    result[:, :bounded] *= 0.5  # a sigmoid by tanh, which overflows at neither end
-    numpy.tanh(result, out=result)
-    result[:, :bounded] *= 0.5
-    result[:, :bounded] += 0.5
-    return result
+def _activate(gates: Array) -> None:
+    """Put sigmoids of the three gates and tanh of the candidate in their place."""
+    bounded = gates[:, : gates.shape[1] // 4 * 3]
+    bounded *= 0.5  # a sigmoid by tanh, which overflows at neither end
+    numpy.tanh(gates, out=gates)
+    bounded *= 0.5
+    bounded += 0.5
 
 
 def _quarters(gates: Array) -> Array:
@@ -111,8 +110,7 @@ def _quarters(gates: Array) -> Array:
 
 
 def _log_softmax(logits: Array) -> Array:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    result: Array = shifted - numpy.log(numpy.exp(shifted).sum(axis=-1, keepdims=True))
+    result: Array = logits - numpy.logaddexp.reduce(logits, axis=-1, keepdims=True)
     return result
 
 
@@ -193,7 +191,8 @@ class Network:
         """
         heads = slice(*self._firsts[decision : decision + 2])
         joined = numpy.concatenate([weights.embeddings[entered], memory.hidden], axis=1)
-        gates = _activated(joined @ weights.gates + weights.gate_biases)
+        gates = joined @ weights.gates + weights.gate_biases
+        _activate(gates)
         into, keep, out, candidate = _quarters(gates)
         cell = keep * memory.cell + into * candidate
         hidden = out * numpy.tanh(cell)
