@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy
@@ -94,7 +95,8 @@ class GaussianProcess:
             values: What was observed, shape (n,).
             hyper: The hyper-parameters.
         """
-        inverse: Array = numpy.linalg.inv(_noisy(covariance(views, hyper), hyper))
+        noisy = _noisy(covariance(views, hyper), hyper)
+        inverse = numpy.linalg.inv(noisy).astype(numpy.float64, copy=False)
         return cls(hyper, inverse, inverse @ values)
 
     def predict(self, views: Sequence[View]) -> tuple[Array, Array]:
@@ -130,7 +132,8 @@ def _total(parts: Sequence[Array]) -> Array:
 
 def _noisy(parts: Sequence[Array], hyper: Hyperparameters) -> Array:
     total = _total(parts)
-    return total + (numpy.exp(hyper.noise) + JITTER) * numpy.eye(len(total))
+    noisy: Array = total + (math.exp(hyper.noise) + JITTER) * numpy.eye(len(total))
+    return noisy
 
 
 # ---------------------------------------------------------------------- marginal likelihood
@@ -227,6 +230,8 @@ def normal_scores(values: Sequence[float]) -> Array:
     given = numpy.asarray(values)
     _, where, counts = numpy.unique(given, return_inverse=True, return_counts=True)
     ranks = numpy.cumsum(counts) - 0.5 * counts  # the mean rank, from 0 to n
-    quantile = NormalDist().inv_cdf
-    table = numpy.array([quantile(rank / len(given)) for rank in ranks])
+    table = numpy.array([_quantile(rank / len(given)) for rank in ranks])
     return table[where]
+
+
+_quantile = lru_cache(maxsize=100_000)(NormalDist().inv_cdf)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from nasbridge import Architecture, Choice, Search, Space, SpaceExhausted, Trial
+from nasbridge import Architecture, Choice, Search, Space, SpaceExhausted, StrategyError, Trial
 from nasbridge.adapters._conformance import (
     SPACES,
     STRATEGIES,
@@ -27,6 +27,7 @@ from nasbridge.adapters._conformance import (
 from nasbridge.spaces import Searchable
 
 OBJECTIVES = {"score": "max", "size": "min"}
+SINGLE = {"Bananas"}  # for one objective only
 LEARNING = sorted(set(STRATEGIES) - {"GridSearch", "RandomSearch"})
 
 every_strategy = pytest.mark.parametrize("name", STRATEGIES)
@@ -63,6 +64,7 @@ def all_proposals() -> dict[str, list[str]]:
         for name in STRATEGIES
         for space, make in SPACES.items()
         for several in (False, True)
+        if name not in SINGLE or not several
     }
 
 
@@ -86,9 +88,18 @@ def test_another_process_proposes_the_same(hash_seed: str) -> None:
     assert json.loads(done.stdout) == all_proposals()
 
 
-@every_strategy
+@pytest.mark.parametrize("name", sorted(SINGLE))
+def test_one_objective_means_one(name: str) -> None:
+    with pytest.raises(StrategyError, match=f"{name} is for one objective: take "):
+        fresh(name, chain(), several=True)
+
+
 @every_space
-@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize(
+    ("name", "several"),
+    [(name, False) for name in STRATEGIES]
+    + [(name, True) for name in sorted(set(STRATEGIES) - SINGLE)],
+)
 def test_a_replayed_history_continues_identically(name: str, space: str, several: bool) -> None:
     whole = run(fresh(name, SPACES[space](), several), 40)
     for cut in (0, 1, 9, 10, 11, 30):
