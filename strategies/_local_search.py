@@ -52,7 +52,7 @@ class Climb:
     def is_through(self) -> bool:
         """Whether every neighbour of the centre, or a twin of it, has been tried."""
         forms = set(self.forms)
-        return all(near.canonical in forms for near in self.near)
+        return all(self.problem.form(near) in forms for near in self.near)
 
 
 @final
@@ -113,7 +113,7 @@ class LocalSearch(Strategy[Climb]):
         if trial.state == "running":
             return state
         was_through = state.is_through
-        told = replace(state, forms=(*state.forms, trial.architecture.canonical))
+        told = replace(state, forms=(*state.forms, state.problem.form(trial.architecture)))
         scores = trial.scores(state.problem.objectives)
         if scores is not None:
             member = trial.architecture, scores

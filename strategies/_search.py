@@ -42,6 +42,8 @@ class Search:
         space: What is searched.
         objectives: As `{"val_accuracy": "max"}`.
         seed: Fixes every proposal.
+        twins: Whether both of two descriptions of one computation may be tried. Networks that are
+            built of them are the same; in a table of measured hardware they need not be.
 
     Raises:
         StrategyError: The objectives are not such, or do not suit the strategy.
@@ -63,6 +65,7 @@ class Search:
         space: Searchable,
         objectives: Mapping[str, str] | Sequence[Objective],
         seed: int = 0,
+        twins: bool = False,
     ) -> None:
         if not isinstance(cast(object, strategy), Strategy):
             raise StrategyError(
@@ -72,7 +75,7 @@ class Search:
         if type(seed) is not int:
             raise StrategyError(f"seed={seed!r} is no int: give one, as seed=0")
         self.strategy = strategy
-        self.problem = Problem(space, objectives_from(objectives), seed)
+        self.problem = Problem(space, objectives_from(objectives), seed, twins)
         self._state: Any = strategy.start(self.problem)
         self._running: dict[int, Architecture] = {}
         self._told: set[int] = set()
@@ -125,7 +128,7 @@ class Search:
             HistoryError: No such trial is running.
         """
         self._check_running(number)
-        return frozenset(self._forms[self._running[number].canonical]) - {number}
+        return frozenset(self._forms[self.problem.form(self._running[number])]) - {number}
 
     def tell(self, trial: Trial) -> None:
         """Take note of a finished trial; it need not have been asked.
@@ -152,14 +155,14 @@ class Search:
                 self.tell(trial)
 
     def _list(self, number: int, architecture: Architecture) -> None:
-        self._forms.setdefault(architecture.canonical, []).append(number)
+        self._forms.setdefault(self.problem.form(architecture), []).append(number)
 
     def _unlist(self, number: int, instead: Architecture | None = None) -> None:
-        form = self._running.pop(number).canonical
+        form = self.problem.form(self._running.pop(number))
         self._forms[form].remove(number)
         if not self._forms[form]:
             del self._forms[form]
-        if instead is None or instead.canonical != form:
+        if instead is None or self.problem.form(instead) != form:
             self._left = None  # the listing may have passed what is free again
 
     def _check_number(self, number: int) -> None:
@@ -205,7 +208,8 @@ class Search:
             yield self.problem.space.sample(rng)
 
     def _is_new(self, architecture: Architecture) -> bool:
-        return architecture.canonical not in self._forms and self.problem.space.allows(architecture)
+        is_tried = self.problem.form(architecture) in self._forms
+        return not is_tried and self.problem.space.allows(architecture)
 
     def _next_in_listing(self) -> Architecture:
         """Return the first untried architecture in order.

@@ -24,11 +24,17 @@ class Problem:
         space: The space.
         objectives: What is to be maximised or minimised.
         seed: The experiment's seed.
+        twins: Whether two descriptions of one computation count as different.
     """
 
     space: Searchable
     objectives: tuple[Objective, ...]
     seed: int
+    twins: bool = False
+
+    def form(self, architecture: Architecture) -> str:
+        """Return what two architectures have in common if only one of them is worth a trial."""
+        return architecture.key if self.twins else architecture.canonical
 
 
 class Strategy(ABC, Generic[State]):
