@@ -6,20 +6,22 @@ whatever was killed.
 """
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, cast, final
 
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from ..spaces import Architecture, InvalidArchitecture, Searchable
+from ..spaces import Architecture, InvalidArchitecture, Label, Searchable
 from ..strategies import Objective, Step, Trial
 from ._errors import BackendError
+from ._optuna_space import label_in
 
 __all__ = [
     "CHOICES",
@@ -32,6 +34,7 @@ __all__ = [
     "SURPLUS",
     "VOID",
     "Numbering",
+    "RowReader",
     "curve_of",
     "fixed_of",
     "note",
@@ -41,7 +44,6 @@ __all__ = [
     "rows_of",
     "shown_of",
     "storage_of",
-    "trial_of",
 ]
 
 NUMBER = "nasbridge:number"  # user attribute: this row repeats an interrupted trial
@@ -138,42 +140,88 @@ def curve_of(row: FrozenTrial, objectives: Sequence[Objective]) -> tuple[Step, .
     return tuple(Step(k, {metric: v}) for k, v in sorted(row.intermediate_values.items()))
 
 
-def _architecture(row: FrozenTrial, space: Searchable) -> Architecture | None:
-    text = row.system_attrs.get(CHOICES)
-    if text is not None:
+@final
+class RowReader:
+    """Reads rows as our trials; what a row's parameters say is what was evaluated.
+
+    Args:
+        space: The space.
+        objectives: The study's objectives.
+    """
+
+    def __init__(self, space: Searchable, objectives: Sequence[Objective]) -> None:
+        self._space = space
+        self._objectives = objectives
+        self._outside: dict[int, str] = {}  # what is wrong with rows that are ignored
+        self._is_told = False
+
+    def trial(self, row: FrozenTrial, number: int) -> Trial | None:
+        """Read a row; None if it has no architecture of the space.
+
+        Args:
+            row: The row.
+            number: The trial's number.
+        """
+        void = row.user_attrs.get(VOID)
+        architecture = None if void == SURPLUS else self._architecture(row)
+        if architecture is None:
+            return None
+        if void == INTERRUPTED:  # and not yet repeated
+            return Trial(number, architecture, started=_seconds(row.datetime_start))
+        return _trial(row, number, architecture, self._objectives)
+
+    def warn(self) -> None:
+        """Say once which of the rows read so far are ignored, being outside the space."""
+        if self._is_told or not self._outside:
+            return
+        self._is_told = True
+        row, why = next(iter(self._outside.items()))
+        number = len(self._outside)
+        others = f" and {number - 1} more are" if number > 1 else " is"
+        warnings.warn(
+            f"trial {row} of the study{others} outside the space, and ignored: {why}",
+            stacklevel=2,
+        )
+
+    def _architecture(self, row: FrozenTrial) -> Architecture | None:
+        """Settle on an architecture: parameters first, then what has been noted or enqueued."""
+        known: dict[str, object] = dict(self._noted(row))
+        if VOID in row.user_attrs or not row.state.is_finished():
+            known |= fixed_of(row)
+        known |= row.params
+        choices: dict[str, Label] = {}
+        for decision in self._space.decisions:
+            if not decision.is_active(choices):
+                continue
+            if decision.name not in known:
+                return None
+            try:
+                choices[decision.name] = label_in(decision, known[decision.name])
+            except ValueError as error:
+                self._outside[row.number] = f"{decision.name}: {error}"
+                return None
+        return Architecture(self._space, choices)
+
+    def _noted(self, row: FrozenTrial) -> Mapping[str, Label]:
+        text = row.system_attrs.get(CHOICES)
+        if text is None:
+            return {}
         try:
-            return space.architecture(json.loads(text))
+            return self._space.architecture(json.loads(text)).choices
         except InvalidArchitecture as error:
             raise BackendError(
                 f"trial {row.number} of the study is of another space ({error}): use another "
                 "study_name, or the space that the study was made with"
             ) from error
-    given = {**fixed_of(row), **row.params}
-    names = {decision.name for decision in space.decisions}
-    try:  # a row that was enqueued, or that another sampler made
-        return space.architecture({k: v for k, v in given.items() if k in names})
-    except InvalidArchitecture:
-        return None
 
 
-def trial_of(
-    row: FrozenTrial, number: int, space: Searchable, objectives: Sequence[Objective]
-) -> Trial | None:
-    """Read a row as one of our trials; None if it has no architecture of the space.
+def _seconds(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None
 
-    Args:
-        row: The row.
-        number: The trial's number.
-        space: The space.
-        objectives: The study's objectives.
-    """
-    void = row.user_attrs.get(VOID)
-    architecture = None if void == SURPLUS else _architecture(row, space)
-    if architecture is None:
-        return None
-    started, finished = row.datetime_start, row.datetime_complete
-    if void == INTERRUPTED:  # and not yet repeated
-        return Trial(number, architecture, started=started.timestamp() if started else None)
+
+def _trial(
+    row: FrozenTrial, number: int, architecture: Architecture, objectives: Sequence[Objective]
+) -> Trial:
     curve = curve_of(row, objectives)
     result: dict[str, Any] = json.loads(cast(str, row.system_attrs.get(RESULT, "{}")))
     values: dict[str, float] = result.get("values", {})
@@ -189,8 +237,8 @@ def trial_of(
         values,
         curve,
         result.get("seconds", row.duration.total_seconds() if row.duration else None),
-        started.timestamp() if started else None,
-        result.get("finished", finished.timestamp() if finished else None),
+        _seconds(row.datetime_start),
+        result.get("finished", _seconds(row.datetime_complete)),
         result.get("notes", {}),
     )
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast, final
 
@@ -22,14 +22,14 @@ from ._optuna_rows import (
     SURPLUS,
     VOID,
     Numbering,
+    RowReader,
     fixed_of,
     note,
     objectives_of,
     rows_of,
     storage_of,
-    trial_of,
 )
-from ._optuna_space import from_native, to_native
+from ._optuna_space import from_native, label_in, to_native
 
 __all__ = ["NASSampler"]
 
@@ -83,10 +83,11 @@ class NASSampler(BaseSampler):
     def _forget(self) -> None:
         self._source: tuple[BaseStorage, int] | None = None  # of all that follows
         self._search: Search | None = None
+        self._reader: RowReader | None = None
         self._numbering = Numbering()
         self._numbers: list[int] = []  # of our trials, by row
         self._open: set[int] = set()  # rows that have not finished
-        self._noted: dict[int, str] = {}  # what running rows have said last, by row
+        self._said: dict[int, str] = {}  # what running rows have said last, by row
         self._rows: dict[int, int] = {}  # by our running trials
         self.is_any_waiting = False  # row, as of the last sync
         self.trials: dict[int, Trial] = {}
@@ -149,7 +150,7 @@ class NASSampler(BaseSampler):
                 architecture = Architecture(self.space, choices)
                 search.adopt(number, architecture)
             self._rows[number] = trial.number
-            self._noted[trial.number] = note(study, row, CHOICES, dict(architecture.choices))
+            note(study, row, CHOICES, dict(architecture.choices))
             if fixed or isinstance(storage_of(study), InMemoryStorage):
                 return architecture  # one process: the lock keeps proposals apart
             if self._is_first(study, search, number):
@@ -161,9 +162,8 @@ class NASSampler(BaseSampler):
         known: dict[str, Label] = {}
         for decision in self.space.decisions:
             if decision.name in fixed:
-                with suppress(ValueError):  # Optuna itself says what is wrong
-                    label = decision.label_of(fixed[decision.name])
-                    known[decision.name] = decision.domain.check(label)
+                with suppress(ValueError):  # the row is outside the space, and will be ignored
+                    known[decision.name] = label_in(decision, fixed[decision.name])
         return known
 
     def _is_first(self, study: Study, search: Search, number: int) -> bool:
@@ -220,7 +220,10 @@ class NASSampler(BaseSampler):
         if self._search is None or self._source != source:
             self._forget()
             self._source = source
-            self._search = Search(self.strategy, self.space, objectives_of(study), self.seed)
+            objectives = objectives_of(study)
+            self._search = Search(self.strategy, self.space, objectives, self.seed)
+            self._reader = RowReader(self.space, objectives)
+        reader = cast(RowReader, self._reader)
         rows = rows_of(study)
         for row in rows[len(self._numbers) :]:
             self._open.add(row.number)
@@ -234,34 +237,33 @@ class NASSampler(BaseSampler):
             if void == SURPLUS:
                 self._drop(row, number, self._search)
             elif finished and void is None:
-                ended.extend(self._read(row, number, self._search))
+                trial = reader.trial(row, number)
+                if trial is None:
+                    self._drop(row, number, self._search)
+                else:
+                    ended.append(trial)
             else:  # an interrupted one will be repeated as it was
                 self._adopt(row, number, self._search)
             if void or finished:
                 self._open.discard(row.number)
-                self._noted.pop(row.number, None)
+                self._said.pop(row.number, None)
+        reader.warn()
         for trial in sorted(ended, key=lambda trial: (trial.finished or 0, trial.number)):
             if trial.number not in self.trials:
                 self.trials[trial.number] = trial
                 self._search.tell(trial)
         return rows
 
-    def _read(self, row: FrozenTrial, number: int, search: Search) -> Iterator[Trial]:
-        if number not in self.trials:
-            trial = trial_of(row, number, self.space, search.problem.objectives)
-            if trial is not None:
-                yield trial
-
     def _adopt(self, row: FrozenTrial, number: int, search: Search) -> None:
         """Take note of what a row, perhaps of another process, runs or is going to run."""
-        said = row.system_attrs.get(CHOICES) or str({**fixed_of(row), **row.params})
-        if said in ("{}", self._noted.get(row.number)):
+        said = f"{row.system_attrs.get(CHOICES)} {fixed_of(row)} {row.params}"
+        if number in self.trials or said == self._said.get(row.number):
             return
-        self._noted[row.number] = cast(str, said)
-        for trial in self._read(row, number, search):
-            if search.running.get(number) != trial.architecture:
-                search.adopt(number, trial.architecture)
-                self._rows[number] = row.number
+        self._said[row.number] = said
+        trial = cast(RowReader, self._reader).trial(row, number)
+        if trial is not None and search.running.get(number) != trial.architecture:
+            search.adopt(number, trial.architecture)
+            self._rows[number] = row.number
 
     def _drop(self, row: FrozenTrial, number: int, search: Search) -> None:
         if number in search.running and self._rows.get(number) == row.number:

@@ -1,7 +1,10 @@
 """Optuna's distributions and our spaces, there and back."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import cast
+from decimal import Decimal
+from numbers import Real as RealNumber
+from typing import TypeGuard, cast
 
 from optuna.distributions import (
     BaseDistribution,
@@ -27,7 +30,7 @@ from ..spaces import (
 )
 from ._errors import BackendError
 
-__all__ = ["from_native", "suggest", "to_native"]
+__all__ = ["from_native", "label_in", "suggest", "to_native"]
 
 
 def to_native(space: Searchable) -> dict[str, BaseDistribution]:
@@ -85,9 +88,42 @@ def _node(name: str, distribution: BaseDistribution) -> Choice | Integer | Real:
         case FloatDistribution(low=low, high=high, step=None):
             return Real(low, high, distribution.log)
         case FloatDistribution(low=low, high=high, step=float(step)):
-            return Choice([low + k * step for k in range(round((high - low) / step) + 1)])
+            return Choice(_steps(low, high, step))
         case _:
             raise BackendError(f"{name!r} has the unknown distribution {distribution!r}")
+
+
+def _steps(low: float, high: float, step: float) -> list[float]:
+    """List the values of a distribution with steps: 0.3, and not 0.1 three times over."""
+    first, distance = Decimal(str(low)), Decimal(str(step))  # as Optuna finds the last one
+    return [float(first + k * distance) for k in range(round((high - low) / step) + 1)]
+
+
+def label_in(decision: Decision, value: object) -> Label:
+    """Return the label of a value as Optuna has it: 2.0 may mean 2, and 0.1 * 3 means 0.3.
+
+    Args:
+        decision: The decision.
+        value: Its value: a label, an option, or a number that is nearly one.
+
+    Raises:
+        ValueError: It is outside the decision's domain.
+    """
+    label = decision.label_of(value)
+    if isinstance(label, float) and isinstance(decision.domain, IntegerRange):
+        label = int(label) if label.is_integer() else label
+    if isinstance(decision.domain, Categorical) and _is_number(label):
+        near = (
+            name
+            for name, option in zip(decision.domain.labels, decision.options, strict=False)
+            if _is_number(option) and math.isclose(option, label, abs_tol=1e-12)
+        )
+        label = next(near, label)
+    return decision.domain.check(label)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, RealNumber) and not isinstance(value, bool)
 
 
 def suggest(trial: Trial, space: Searchable) -> Architecture:

@@ -17,7 +17,7 @@ from ..strategies import History, Objective, Trial
 from ..strategies._history import in_order
 from ._drive import Experimental
 from ._errors import BackendError
-from ._optuna_rows import SURPLUS, VOID, Numbering, objectives_of, row_of, rows_of, trial_of
+from ._optuna_rows import SURPLUS, VOID, Numbering, RowReader, objectives_of, row_of, rows_of
 from ._optuna_sampler import NASSampler
 from ._optuna_space import from_native, to_native
 from ._optuna_storage import name_of, patiently
@@ -149,13 +149,14 @@ def history_of(study: Study, space: Searchable | None) -> History:
     noted: dict[str, Any] = study.user_attrs.get(EXPERIMENT, {})
     objectives = objectives_of(study)
     space = space or _space_of(study, noted)
-    numbering = Numbering()
+    numbering, reader = Numbering(), RowReader(space, objectives)
     trials: dict[int, Trial] = {}
     for row in rows_of(study):
         number = numbering.number(row)
-        trial = trial_of(row, number, space, objectives)
+        trial = reader.trial(row, number)
         if trial is not None:
             trials[number] = trial
+    reader.warn()
     return History(
         space,
         objectives,
