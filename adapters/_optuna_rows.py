@@ -30,6 +30,7 @@ __all__ = [
     "INTERRUPTED",
     "NUMBER",
     "OWNER",
+    "REFUSED",
     "RESULT",
     "SURPLUS",
     "VOID",
@@ -47,8 +48,9 @@ __all__ = [
 ]
 
 NUMBER = "nasbridge:number"  # user attribute: this row repeats an interrupted trial
-VOID = "nasbridge:void"  # user attribute: why this row does not count, one of the next two
+VOID = "nasbridge:void"  # user attribute: why this row does not count, one of the next three
 INTERRUPTED = "interrupted"  # it has to be repeated
+REFUSED = "refused"  # what was enqueued is not of the space
 SURPLUS = "surplus"  # it came too late, when nothing was left to do
 FIXED = "fixed_params"  # system attribute, Optuna's own: what is given and not to be proposed
 CHOICES = "nasbridge:choices"  # system attributes: what the sampler and the driver note
@@ -163,7 +165,7 @@ class RowReader:
             number: The trial's number.
         """
         void = row.user_attrs.get(VOID)
-        architecture = None if void == SURPLUS else self._architecture(row)
+        architecture = None if void in (REFUSED, SURPLUS) else self._architecture(row)
         if architecture is None:
             return None
         if void == INTERRUPTED:  # and not yet repeated
@@ -198,7 +200,8 @@ class RowReader:
             try:
                 choices[decision.name] = label_in(decision, known[decision.name])
             except ValueError as error:
-                self._outside[row.number] = f"{decision.name}: {error}"
+                if row.state.is_finished():  # otherwise it may still be refused
+                    self._outside[row.number] = f"{decision.name}: {error}"
                 return None
         return Architecture(self._space, choices)
 

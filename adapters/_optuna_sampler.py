@@ -19,6 +19,7 @@ from ..strategies._search import generator
 from ._errors import BackendError
 from ._optuna_rows import (
     CHOICES,
+    REFUSED,
     SURPLUS,
     VOID,
     Numbering,
@@ -234,7 +235,7 @@ class NASSampler(BaseSampler):
             number = self._numbers[row.number]
             void, finished = row.user_attrs.get(VOID), row.state.is_finished()
             self.is_any_waiting |= row.state == TrialState.WAITING
-            if void == SURPLUS:
+            if void in (REFUSED, SURPLUS):
                 self._drop(row, number, self._search)
             elif finished and void is None:
                 trial = reader.trial(row, number)

@@ -22,6 +22,7 @@ from ..spaces import (
     Decision,
     Integer,
     IntegerRange,
+    InvalidArchitecture,
     Label,
     Real,
     RealRange,
@@ -137,6 +138,9 @@ def suggest(trial: Trial, space: Searchable) -> Architecture:
 
     Returns:
         The architecture.
+
+    Raises:
+        InvalidArchitecture: A value that was enqueued is outside its decision's domain.
     """
     choices: dict[str, Label] = {}
     for decision in space.decisions:
@@ -147,6 +151,7 @@ def suggest(trial: Trial, space: Searchable) -> Architecture:
 
 def _suggest(trial: Trial, decision: Decision) -> Label:
     name = decision.name
+    _enqueued_as_label(trial, decision)
     match _distribution(decision):
         case CategoricalDistribution(choices=labels):
             return trial.suggest_categorical(name, cast(Sequence[str], labels))
@@ -155,3 +160,18 @@ def _suggest(trial: Trial, decision: Decision) -> Label:
         case other:
             real = cast(FloatDistribution, other)
             return trial.suggest_float(name, real.low, real.high, log=real.log)
+
+
+def _enqueued_as_label(trial: Trial, decision: Decision) -> None:
+    """Let a trial take an enqueued option as its label; Optuna knows nothing but labels."""
+    name, fixed = decision.name, trial._fixed_params  # pyright: ignore[reportPrivateUsage]
+    if name not in fixed:
+        return
+    try:
+        label = label_in(decision, fixed[name])
+    except ValueError as error:
+        raise InvalidArchitecture(
+            f"the value {fixed[name]!r} was enqueued for the decision {name!r}, which is "
+            f"{decision.domain}: enqueue one of these"
+        ) from error
+    trial._fixed_params = {**fixed, name: label}  # pyright: ignore[reportPrivateUsage]

@@ -7,6 +7,7 @@ a killed one are repeated by those that live on, or by the next.
 
 import json
 import time
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast, final
@@ -16,7 +17,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from ..spaces import Label
+from ..spaces import InvalidArchitecture, Label
 from ..strategies import History, SpaceExhausted, Step, Trial
 from ._drive import Experimental, pruned_by
 from ._optuna_reporter import Reporter, companion_of
@@ -26,6 +27,7 @@ from ._optuna_rows import (
     INTERRUPTED,
     NUMBER,
     OWNER,
+    REFUSED,
     RESULT,
     SURPLUS,
     VOID,
@@ -91,8 +93,18 @@ class StudyStore:
             except SpaceExhausted:
                 self._void(_id(trial), SURPLUS)
                 raise
+            except InvalidArchitecture as error:
+                self._refuse(trial, number, error)
+                continue
             self._running[number] = trial, Reporter(trial)
             return Trial(number, architecture, started=time.time())
+
+    def _refuse(self, trial: optuna.Trial, number: int, error: InvalidArchitecture) -> None:
+        """End a row in which nonsense was enqueued; a trial of its number comes next."""
+        warnings.warn(f"trial {number} is not evaluated as it was enqueued: {error}", stacklevel=2)
+        trial.set_user_attr("error", str(error))
+        self._void(_id(trial), REFUSED)
+        self._lost[number] = {}
 
     def _next(self, limit: float) -> optuna.Trial | None:
         """Take what was interrupted first, then what a user has enqueued, then a new row."""
@@ -185,7 +197,7 @@ def _id(row: optuna.Trial | FrozenTrial) -> int:
 
 
 def _choices(row: FrozenTrial) -> Mapping[str, Label]:
-    """Return what an interrupted row had been given; a surplus one asks anew."""
+    """Return what an interrupted row had been given; other void ones ask anew."""
     given: str = row.system_attrs.get(CHOICES, "{}")
     return json.loads(given) if row.user_attrs[VOID] == INTERRUPTED else {}
 

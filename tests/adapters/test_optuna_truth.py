@@ -15,7 +15,7 @@ from optuna.storages import InMemoryStorage
 
 from nasbridge import Choice, Experiment, Integer, RandomSearch, Space
 from nasbridge.adapters._drive import Silent
-from nasbridge.adapters.optuna import NASSampler, from_native, load
+from nasbridge.adapters.optuna import NASSampler, from_native, load, suggest
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -108,3 +108,54 @@ def test_what_our_door_evaluates_is_what_its_history_says() -> None:
     assert [trial.architecture["layers"] for trial in history] == seen
     assert [trial.values["value"] for trial in history] == seen
     assert [row.params["layers"] for row in study.trials] == seen
+
+
+# ---------------------------------------------------------------------- enqueued nonsense
+
+
+def evaluate_simply(architecture: Any, trial: Any) -> dict[str, float]:
+    return {"value": architecture["units"] * architecture["layers"]}
+
+
+SIMPLE = Experiment(SPACE, evaluate_simply, {"value": "max"}, RandomSearch(), trials=4)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"units": "999"}, "'999' was enqueued for the decision 'units', which is one of '16'"),
+        ({"layers": 99}, "99 was enqueued for the decision 'layers', which is an integer from 1"),
+        ({"units": 33, "layers": 3}, "33 was enqueued for the decision 'units'"),
+    ],
+)
+def test_an_enqueued_value_that_cannot_be_costs_one_row(
+    values: dict[str, object], message: str
+) -> None:
+    storage = InMemoryStorage()
+    study = optuna.create_study(storage=storage, study_name="nasbridge", direction="maximize")
+    study.enqueue_trial(values)
+    study.enqueue_trial({"layers": 3})
+    with pytest.warns(UserWarning, match=message):
+        history = SIMPLE.run("optuna", observer=Silent(), storage=storage)
+    assert sorted(trial.number for trial in history) == [0, 1, 2, 3]
+    assert [trial.state for trial in history] == ["complete"] * 4
+    assert history[1].architecture["layers"] == 3
+    refused = study.trials[0]
+    assert refused.state == optuna.trial.TrialState.FAIL
+    assert message in refused.user_attrs["error"]
+    again = SIMPLE.run("optuna", observer=Silent(), storage=storage)
+    assert [(t.number, t.architecture) for t in again] == [
+        (t.number, t.architecture) for t in history
+    ]
+
+
+def test_an_option_may_be_enqueued_as_itself() -> None:
+    storage = InMemoryStorage()
+    study = optuna.create_study(storage=storage, study_name="nasbridge", direction="maximize")
+    study.enqueue_trial({"units": 32, "layers": 3})
+    history = SIMPLE.run("optuna", observer=Silent(), storage=storage)
+    assert dict(history[0].architecture) == {"units": 32, "layers": 3}
+    study.sampler = NASSampler(SPACE, RandomSearch())
+    study.enqueue_trial({"units": 64})
+    study.optimize(lambda trial: suggest(trial, SPACE)["units"], n_trials=1)
+    assert study.trials[-1].params["units"] == "64"
