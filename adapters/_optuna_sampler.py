@@ -111,16 +111,15 @@ class NASSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        return self._distributions
+        return dict(self._distributions)  # PartialFixedSampler takes some away
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         with self._lock:
             architecture = self._propose(study, trial)
-        if self._native is not None:
-            return dict(architecture)
-        return dict(architecture.choices)
+        proposed = architecture.choices if self._native is None else architecture
+        return {name: value for name, value in proposed.items() if name in search_space}
 
     def sample_independent(
         self,
@@ -129,11 +128,13 @@ class NASSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        if param_name in self._distributions and self._native is None:
-            raise BackendError(
-                f"the objective suggests {param_name!r}, which is not active in this trial's "
-                "architecture: take the architecture from suggest(trial, space)"
-            )
+        """Draw a parameter that was not proposed: the user's own, or one that others have opened."""
+        if self._native is None and param_name in self._distributions:
+            if not self.space.decision(param_name).is_active(trial.params):
+                raise BackendError(
+                    f"the objective suggests {param_name!r}, which is not active in this trial's "
+                    "architecture: take the architecture from suggest(trial, space)"
+                )
         return self._rest.sample_independent(study, trial, param_name, param_distribution)
 
     # ------------------------------------------------------------------ proposing

@@ -345,3 +345,34 @@ def test_suggest_works_with_every_sampler() -> None:
         study = study_of(sampler=other)
         study.optimize(whole, n_trials=15)
         assert len(study.trials) == 15
+
+
+# ---------------------------------------------------------------------- other samplers around ours
+
+
+@pytest.mark.filterwarnings("ignore:PartialFixedSampler is experimental")
+@pytest.mark.parametrize(
+    "fixed", [{"width": "8"}, {"depth": 3, "op.1": "conv"}, {"op.0": "conv", "width": "32"}]
+)
+def test_parameters_may_be_fixed_by_optunas_sampler(fixed: dict[str, object]) -> None:
+    study = study_of(sampler=optuna.samplers.PartialFixedSampler(fixed, sampler()))
+    study.optimize(objective, n_trials=20)
+    told = sampler()
+    told.sync(study)
+    for row in study.trials:
+        assert {name: row.params[name] for name in fixed} == fixed
+        assert dict(told.trials[row.number].architecture.choices) == row.params
+        assert told.trials[row.number].values == {"value": row.value}
+    assert len(sampler().infer_relative_search_space(study, study.trials[0])) == 8
+    study.sampler = sampler()
+    study.optimize(objective, n_trials=3)
+    assert len(study.trials) == 23
+
+
+@pytest.mark.filterwarnings("ignore:PartialFixedSampler is experimental")
+def test_distributions_of_theirs_may_be_fixed_in_part() -> None:
+    ours = NASSampler(MINE, EVOLUTION, seed=1)
+    study = study_of(sampler=optuna.samplers.PartialFixedSampler({"units": 32}, ours))
+    study.optimize(mine, n_trials=10)
+    assert {row.params["units"] for row in study.trials} == {32}
+    assert [dict(ours.trials[number].architecture) for number in range(9)] == params(study)[:9]
