@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast, final
 
+import numpy
+from numpy.random import Generator
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import BaseStorage, InMemoryStorage
@@ -13,6 +15,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from ..spaces import Architecture, Label, Searchable
+from ..spaces._canonical import digest
 from ..spaces._moves import complete
 from ..strategies import RegularizedEvolution, Search, Strategy, Trial
 from ..strategies._search import generator
@@ -44,8 +47,9 @@ class NASSampler(BaseSampler):
 
     The study's storage is the only truth: before each proposal the sampler reads what has
     finished and what is running, in every process, and keeps no state of its own. Parameters that
-    are not decisions of the space are drawn at random. Where several processes share an SQLite
-    database, let them wait for each other longer than the five seconds that are usual:
+    are not decisions of the space are drawn at random, each from a stream of its trial and name.
+    Where several processes share an SQLite database, let them wait for each other longer than
+    the five seconds that are usual:
     `RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})`.
 
     Args:
@@ -77,7 +81,6 @@ class NASSampler(BaseSampler):
         self.strategy = RegularizedEvolution() if strategy is None else strategy
         self.seed = seed
         self._distributions = self._native or to_native(self.space)
-        self._rest = RandomSampler(seed=seed % 2**32)
         self._lock = threading.RLock()
         self._forget()
 
@@ -94,7 +97,7 @@ class NASSampler(BaseSampler):
         self.trials: dict[int, Trial] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("_native", "space", "strategy", "seed", "_distributions", "_rest")
+        kept = ("_native", "space", "strategy", "seed", "_distributions")
         return {name: self.__dict__[name] for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -106,7 +109,7 @@ class NASSampler(BaseSampler):
     # ------------------------------------------------------------------ what Optuna asks
 
     def reseed_rng(self) -> None:
-        self._rest.reseed_rng()
+        """Do nothing: what is drawn depends on the seed, the trial and the parameter alone."""
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -135,7 +138,15 @@ class NASSampler(BaseSampler):
                     f"the objective suggests {param_name!r}, which is not active in this trial's "
                     "architecture: take the architecture from suggest(trial, space)"
                 )
-        return self._rest.sample_independent(study, trial, param_name, param_distribution)
+        with self._lock:
+            if trial.number >= len(self._numbers):
+                self._sync(study)
+            number = self.number_of(trial.number)
+        key = numpy.array([self.seed % 2**64, number], dtype=numpy.uint64)
+        stream = numpy.array([0, 0, 0, int(digest(param_name), 16)], dtype=numpy.uint64)
+        drawn = Generator(numpy.random.Philox(key=key, counter=stream)).integers(2**32)
+        one = RandomSampler(seed=int(drawn))
+        return one.sample_independent(study, trial, param_name, param_distribution)
 
     # ------------------------------------------------------------------ proposing
 

@@ -376,3 +376,52 @@ def test_distributions_of_theirs_may_be_fixed_in_part() -> None:
     study.optimize(mine, n_trials=10)
     assert {row.params["units"] for row in study.trials} == {32}
     assert [dict(ours.trials[number].architecture) for number in range(9)] == params(study)[:9]
+
+
+# ---------------------------------------------------------------------- parameters of their own
+
+
+def rated(trial: optuna.Trial) -> float:
+    value = objective(trial)
+    trial.suggest_float("rate", 0, 1)
+    trial.suggest_int("batch", 1, 10**6)
+    return value
+
+
+def rate_in(directory: str) -> str:
+    """Run in other processes, one after the other."""
+    study = study_of(journal(Path(directory)))
+    study.optimize(rated, n_trials=4)
+    return json.dumps(params(study))
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+def test_their_parameters_are_drawn_anew_in_every_trial_and_process(
+    pickled: bool, tmp_path: Path
+) -> None:
+    whole = study_of()
+    whole.optimize(rated, n_trials=12)
+    study = study_of(journal(tmp_path))
+    study.optimize(rated, n_trials=4)
+    if pickled:
+        study.sampler = pickle.loads(pickle.dumps(study.sampler))
+        study.optimize(rated, n_trials=4)
+    else:
+        other = OTHER_PROCESS.replace("optimize_in", "rate_in")
+        subprocess.run([sys.executable, "-c", other, __file__, str(tmp_path)], check=True)
+    study.optimize(rated, n_trials=4)
+    assert params(study) == params(whole)
+    for name in ("rate", "batch"):
+        assert len({row.params[name] for row in study.trials}) == 12
+
+
+def test_their_parameters_differ_by_seed_and_name() -> None:
+    def draw(trial: optuna.Trial) -> float:
+        return trial.suggest_float("a", 0, 1) + trial.suggest_float("b", 0, 1)
+
+    studies = [study_of(sampler=NASSampler(SPACE, EVOLUTION, seed)) for seed in (1, 2)]
+    for study in studies:
+        study.optimize(draw, n_trials=20, n_jobs=2)
+    drawn = [row.params[name] for study in studies for row in study.trials for name in "ab"]
+    assert len(set(drawn)) == 80
+    assert 0.35 < sum(drawn) / 80 < 0.65
