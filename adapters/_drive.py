@@ -6,7 +6,8 @@ knows is in the store before it goes on, so it may be killed at any moment.
 
 import math
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,16 @@ from ._pool import Pool
 from ._runner import InProcess, Runner
 from ._signals import uninterrupted
 
-__all__ = ["Experimental", "Observer", "Silent", "Store", "drive", "pruned_by", "runner_for"]
+__all__ = [
+    "Experimental",
+    "Observer",
+    "Silent",
+    "Store",
+    "drive",
+    "pruned_by",
+    "runner_for",
+    "warn_unjudged",
+]
 
 
 class Experimental(Protocol):
@@ -225,4 +235,25 @@ def pruned_by(
     pruner: Pruner | None, trial: Trial, others: Sequence[Trial], objectives: Sequence[Objective]
 ) -> bool:
     """Ask our own pruner, if there is one."""
-    return pruner is not None and pruner.should_stop(trial, others, objectives)
+    if pruner is None:
+        return False
+    if trial.curve:
+        warn_unjudged(trial.curve[-1].metrics, objectives, "report one of them")
+    return pruner.should_stop(trial, others, objectives)
+
+
+def warn_unjudged(metrics: Mapping[str, float], objectives: Sequence[Objective], mend: str) -> None:
+    """Warn of a report with which no pruner can do anything; Python shows each warning once.
+
+    Args:
+        metrics: What was reported.
+        objectives: What should have been among it.
+        mend: What to do.
+    """
+    wanted = [objective.metric for objective in objectives]
+    if not any(metric in metrics for metric in wanted):
+        warnings.warn(
+            f"trials report {', '.join(map(repr, metrics)) or 'nothing'}, and not the objective "
+            f"{' or '.join(map(repr, wanted))}, so that no pruner can stop them: {mend}",
+            stacklevel=2,
+        )

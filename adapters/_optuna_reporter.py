@@ -7,9 +7,12 @@ that study, and the dashboard shows its curves.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cached_property
 from typing import final
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -19,11 +22,13 @@ from optuna.pruners import (
 )
 from optuna.samplers import RandomSampler
 from optuna.study import Study
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ..strategies import Step, standing
+from ._drive import warn_unjudged
 from ._errors import BackendError
-from ._optuna_rows import CURVE, VOID, curve_of, note, objectives_of, rows_of, storage_of
+from ._optuna_rows import STEP, VOID, curve_of, note, objectives_of, rows_of, storage_of
+from ._optuna_view import ROW, view_of
 
 __all__ = ["Reporter", "companion_of", "pruner_named"]
 
@@ -32,6 +37,8 @@ PRUNERS: Mapping[str, Callable[[], BasePruner]] = {
     "median": MedianPruner,
     "successive-halving": SuccessiveHalvingPruner,
 }
+
+MEND = "report one of them, or name the study's own with study.set_metric_names([...])"
 
 
 def pruner_named(name: str) -> BasePruner:
@@ -67,7 +74,7 @@ def companion_of(study: Study) -> Study:
 class Reporter:
     """Reports intermediate metrics of a trial and tells whether it should stop.
 
-    Use it as a context, so that the companion trial ends with the trial.
+    As a context it ends the companion trial with the trial; otherwise the next reporter does.
 
     Args:
         trial: A running trial of Optuna.
@@ -96,9 +103,14 @@ class Reporter:
         self._study = trial.study
         self._objectives = objectives_of(self._study)
         self._curve: list[Step] = []
+        self._ended: dict[int, tuple[Step, ...]] = {}  # the curves of finished rows
+        self._is_judged = not isinstance(self._study.pruner, NopPruner)
         self._companion: Trial | None = None
-        if len(self._objectives) > 1 and not isinstance(self._study.pruner, NopPruner):
-            self._companion = companion_of(self._study).ask()
+        if self._is_judged and len(self._objectives) > 1:
+            companion = companion_of(self._study)
+            _settle(companion, self._study)
+            self._companion = companion.ask()
+            self._companion.set_user_attr(ROW, trial.number)
 
     def report(self, step: int, /, **metrics: float) -> None:
         """Report metrics at a step.
@@ -115,10 +127,11 @@ class Reporter:
                 f"step {step} was reported after step {self._curve[-1].step}: steps must grow"
             )
         self._curve.append(Step(step, metrics))
+        if self._is_judged:
+            warn_unjudged(metrics, self._objectives, MEND)
         metric = self._objectives[0].metric
         if len(self._objectives) > 1 or set(metrics) != {metric}:  # more than Optuna stores
-            row = self._trial._trial_id  # pyright: ignore[reportPrivateUsage]
-            note(self._study, row, CURVE, self._curve)
+            note(self._study, _id(self._trial), f"{STEP}{step}", metrics)
         if len(self._objectives) == 1:
             if metric in metrics:
                 self._trial.report(metrics[metric], step)
@@ -129,21 +142,24 @@ class Reporter:
 
     def should_prune(self) -> bool:
         """Tell whether the study's pruner wants the trial to stop."""
-        if self._companion is not None:
-            return self._companion.should_prune()
-        return len(self._objectives) == 1 and self._trial.should_prune()
+        judged = self._trial if len(self._objectives) == 1 else self._companion
+        if not self._is_judged or judged is None:
+            return False
+        rows = self._view.get_trials(deepcopy=False)
+        row = next((row for row in rows if _id(row) == _id(judged)), None)
+        return row is not None and self._study.pruner.prune(self._view, row)
+
+    @cached_property
+    def _view(self) -> Study:
+        companion = None if self._companion is None else self._companion.study
+        return view_of(self._study, companion)
 
     def close(self, state: TrialState = TrialState.COMPLETE) -> None:
         """End the companion trial, if there is one."""
-        if self._companion is None:
-            return
-        companion, self._companion = self._companion, None
-        study = companion.study
-        reported = study.get_trials(deepcopy=False)[companion.number].intermediate_values
-        if state == TrialState.COMPLETE and reported:
-            study.tell(companion, reported[max(reported)])
-        else:
-            study.tell(companion, state=TrialState.FAIL if not reported else state)
+        if self._companion is not None:
+            study, number = self._companion.study, self._companion.number
+            self._companion = None
+            _end(study, study.get_trials(deepcopy=False)[number], state)
 
     def __enter__(self) -> "Reporter":
         return self
@@ -156,8 +172,39 @@ class Reporter:
             self.close(TrialState.PRUNED if pruned else TrialState.FAIL)
 
     def _others(self) -> list[tuple[Step, ...]]:
-        return [
-            curve_of(row, self._objectives)
-            for row in rows_of(self._study)
-            if row.number != self._trial.number and VOID not in row.user_attrs
-        ]
+        others: list[tuple[Step, ...]] = []
+        for row in rows_of(self._study):
+            if row.number == self._trial.number or VOID in row.user_attrs:
+                continue
+            curve = self._ended.get(row.number) or curve_of(row, self._objectives)
+            if row.state.is_finished():
+                self._ended[row.number] = curve
+            others.append(curve)
+        return others
+
+
+def _id(row: Trial | FrozenTrial) -> int:
+    return row._trial_id  # pyright: ignore[reportPrivateUsage]
+
+
+def _settle(companion: Study, study: Study) -> None:
+    """End the companions of trials that have ended without doing so, or were killed."""
+    rows = rows_of(study)
+    for row in companion.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        state = rows[row.user_attrs[ROW]].state if ROW in row.user_attrs else TrialState.RUNNING
+        if state.is_finished():
+            _end(companion, row, state)
+
+
+def _end(companion: Study, row: FrozenTrial, state: TrialState) -> None:
+    reported = row.intermediate_values
+    values = None
+    if state == TrialState.COMPLETE and reported:
+        values = reported[max(reported)]
+    with suppress(UpdateFinishedTrialError):  # another process was quicker
+        companion.tell(
+            row.number,
+            values,
+            state if reported else TrialState.FAIL,
+            skip_if_finished=True,
+        )

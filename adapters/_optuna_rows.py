@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, cast, final
 
 from optuna.distributions import BaseDistribution
@@ -25,13 +24,13 @@ from ._optuna_space import label_in
 
 __all__ = [
     "CHOICES",
-    "CURVE",
     "FIXED",
     "INTERRUPTED",
     "NUMBER",
     "OWNER",
     "REFUSED",
     "RESULT",
+    "STEP",
     "SURPLUS",
     "VOID",
     "Numbering",
@@ -55,8 +54,8 @@ SURPLUS = "surplus"  # it came too late, when nothing was left to do
 FIXED = "fixed_params"  # system attribute, Optuna's own: what is given and not to be proposed
 CHOICES = "nasbridge:choices"  # system attributes: what the sampler and the driver note
 OWNER = "nasbridge:owner"
-CURVE = "nasbridge:curve"
 RESULT = "nasbridge:result"
+STEP = "nasbridge:step:"  # and its number: metrics that Optuna does not store itself
 
 _STATES: Mapping[TrialState, Any] = {
     TrialState.COMPLETE: "complete",
@@ -128,18 +127,16 @@ def fixed_of(row: FrozenTrial) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], row.system_attrs.get(FIXED, {}))
 
 
-@lru_cache(maxsize=100_000)
-def _parsed_curve(text: str) -> tuple[Step, ...]:
-    return tuple(Step(step, metrics) for step, metrics in json.loads(text))
-
-
 def curve_of(row: FrozenTrial, objectives: Sequence[Objective]) -> tuple[Step, ...]:
     """Return what a row has reported, to us or to Optuna itself."""
-    text = row.system_attrs.get(CURVE)
-    if text is not None:
-        return _parsed_curve(cast(str, text))
     metric = objectives[0].metric
-    return tuple(Step(k, {metric: v}) for k, v in sorted(row.intermediate_values.items()))
+    steps: dict[int, Mapping[str, float]] = {
+        step: {metric: value} for step, value in row.intermediate_values.items()
+    }
+    for key, text in row.system_attrs.items():
+        if key.startswith(STEP):
+            steps[int(key.removeprefix(STEP))] = json.loads(cast(str, text))
+    return tuple(Step(step, steps[step]) for step in sorted(steps))
 
 
 @final
@@ -286,8 +283,9 @@ def row_of(
     choices = dict(trial.architecture.choices)
     metric = objectives[0].metric
     system = {CHOICES: json.dumps(choices)}
-    if len(objectives) > 1 or any(set(step.metrics) != {metric} for step in trial.curve):
-        system[CURVE] = json.dumps(trial.curve)
+    for step, metrics in trial.curve:
+        if len(objectives) > 1 or set(metrics) != {metric}:
+            system[f"{STEP}{step}"] = json.dumps(metrics)
     user: dict[str, Any] = {VOID: INTERRUPTED}
     if trial.state != "running":
         system[RESULT] = json.dumps(result_of(replace(trial, finished=finished.timestamp())))

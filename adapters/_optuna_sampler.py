@@ -131,13 +131,13 @@ class NASSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Draw a parameter that was not proposed: the user's own, or one that others have opened."""
-        if self._native is None and param_name in self._distributions:
-            if not self.space.decision(param_name).is_active(trial.params):
-                raise BackendError(
-                    f"the objective suggests {param_name!r}, which is not active in this trial's "
-                    "architecture: take the architecture from suggest(trial, space)"
-                )
+        """Draw what was not proposed: a parameter of the user's own, or one that others open."""
+        is_ours = self._native is None and param_name in self._distributions
+        if is_ours and not self.space.decision(param_name).is_active(trial.params):
+            raise BackendError(
+                f"the objective suggests {param_name!r}, which is not active in this trial's "
+                "architecture: take the architecture from suggest(trial, space)"
+            )
         with self._lock:
             if trial.number >= len(self._numbers):
                 self._sync(study)

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from ..spaces import InvalidArchitecture, Label
 from ..strategies import History, SpaceExhausted, Step, Trial
 from ._drive import Experimental, pruned_by
-from ._optuna_reporter import Reporter, companion_of
+from ._optuna_reporter import Reporter
 from ._optuna_rows import (
     CHOICES,
     FIXED,
@@ -68,10 +68,6 @@ class StudyStore:
         self._sampler = cast(NASSampler, study.sampler)
         self._running: dict[int, tuple[optuna.Trial, Reporter]] = {}
         self._lost = self._reclaim(alone)
-        if alone and len(experiment.objectives) > 1:
-            companion = companion_of(study)
-            for row in companion.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                companion.tell(row.number, state=TrialState.FAIL)
 
     def history(self) -> History:
         return history_of(self._study, self._experiment.space)

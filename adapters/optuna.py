@@ -73,7 +73,8 @@ def run(
             without one.
         study_name: The study's name.
         pruner: Any pruner of Optuna, or its name, as "median", "successive-halving" and
-            "hyperband"; by default none, or the experiment's own.
+            "hyperband"; by default none, or the experiment's own. Where trials differ in length,
+            give it its resources as numbers: "auto" takes them from the trials that it finds.
         **options: None.
 
     Returns:
@@ -159,8 +160,9 @@ def store_history(
 ) -> None:
     """Make a study of a history, so that `run` goes on with it as if it had always been here.
 
-    Running trials become interrupted ones, which are repeated. The pruner of a study with several
-    objectives begins anew; all else goes on as it was.
+    Running trials become interrupted ones, which are repeated. What a pruner of Optuna has noted
+    itself begins anew: the rungs of successive halving and Hyperband, and all with several
+    objectives. All else goes on as it was.
 
     Args:
         history: The history, of any backend.

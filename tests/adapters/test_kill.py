@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -30,16 +31,16 @@ processes.set_forkserver_preload(PRELOADED)
 SPANS = {"local": 12_000, "optuna": 350_000}
 
 
-def experiment(trials: int) -> Experiment:
+def experiment(trials: int, **settings: Any) -> Experiment:
     """Trials end in all three ways, and report on their way."""
+    standard: dict[str, Any] = {
+        "objectives": {"score": "max"},
+        "strategy": strategy("RegularizedEvolution"),
+        "pruner": MedianPruner(startup=3),
+        "seed": 3,
+    }
     return Experiment(
-        material.chain(),
-        material.evaluate_variously,
-        objectives={"score": "max"},
-        strategy=strategy("RegularizedEvolution"),
-        trials=trials,
-        pruner=MedianPruner(startup=3),
-        seed=3,
+        material.chain(), material.evaluate_variously, trials=trials, **standard | settings
     )
 
 
@@ -98,6 +99,20 @@ def test_killed_at_twenty_moments(backend: str, trials: int, tmp_path: Path) -> 
     assert killed >= 10
     assert facts(door.run(searched, tmp_path / "run")) == expected
     assert facts(door.load(tmp_path / "run")) == expected
+
+
+@pytest.mark.parametrize("pruner", ["hyperband", "successive-halving"])
+@pytest.mark.parametrize("several", [False, True], ids=["one", "several"])
+def test_killed_under_a_pruner_of_optuna(several: bool, pruner: str, tmp_path: Path) -> None:
+    objectives = {"score": "max", "size": "min"} if several else {"score": "max"}
+    searched = experiment(16, objectives=objectives, pruner=None)
+    door = Door("optuna", {"pruner": pruner})
+    expected = facts(door.run(searched))
+    run, moments = partial(door.run, searched, tmp_path / "run"), random.Random(pruner)
+    killed = sum(run_and_kill(run, moments.randrange(SPANS["optuna"])) != 0 for _ in range(8))
+    assert killed >= 4
+    assert facts(door.run(searched, tmp_path / "run")) == expected
+    assert any(fact[2] == "pruned" for fact in expected)
 
 
 @pytest.mark.parametrize(("backend", "trials"), [("local", 24), ("optuna", 16)])
