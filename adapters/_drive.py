@@ -147,7 +147,8 @@ def drive(
         observer: Is told what happens.
 
     Returns:
-        The whole history, earlier runs included.
+        The whole history, earlier runs included; the fact "exhausted" says that the run ended
+        because the space has no more.
 
     Raises:
         TooManyFailures: As many trials in a row failed as the experiment allows.
@@ -155,8 +156,12 @@ def drive(
     with ExitStack() as stack:
         place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
         stack.callback(runner.close)
-        _Driver(experiment, store, runner, place, observer).run()
-    return store.history()
+        driver = _Driver(experiment, store, runner, place, observer)
+        driver.run()
+    history = store.history()
+    if driver.exhausted:
+        return replace(history, facts={**history.facts, "exhausted": True})
+    return history
 
 
 @dataclass

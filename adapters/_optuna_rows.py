@@ -39,6 +39,7 @@ __all__ = [
     "fixed_of",
     "note",
     "objectives_of",
+    "owner_of",
     "result_of",
     "row_of",
     "rows_of",
@@ -120,6 +121,12 @@ class Numbering:
         self._extra += repeated is not None
         self.next = row.number + 1 - self._extra
         return row.number - self._extra if repeated is None else int(repeated)
+
+
+def owner_of(row: FrozenTrial) -> str | None:
+    """Return the process of ours that a row belongs to; see `identity`."""
+    owner: str | None = row.system_attrs.get(OWNER)
+    return None if owner is None else json.loads(owner)
 
 
 def fixed_of(row: FrozenTrial) -> Mapping[str, Any]:
@@ -223,6 +230,11 @@ def _trial(
     row: FrozenTrial, number: int, architecture: Architecture, objectives: Sequence[Objective]
 ) -> Trial:
     curve = curve_of(row, objectives)
+    if row.state == TrialState.RUNNING:
+        owner = owner_of(row)
+        notes = {} if owner is None else {"process": owner}
+        started = _seconds(row.datetime_start)
+        return Trial(number, architecture, curve=curve, started=started, notes=notes)
     result: dict[str, Any] = json.loads(cast(str, row.system_attrs.get(RESULT, "{}")))
     values: dict[str, float] = result.get("values", {})
     if not values and row.values is not None:

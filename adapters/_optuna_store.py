@@ -33,6 +33,7 @@ from ._optuna_rows import (
     VOID,
     Numbering,
     note,
+    owner_of,
     result_of,
     rows_of,
     shown_of,
@@ -41,7 +42,7 @@ from ._optuna_rows import (
 from ._optuna_sampler import NASSampler
 from ._optuna_space import suggest
 from ._optuna_study import history_of
-from ._process import identity, is_alive
+from ._process import identity, is_alive, is_here
 
 __all__ = ["StudyStore"]
 
@@ -60,14 +61,17 @@ class StudyStore:
         experiment: The experiment.
         study: Its study, with our sampler.
         alone: Whether no other process can be working on the study.
+        reclaim: Whether no process of another host is.
     """
 
-    def __init__(self, experiment: Experimental, study: Study, alone: bool) -> None:
+    def __init__(
+        self, experiment: Experimental, study: Study, alone: bool, reclaim: bool = False
+    ) -> None:
         self._experiment = experiment
         self._study = study
         self._sampler = cast(NASSampler, study.sampler)
         self._running: dict[int, tuple[optuna.Trial, Reporter]] = {}
-        self._lost = self._reclaim(alone)
+        self._lost = self._reclaim(alone, reclaim)
 
     def history(self) -> History:
         return history_of(self._study, self._experiment.space)
@@ -167,10 +171,12 @@ class StudyStore:
             for row in rows[: trial.number]
         )
 
-    def _reclaim(self, alone: bool = False) -> dict[int, Mapping[str, Label]]:
+    def _reclaim(
+        self, alone: bool = False, reclaim: bool = False
+    ) -> dict[int, Mapping[str, Label]]:
         """Void what was interrupted; return what has to be repeated, as choices by number."""
         for row in rows_of(self._study):
-            if row.state == TrialState.RUNNING and (alone or _is_abandoned(row)):
+            if row.state == TrialState.RUNNING and (alone or _is_abandoned(row, reclaim)):
                 self._void(_id(row), row.user_attrs.get(VOID, INTERRUPTED))
         numbering = Numbering()
         rows = [(numbering.number(row), row) for row in rows_of(self._study)]
@@ -198,7 +204,7 @@ def _choices(row: FrozenTrial) -> Mapping[str, Label]:
     return json.loads(given) if row.user_attrs[VOID] == INTERRUPTED else {}
 
 
-def _is_abandoned(row: FrozenTrial) -> bool:
+def _is_abandoned(row: FrozenTrial, reclaim: bool) -> bool:
     """Tell whether the process of a running row is gone; rows without owner are a user's own."""
-    owner: str | None = row.system_attrs.get(OWNER)
-    return owner is not None and not is_alive(json.loads(owner))
+    owner = owner_of(row)
+    return owner is not None and (not is_alive(owner) or (reclaim and not is_here(owner)))

@@ -7,6 +7,7 @@ treat it differently. In the view there is one row a trial, as if nothing had be
 
 import copy
 from collections.abc import Callable, Container, Iterable, Sequence
+from functools import partial
 from typing import Any, cast, final
 
 from optuna.samplers import RandomSampler
@@ -30,10 +31,12 @@ def view_of(study: Study, companion: Study | None = None) -> Study:
         study: The study.
         companion: The study that the pruner works on, if it is another one.
     """
-    shown = _counted if companion is None else lambda rows: _accompanying(rows, rows_of(study))
-    seen = study if companion is None else companion
-    view = _View(storage_of(seen), shown)
-    return Study(seen.study_name, cast(BaseStorage, view), RandomSampler(0), study.pruner)
+    if companion is None:
+        seen, shown = study, _counted
+    else:
+        seen, shown = companion, partial(_accompanying, study)
+    view = cast(BaseStorage, _View(storage_of(seen), shown))
+    return Study(seen.study_name, view, RandomSampler(0), study.pruner)
 
 
 @final
@@ -65,12 +68,12 @@ def _counted(rows: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return _renumbered((n, row) for n, row in numbered if VOID not in row.user_attrs)
 
 
-def _accompanying(rows: Sequence[FrozenTrial], others: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+def _accompanying(study: Study, rows: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     numbering = Numbering()
-    numbers = {row.number: numbering.number(row) for row in others}
-    void = {row.number for row in others if VOID in row.user_attrs}
+    numbered = [(numbering.number(row), row) for row in rows_of(study)]
+    numbers = {row.number: n for n, row in numbered if VOID not in row.user_attrs}
     known = [(row.user_attrs.get(ROW), row) for row in rows]
-    return _renumbered((numbers[k], row) for k, row in known if k in numbers and k not in void)
+    return _renumbered((numbers[k], row) for k, row in known if k in numbers)
 
 
 def _renumbered(numbered: Iterable[tuple[int, FrozenTrial]]) -> list[FrozenTrial]:

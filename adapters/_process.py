@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-__all__ = ["identity", "is_alive"]
+__all__ = ["identity", "is_alive", "is_here"]
 
 
 def identity(pid: int | None = None) -> str:
@@ -17,12 +17,16 @@ def identity(pid: int | None = None) -> str:
     return f"{socket.gethostname()}/{number}/{_started(number)}"
 
 
+def is_here(name: str) -> bool:
+    """Tell whether a named process is, or was, one of this host."""
+    return name.partition("/")[0] == socket.gethostname()
+
+
 def is_alive(name: str) -> bool:
     """Tell whether a named process lives; one of another host is believed to."""
-    host, _, rest = name.partition("/")
-    if host != socket.gethostname():
+    if not is_here(name):
         return True
-    pid = int(rest.partition("/")[0])
+    pid = int(name.split("/")[1])
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

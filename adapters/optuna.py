@@ -45,7 +45,7 @@ SUPPORT = Support(
     hook="NASSampler, suggest, Reporter",
     pruning="Optuna's own pruners, or nasbridge.MedianPruner",
     sharing="any number of processes on one study",
-    options=("storage", "study_name", "pruner"),
+    options=("storage", "study_name", "pruner", "reclaim"),
 )
 
 STUDY_NAME = "nasbridge"  # where none is given
@@ -60,6 +60,7 @@ def run(
     storage: str | BaseStorage | None = None,
     study_name: str = STUDY_NAME,
     pruner: BasePruner | str | None = None,
+    reclaim: bool = False,
     **options: Any,
 ) -> History:
     """Run a whole experiment as an Optuna study; one that was interrupted goes on where it was.
@@ -75,6 +76,9 @@ def run(
         pruner: Any pruner of Optuna, or its name, as "median", "successive-halving" and
             "hyperband"; by default none, or the experiment's own. Where trials differ in length,
             give it its resources as numbers: "auto" takes them from the trials that it finds.
+        reclaim: Repeat what processes of other hosts have left unfinished. They are believed to
+            live, so say this only when none of them works on the study any more: as after a
+            container was started anew, under another name.
         **options: None.
 
     Returns:
@@ -96,7 +100,7 @@ def run(
         alone = free and storage is None
         source = stack.enter_context(opened(_storage(storage, directory)))
         study = study_of(experiment, source, study_name, pruner)
-        store = StudyStore(experiment, study, alone)
+        store = StudyStore(experiment, study, alone, reclaim)
         stack.callback(store.close)
         if lock is not None:
             share_lock(lock)

@@ -55,13 +55,16 @@ def start_run(
     _run(experiment, RunNote(chosen, jobs, options, origin=origin), shown.resolve(), shown)
 
 
-def resume_run(directory: Path, jobs: int | None, settings: Mapping[str, Any]) -> None:
+def resume_run(
+    directory: Path, jobs: int | None, settings: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
     """Go on with the run in a directory, as it was begun.
 
     Args:
         directory: The run's directory.
         jobs: Number of worker processes, if it shall change.
         settings: What else to change of the experiment.
+        options: The backend's own options, beside those that the directory remembers.
 
     Raises:
         ExperimentError: It is no run, or cannot be resumed from here; says the way out.
@@ -74,7 +77,8 @@ def resume_run(directory: Path, jobs: int | None, settings: Mapping[str, Any]) -
         settings = {**note.origin.settings, **settings}
         origin = replace(note.origin, variable=variable, settings=settings)
         jobs = note.jobs if jobs is None else jobs
-        _run(experiment, replace(note, jobs=jobs, origin=origin), place, directory)
+        options = {**note.options, **options}
+        _run(experiment, replace(note, jobs=jobs, options=options, origin=origin), place, directory)
 
 
 def _check_complete(note: RunNote, directory: Path, options: Mapping[str, Any]) -> None:
@@ -101,8 +105,9 @@ def _run(experiment: Experiment, note: RunNote, directory: Path, shown: Path) ->
             say(f"  nasbridge resume {place}", "bold")
         raise
     _show(history, experiment)
+    _show_running(history, place)
     say(f"  nasbridge report {place}", "bold")
-    if len(history) == experiment.trials:
+    if len(history) == experiment.trials and not history.of_state("running"):
         say(f"  nasbridge resume {place} --trials {2 * len(history)}", "bold")
 
 
@@ -131,8 +136,7 @@ def _show(history: History, experiment: Experiment) -> None:
         number = len(history.of_state(state))
         said += [f"{number} {state}"] * (number > 0)
     if experiment.trials is not None and len(ended) < experiment.trials:
-        why = "the space has no more" if experiment.seconds is None else "time or space is used up"
-        said.append(f"of {experiment.trials} wanted; {why}")
+        said.append(f"of {experiment.trials} wanted" + _why(history, experiment))
     say(", ".join(said))
     metrics = [objective.metric for objective in experiment.objectives]
     best = [history.best] if len(metrics) == 1 else _front(history)
@@ -142,6 +146,28 @@ def _show(history: History, experiment: Experiment) -> None:
     out.print(table)
     if len(best) > FRONT:
         say(f"... and {len(best) - FRONT} more on the Pareto front")
+
+
+def _why(history: History, experiment: Experiment) -> str:
+    """Say why there are fewer trials than wanted."""
+    if "exhausted" in history.facts:
+        return "; the space has no more"
+    if history.of_state("running"):
+        return "; others are under way"
+    return "" if experiment.seconds is None else "; time is used up"
+
+
+def _show_running(history: History, place: str) -> None:
+    """Name the trials that belong to other processes, and how to get them back."""
+    running = history.of_state("running")
+    for trial in running[:FRONT]:
+        process = str(trial.notes.get("process", "a process of your own"))
+        host, _, number = process.partition("/")
+        where = f"process {number.partition('/')[0]} on {host}" if number else process
+        say(f"trial {trial.number} is under way in {where}")
+    if any("process" in trial.notes for trial in running):
+        say("if these processes are gone, repeat their trials with")
+        say(f"  nasbridge resume {place} --reclaim", "bold")
 
 
 def _front(history: History) -> list[Trial]:

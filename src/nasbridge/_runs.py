@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 FILE = "run.json"
+ONCE = ("reclaim",)  # options that are meant for one run, and not for its resumption
 
 
 def _script() -> str:
@@ -133,6 +134,7 @@ class _Noting:
 
 
 def _note_of(name: str, jobs: int | None, options: Mapping[str, Any], origin: Origin) -> RunNote:
+    options = {key: v for key, v in options.items() if key not in ONCE}
     plain = {key: v for key, v in options.items() if v is None or isinstance(v, int | float | str)}
     return RunNote(name, jobs, plain, tuple(sorted(options.keys() - plain.keys())), origin)
 

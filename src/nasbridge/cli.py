@@ -123,12 +123,23 @@ def run(
 
 @app.command()
 def resume(
-    directory: Directory, trials: Trials = None, seconds: Seconds = None, jobs: Jobs = None
+    directory: Directory,
+    trials: Trials = None,
+    seconds: Seconds = None,
+    jobs: Jobs = None,
+    reclaim: Annotated[
+        bool,
+        Option(
+            "--reclaim",
+            help="optuna: repeat what processes of other hosts have left; none must be at work.",
+        ),
+    ] = False,
 ) -> None:
     """Go on with a run: same file, same backend, same options."""
     from ._cli_run import resume_run
 
-    resume_run(directory, jobs, _given(trials=trials, seconds=seconds))
+    options = _given(reclaim=reclaim or None)
+    resume_run(directory, jobs, _given(trials=trials, seconds=seconds), options)
 
 
 @app.command()

@@ -140,3 +140,25 @@ def test_progress_is_shown_in_a_terminal_only(folder: Path, nasbridge: Run) -> N
     piped = nasbridge("run", "toy.py", "--trials", 8, "--directory", "d")
     assert "left" not in piped.stderr
     assert "\x1b" not in piped.stderr + piped.stdout
+
+
+def test_trials_of_another_host_are_named_and_reclaimed(
+    folder: Path, nasbridge: Run, told: Told, edit: Edit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit("import os, time", "import os, signal, socket, time")
+    edit("def evaluate", "socket.gethostname = lambda: os.environ['POD']\n\ndef evaluate")
+    die = "    if (os.environ['POD'], trial.number) == ('one', 3): os.kill(os.getpid(), 9)\n"
+    edit("    width = ", die + "    width = ")
+    options = ("--backend", "optuna", "--storage", "sqlite:///s.db", "--trials", 8)
+    monkeypatch.setenv("POD", "one")
+    nasbridge("run", "toy.py", "--directory", "d", *options, code=-9)
+    monkeypatch.setenv("POD", "two")
+    done = nasbridge("resume", "d")
+    assert "7 trials, 2 failed, of 8 wanted; others are under way\n" in done.stderr
+    assert re.search(r"trial 3 is under way in process \d+ on one\n", done.stderr)
+    assert "nasbridge resume d --reclaim\n" in done.stderr
+    done = nasbridge("resume", "d", "--reclaim")
+    assert "under way" not in done.stderr
+    nasbridge("run", "toy.py", "--directory", "whole", "--trials", 8)
+    assert sorted(fact[0] for fact in told("d")) == [fact[0] for fact in told("whole")]
+    assert "reclaim" not in (folder / "d" / "run.json").read_text()
