@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast, final
 
@@ -93,6 +93,9 @@ class NASSampler(BaseSampler):
         self._open: set[int] = set()  # rows that have not finished
         self._said: dict[int, str] = {}  # what running rows have said last, by row
         self._rows: dict[int, int] = {}  # by our running trials
+        self._listing: Iterator[Architecture] | None = None  # of the space, if it is finite
+        self._spare: Architecture | None = None  # one of it that was new
+        self._is_endless = False  # as far as can be told
         self.is_any_waiting = False  # row, as of the last sync
         self.trials: dict[int, Trial] = {}
 
@@ -148,7 +151,40 @@ class NASSampler(BaseSampler):
         one = RandomSampler(seed=int(drawn))
         return one.sample_independent(study, trial, param_name, param_distribution)
 
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """End `study.optimize` when nothing is left to propose, as Optuna's GridSampler does."""
+        if self._is_endless:
+            return
+        with self._lock:
+            self._sync(study)
+            if not self.is_any_waiting and self._is_used_up():
+                with suppress(RuntimeError):  # asked and told: there is no loop to end
+                    study.stop()
+
     # ------------------------------------------------------------------ proposing
+
+    def _is_used_up(self) -> bool:
+        """Tell whether the listing of a finite space holds nothing new; cheap while it does."""
+        search = cast(Search, self._search)
+        if self._spare is not None and _is_new(search, self._spare):
+            return False
+        for _ in range(2):  # from where it was; then from the start, for what was given up since
+            if self._listing is None:
+                self._listing = search.strategy.listing(search.problem)
+            if self._listing is None:
+                self._is_endless = True
+                return False
+            self._spare = next((a for a in self._listing if _is_new(search, a)), None)
+            if self._spare is not None:
+                return False
+            self._listing = None
+        return True
 
     def _propose(self, study: Study, trial: FrozenTrial) -> Architecture:
         search = self.sync(study)
@@ -281,3 +317,7 @@ class NASSampler(BaseSampler):
     def _drop(self, row: FrozenTrial, number: int, search: Search) -> None:
         if number in search.running and self._rows.get(number) == row.number:
             search.drop(number)
+
+
+def _is_new(search: Search, architecture: Architecture) -> bool:
+    return search._is_new(architecture)  # pyright: ignore[reportPrivateUsage]

@@ -21,6 +21,7 @@ from nasbridge import (
     BackendError,
     Choice,
     Experiment,
+    GridSearch,
     History,
     RandomSearch,
     Space,
@@ -32,6 +33,7 @@ from nasbridge.adapters._drive import Silent
 from nasbridge.adapters._evaluation import Evaluate
 from nasbridge.adapters.optuna import NASSampler, load, suggest
 from nasbridge.spaces import Searchable
+from nasbridge.strategies import Strategy
 
 EVOLUTION = strategy("RegularizedEvolution")
 SPACE = material.chain()
@@ -318,12 +320,32 @@ def test_an_inactive_decision_cannot_be_suggested() -> None:
         study_of().optimize(careless, n_trials=60)
 
 
-def test_a_space_that_is_used_up_ends_the_study() -> None:
+@pytest.mark.parametrize("method", [RandomSearch(), EVOLUTION, GridSearch()])
+def test_a_space_that_is_used_up_ends_the_study(method: Strategy[Any]) -> None:
+    space = material.few()
+    study = study_of(sampler=NASSampler(space, method, seed=1))
+    study.enqueue_trial({"depth": 1})
+    study.optimize(lambda trial: score(suggest(trial, space))["score"], n_trials=9)
+    assert [row.state for row in study.trials] == [TrialState.COMPLETE] * 4
+    study.enqueue_trial(dict(study.trials[0].params))
+    study.optimize(lambda trial: score(suggest(trial, space))["score"], n_trials=1)
+    assert len(study.trials) == 5  # what is enqueued is run all the same
+
+
+def test_what_is_asked_of_a_used_up_space_is_an_error() -> None:
     space = material.few()
     study = study_of(sampler=NASSampler(space, RandomSearch(), seed=1))
+    for _ in range(4):
+        trial = study.ask()
+        study.tell(trial, score(suggest(trial, space))["score"])
     with pytest.raises(SpaceExhausted, match="all 4 distinct architectures"):
-        study.optimize(lambda trial: score(suggest(trial, space))["score"], n_trials=100)
-    assert [row.state for row in study.trials].count(TrialState.COMPLETE) == 4
+        suggest(study.ask(), space)
+
+
+def test_a_space_that_cannot_be_listed_does_not_end_a_study() -> None:
+    study = study_of(sampler=NASSampler(MINE, RandomSearch(), seed=1))
+    study.optimize(mine, n_trials=5)
+    assert len(study.trials) == 5
 
 
 def test_a_study_of_another_space_is_recognised() -> None:
