@@ -191,9 +191,9 @@ def _settle(companion: Study, study: Study) -> None:
     """End the companions of trials that have ended without doing so, or were killed."""
     rows = rows_of(study)
     for row in companion.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        state = rows[row.user_attrs[ROW]].state if ROW in row.user_attrs else TrialState.RUNNING
-        if state.is_finished():
-            _end(companion, row, state)
+        accompanied: int | None = row.user_attrs.get(ROW)
+        if accompanied is not None and rows[accompanied].state.is_finished():
+            _end(companion, row, rows[accompanied].state)
 
 
 def _end(companion: Study, row: FrozenTrial, state: TrialState) -> None:

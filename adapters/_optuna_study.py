@@ -151,11 +151,14 @@ def history_of(study: Study, space: Searchable | None) -> History:
     space = space or _space_of(study, noted)
     numbering, reader = Numbering(), RowReader(space, objectives)
     trials: dict[int, Trial] = {}
+    skipped: list[int] = []  # they failed before there was an architecture
     for row in rows_of(study):
         number = numbering.number(row)
         trial = reader.trial(row, number)
         if trial is not None:
             trials[number] = trial
+        elif row.state.is_finished() and VOID not in row.user_attrs:
+            skipped.append(number)
     reader.warn()
     return History(
         space,
@@ -163,7 +166,7 @@ def history_of(study: Study, space: Searchable | None) -> History:
         in_order(trials.values()),
         noted.get("seed", 0),
         noted.get("strategy", ""),
-        {"backend": "optuna", "study": study.study_name},
+        {"backend": "optuna", "study": study.study_name} | ({"skipped": skipped} if skipped else {}),
     )
 
 
@@ -201,5 +204,7 @@ def fill_study(history: History, storage: Source, study_name: str) -> None:
         ended = max(told, ended + timedelta(microseconds=1))
         rows[trial.number] = row_of(trial, history.objectives, distributions, ended)
     lost = create_trial(state=TrialState.FAIL, user_attrs={VOID: SURPLUS})
+    failed = create_trial(state=TrialState.FAIL)
+    rows = dict.fromkeys(history.facts.get("skipped", ()), failed) | rows
     for number in range(max(rows, default=-1) + 1):  # the position of a row is its number
         study.add_trial(rows.get(number, lost))

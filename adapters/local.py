@@ -54,6 +54,10 @@ class _Store:
 
     def _continue(self, before: History) -> None:
         self._search.replay(before)
+        if "skipped" in before.facts:  # numbers that another backend has given in vain
+            facts = {**self._history.facts, "skipped": before.facts["skipped"]}
+            self._history = replace(self._history, facts=facts)
+            self._next = max(before.facts["skipped"]) + 1
         for trial in before:
             if trial.state == "running":
                 self._interrupted.append(trial)

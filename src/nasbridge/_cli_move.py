@@ -61,7 +61,8 @@ def import_history(
 
 
 def _check_numbers(history: History, file: Path) -> None:
-    missing = set(range(len(history))) - {trial.number for trial in history}
+    known = {trial.number for trial in history} | set(history.facts.get("skipped", ()))
+    missing = set(range(max(known, default=-1) + 1)) - known
     if missing:
         raise ExperimentError(
             f"{file} has {len(history)} trials, but none with the number {min(missing)}: it "

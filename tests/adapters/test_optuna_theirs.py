@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from nasbridge import (
     Space,
     SpaceExhausted,
 )
+from nasbridge._cli_move import export_run, import_history
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._conformance import bare_loop, fate, score, strategy
 from nasbridge.adapters._drive import Silent
@@ -447,3 +449,36 @@ def test_their_parameters_differ_by_seed_and_name() -> None:
     drawn = [row.params[name] for study in studies for row in study.trials for name in "ab"]
     assert len(set(drawn)) == 80
     assert 0.35 < sum(drawn) / 80 < 0.65
+
+
+@pytest.mark.parametrize("backend", ["local", "optuna"])
+@pytest.mark.parametrize("failing", [(2,), (0, 5)], ids=str)
+def test_a_study_moves_whose_objective_once_failed_before_it_began(
+    failing: tuple[int, ...], backend: str, tmp_path: Path
+) -> None:
+    def loading(trial: optuna.Trial) -> float:
+        if trial.number in failing:
+            raise OSError
+        return objective(trial)
+
+    def further(directory: Path) -> list[Any]:
+        return told_of(experiment.run(backend, directory, observer=Silent()))
+
+    def told_of(history: History) -> list[Any]:
+        return [(t.number, t.architecture, t.values["score"]) for t in history]
+
+    study = study_of()
+    study.set_metric_names(["score"])
+    study.optimize(loading, n_trials=6, catch=OSError)
+    experiment = Experiment(
+        SPACE, material.evaluate, {"score": "max"}, EVOLUTION, trials=14, seed=3
+    )
+    begun = replace(load(study, SPACE), strategy=repr(EVOLUTION), seed=3)
+    begun.save(tmp_path / "x.jsonl")
+    import_history(tmp_path / "x.jsonl", tmp_path / "run", backend, None, {})
+    history = further(tmp_path / "run")
+    study.optimize(objective, n_trials=8)
+    assert history == told_of(load(study, SPACE))
+    assert not {number for number, *_ in history} & set(failing)
+    export_run(tmp_path / "run", tmp_path / "y.jsonl")
+    assert History.load(tmp_path / "y.jsonl").facts["skipped"] == list(failing)
