@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
+from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -44,15 +45,17 @@ def study_of(
     Raises:
         BackendError: The study is of another experiment, or cannot be opened.
     """
-    sampler = NASSampler(experiment.space, experiment.strategy, experiment.seed)
-    study = _opened(storage, study_name, experiment.objectives, sampler, pruner)
+    study = _opened(storage, study_name, experiment.objectives, pruner)
+    before = study.user_attrs.get(EXPERIMENT)
+    if before is not None:
+        experiment = experiment.as_begun(before["strategy"])
+    study.sampler = NASSampler(experiment.space, experiment.strategy, experiment.seed)
     settings = History(
         experiment.space,
         experiment.objectives,
         seed=experiment.seed,
         strategy=repr(experiment.strategy),
     )
-    before = study.user_attrs.get(EXPERIMENT)
     if before is None:
         _check_directions(study, settings)
         _claim(study, settings)
@@ -71,7 +74,6 @@ def _opened(
     storage: Source,
     study_name: str,
     objectives: Sequence[Objective],
-    sampler: NASSampler | None = None,
     pruner: BasePruner | None = None,
     new: bool = False,
 ) -> Study:
@@ -82,7 +84,7 @@ def _opened(
                 storage=storage,
                 study_name=study_name,
                 directions=[_WAYS[o.direction] for o in objectives],
-                sampler=sampler,
+                sampler=RandomSampler(0),  # whoever opens it has one of its own
                 pruner=NopPruner() if pruner is None else pruner,
                 load_if_exists=not new,
             )

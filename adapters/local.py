@@ -1,5 +1,6 @@
 """The backend `local`: no framework at all; a history file is the storage."""
 
+import json
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -126,6 +127,8 @@ def run(
         HistoryError: The directory belongs to another experiment, or is in use.
     """
     SUPPORT.refuse("local", options)
+    if directory is not None:
+        experiment = experiment.as_begun(_strategy_in(directory / FILE))
     settings = History(
         experiment.space,
         experiment.objectives,
@@ -140,6 +143,15 @@ def run(
             file = stack.enter_context(HistoryFile(directory / FILE, settings))
         store = _Store(experiment, settings, file)
         return drive(experiment, store, runner, directory, observer or Silent())
+
+
+def _strategy_in(file: Path) -> str:
+    """Return the strategy in a history file's header, as text; damage is told elsewhere."""
+    try:
+        with file.open("rb") as lines:
+            return str(json.loads(lines.readline())["strategy"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def load(location: Path | str, space: Searchable | None = None) -> History:

@@ -17,6 +17,7 @@ from nasbridge import (
     History,
     Integer,
     MedianPruner,
+    NasbridgeError,
     RandomSearch,
     RegularizedEvolution,
     Space,
@@ -235,3 +236,38 @@ def test_a_time_limit_needs_workers() -> None:
 
     with pytest.raises(ExperimentError, match="cannot be sent to a worker"):
         run(experiment(evaluate=local, trial_seconds=60))
+
+
+
+# ---------------------------------------------------------------------- the default strategy
+
+
+@pytest.mark.parametrize("backend", ["local", "optuna"])
+def test_a_run_without_a_strategy_goes_on_when_trials_are_raised(
+    backend: str, tmp_path: Path
+) -> None:
+    """The default strategy depends on the number of trials; a run keeps the one it has."""
+
+    def run(trials: int) -> History:
+        raised = Experiment(SPACE, evaluate, {"score": "max"}, trials=trials)
+        return raised.run(backend, tmp_path, observer=Silent())
+
+    before, after = default_strategy(10), default_strategy(90)
+    assert before != after
+    run(10)
+    for _ in range(2):
+        history = run(90)
+        assert history.strategy == repr(before)
+    begun = Experiment(SPACE, evaluate, {"score": "max"}, replace(before), trials=90)
+    assert facts(history) == facts(bare_loop(begun))
+
+
+@pytest.mark.parametrize("backend", ["local", "optuna"])
+def test_a_strategy_that_is_named_is_never_exchanged(backend: str, tmp_path: Path) -> None:
+    Experiment(SPACE, evaluate, {"score": "max"}, trials=3).run(
+        backend, tmp_path, observer=Silent()
+    )
+    named = Experiment(SPACE, evaluate, {"score": "max"}, RegularizedEvolution(20, 5), trials=100)
+    assert named.strategy == default_strategy(100)
+    with pytest.raises(NasbridgeError, match=r"another experiment: its strategy is"):
+        named.run(backend, tmp_path, observer=Silent())

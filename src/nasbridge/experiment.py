@@ -2,8 +2,10 @@
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
+from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, cast
@@ -39,6 +41,9 @@ def _is_number(value: object, kind: type, least: float) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool) and cast(float, value) >= least
 
 
+LEAST, MOST = 10, 100  # populations of strategies that nobody has named
+
+
 def default_strategy(trials: int | None) -> Strategy[Any]:
     """Return the strategy of an experiment that names none.
 
@@ -48,8 +53,17 @@ def default_strategy(trials: int | None) -> Strategy[Any]:
     Args:
         trials: How many trials there will be, or None.
     """
-    population = 100 if trials is None else min(max(trials // 5, 10), 100)
+    return _evolution(MOST if trials is None else min(max(trials // 5, LEAST), MOST))
+
+
+@cache  # so that a default is known for what it is wherever it is passed on
+def _evolution(population: int) -> Strategy[Any]:
     return RegularizedEvolution(population, max(population // 4, 2))
+
+
+def _defaults() -> Iterator[Strategy[Any]]:
+    """List the strategies that experiments have which name none."""
+    return map(_evolution, range(LEAST, MOST + 1))
 
 
 @dataclass(frozen=True, init=False)
@@ -61,7 +75,8 @@ class Experiment:
         evaluate: Takes an architecture and a trial, returns a dict of metrics; reports on the
             way with `trial.report(epoch, val_accuracy=...)`, which may stop it.
         objectives: Metrics with "max" or "min"; several make a Pareto front.
-        strategy: How it is searched; see `default_strategy` for what None means.
+        strategy: How it is searched; see `default_strategy` for what None means. A run that was
+            begun goes on with the strategy that it has, also when `trials` is raised.
         trials: How many trials there are, interrupted ones counted once; None for no end.
         seconds: No trial begins when a run has lasted this long; None for no limit.
         seed: Fixes every proposal, and the seed of every training.
@@ -132,7 +147,7 @@ class Experiment:
             object.__setattr__(self, "strategy", default_strategy(trials))
         self._check()
         population = getattr(self.strategy, "population", 0)
-        if strategy is not None and trials is not None and trials <= population:
+        if not self._is_default() and trials is not None and trials <= population:
             warnings.warn(
                 f"all {trials} trials go into the first, random population of {population}: make "
                 "the population smaller, or give no strategy and let nasbridge choose it",
@@ -172,6 +187,24 @@ class Experiment:
                 f"pruner={self.pruner!r} is no pruner of nasbridge: give MedianPruner() or the "
                 "like; a pruner of the backend's own goes to run(..., pruner=...)"
             )
+
+    def _is_default(self) -> bool:
+        return any(self.strategy is one for one in _defaults())
+
+    def as_begun(self, strategy: str) -> "Experiment":
+        """Return the experiment as a run of it was begun, if it names no strategy itself.
+
+        The default strategy depends on the number of trials, which may be raised afterwards.
+
+        Args:
+            strategy: The strategy of that run, as text.
+        """
+        begun = next((one for one in _defaults() if repr(one) == strategy), None)
+        if begun is None or not self._is_default():
+            return self
+        experiment = copy(self)
+        object.__setattr__(experiment, "strategy", begun)
+        return experiment
 
     def run(
         self,
