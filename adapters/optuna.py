@@ -141,12 +141,22 @@ def _found(location: Path | str, study_name: str) -> tuple[Storage, str]:
         return str(location), study_name
     note, database = Path(location) / "run.json", Path(location) / DATABASE
     options: dict[str, Any] = {}
+    left_out: list[str] = []
     if note.exists():
         try:
-            options = json.loads(note.read_text())["options"]
+            document = json.loads(note.read_text())
+            options, left_out = document["options"], document["left_out"]
         except (ValueError, KeyError, TypeError) as error:
             raise BackendError(f"{note} is damaged ({error!r}): remove it") from error
     storage = options.get("storage") or database
+    if storage == database and "storage" in left_out:
+        raise BackendError(
+            f"the trials of {location} are in a storage that was an object of your program, and "
+            "not in the directory: write them to a file there, as "
+            "nasbridge.adapters.optuna.load(optuna.load_study(study_name="
+            f"{options.get('study_name', study_name)!r}, storage=...)).save('history.jsonl'), "
+            "from which reports and moves begin"
+        )
     if storage == database and not database.exists():
         raise BackendError(
             f"{location} holds no study: it has no {DATABASE}; give the directory= of a run, a "

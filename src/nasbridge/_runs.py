@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, cast, final
+from urllib.parse import urlsplit
 
 from ._progress import progress
 from .adapters import ExperimentError, Observer, backend
@@ -67,7 +68,7 @@ class RunNote:
     Attributes:
         backend: The backend's name.
         jobs: Number of worker processes; None leaves it to `evaluate`.
-        options: The backend's own options, those that JSON can carry.
+        options: The backend's own options, those that JSON can carry; of a storage its URL.
         left_out: Names of the options that it cannot.
         origin: Where the experiment comes from.
     """
@@ -135,8 +136,15 @@ class _Noting:
 
 def _note_of(name: str, jobs: int | None, options: Mapping[str, Any], origin: Origin) -> RunNote:
     options = {key: v for key, v in options.items() if key not in ONCE}
-    plain = {key: v for key, v in options.items() if v is None or isinstance(v, int | float | str)}
+    texts = {key: _plain(option) for key, option in options.items()}
+    plain = {k: v for k, v in texts.items() if v is None or isinstance(v, int | float | str)}
     return RunNote(name, jobs, plain, tuple(sorted(options.keys() - plain.keys())), origin)
+
+
+def _plain(option: object) -> object:
+    """Return the URL of an object, as a storage has one, without a password in it; or itself."""
+    url = getattr(option, "url", None)
+    return url if isinstance(url, str) and not urlsplit(url).password else option
 
 
 def _check_backend(directory: Path, name: str) -> None:

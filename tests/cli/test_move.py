@@ -2,13 +2,15 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nasbridge._runs import load_run
+from nasbridge import History
+from nasbridge._runs import Origin, _note_of, load_run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]
@@ -113,3 +115,57 @@ def test_report_is_written_beside_the_history(
     nasbridge("report", "d/history.jsonl", "--output", "page.html")
     assert "<html" in (folder / "page.html").read_text("utf-8")
     assert "nothing cannot be read" in refused("report", "nothing")
+
+
+STORED = """
+import optuna
+from optuna.storages import JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+if __name__ == "__main__":
+    experiment.run("optuna", directory="d", storage=STORAGE, study_name="mine")
+"""
+
+
+def test_a_run_in_a_storage_that_was_an_object_is_found_by_its_url(
+    folder: Path, nasbridge: Run, edit: Edit
+) -> None:
+    edit("trials=24", "trials=7")
+    with (folder / "toy.py").open("a") as file:
+        file.write(STORED.replace("STORAGE", "RDBStorage('sqlite:///s.db')"))
+    subprocess.run([sys.executable, "toy.py"], cwd=folder, check=True, capture_output=True)
+    nasbridge("report", "d")
+    nasbridge("export", "d", "h.jsonl")
+    assert len(History.load(folder / "h.jsonl")) == 7
+    nasbridge("resume", "d", "--trials", 9)
+    assert len(load_run(folder / "d")) == 9
+
+
+def test_a_run_in_a_storage_without_a_url_says_how_to_get_at_it(
+    folder: Path, refused: Refused, edit: Edit, nasbridge: Run
+) -> None:
+    edit("trials=24", "trials=7")
+    with (folder / "toy.py").open("a") as file:
+        file.write(STORED.replace("STORAGE", "JournalStorage(JournalFileBackend('j.log'))"))
+    subprocess.run([sys.executable, "toy.py"], cwd=folder, check=True, capture_output=True)
+    error = refused("report", "d")
+    assert "in a storage that was an object of your program" in error
+    assert "load_study(study_name='mine', storage=...)" in error
+    mend = (
+        "import nasbridge.adapters.optuna, optuna\n"
+        "from optuna.storages import JournalStorage\n"
+        "from optuna.storages.journal import JournalFileBackend\n"
+    )
+    call = re.search(r"as (nasbridge\S+\(.*?\)\.save\('history.jsonl'\))", error)
+    assert call is not None
+    storage = "JournalStorage(JournalFileBackend('j.log'))"
+    program = mend + call[1].replace("...", storage)
+    subprocess.run([sys.executable, "-c", program], cwd=folder, check=True)
+    nasbridge("report", "history.jsonl")
+
+
+def test_a_password_is_not_noted(folder: Path) -> None:
+    class Storage:
+        url = "mysql://me:secret@host/studies"
+
+    note = _note_of("optuna", None, {"storage": Storage()}, Origin())
+    assert (note.options, note.left_out) == ({}, ("storage",))
