@@ -168,7 +168,8 @@ def history_of(study: Study, space: Searchable | None) -> History:
         in_order(trials.values()),
         noted.get("seed", 0),
         noted.get("strategy", ""),
-        {"backend": "optuna", "study": study.study_name} | ({"skipped": skipped} if skipped else {}),
+        {"backend": "optuna", "study": study.study_name}
+        | ({"skipped": skipped} if skipped else {}),
     )
 
 

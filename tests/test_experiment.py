@@ -238,7 +238,6 @@ def test_a_time_limit_needs_workers() -> None:
         run(experiment(evaluate=local, trial_seconds=60))
 
 
-
 # ---------------------------------------------------------------------- the default strategy
 
 
@@ -254,12 +253,11 @@ def test_a_run_without_a_strategy_goes_on_when_trials_are_raised(
 
     before, after = default_strategy(10), default_strategy(90)
     assert before != after
+    begun = replace(experiment(strategy=before), trials=90)
     run(10)
-    for _ in range(2):
-        history = run(90)
+    for history in (run(90), run(90)):
         assert history.strategy == repr(before)
-    begun = Experiment(SPACE, evaluate, {"score": "max"}, replace(before), trials=90)
-    assert facts(history) == facts(bare_loop(begun))
+        assert facts(history) == facts(bare_loop(begun))
 
 
 @pytest.mark.parametrize("backend", ["local", "optuna"])

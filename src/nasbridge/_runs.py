@@ -26,6 +26,7 @@ __all__ = [
     "RunNote",
     "in_folder",
     "load_run",
+    "note_of",
     "origin_from",
     "read_note",
     "run_experiment",
@@ -106,7 +107,7 @@ def run_experiment(
             "if __name__ == '__main__':"
         )
     adapter = backend(name)
-    note = _note_of(name, jobs, options, origin or Origin())
+    note = note_of(name, jobs, options, origin or Origin())
     if jobs is None:
         jobs = int(getattr(experiment.evaluate, "jobs", 0))
     if not isinstance(jobs, int) or jobs < 0:
@@ -134,7 +135,8 @@ class _Noting:
         self._observer.finished(trial)
 
 
-def _note_of(name: str, jobs: int | None, options: Mapping[str, Any], origin: Origin) -> RunNote:
+def note_of(name: str, jobs: int | None, options: Mapping[str, Any], origin: Origin) -> RunNote:
+    """Describe a run so that it can be resumed; see `RunNote`."""
     options = {key: v for key, v in options.items() if key not in ONCE}
     texts = {key: _plain(option) for key, option in options.items()}
     plain = {k: v for k, v in texts.items() if v is None or isinstance(v, int | float | str)}

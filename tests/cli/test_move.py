@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nasbridge import History
-from nasbridge._runs import Origin, _note_of, load_run
+from nasbridge._runs import Origin, load_run, note_of
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]
@@ -167,5 +167,5 @@ def test_a_password_is_not_noted(folder: Path) -> None:
     class Storage:
         url = "mysql://me:secret@host/studies"
 
-    note = _note_of("optuna", None, {"storage": Storage()}, Origin())
+    note = note_of("optuna", None, {"storage": Storage()}, Origin())
     assert (note.options, note.left_out) == ({}, ("storage",))
