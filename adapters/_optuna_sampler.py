@@ -1,9 +1,11 @@
 """`NASSampler`: our strategies as a sampler of Optuna."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, cast, final
 
 import numpy
@@ -38,6 +40,7 @@ from ._optuna_space import from_native, label_in, to_native
 __all__ = ["NASSampler"]
 
 TICK = 0.01  # seconds between two looks at what another process makes of its proposal
+TWINS = 100  # architectures that are the same, on average: spaces with more end with an error
 PATIENCE = 5  # seconds until that process counts as killed
 
 
@@ -170,8 +173,14 @@ class NASSampler(BaseSampler):
     # ------------------------------------------------------------------ proposing
 
     def _is_used_up(self) -> bool:
-        """Tell whether the listing of a finite space holds nothing new; cheap while it does."""
+        """Tell whether the listing of a finite space holds nothing new; cheap while it does.
+
+        A space that is much larger than what has been tried is not listed: with constraints, it
+        might take for ever to find what is new in it.
+        """
         search = cast(Search, self._search)
+        if math.isfinite(self._size) and self._size > TWINS * len(self._numbers):
+            return False
         if self._spare is not None and _is_new(search, self._spare):
             return False
         for _ in range(2):  # from where it was; then from the start, for what was given up since
@@ -239,6 +248,10 @@ class NASSampler(BaseSampler):
             return True
         row = rows[self._rows[number]]
         return CHOICES not in row.system_attrs or bool(row.params)
+
+    @cached_property
+    def _size(self) -> float:
+        return self.space.count()
 
     # ------------------------------------------------------------------ what is in the study
 

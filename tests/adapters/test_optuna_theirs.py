@@ -482,3 +482,16 @@ def test_a_study_moves_whose_objective_once_failed_before_it_began(
     assert not {number for number, *_ in history} & set(failing)
     export_run(tmp_path / "run", tmp_path / "y.jsonl")
     assert History.load(tmp_path / "y.jsonl").facts["skipped"] == list(failing)
+
+
+def test_a_space_that_is_far_from_used_up_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under constraints, looking for the next architecture in order might take for ever."""
+
+    def listing(*_: object) -> None:
+        pytest.fail("the space was listed")
+
+    monkeypatch.setattr(RandomSearch, "listing", listing)
+    space = Space({f"part{k}": Choice([0, 1, 2, 3]) for k in range(30)})
+    study = study_of(sampler=NASSampler(space, RandomSearch(), seed=1))
+    study.optimize(lambda trial: float(suggest(trial, space)["part0"]), n_trials=5)
+    assert len(study.trials) == 5
