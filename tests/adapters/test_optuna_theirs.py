@@ -6,7 +6,6 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,16 @@ from nasbridge import (
     BackendError,
     Choice,
     Experiment,
-    GridSearch,
     History,
     RandomSearch,
     Space,
-    SpaceExhausted,
 )
-from nasbridge._cli_move import export_run, import_history
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._conformance import bare_loop, fate, score, strategy
 from nasbridge.adapters._drive import Silent
 from nasbridge.adapters._evaluation import Evaluate
 from nasbridge.adapters.optuna import NASSampler, load, suggest
 from nasbridge.spaces import Searchable
-from nasbridge.strategies import Strategy
 
 EVOLUTION = strategy("RegularizedEvolution")
 SPACE = material.chain()
@@ -322,34 +317,6 @@ def test_an_inactive_decision_cannot_be_suggested() -> None:
         study_of().optimize(careless, n_trials=60)
 
 
-@pytest.mark.parametrize("method", [RandomSearch(), EVOLUTION, GridSearch()])
-def test_a_space_that_is_used_up_ends_the_study(method: Strategy[Any]) -> None:
-    space = material.few()
-    study = study_of(sampler=NASSampler(space, method, seed=1))
-    study.enqueue_trial({"depth": 1})
-    study.optimize(lambda trial: score(suggest(trial, space))["score"], n_trials=9)
-    assert [row.state for row in study.trials] == [TrialState.COMPLETE] * 4
-    study.enqueue_trial(dict(study.trials[0].params))
-    study.optimize(lambda trial: score(suggest(trial, space))["score"], n_trials=1)
-    assert len(study.trials) == 5  # what is enqueued is run all the same
-
-
-def test_what_is_asked_of_a_used_up_space_is_an_error() -> None:
-    space = material.few()
-    study = study_of(sampler=NASSampler(space, RandomSearch(), seed=1))
-    for _ in range(4):
-        trial = study.ask()
-        study.tell(trial, score(suggest(trial, space))["score"])
-    with pytest.raises(SpaceExhausted, match="all 4 distinct architectures"):
-        suggest(study.ask(), space)
-
-
-def test_a_space_that_cannot_be_listed_does_not_end_a_study() -> None:
-    study = study_of(sampler=NASSampler(MINE, RandomSearch(), seed=1))
-    study.optimize(mine, n_trials=5)
-    assert len(study.trials) == 5
-
-
 def test_a_study_of_another_space_is_recognised() -> None:
     study = study_of()
     study.optimize(objective, n_trials=3)
@@ -369,129 +336,3 @@ def test_suggest_works_with_every_sampler() -> None:
         study = study_of(sampler=other)
         study.optimize(whole, n_trials=15)
         assert len(study.trials) == 15
-
-
-# ---------------------------------------------------------------------- other samplers around ours
-
-
-@pytest.mark.filterwarnings("ignore:PartialFixedSampler is experimental")
-@pytest.mark.parametrize(
-    "fixed", [{"width": "8"}, {"depth": 3, "op.1": "conv"}, {"op.0": "conv", "width": "32"}]
-)
-def test_parameters_may_be_fixed_by_optunas_sampler(fixed: dict[str, object]) -> None:
-    study = study_of(sampler=optuna.samplers.PartialFixedSampler(fixed, sampler()))
-    study.optimize(objective, n_trials=20)
-    told = sampler()
-    told.sync(study)
-    for row in study.trials:
-        assert {name: row.params[name] for name in fixed} == fixed
-        assert dict(told.trials[row.number].architecture.choices) == row.params
-        assert told.trials[row.number].values == {"value": row.value}
-    assert len(sampler().infer_relative_search_space(study, study.trials[0])) == 8
-    study.sampler = sampler()
-    study.optimize(objective, n_trials=3)
-    assert len(study.trials) == 23
-
-
-@pytest.mark.filterwarnings("ignore:PartialFixedSampler is experimental")
-def test_distributions_of_theirs_may_be_fixed_in_part() -> None:
-    ours = NASSampler(MINE, EVOLUTION, seed=1)
-    study = study_of(sampler=optuna.samplers.PartialFixedSampler({"units": 32}, ours))
-    study.optimize(mine, n_trials=10)
-    assert {row.params["units"] for row in study.trials} == {32}
-    assert [dict(ours.trials[number].architecture) for number in range(9)] == params(study)[:9]
-
-
-# ---------------------------------------------------------------------- parameters of their own
-
-
-def rated(trial: optuna.Trial) -> float:
-    value = objective(trial)
-    trial.suggest_float("rate", 0, 1)
-    trial.suggest_int("batch", 1, 10**6)
-    return value
-
-
-def rate_in(directory: str) -> str:
-    """Run in other processes, one after the other."""
-    study = study_of(journal(Path(directory)))
-    study.optimize(rated, n_trials=4)
-    return json.dumps(params(study))
-
-
-@pytest.mark.parametrize("pickled", [False, True])
-def test_their_parameters_are_drawn_anew_in_every_trial_and_process(
-    pickled: bool, tmp_path: Path
-) -> None:
-    whole = study_of()
-    whole.optimize(rated, n_trials=12)
-    study = study_of(journal(tmp_path))
-    study.optimize(rated, n_trials=4)
-    if pickled:
-        study.sampler = pickle.loads(pickle.dumps(study.sampler))
-        study.optimize(rated, n_trials=4)
-    else:
-        other = OTHER_PROCESS.replace("optimize_in", "rate_in")
-        subprocess.run([sys.executable, "-c", other, __file__, str(tmp_path)], check=True)
-    study.optimize(rated, n_trials=4)
-    assert params(study) == params(whole)
-    for name in ("rate", "batch"):
-        assert len({row.params[name] for row in study.trials}) == 12
-
-
-def test_their_parameters_differ_by_seed_and_name() -> None:
-    def draw(trial: optuna.Trial) -> float:
-        return trial.suggest_float("a", 0, 1) + trial.suggest_float("b", 0, 1)
-
-    studies = [study_of(sampler=NASSampler(SPACE, EVOLUTION, seed)) for seed in (1, 2)]
-    for study in studies:
-        study.optimize(draw, n_trials=20, n_jobs=2)
-    drawn = [row.params[name] for study in studies for row in study.trials for name in "ab"]
-    assert len(set(drawn)) == 80
-    assert 0.35 < sum(drawn) / 80 < 0.65
-
-
-@pytest.mark.parametrize("backend", ["local", "optuna"])
-@pytest.mark.parametrize("failing", [(2,), (0, 5)], ids=str)
-def test_a_study_moves_whose_objective_once_failed_before_it_began(
-    failing: tuple[int, ...], backend: str, tmp_path: Path
-) -> None:
-    def loading(trial: optuna.Trial) -> float:
-        if trial.number in failing:
-            raise OSError
-        return objective(trial)
-
-    def further(directory: Path) -> list[Any]:
-        return told_of(experiment.run(backend, directory, observer=Silent()))
-
-    def told_of(history: History) -> list[Any]:
-        return [(t.number, t.architecture, t.values["score"]) for t in history]
-
-    study = study_of()
-    study.set_metric_names(["score"])
-    study.optimize(loading, n_trials=6, catch=OSError)
-    experiment = Experiment(
-        SPACE, material.evaluate, {"score": "max"}, EVOLUTION, trials=14, seed=3
-    )
-    begun = replace(load(study, SPACE), strategy=repr(EVOLUTION), seed=3)
-    begun.save(tmp_path / "x.jsonl")
-    import_history(tmp_path / "x.jsonl", tmp_path / "run", backend, None, {})
-    history = further(tmp_path / "run")
-    study.optimize(objective, n_trials=8)
-    assert history == told_of(load(study, SPACE))
-    assert not {number for number, *_ in history} & set(failing)
-    export_run(tmp_path / "run", tmp_path / "y.jsonl")
-    assert History.load(tmp_path / "y.jsonl").facts["skipped"] == list(failing)
-
-
-def test_a_space_that_is_far_from_used_up_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under constraints, looking for the next architecture in order might take for ever."""
-
-    def listing(*_: object) -> None:
-        pytest.fail("the space was listed")
-
-    monkeypatch.setattr(RandomSearch, "listing", listing)
-    space = Space({f"part{k}": Choice([0, 1, 2, 3]) for k in range(30)})
-    study = study_of(sampler=NASSampler(space, RandomSearch(), seed=1))
-    study.optimize(lambda trial: float(suggest(trial, space)["part0"]), n_trials=5)
-    assert len(study.trials) == 5
