@@ -10,7 +10,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..spaces import Architecture, NoneAllowed
-from ._acquisition import expected_improvement, scalarized_improvement, thompson
+from ._acquisition import (
+    expected_improvement,
+    hypervolume_improvement,
+    scalarized_improvement,
+    thompson,
+)
 from ._errors import StrategyError, check_count
 from ._features import Features, Row
 from ._gaussian_process import (
@@ -33,6 +38,7 @@ Scores = tuple[float, ...]
 GROWTH = 1.25  # of the number of trials until the hyper-parameters are fitted anew
 CAPACITY = 256  # trials that a surrogate is conditioned on
 PARENTS = 5  # the best ones, whose neighbours are candidates
+FRONT = 12  # of the same, with several objectives
 NEIGHBORS = 40  # of a parent, up to which all are candidates
 MUTATIONS = 20  # of a parent that has more neighbours, or numbers to be moved far
 RANDOM = 8  # candidates from anywhere, and as many that are mutated twice
@@ -75,7 +81,8 @@ class BayesianOptimization(Strategy[Evidence]):
     Running trials count as observed at their predicted mean, so a batch spreads out. A pruned
     trial counts with its last value, which is lower than what it would have reached; a failed one
     has no value, but lowers the chances of what resembles it. With several objectives each has a
-    process of its own, and each proposal improves a hypervolume scalarization of random weights.
+    process of its own, and a proposal is to enlarge the hypervolume: with two, its expected growth
+    is computed; with more, that of a scalarization of random weights.
     Of many trials, the best and the latest are taken into account.
 
     Args:
@@ -161,9 +168,8 @@ class BayesianOptimization(Strategy[Evidence]):
         if len(means) == 1:
             gained = expected_improvement(means[0], deviations[0], surrogate.best)
         else:
-            gained = scalarized_improvement(
-                numpy.array(means), numpy.array(deviations), surrogate.values, rng
-            )
+            improve = hypervolume_improvement if len(means) == 2 else scalarized_improvement
+            gained = improve(numpy.array(means), numpy.array(deviations), surrogate.values, rng)
         return gained * surrogate.feasibility(rows, views)
 
 
@@ -183,8 +189,8 @@ def _candidates(state: Evidence, rng: Generator) -> Iterator[Architecture]:
     tried = {architecture for architecture, _ in state.observed}
     tried.update(state.running, state.failed)
     parents = _parents(state)
-    if len(parents) > PARENTS:
-        parents = [parents[int(k)] for k in rng.permutation(len(parents))[:PARENTS]]
+    if len(parents) > FRONT:
+        parents = [parents[int(k)] for k in rng.permutation(len(parents))[:FRONT]]
     for parent in parents:
         for near in _near(state, parent, rng):
             if near not in tried:
