@@ -73,10 +73,10 @@ Test = TypeVar("Test", bound=Callable[..., None])
 Fact = tuple[int, Mapping[str, object], str, Mapping[str, float]]
 
 STRATEGIES: Mapping[str, Mapping[str, Any]] = {
-    "Bananas": {"initial": 6, "batch": 6, "candidates": 20},
+    "Bananas": {"initial": 6, "batch": 12, "candidates": 20},
     "BayesianOptimization": {"initial": 6},
     "GridSearch": {"points": 3},
-    "LocalSearch": {"improvement": "best"},
+    "LocalSearch": {"improvement": "first"},
     "NSGA2": {"population": 8},
     "PolicyGradient": {"batch": 10, "units": 32},
     "RandomSearch": {},

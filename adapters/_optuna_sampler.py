@@ -333,4 +333,4 @@ class NASSampler(BaseSampler):
 
 
 def _is_new(search: Search, architecture: Architecture) -> bool:
-    return search._is_new(architecture)  # pyright: ignore[reportPrivateUsage]
+    return search.is_new(architecture)  # pyright: ignore[reportPrivateUsage]

@@ -107,6 +107,9 @@ class Bananas(Strategy[Pool]):
     anew on all of them. A proposal is the best of `candidates` mutations of the best
     architectures under a draw from N(mean, deviation) of the ensemble, independent for each.
 
+    Training on all trials, the ensemble costs more with every batch, as published; at many hundred
+    trials `BayesianOptimization` is quicker, and better.
+
     The networks have the paper's shape (10 layers of 20, Adam at .01, 150 epochs, mean absolute
     error). The paper's reference takes the ten best of one draw; here each of the ten proposals
     draws for itself, as they may be asked at any time. Pruned trials count with their last value,

@@ -42,7 +42,7 @@ FRONT = 12  # of the same, with several objectives
 NEIGHBORS = 40  # of a parent, up to which all are candidates
 MUTATIONS = 20  # of a parent that has more neighbours, or numbers to be moved far
 RANDOM = 8  # candidates from anywhere, and as many that are mutated twice
-CHEAP = 100  # of the same, in spaces of plain values, which need no graph
+CHEAP = 30  # of the same, in spaces of plain values, which need no graph
 
 
 @dataclass(frozen=True)

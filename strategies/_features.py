@@ -60,7 +60,7 @@ class Features:
 
     def _row(self, architecture: Architecture) -> Row:
         words = tuple(Counter[str]() for _ in range(HEIGHT + 1))
-        if not self.space.is_flat:
+        if self._has_graph:
             for name, sketch in sketches(architecture).items():
                 for known, counted in zip(words, sketch.words(HEIGHT), strict=True):
                     known.update({f"{name} {word}": n for word, n in counted.items()})
@@ -86,11 +86,14 @@ class Features:
     @cached_property
     def _covered(self) -> frozenset[str]:
         """Names of the decisions that choose an operation, which is a word."""
-        if self.space.is_flat:
-            return frozenset()
         rng = numpy.random.Generator(numpy.random.Philox(0))
         drawn = (self.space.unconstrained().sample(rng) for _ in range(DRAWS))
         return frozenset(name for one in drawn for name in choices_of(one))
+
+    @cached_property
+    def _has_graph(self) -> bool:
+        rng = numpy.random.Generator(numpy.random.Philox(0))
+        return bool(sketches(self.space.unconstrained().sample(rng)))
 
     def views(self, rows: Sequence[Row], others: Sequence[Row]) -> tuple[View, ...]:
         """Return the squared distances between rows and others, a view for each kind of features.
@@ -103,7 +106,7 @@ class Features:
             Views with parts of shape (n, m).
         """
         views: list[View] = []
-        if not self.space.is_flat:
+        if self._has_graph:
             for height in range(HEIGHT + 1):
                 ours, theirs = _counts(
                     [r.words[height] for r in rows], [r.words[height] for r in others]

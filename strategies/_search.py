@@ -197,7 +197,7 @@ class Search:
         try:
             for architecture in islice(source, TRIES):
                 tried += 1
-                if self._is_new(architecture):
+                if self.is_new(architecture):
                     return architecture, True
         except NoneAllowed:  # here is nothing that the constraints allow; elsewhere there may be
             return None, True
@@ -207,7 +207,8 @@ class Search:
         while True:
             yield self.problem.space.sample(rng)
 
-    def _is_new(self, architecture: Architecture) -> bool:
+    def is_new(self, architecture: Architecture) -> bool:
+        """Tell whether neither an architecture nor a twin is tried or running, and it is allowed."""
         is_tried = self.problem.form(architecture) in self._forms
         return not is_tried and self.problem.space.allows(architecture)
 
@@ -224,7 +225,7 @@ class Search:
                 "content with what has been tried"
             )
         for architecture in self._left:
-            if self._is_new(architecture):
+            if self.is_new(architecture):
                 return architecture
         raise SpaceExhausted(
             f"all {len(self._forms)} distinct architectures of the space have been tried"

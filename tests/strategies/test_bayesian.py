@@ -1,0 +1,239 @@
+# pyright: reportPrivateUsage=false
+"""Bayesian optimization: the process, its hyper-parameters, the acquisitions, the behaviour."""
+
+import math
+
+import numpy
+import pytest
+from numpy.typing import NDArray
+
+from nasbridge import (
+    BayesianOptimization,
+    Choice,
+    Integer,
+    Real,
+    Search,
+    Space,
+    StrategyError,
+    Trial,
+    library,
+)
+from nasbridge.strategies import _gaussian_process as gp
+from nasbridge.strategies._acquisition import (
+    expected_improvement,
+    hypervolume_improvement,
+    scalarized_improvement,
+    thompson,
+)
+from nasbridge.strategies._features import Features
+from nasbridge.strategies._gaussian_process import GaussianProcess, Hyperparameters, View, fit
+
+Array = NDArray[numpy.float64]
+
+RNG = numpy.random.default_rng(0)
+
+
+def squares(one: Array, other: Array) -> Array:
+    return (one[:, None] - other[None]) ** 2
+
+
+def view(one: Array, other: Array) -> View:
+    return View(tuple(squares(one[:, k], other[:, k]) for k in range(one.shape[1])))
+
+
+# ---------------------------------------------------------------------- the process
+
+
+def test_the_gradient_of_the_marginal_likelihood_is_that_of_differences() -> None:
+    one, other = RNG.random((12, 3)), RNG.random((12, 1))
+    views, values = [view(one, one), view(other, other)], RNG.standard_normal(12)
+    mode = gp._prior_mode(views)
+    point = mode + 0.3 * RNG.standard_normal(len(mode))
+    slope = gp._objective(views, values, point, mode)[1]
+    for k, step in enumerate(1e-5 * numpy.eye(len(point))):
+        above = gp._objective(views, values, point + step, mode)[0]
+        below = gp._objective(views, values, point - step, mode)[0]
+        assert slope[k] == pytest.approx((above - below) / 2e-5, rel=1e-4, abs=1e-6)
+
+
+def test_the_posterior_passes_through_what_was_observed_and_widens_away_from_it() -> None:
+    x = numpy.linspace(0, 1, 8)[:, None]
+    y = numpy.sin(6 * x[:, 0])
+    process = GaussianProcess.of([view(x, x)], y, Hyperparameters(((math.log(0.3),),), (0.0,), -12))
+    mean, deviation = process.predict([view(x, x)])
+    assert mean == pytest.approx(y, abs=1e-3)
+    assert deviation.max() < 0.02
+    far = numpy.array([[3.0]])
+    mean, deviation = process.predict([view(far, x)])
+    assert abs(mean[0]) < 0.05
+    assert deviation[0] > 0.9
+    joint = process.covary([view(far, x)], [view(far, far)])
+    assert joint[0, 0] == pytest.approx(deviation[0] ** 2)
+
+
+def test_noise_and_irrelevance_are_found_by_the_marginal_likelihood() -> None:
+    rng = numpy.random.default_rng(1)
+    x = rng.random((80, 2))
+    clean = numpy.sin(8 * x[:, 0])
+    noisy = clean + rng.standard_normal(80)
+    fitted = fit([view(x, x)], clean / clean.std())
+    assert fitted.lengths[0][1] > fitted.lengths[0][0] + 1  # the second says nothing
+    assert fit([view(x, x)], noisy / noisy.std()).noise > fitted.noise + 2
+
+
+def test_predictions_are_calibrated() -> None:
+    """About 95 % of what was held out lies within two deviations."""
+    rng = numpy.random.default_rng(2)
+    x = rng.random((140, 3))
+    y = numpy.sin(5 * x[:, 0]) + x[:, 1] ** 2 + 0.2 * rng.standard_normal(140)
+    y = (y - y.mean()) / y.std()
+    seen, held = slice(0, 60), slice(60, 140)
+    hyper = fit([view(x[seen], x[seen])], y[seen])
+    process = GaussianProcess.of([view(x[seen], x[seen])], y[seen], hyper)
+    mean, deviation = process.predict([view(x[held], x[seen])])
+    spread = numpy.sqrt(deviation**2 + math.exp(hyper.noise))
+    assert 0.88 < (numpy.abs(mean - y[held]) < 2 * spread).mean() <= 1.0
+
+
+def test_normal_scores_forget_how_terrible_a_value_is() -> None:
+    assert gp.normal_scores([1, 2, 3, -1e9]) == pytest.approx(gp.normal_scores([1, 2, 3, 0]))
+    assert gp.normal_scores([5, 5, 5]) == pytest.approx([0, 0, 0])
+    assert gp.normal_scores([1, 2]) == pytest.approx([-0.6745, 0.6745], abs=1e-4)
+
+
+# ---------------------------------------------------------------------- acquisitions
+
+
+def test_expected_improvement_is_what_draws_improve_on_average() -> None:
+    draws = numpy.random.default_rng(0).normal(0.3, 0.7, 400_000)
+    expected = numpy.maximum(draws - 0.5, 0).mean()
+    found = expected_improvement(numpy.array([0.3]), numpy.array([0.7]), 0.5)
+    assert found[0] == pytest.approx(expected, rel=0.01)
+
+
+def test_thompson_draws_have_the_posterior_moments() -> None:
+    covariance = numpy.array([[1.0, 0.8], [0.8, 1.0]])
+    rng = numpy.random.default_rng(0)
+    draws = numpy.array(
+        [thompson(numpy.array([1.0, -1.0]), covariance, rng) for _ in range(20_000)]
+    )
+    assert draws.mean(axis=0) == pytest.approx([1, -1], abs=0.03)
+    assert numpy.cov(draws.T) == pytest.approx(covariance, abs=0.04)
+
+
+def test_certain_improvements_of_the_hypervolume_are_exact() -> None:
+    observed = numpy.array([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])
+    reference = -0.2  # a tenth of the range below the worst
+    means = numpy.array([[1.0, 2.0, 3.0, 0.5], [2.0, 2.0, -5.0, 0.5]])
+    found = hypervolume_improvement(means, numpy.full((2, 4), 1e-9), observed, RNG)
+    assert found == pytest.approx([1.0, 3.0, 0.0, 0.0], abs=1e-6)
+    wider = hypervolume_improvement(
+        numpy.array([[3.0], [0.0]]), numpy.full((2, 1), 1e-9), observed, RNG
+    )
+    assert wider[0] == pytest.approx(-reference)
+
+
+def test_scalarizations_want_what_dominates() -> None:
+    observed = RNG.random((3, 20))
+    means = numpy.array([[2.0, 0.1]] * 3)
+    found = scalarized_improvement(means, numpy.full((3, 2), 0.01), observed, RNG)
+    assert found[0] > found[1] >= 0
+
+
+# ---------------------------------------------------------------------- features
+
+
+def test_a_cells_words_tell_the_order_of_its_operations() -> None:
+    space = library.nas_bench_201()
+    features = Features(space)
+    labels = ["none"] * 6
+    names = [decision.name for decision in space.decisions]
+
+    def cell(first: str, last: str) -> dict[str, str]:
+        chosen = dict(zip(names, labels, strict=True))
+        return chosen | {"cell.edge_0_1": first, "cell.edge_1_3": last}
+
+    one = features.row(space.architecture(cell("nor_conv_3x3", "avg_pool_3x3")))
+    other = features.row(space.architecture(cell("avg_pool_3x3", "nor_conv_3x3")))
+    twin = features.row(
+        space.architecture(cell("nor_conv_3x3", "avg_pool_3x3") | {"cell.edge_0_2": "skip_connect"})
+    )
+    heights = features.views([one], [other, twin])
+    assert [float(part.parts[0][0, 1]) for part in heights] == [0, 0]
+    assert all(part.parts[0][0, 0] > 0 for part in heights)
+    assert not one.numbers.size  # every decision is a word
+
+
+def test_numbers_and_conditions_have_a_view_of_their_own() -> None:
+    space = Space({"lr": Real(1e-4, 1, log=True), "n": Choice({"a": Integer(1, 3), "b": 0})})
+    features = Features(space)
+    (one,) = features.views(
+        [features.row(space.architecture({"lr": 1e-4, "n": "a", "n.a": 1}))],
+        [features.row(space.architecture({"lr": 1.0, "n": "b"}))],
+    )
+    assert len(one.parts) == 3
+    assert float(one.parts[0][0, 0]) == pytest.approx(1.0)
+
+
+# ---------------------------------------------------------------------- behaviour
+
+
+def run(search: Search, trials: int) -> list[float]:
+    found: list[float] = []
+    for number in range(trials):
+        architecture = search.ask(number)
+        value = -sum((architecture[f"x{k}"] - 0.7) ** 2 for k in range(3))
+        if architecture["x0"] < 0.2:
+            value = -1e6  # terrible
+        search.tell(Trial(number, architecture, "complete", {"v": value}))
+        found.append(value)
+    return found
+
+
+@pytest.mark.parametrize("acquisition", ["ei", "thompson"])
+def test_a_smooth_optimum_is_found_despite_terrible_values(acquisition: str) -> None:
+    space = Space({f"x{k}": Real(0, 1) for k in range(3)})
+    strategy = BayesianOptimization(initial=8, acquisition=acquisition)  # type: ignore[arg-type]
+    best = [max(run(Search(strategy, space, {"v": "max"}, seed), 40)) for seed in range(3)]
+    assert sum(best) / 3 > -0.02
+
+
+def test_a_batch_spreads_out() -> None:
+    space = library.nas_bench_201()
+    search = Search(BayesianOptimization(), space, {"v": "max"}, 0)
+    for number in range(20):
+        architecture = search.ask(number)
+        value = sum("conv" in str(label) for label in architecture.choices.values())
+        search.tell(Trial(number, architecture, "complete", {"v": value}))
+    assert len({search.ask(number).canonical for number in range(20, 28)}) == 8
+
+
+def test_what_failed_is_avoided() -> None:
+    space = Space({f"x{k}": Choice(list("abcd")) for k in range(5)})
+
+    def failures(seed: int, tell: bool) -> int:
+        search = Search(BayesianOptimization(), space, {"v": "max"}, seed)
+        failed = 0
+        for number in range(60):
+            architecture = search.ask(number)
+            fails = architecture["x0"] == "a"
+            failed += fails
+            state = "failed" if fails and tell else "complete"
+            value = sum(label != "b" for label in architecture.choices.values())
+            search.tell(Trial(number, architecture, state, {"v": value}))  # type: ignore[arg-type]
+        return failed
+
+    assert sum(failures(s, True) for s in range(4)) < sum(failures(s, False) for s in range(4))
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(StrategyError, match="initial=1 of BayesianOptimization"):
+        BayesianOptimization(initial=1)
+    with pytest.raises(StrategyError, match=r'acquisition=.ucb. .*give "ei" or "thompson"'):
+        BayesianOptimization(acquisition="ucb")  # type: ignore[arg-type]
+    with pytest.raises(StrategyError, match=r'"thompson" .* is for one objective'):
+        Search(
+            BayesianOptimization(acquisition="thompson"),
+            Space({"a": Integer(0, 1)}),
+            {"v": "max", "w": "min"},
+        )

@@ -1,0 +1,64 @@
+"""Local search: it climbs by single changes, and restarts at the top."""
+
+import pytest
+
+from nasbridge import Architecture, Integer, LocalSearch, Search, Space, StrategyError, Trial
+
+SPACE = Space({"a": Integer(0, 9), "b": Integer(0, 9)})
+
+
+def differ(one: Architecture, other: Architecture) -> int:
+    return sum(abs(one[name] - other[name]) for name in ("a", "b"))
+
+
+def climb(improvement: str, trials: int = 60) -> list[tuple[Architecture, float]]:
+    search = Search(LocalSearch(improvement), SPACE, {"s": "max"}, seed=2)  # type: ignore[arg-type]
+    told: list[tuple[Architecture, float]] = []
+    for number in range(trials):
+        architecture = search.ask(number)
+        value = float(architecture["a"] + architecture["b"])
+        search.tell(Trial(number, architecture, "complete", {"s": value}))
+        told.append((architecture, value))
+    return told
+
+
+def test_the_first_better_neighbour_is_the_next_centre() -> None:
+    centre, best = climb("first")[0]
+    for architecture, value in climb("first")[1:]:
+        assert differ(architecture, centre) == 1  # the number of neighbours is at most 4
+        if value > best:
+            centre, best = architecture, value
+        if best == 18:
+            break
+    assert best == 18
+
+
+def test_the_best_neighbour_is_the_next_centre_after_all_were_tried() -> None:
+    told = climb("best")
+    centre, best = told[0]
+    seen = {told[0][0]}
+    near: list[tuple[Architecture, float]] = []
+    for architecture, value in told[1:]:
+        assert differ(architecture, centre) == 1
+        seen.add(architecture)
+        near.append((architecture, value))
+        if all(other in seen for other in SPACE.neighbors(centre)):
+            above = [one for one in near if one[1] > best]
+            if not above:
+                break
+            top = max(value for _, value in above)
+            centre, best = next(one for one in above if one[1] == top)
+            near = []
+    assert best == 18
+
+
+def test_at_the_top_it_starts_anew() -> None:
+    told = climb("first")
+    top = next(k for k, (_, value) in enumerate(told) if value == 18)
+    later = [differ(architecture, told[top][0]) for architecture, _ in told[top + 3 :]]
+    assert max(later) > 3
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(StrategyError, match=r'improvement=.last. of LocalSearch: give "first" or'):
+        LocalSearch("last")  # type: ignore[arg-type]
