@@ -10,6 +10,7 @@ ARGS ?=
 .DEFAULT_GOAL := test
 .PHONY: run test check browser lock clean
 
+run: export TF_CPP_MIN_LOG_LEVEL ?= 2
 run: $(VENV)/run.stamp
 	$(BIN)/python examples/digits.py
 

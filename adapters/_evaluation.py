@@ -13,9 +13,11 @@ import numpy
 
 from ..spaces import Architecture
 from ..strategies import Objective, Step
-from ._errors import Pruned
+from ._errors import ExperimentError, Pruned
 
 __all__ = ["ActiveTrial", "Evaluate", "Outcome", "Task", "evaluate_task", "trial_seed"]
+
+LAST_STEP = 2**31 - 1  # what the databases of frameworks hold
 
 Report = Callable[[int, Step], bool]
 """Takes a trial's number and a step; tells whether the trial should stop."""
@@ -52,12 +54,14 @@ class ActiveTrial:
     Args:
         task: The trial.
         report: Where reports go.
+        objectives: What the experiment is after.
     """
 
-    def __init__(self, task: Task, report: Report) -> None:
+    def __init__(self, task: Task, report: Report, objectives: Sequence[Objective] = ()) -> None:
         self._task = task
         self._report = report
-        self._last_step = -math.inf
+        self._objectives = tuple(objectives)
+        self._last_step = -1
         self.curve: list[Step] = []
 
     @property
@@ -81,24 +85,34 @@ class ActiveTrial:
         self._task.directory.mkdir(parents=True, exist_ok=True)
         return self._task.directory
 
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The metrics that the experiment maximises or minimises."""
+        return self._objectives
+
     def report(self, step: int, /, **metrics: float) -> None:
         """Report metrics on the way; the pruner may end the trial here.
 
         Args:
-            step: The epoch, or another count of work done; must grow.
+            step: The epoch, or another count of work done, from 0 to 2**31 - 1; must grow.
             **metrics: Metrics at this point, the objectives among them.
 
         Raises:
             Pruned: The trial should stop; let it pass.
-            ValueError: A metric is no number, or the step does not grow.
+            ExperimentError: The step is no such number, or does not grow.
+            ValueError: A metric is no number.
 
         Example:
             `trial.report(epoch, val_accuracy=0.91)`
         """
         if isinstance(step, bool) or not isinstance(step, numbers.Integral):
-            raise ValueError(f"the step of a report is {step!r}: give an int, as the epoch")
+            raise ExperimentError(f"the step of a report is {step!r}: give an int, as the epoch")
+        if not 0 <= step <= LAST_STEP:
+            raise ExperimentError(
+                f"the step of a report is {step}: give an int from 0 to {LAST_STEP}, as the epoch"
+            )
         if step <= self._last_step:
-            raise ValueError(
+            raise ExperimentError(
                 f"step {step} was reported after step {self._last_step}: steps must grow"
             )
         self._last_step = int(step)
@@ -144,7 +158,7 @@ def evaluate_task(
         objectives: Metrics that must be among the answer, finite.
         report: Where reports go.
     """
-    trial = ActiveTrial(task, report)
+    trial = ActiveTrial(task, report, objectives)
     began = time.perf_counter()
     values: dict[str, float] = {}
     notes: dict[str, Any] = {}

@@ -181,7 +181,7 @@ class NASSampler(BaseSampler):
         search = cast(Search, self._search)
         if math.isfinite(self._size) and self._size > TWINS * len(self._numbers):
             return False
-        if self._spare is not None and _is_new(search, self._spare):
+        if self._spare is not None and search.is_new(self._spare):
             return False
         for _ in range(2):  # from where it was; then from the start, for what was given up since
             if self._listing is None:
@@ -189,7 +189,7 @@ class NASSampler(BaseSampler):
             if self._listing is None:
                 self._is_endless = True
                 return False
-            self._spare = next((a for a in self._listing if _is_new(search, a)), None)
+            self._spare = next((a for a in self._listing if search.is_new(a)), None)
             if self._spare is not None:
                 return False
             self._listing = None
@@ -330,7 +330,3 @@ class NASSampler(BaseSampler):
     def _drop(self, row: FrozenTrial, number: int, search: Search) -> None:
         if number in search.running and self._rows.get(number) == row.number:
             search.drop(number)
-
-
-def _is_new(search: Search, architecture: Architecture) -> bool:
-    return search.is_new(architecture)  # pyright: ignore[reportPrivateUsage]

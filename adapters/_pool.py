@@ -131,7 +131,7 @@ class Pool:
         process = context.Process(
             target=_work, args=(theirs, self._modules, self._payload), daemon=True
         )
-        with _shared_threads(self._jobs), _deaf_to_interrupts():
+        with _environment(self._jobs), _deaf_to_interrupts():
             process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -224,12 +224,14 @@ def _pickled(evaluate: Evaluate, space: Searchable, objectives: tuple[Objective,
 
 
 @contextmanager
-def _shared_threads(jobs: int) -> Generator[None]:
-    """Let a process that starts now use its share of the cores, unless the user says else."""
+def _environment(jobs: int) -> Generator[None]:
+    """Let a process that starts now share the cores and be quiet, unless the user says else."""
     share = str(max((os.cpu_count() or 1) // jobs, 1))
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    ours = [name for name in names if name not in os.environ]
-    os.environ.update(dict.fromkeys(ours, share))
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2"}  # errors only: each would tell of its processor
+    wanted = {**dict.fromkeys(names, share), **quiet}
+    ours = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(ours)
     try:
         yield
     finally:

@@ -84,7 +84,7 @@ SPACE = Chain(
     layer("Dense", units=10, activation="softmax"),
 )
 
-evaluate = KerasEvaluator(data, epochs=10, batch_size=32)
+evaluate = KerasEvaluator(data, epochs=10, batch_size=32, monitor="val_accuracy")
 
 experiment = Experiment(
     SPACE,

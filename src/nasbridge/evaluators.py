@@ -4,10 +4,14 @@
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from .adapters import ActiveTrial, ExperimentError
 from .spaces import Architecture, BuildError, MissingExtra
+from .strategies import Objective
+
+if TYPE_CHECKING:
+    from ._keras_training import BestEpoch
 
 __all__ = ["KerasEvaluator"]
 
@@ -18,43 +22,64 @@ Arrays = tuple[Any, Any]
 @final
 @dataclass(frozen=True)
 class KerasEvaluator:
-    """Trains the architecture's `keras.Model` and returns its validation metrics.
+    """Trains the architecture's `keras.Model` and returns the metrics of its best epoch.
 
-    Each epoch is reported, so that pruners can stop the trial. The metrics are those of the best
-    epoch by `monitor`, whose weights are restored. Works under every Keras backend.
+    Each epoch is reported, so that pruners can stop the trial. The best epoch is that of the best
+    finite value of `monitor`; its weights are restored. Works under every Keras backend.
 
     Args:
         data: Training and validation data, `((x, y), (x_val, y_val))`, with examples along the
             first axis; or a function without arguments that returns it, called in each worker.
-        epochs: Number of epochs; a trial's `budget` overrules it.
-        batch_size: Examples in a batch.
-        optimizer: An optimizer's name, or a function from the architecture to an optimizer, which
-            may read decisions such as the learning rate.
+        epochs: Number of epochs, at least 1; a trial's `budget` overrules it.
+        batch_size: Examples in a batch, at least 1.
+        optimizer: As in `model.compile`; or a function from the architecture to an optimizer,
+            which may read decisions such as the learning rate.
         loss: As in `model.compile`.
-        metrics: As in `model.compile`.
-        monitor: The metric that tells the best epoch.
+        metrics: As in `model.compile`. Objects of Keras, like optimizers and losses, are made
+            anew from their configuration for each training.
+        monitor: The metric that tells the best epoch; None takes the first objective of the
+            experiment that is a validation metric.
+        mode: Whether the monitor should rise ("max") or fall ("min"); None takes the direction
+            of the objective of this name, or else what Keras knows of the metric.
         callbacks: A function from the number of epochs to more callbacks of Keras, as a schedule
             of the learning rate; called anew for each training.
-        patience: Epochs without improvement after which training ends; None trains to the end.
+        patience: Epochs without improvement after which training ends, at least 1; None trains to
+            the end.
         part: Which network, where a `Space` of a mapping has several.
         save: Keep the trained model as `model.keras` in the trial's directory.
         jobs: Worker processes that an experiment uses if not told; 1 keeps memory flat, for a
             worker is replaced now and then.
 
     Returns from a call:
-        `val_loss` and the validation metrics, `parameters`, `flops`, and `epochs` trained.
+        The metrics of the best epoch, as `val_loss`; `parameters`, `flops`, and `epochs` trained.
+
+    Raises:
+        ExperimentError: A setting has no meaning, or it is not clear which epoch is the best.
 
     Example:
-        `KerasEvaluator(((x, y), (x_val, y_val)), epochs=5)(architecture, trial)`
+        >>> import numpy
+        >>> from nasbridge import Chain, Experiment, Integer, KerasEvaluator, layer
+        >>> x, y = numpy.eye(3, dtype="float32"), numpy.arange(3)
+        >>> space = Chain(
+        ...     layer("Dense", units=Integer(4, 9), activation="relu"),
+        ...     layer("Dense", units=3, activation="softmax"),
+        ... )
+        >>> evaluate = KerasEvaluator(((x, y), (x, y)), epochs=2, jobs=0)
+        >>> experiment = Experiment(space, evaluate, objectives={"val_accuracy": "max"}, trials=2)
+        >>> best = experiment.run().best
+        >>> model = evaluate.train(best.architecture)
+        >>> model.count_params() == best.values["parameters"]
+        True
     """
 
     data: tuple[Arrays, Arrays] | Callable[[], tuple[Arrays, Arrays]]
     epochs: int = 10
     batch_size: int = 64
-    optimizer: str | Callable[[Architecture], Any] = "adam"
-    loss: str = "sparse_categorical_crossentropy"
-    metrics: Sequence[str] = ("accuracy",)
-    monitor: str = "val_accuracy"
+    optimizer: Any = "adam"
+    loss: Any = "sparse_categorical_crossentropy"
+    metrics: Sequence[Any] = ("accuracy",)
+    monitor: str | None = None
+    mode: Literal["max", "min"] | None = None
     callbacks: Callable[[int], Sequence[Any]] | None = None
     patience: int | None = None
     part: str | None = None
@@ -65,9 +90,16 @@ class KerasEvaluator:
     )
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ExperimentError(f"{name}={getattr(self, name)}: give at least 1")
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ExperimentError(f"{name}={value}: give at least 1")
+        if self.mode not in ("max", "min", None):
+            raise ExperimentError(f"mode={self.mode!r}: give 'max', 'min' or None")
+        if isinstance(self.metrics, str):
+            raise ExperimentError(f"metrics={self.metrics!r}: give a list, as [{self.metrics!r}]")
+        for thing in (self.optimizer, self.loss, *self.metrics):
+            _check_configuration(thing)
         if not callable(self.data):
             _check_data(self.data)
 
@@ -76,20 +108,27 @@ class KerasEvaluator:
 
     def __call__(self, architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
         """Train one architecture; see the class."""
+        keras = _keras()
+        from ._keras_training import Reporting
+
+        best = self._best_epoch(trial.objectives)
         train, validation = self._data()
         epochs = self.epochs if trial.budget is None else max(round(trial.budget), 1)
-        keras = _keras()
         cost = architecture.cost(_input_shape(train), self.part)
         size = {"parameters": float(cost.parameters), "flops": float(cost.flops)}
+        policy = keras.config.dtype_policy()
         try:
-            model, best = self._train(
-                architecture, train, validation, epochs, trial.seed, [_reporting(trial, size)]
+            callbacks = [best, Reporting(trial, size)]
+            model, trained = self._fit(
+                architecture, train, validation, epochs, trial.seed, callbacks
             )
+            best.restore()
             if self.save:
                 model.save(trial.directory / "model.keras")
-            return {**best, **size}
+            return {**best.metrics, **size, "epochs": float(trained)}
         finally:
             keras.backend.clear_session(free_memory=False)
+            keras.config.set_dtype_policy(policy)  # which is no leftover of this training
             gc.collect()
 
     def train(
@@ -105,15 +144,26 @@ class KerasEvaluator:
         Args:
             architecture: What to train.
             train: Inputs and targets; the evaluator's training data if None.
-            validation: Tells the best epoch; without any, the last epoch's weights are kept.
+            validation: Tells the best epoch by `monitor`, whose weights are restored; without
+                any, the last epoch's weights are kept.
             epochs: Number of epochs; the evaluator's own if None.
             seed: Seed of weights and batches.
 
         Returns:
             The trained `keras.Model`.
+
+        Raises:
+            ExperimentError: There are validation data, but no `monitor`.
         """
+        _keras()
+        best = None if validation is None else self._best_epoch(())
         train = self._data()[0] if train is None else train
-        return self._train(architecture, train, validation, epochs or self.epochs, seed, [])[0]
+        callbacks = [] if best is None else [best]
+        epochs = epochs or self.epochs
+        model, _ = self._fit(architecture, train, validation, epochs, seed, callbacks)
+        if best is not None:
+            best.restore()
+        return model
 
     # ------------------------------------------------------------------ training
 
@@ -124,36 +174,63 @@ class KerasEvaluator:
             self._loaded.append(data)
         return self._loaded[0]
 
-    def _train(
+    def _best_epoch(self, objectives: Sequence[Objective]) -> "BestEpoch":
+        """Return what tells the best epoch, to an experiment with these objectives."""
+        from ._keras_training import BestEpoch
+
+        directions: dict[str, Literal["max", "min"]] = {
+            objective.metric: objective.direction for objective in objectives
+        }
+        validated = [metric for metric in directions if metric.startswith("val_")]
+        if self.monitor is None and not validated:
+            known = f"none of the objectives {list(directions)} is a validation metric"
+            raise ExperimentError(
+                f"which epoch is the best is not known{f', for {known}' * bool(directions)}: "
+                "give KerasEvaluator(..., monitor='val_accuracy') or another metric"
+            )
+        monitor = self.monitor or validated[0]
+        if validated and monitor not in validated and self.mode is None:
+            raise ExperimentError(
+                f"monitor={monitor!r} would tell the best epoch, but {validated[0]!r} is the "
+                "objective: leave monitor out, or give mode='max' or mode='min' with it to have "
+                "it so"
+            )
+        direction = directions.get(monitor)
+        if direction and self.mode and direction != self.mode:
+            raise ExperimentError(
+                f"mode={self.mode!r}, but the objective {monitor!r} has the direction "
+                f"{direction!r}: leave mode out"
+            )
+        return BestEpoch(monitor, self.mode or direction, self.patience)
+
+    def _fit(
         self,
         architecture: Architecture,
         train: Arrays,
         validation: Arrays | None,
         epochs: int,
         seed: int,
-        callbacks: list[Any],
-    ) -> tuple[Any, dict[str, float]]:
-        keras = _keras()
-        keras.utils.set_random_seed(seed)
+        callbacks: Sequence[Any],
+    ) -> tuple[Any, int]:
+        """Train, and return the model and the number of epochs that it took."""
+        _keras().utils.set_random_seed(seed)
         model = architecture.build(_input_shape(train), self.part)
-        optimizer = self.optimizer(architecture) if callable(self.optimizer) else self.optimizer
-        model.compile(optimizer=optimizer, loss=self.loss, metrics=list(self.metrics))
-        if self.callbacks is not None:
-            callbacks = [*self.callbacks(epochs), *callbacks]
-        if validation is not None and self.patience is not None:
-            callbacks.append(keras.callbacks.EarlyStopping(self.monitor, patience=self.patience))
-        best = _best_epoch(self.monitor)
+        custom = callable(self.optimizer)
+        model.compile(
+            optimizer=self.optimizer(architecture) if custom else _anew(self.optimizer),
+            loss=_anew(self.loss),
+            metrics=[_anew(metric) for metric in self.metrics],
+        )
+        theirs = [] if self.callbacks is None else self.callbacks(epochs)
         fitted = model.fit(
             *train,
             batch_size=self.batch_size,
             epochs=epochs,
             validation_data=validation,
-            callbacks=[*([best] if validation is not None else []), *callbacks],
+            callbacks=[*theirs, *callbacks],  # theirs may add metrics, or exchange weights
             verbose=0,
         )
-        if validation is None:
-            return model, {name: float(values[-1]) for name, values in fitted.history.items()}
-        return model, {**best.restore(model), "epochs": float(len(fitted.epoch))}
+        return model, len(fitted.epoch)
 
 
 def _keras() -> Any:
@@ -162,6 +239,42 @@ def _keras() -> Any:
     except ImportError as error:
         raise MissingExtra("keras", "tensorflow", "KerasEvaluator") from error
     return keras
+
+
+def _anew(thing: Any) -> Any:
+    """Return an object of Keras as it was before any training, anything else as it is."""
+    if isinstance(thing, type) or not hasattr(thing, "from_config"):
+        return thing
+    return type(thing).from_config(thing.get_config())
+
+
+def _check_configuration(thing: Any) -> None:
+    """Refuse an object whose copies, in the next training or another process, would differ."""
+    way_out = (
+        "give a function, of targets and predictions for a loss or metric, of the architecture "
+        "for an optimizer"
+    )
+    try:
+        copy = _anew(thing)
+    except Exception as error:
+        raise ExperimentError(
+            f"{thing!r} cannot be made anew for each training ({type(error).__name__}: {error}): "
+            f"let get_config() say how, or {way_out}"
+        ) from error
+    lost = dict(_settings(thing).items() - _settings(copy).items())
+    if lost:
+        raise ExperimentError(
+            f"get_config() of {thing!r} leaves out {lost}, so that no other training would have "
+            f"it: {way_out}"
+        )
+
+
+def _settings(thing: Any) -> Mapping[str, bool | int | float | str]:
+    """Return the plain values that an object holds, or hands to the function that it wraps."""
+    held = getattr(thing, "__dict__", {})
+    held = {**held, **held.get("_fn_kwargs", {})}
+    plain = {k: v for k, v in held.items() if isinstance(v, bool | int | float | str)}
+    return {k: v for k, v in plain.items() if k != "built"}  # as it is once used
 
 
 def _check_data(data: object) -> None:
@@ -188,43 +301,3 @@ def _input_shape(train: Arrays) -> tuple[int, ...]:
             "the inputs have one axis only: give one row for each example, as x.reshape(-1, 1)"
         )
     return shape
-
-
-def _reporting(trial: ActiveTrial, size: Mapping[str, float]) -> Any:
-    """Return a callback that reports every epoch, the network's size included."""
-    import keras
-
-    class Reporting(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-            trial.report(epoch + 1, **{**{k: float(v) for k, v in (logs or {}).items()}, **size})
-
-    return Reporting()
-
-
-def _best_epoch(monitor: str) -> Any:
-    """Return a callback that remembers the weights and metrics of the best epoch."""
-    import keras
-
-    sign = -1.0 if "loss" in monitor or "error" in monitor else 1.0
-
-    class BestEpoch(keras.callbacks.Callback):
-        def __init__(self) -> None:
-            super().__init__()
-            self.logs: dict[str, float] = {}
-            self.weights: list[Any] = []
-
-        def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-            logs = {name: float(value) for name, value in (logs or {}).items()}
-            if monitor not in logs:
-                raise ExperimentError(
-                    f"monitor={monitor!r} is not among the metrics {sorted(logs)}: name one of them"
-                )
-            if not self.logs or sign * logs[monitor] > sign * self.logs[monitor]:
-                model: Any = self.model
-                self.logs, self.weights = logs, model.get_weights()
-
-        def restore(self, model: Any) -> dict[str, float]:
-            model.set_weights(self.weights)
-            return self.logs
-
-    return BestEpoch()

@@ -69,6 +69,9 @@ def with_workers(architecture, trial):
 
 def threads(architecture, trial):
     return {"score": float(os.environ["OMP_NUM_THREADS"])}
+
+def quiet(architecture, trial):
+    return {"score": float(os.environ["TF_CPP_MIN_LOG_LEVEL"])}
 '''
 
 
@@ -222,6 +225,16 @@ def test_workers_share_the_cores(
     assert "OMP_NUM_THREADS" not in os.environ
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert outcomes(pools(functions.threads, jobs=2), 0)[0].values["score"] == 3
+
+
+def test_workers_are_quiet_unless_the_user_says_else(
+    functions: Any, pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    assert outcomes(pools(functions.quiet), 0)[0].values["score"] == 2
+    assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    assert outcomes(pools(functions.quiet), 0)[0].values["score"] == 0
 
 
 def test_closing_ends_what_is_under_way(functions: Any, pools: Pools) -> None:

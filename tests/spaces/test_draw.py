@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from xml.etree import ElementTree
 
+import matplotlib
 import numpy
 import pytest
+from matplotlib import image
 
 from nasbridge.spaces import (
     Architecture,
@@ -287,7 +289,6 @@ def test_an_svg_file_is_what_is_returned(architecture: Architecture, tmp_path: P
 
 
 def test_a_png_has_two_pixels_for_one(architecture: Architecture, tmp_path: Path) -> None:
-    image = pytest.importorskip("matplotlib.image")
     file = tmp_path / "new" / "best.png"
     root = ElementTree.fromstring(architecture.draw(file))
     data = file.read_bytes()
@@ -302,17 +303,16 @@ def test_a_png_has_two_pixels_for_one(architecture: Architecture, tmp_path: Path
 
 
 def test_a_png_does_not_depend_on_the_users_style(tmp_path: Path) -> None:
-    matplotlib = pytest.importorskip("matplotlib")
     outline = library.mlp().sample(numpy.random.default_rng(0)).outline()
     draw(outline, tmp_path / "plain.png")
-    style = {"figure.facecolor": "black", "text.usetex": True, "savefig.bbox": "tight"}
-    with matplotlib.rc_context({**style, "font.family": "serif", "savefig.dpi": 30}):
+    style: Any = {"figure.facecolor": "black", "text.usetex": True, "savefig.bbox": "tight"}
+    untyped: Any = matplotlib
+    with untyped.rc_context({**style, "font.family": "serif", "savefig.dpi": 30}):
         draw(outline, tmp_path / "styled.png")
     assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "styled.png").read_bytes()
 
 
 def test_a_png_takes_any_label(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     space = Choice({HOSTILE[3]: OPERATIONS["conv"]}, name="op")
     space.architecture({"op": HOSTILE[3]}).draw(tmp_path / "label.png")
     assert (tmp_path / "label.png").stat().st_size > 1000

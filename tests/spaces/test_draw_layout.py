@@ -10,6 +10,8 @@ import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
 from numpy.typing import NDArray
 
 from nasbridge.spaces import (
@@ -111,12 +113,7 @@ def apart(one: Area, other: Area) -> bool:
 @cache
 def measured(text: str, size: float, bold: bool = False) -> float:
     """The width of a text in DejaVu Sans, by its font file."""
-    font_manager = pytest.importorskip("matplotlib.font_manager")
-    from matplotlib.textpath import TextToPath
-
-    font = font_manager.FontProperties(
-        family="DejaVu Sans", size=size, weight="bold" if bold else 400
-    )
+    font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else 400)
     measure: Any = TextToPath()
     return float(measure.get_text_width_height_descent(text, font, ismath=False)[0])
 

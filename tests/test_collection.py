@@ -1,0 +1,25 @@
+"""What pytest is told in pyproject.toml hides nothing that is broken."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIGURATION = Path(__file__).resolve().parent.parent / "pyproject.toml"
+
+
+@pytest.mark.parametrize("name", ["test_broken.py", "broken.py"])
+def test_a_module_that_cannot_be_imported_is_an_error(name: str, tmp_path: Path) -> None:
+    """Of tests, and of the library, whose examples would else not be run."""
+    source = "import missing_library\n\n\ndef test_it() -> None:\n    assert False\n"
+    (tmp_path / name).write_text(source)
+    arguments = ["-c", str(CONFIGURATION), "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == pytest.ExitCode.INTERRUPTED, ran.stdout
+    assert "No module named 'missing_library'" in ran.stdout

@@ -1,0 +1,76 @@
+"""Every Python block of the README runs, each in a process and a folder of its own."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+DATA = """
+import numpy
+
+rng = numpy.random.default_rng(0)
+x, y = rng.random((32, 8, 8, 1), "float32"), rng.integers(10, size=32)
+x_val, y_val = x[:16], y[:16]
+"""
+
+
+class Block(NamedTuple):
+    """A block of the README, and what is done to it.
+
+    Attributes:
+        holds: What tells it from the others.
+        before: What the reader has.
+        shorter: Numbers that only make it last.
+        after: What must be so in the end.
+    """
+
+    holds: str
+    before: str = ""
+    shorter: Mapping[str, str] = {}
+    after: str = ""
+
+
+EXPECTED = [
+    Block(
+        "KerasEvaluator",
+        DATA,
+        {"epochs=5": "epochs=2", "trials=20": "trials=2"},
+        'if __name__ == "__main__":\n'
+        "    assert len(history.of_state('complete')) == 2\n"
+        "    assert model.count_params() == history.best.values['parameters']\n"
+        "    assert model.predict(x, verbose=0).shape == (32, 10)\n",
+    ),
+    Block(
+        "library.nas_bench_201",
+        after="assert cells.count() == 15625\n"
+        "assert best.cost((32, 32, 3)).parameters <= 300_000\n"
+        "assert open('cell.svg').read().startswith('<svg')\n",
+    ),
+    Block("NASSampler", after="assert len(study.trials) == 30 and study.best_value > 0\n"),
+]
+
+
+def test_every_block_is_known() -> None:
+    assert len(BLOCKS) == len(EXPECTED), "a block was added or taken away: change EXPECTED, too"
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("block", EXPECTED, ids=[block.holds for block in EXPECTED])
+def test_the_block_runs(block: Block, tmp_path: Path) -> None:
+    source = BLOCKS[EXPECTED.index(block)]
+    assert block.holds in source
+    for long, short in block.shorter.items():
+        assert source.count(long) == 1
+        source = source.replace(long, short)
+    file = tmp_path / "block.py"
+    file.write_text(f"{block.before}\n{source}\n{block.after}")
+    command = [sys.executable, str(file)]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
