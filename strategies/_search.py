@@ -208,7 +208,7 @@ class Search:
             yield self.problem.space.sample(rng)
 
     def is_new(self, architecture: Architecture) -> bool:
-        """Tell whether neither an architecture nor a twin is tried or running, and it is allowed."""
+        """Tell whether an architecture is allowed, and neither it nor a twin was tried or runs."""
         is_tried = self.problem.form(architecture) in self._forms
         return not is_tried and self.problem.space.allows(architecture)
 
