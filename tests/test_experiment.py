@@ -12,6 +12,7 @@ import pytest
 
 from nasbridge import (
     Architecture,
+    BayesianOptimization,
     Experiment,
     ExperimentError,
     History,
@@ -50,14 +51,11 @@ def run(searched: Experiment, directory: Path | None = None, **options: Any) -> 
 # ---------------------------------------------------------------------- settings
 
 
-@pytest.mark.parametrize(
-    ("trials", "population", "sample"),
-    [(None, 100, 25), (1000, 100, 25), (200, 40, 10), (50, 10, 2), (5, 10, 2)],
-)
-def test_the_default_strategy_leaves_most_trials_to_evolution(
-    trials: int | None, population: int, sample: int
+@pytest.mark.parametrize(("trials", "initial"), [(None, 10), (1000, 10), (50, 10), (30, 6), (5, 4)])
+def test_the_default_strategy_leaves_most_trials_to_the_model(
+    trials: int | None, initial: int
 ) -> None:
-    assert default_strategy(trials) == RegularizedEvolution(population, sample)
+    assert default_strategy(trials) == BayesianOptimization(initial)
 
 
 def test_a_population_that_never_evolves_is_warned_of_where_it_is_written() -> None:
@@ -265,7 +263,7 @@ def test_a_strategy_that_is_named_is_never_exchanged(backend: str, tmp_path: Pat
     Experiment(SPACE, evaluate, {"score": "max"}, trials=3).run(
         backend, tmp_path, observer=Silent()
     )
-    named = Experiment(SPACE, evaluate, {"score": "max"}, RegularizedEvolution(20, 5), trials=100)
+    named = Experiment(SPACE, evaluate, {"score": "max"}, BayesianOptimization(10), trials=100)
     assert named.strategy == default_strategy(100)
     with pytest.raises(NasbridgeError, match=r"another experiment: its strategy is"):
         named.run(backend, tmp_path, observer=Silent())
