@@ -73,7 +73,7 @@ Test = TypeVar("Test", bound=Callable[..., None])
 Fact = tuple[int, Mapping[str, object], str, Mapping[str, float]]
 
 STRATEGIES: Mapping[str, Mapping[str, Any]] = {
-    "Bananas": {"initial": 6, "batch": 12, "candidates": 20},
+    "Bananas": {"initial": 6, "batch": 30, "candidates": 20, "networks": 2},
     "BayesianOptimization": {"initial": 6},
     "GridSearch": {"points": 3},
     "LocalSearch": {"improvement": "first"},
