@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, final
+from typing import final
 
 import numpy
 from numpy.random import Generator
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..spaces import Architecture, NoneAllowed, Searchable, sketches
 from ._ensemble import Ensemble
 from ._errors import StrategyError, check_count
+from ._features import Features
 from ._search import generator
 from ._strategy import Problem, Strategy
 from ._trial import Trial
@@ -28,14 +29,15 @@ FIRST = 2**62  # generators of ensembles have numbers that no trial has
 class PathEncoding:
     """Which of the likeliest paths from input to output an architecture has.
 
-    A space without graphs has no paths: there it is the space's own encoding.
+    The space's own encoding of all decisions that choose no operation is appended, so that widths
+    and rates are seen, too, and spaces without graphs.
 
     Attributes:
-        space: What is encoded.
+        features: What of the space is no path.
         paths: The paths that are asked for, likeliest first, each with the graph that it is in.
     """
 
-    space: Searchable
+    features: Features
     paths: tuple[tuple[str, tuple[str, ...]], ...]
 
     @classmethod
@@ -46,22 +48,19 @@ class PathEncoding:
             space: What is encoded.
             length: How many paths are kept.
         """
-        if space.is_flat:
-            return cls(space, ())
         rng = numpy.random.Generator(numpy.random.Philox(0))
         counted = Counter[tuple[str, tuple[str, ...]]]()
         for _ in range(DRAWS):
             counted.update(_paths(space.unconstrained().sample(rng)))
         ranked = sorted(counted, key=lambda path: (-counted[path], path))
         varying = [path for path in ranked if counted[path] < DRAWS]  # the others say nothing
-        return cls(space, tuple(varying[:length]))
+        return cls(Features(space), tuple(varying[:length]))
 
     def encode(self, architecture: Architecture) -> Array:
-        """Return 1 for each path that is there and 0 for the others, shape (paths,)."""
-        if not self.paths:
-            return self.space.encode(architecture)
+        """Return 1 for each path that is there and 0 for the others, and the other decisions."""
         there = _paths(architecture)
-        return numpy.array([float(path in there) for path in self.paths])
+        has = [float(path in there) for path in self.paths]
+        return numpy.concatenate([has, self.features.numbers(architecture)])
 
 
 def _paths(architecture: Architecture) -> set[tuple[str, tuple[str, ...]]]:
@@ -80,15 +79,17 @@ class Pool:
         problem: What is searched.
         encoding: The path encoding.
         observed: Trials with a score, in the order in which they finished.
-        running: How many trials have not finished.
-        memo: Ensembles by the number of trials they were trained on, and encodings.
+        ensemble: What was trained last.
+        memo: Encodings, which follow from the space alone.
     """
 
     problem: Problem
     encoding: PathEncoding
     observed: tuple[tuple[Architecture, float], ...] = ()
-    running: int = 0
-    memo: dict[object, Any] = field(default_factory=dict[object, Any], compare=False, repr=False)
+    ensemble: Ensemble | None = None
+    memo: dict[Architecture, Array] = field(
+        default_factory=dict[Architecture, Array], compare=False, repr=False
+    )
 
     def encoded(self, architectures: Sequence[Architecture]) -> Array:
         """Encode architectures, shape (n, paths)."""
@@ -158,16 +159,18 @@ class Bananas(Strategy[Pool]):
         return Pool(problem, PathEncoding.of(problem.space, self.paths))
 
     def observe(self, state: Pool, trial: Trial) -> Pool:
-        if trial.state == "running":
-            return replace(state, running=state.running + 1)
         scores = trial.scores(state.problem.objectives)
         if scores is None:
             return state
-        return replace(state, observed=(*state.observed, (trial.architecture, scores[0])))
+        told = replace(state, observed=(*state.observed, (trial.architecture, scores[0])))
+        beyond = len(told.observed) - self.initial
+        if beyond < 0 or beyond % self.batch:
+            return told
+        return replace(told, ensemble=self._trained(told))
 
     def propose(self, state: Pool, rng: Generator) -> Iterator[Architecture]:
         space = state.problem.space
-        if len(state.observed) < 2 or len(state.observed) + state.running < self.initial:
+        if state.ensemble is None:
             while True:
                 yield space.sample(rng)
         ranked = sorted(range(len(state.observed)), key=lambda k: (-state.observed[k][1], k))
@@ -177,26 +180,21 @@ class Bananas(Strategy[Pool]):
             drawn = [_mutated(space, parents, rng) for _ in range(self.candidates)]
             fresh = [one for one in dict.fromkeys(drawn) if one not in tried]
             if fresh:
-                predicted = self._ensemble(state).predict(state.encoded(fresh))
+                predicted = state.ensemble.predict(state.encoded(fresh))
                 spread: Array = predicted.std(axis=0)
                 sampled = predicted.mean(axis=0) + spread * rng.standard_normal(len(fresh))
                 for k in numpy.argsort(-sampled, kind="stable"):
                     yield fresh[int(k)]
             yield space.sample(rng)
 
-    def _ensemble(self, state: Pool) -> Ensemble:
+    def _trained(self, state: Pool) -> Ensemble:
         number = len(state.observed)
-        number -= max(number - self.initial, 0) % self.batch
-        trained: Ensemble | None = state.memo.get(number)
-        if trained is None:
-            known = state.observed[:number]
-            trained = state.memo[number] = Ensemble.train(
-                state.encoded([architecture for architecture, _ in known]),
-                numpy.array([score for _, score in known]),
-                generator(state.problem.seed, FIRST + number),
-                networks=self.networks,
-            )
-        return trained
+        return Ensemble.train(
+            state.encoded([architecture for architecture, _ in state.observed]),
+            numpy.array([score for _, score in state.observed]),
+            generator(state.problem.seed, FIRST + number),
+            networks=self.networks,
+        )
 
 
 def _mutated(space: Searchable, parents: Sequence[Architecture], rng: Generator) -> Architecture:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, final
+from typing import Literal, final
 
 import numpy
 from numpy.random import Generator
@@ -26,7 +26,7 @@ from ._gaussian_process import (
     fit,
     normal_scores,
 )
-from ._pareto import non_dominated
+from ._pareto import dominates
 from ._strategy import Problem, Strategy
 from ._trial import Trial
 
@@ -34,6 +34,7 @@ __all__ = ["BayesianOptimization", "Evidence"]
 
 Array = NDArray[numpy.float64]
 Scores = tuple[float, ...]
+Member = tuple[Architecture, Scores]
 
 GROWTH = 1.25  # of the number of trials until the hyper-parameters are fitted anew
 CAPACITY = 256  # trials that a surrogate is conditioned on
@@ -55,15 +56,21 @@ class Evidence:
         observed: Trials with a score, in the order in which they finished; larger is better.
         failed: Architectures of failed trials.
         running: Architectures of running trials.
-        memo: What has been computed from the above: hyper-parameters, neighbourhoods.
+        front: Of the observed, what none dominates; with one objective it is not kept.
+        hyper: What was fitted last, for each objective.
+        memo: Neighbourhoods, which follow from the space alone.
     """
 
     problem: Problem
     features: Features
-    observed: tuple[tuple[Architecture, Scores], ...] = ()
+    observed: tuple[Member, ...] = ()
     failed: tuple[Architecture, ...] = ()
     running: tuple[Architecture, ...] = ()
-    memo: dict[object, Any] = field(default_factory=dict[object, Any], compare=False, repr=False)
+    front: tuple[Member, ...] = ()
+    hyper: tuple[Hyperparameters, ...] = ()
+    memo: dict[Architecture, tuple[Architecture, ...]] = field(
+        default_factory=dict[Architecture, tuple[Architecture, ...]], compare=False, repr=False
+    )
 
 
 @final
@@ -138,7 +145,13 @@ class BayesianOptimization(Strategy[Evidence]):
         scores = trial.scores(state.problem.objectives)
         if scores is None:
             return replace(state, failed=(*state.failed, trial.architecture))
-        return replace(state, observed=(*state.observed, (trial.architecture, scores)))
+        member = trial.architecture, scores
+        observed = (*state.observed, member)
+        hyper = state.hyper
+        if _is_time_to_fit(len(observed)):
+            hyper = _fitted(state.features, observed)
+        front = state.front if len(scores) == 1 else _extended(state.front, member)
+        return replace(state, observed=observed, front=front, hyper=hyper)
 
     def propose(self, state: Evidence, rng: Generator) -> Iterator[Architecture]:
         space = state.problem.space
@@ -146,12 +159,12 @@ class BayesianOptimization(Strategy[Evidence]):
         if begun < self.initial or len(state.observed) < 2:
             while True:
                 yield space.sample(rng)
-        candidates = list(_candidates(state, rng))
-        surrogate = _Surrogate.of(state)
-        wanted = self._acquire(surrogate, candidates, rng)
-        for position in numpy.argsort(-_rounded(wanted), kind="stable"):
-            yield candidates[int(position)]
         parents = _parents(state)
+        candidates = list(_candidates(state, parents, rng))
+        if candidates:
+            wanted = self._acquire(_Surrogate.of(state), candidates, rng)
+            for position in numpy.argsort(-_rounded(wanted), kind="stable"):
+                yield candidates[int(position)]
         while True:
             yield _mutated(state, parents[int(rng.integers(len(parents)))], rng)
 
@@ -179,16 +192,16 @@ class BayesianOptimization(Strategy[Evidence]):
 def _parents(state: Evidence) -> list[Architecture]:
     """Return the best architectures; with several objectives, those that none dominates."""
     if len(state.problem.objectives) > 1:
-        front = non_dominated([scores for _, scores in state.observed])
-        return [state.observed[k][0] for k in front]
+        return [architecture for architecture, _ in state.front]
     ranked = sorted(range(len(state.observed)), key=lambda k: (-state.observed[k][1][0], k))
     return [state.observed[k][0] for k in ranked[:PARENTS]]
 
 
-def _candidates(state: Evidence, rng: Generator) -> Iterator[Architecture]:
+def _candidates(
+    state: Evidence, parents: Sequence[Architecture], rng: Generator
+) -> Iterator[Architecture]:
     tried = {architecture for architecture, _ in state.observed}
     tried.update(state.running, state.failed)
-    parents = _parents(state)
     if len(parents) > FRONT:
         parents = [parents[int(k)] for k in rng.permutation(len(parents))[:FRONT]]
     for parent in parents:
@@ -210,9 +223,9 @@ def _near(state: Evidence, parent: Architecture, rng: Generator) -> Sequence[Arc
     moves = sum(domain.size - 1 if domain.width > 1 else 2 for domain in domains)
     near: tuple[Architecture, ...] = ()
     if moves <= NEIGHBORS:
-        if ("near", parent) not in state.memo:
-            state.memo["near", parent] = tuple(space.neighbors(parent))
-        near = state.memo["near", parent]
+        if parent not in state.memo:
+            state.memo[parent] = tuple(space.neighbors(parent))
+        near = state.memo[parent]
         if all(domain.width > 1 for domain in domains):
             return near
     return [*near, *(_mutated(state, parent, rng) for _ in range(MUTATIONS))]
@@ -264,14 +277,14 @@ class _Surrogate:
     @classmethod
     def of(cls, state: Evidence) -> "_Surrogate":
         features = state.features
-        kept = _kept(state.observed, len(state.observed))
+        kept = _kept(state.observed)
         observed = [features.row(architecture) for architecture, _ in kept]
         running = [features.row(architecture) for architecture in state.running]
         values = _values(kept)
         views = features.views(observed, observed)
         processes = [
             GaussianProcess.of(views, value, hyper)
-            for value, hyper in zip(values, _hyperparameters(state), strict=True)
+            for value, hyper in zip(values, state.hyper, strict=True)
         ]
         rows = [*observed, *running]
         if running:
@@ -303,33 +316,38 @@ class _Surrogate:
         return share
 
 
-def _kept(
-    observed: Sequence[tuple[Architecture, Scores]], number: int
-) -> Sequence[tuple[Architecture, Scores]]:
+def _kept(observed: Sequence[Member]) -> Sequence[Member]:
     """Return the trials that a model is made of: half of them the best, half the latest."""
-    known = observed[:number]
-    if number <= CAPACITY:
-        return known
-    latest = number - CAPACITY // 2
-    ranks = _values(known[:latest]).mean(axis=0)
+    if len(observed) <= CAPACITY:
+        return observed
+    latest = len(observed) - CAPACITY // 2
+    ranks = _values(observed[:latest]).mean(axis=0)
     best = numpy.argsort(-ranks, kind="stable")[: CAPACITY // 2]
-    return [*(known[int(k)] for k in sorted(best)), *known[latest:]]
+    return [*(observed[int(k)] for k in sorted(best)), *observed[latest:]]
 
 
-def _values(observed: Sequence[tuple[Architecture, Scores]]) -> Array:
+def _extended(front: tuple[Member, ...], member: Member) -> tuple[Member, ...]:
+    """Add to a front what none of it dominates, and leave out what that dominates."""
+    if any(dominates(scores, member[1]) for _, scores in front):
+        return front
+    return (*(one for one in front if not dominates(member[1], one[1])), member)
+
+
+def _values(observed: Sequence[Member]) -> Array:
     columns = zip(*(scores for _, scores in observed), strict=True)
     return numpy.array([normal_scores(column) for column in columns])
 
 
-def _hyperparameters(state: Evidence) -> Sequence[Hyperparameters]:
-    """Return what fits the trials up to the last time that their number had grown by a quarter."""
-    number = 2
-    while math.ceil(number * GROWTH) <= len(state.observed):
-        number = math.ceil(number * GROWTH)
-    fitted: Sequence[Hyperparameters] | None = state.memo.get(("fit", number))
-    if fitted is None:
-        kept = _kept(state.observed, number)
-        rows = [state.features.row(architecture) for architecture, _ in kept]
-        views = state.features.views(rows, rows)
-        fitted = state.memo["fit", number] = [fit(views, value) for value in _values(kept)]
-    return fitted
+def _is_time_to_fit(number: int) -> bool:
+    """Tell whether so many trials are a quarter more than at the last time, from 2 on."""
+    due = 2
+    while due < number:
+        due = math.ceil(due * GROWTH)
+    return due == number
+
+
+def _fitted(features: Features, observed: Sequence[Member]) -> tuple[Hyperparameters, ...]:
+    kept = _kept(observed)
+    rows = [features.row(architecture) for architecture, _ in kept]
+    views = features.views(rows, rows)
+    return tuple(fit(views, value) for value in _values(kept))

@@ -64,7 +64,11 @@ class Features:
             for name, sketch in sketches(architecture).items():
                 for known, counted in zip(words, sketch.words(HEIGHT), strict=True):
                     known.update({f"{name} {word}": n for word, n in counted.items()})
-        return Row(words, self.space.encode(architecture)[self._uncovered])
+        return Row(words, self.numbers(architecture))
+
+    def numbers(self, architecture: Architecture) -> Array:
+        """Return the encoding of the decisions that words do not cover."""
+        return self.space.encode(architecture)[self._uncovered]
 
     @cached_property
     def _groups(self) -> tuple[tuple[int, int, bool], ...]:
@@ -117,8 +121,9 @@ class Features:
         return tuple(views)
 
     def _number_parts(self, rows: Sequence[Row], others: Sequence[Row]) -> tuple[Array, ...]:
-        ours = numpy.array([row.numbers for row in rows])
-        theirs = numpy.array([row.numbers for row in others])
+        width = len(self._uncovered)
+        ours = numpy.array([row.numbers for row in rows]).reshape(len(rows), width)
+        theirs = numpy.array([row.numbers for row in others]).reshape(len(others), width)
         widths = [end - start for start, end, is_open in self._groups if is_open]
         if len(widths) > PARTS:
             return (_distances(ours, theirs),)

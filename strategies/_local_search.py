@@ -60,9 +60,10 @@ class Climb:
 class LocalSearch(Strategy[Climb]):
     """Tries the neighbours of where it stands, moves to a better one, and restarts at the top.
 
-    Neighbours differ in one decision and are tried in random order. When none of them is better,
-    the search goes on from a random architecture. With several objectives, better means Pareto
-    dominance. A pruned trial counts with its last value; a failed one is no way up.
+    Neighbours differ in one decision and are tried in random order; what was tried before is not
+    tried again. When no new one is better, the search goes on from a random architecture. With
+    several objectives, better means Pareto dominance. A pruned trial counts with its last value;
+    a failed one is no way up.
 
     Args:
         improvement: "first" moves as soon as a neighbour is better; "best" tries them all and

@@ -1,6 +1,5 @@
 """Policy gradient: the controller of neural architecture search by reinforcement learning."""
 
-import math
 import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..spaces import Architecture, Label
 from ..spaces._domains import Domain
-from ._errors import StrategyError
+from ._errors import StrategyError, check_count, check_number
 from ._lstm import ABSENT, Adam, Memory, Network, ascend
 from ._partition import option_of, partition
 from ._search import generator
@@ -141,16 +140,10 @@ class PolicyGradient(Strategy[Controller]):
 
     def __post_init__(self) -> None:
         for name in ("batch", "epochs", "units", "points"):
-            if getattr(self, name) < 1:
-                raise StrategyError(
-                    f"{name}={getattr(self, name)} of PolicyGradient: give at least 1"
-                )
-        for name, least in (("learning_rate", TINIEST), ("clip", TINIEST), ("entropy", 0.0)):
-            if not least <= getattr(self, name) < math.inf:
-                wanted = "above 0" if least else "of at least 0"
-                raise StrategyError(
-                    f"{name}={getattr(self, name)} of PolicyGradient: give a number {wanted}"
-                )
+            check_count(self, name, least=1)
+        for name in ("learning_rate", "clip"):
+            check_number(self, name, above=True)
+        check_number(self, "entropy")
         if self.algorithm not in ("ppo", "reinforce"):
             raise StrategyError(
                 f"algorithm={self.algorithm!r} of PolicyGradient: give 'ppo' or 'reinforce'"
@@ -180,6 +173,8 @@ class PolicyGradient(Strategy[Controller]):
         return self._learn(replace(state, batch=batch))
 
     def _learn(self, state: Controller) -> Controller:
+        if not state.problem.space.decisions:
+            return replace(state, batch=())
         chosen = numpy.array([options for options, _ in state.batch], dtype=numpy.intp)
         scores = numpy.array([scores for _, scores in state.batch])
         finished = scores[numpy.isfinite(scores).all(axis=1)]

@@ -1,12 +1,14 @@
 # pyright: reportPrivateUsage=false
 """BANANAS against White et al. 2021: the encoding, the ensemble of five, independent draws."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy
 import pytest
 
-from nasbridge import Bananas, Integer, Search, Space, StrategyError, Trial, library
+from nasbridge import Bananas, Integer, Real, Search, Space, StrategyError, Trial, library
+from nasbridge.strategies import Problem, objectives_from
 from nasbridge.strategies import _ensemble as ensembles
 from nasbridge.strategies._bananas import PathEncoding
 from nasbridge.strategies._ensemble import Ensemble
@@ -66,6 +68,37 @@ def test_paths_are_the_likeliest_ones_and_say_what_a_cell_computes() -> None:
     assert [encoding.paths[k][1] for k in numpy.flatnonzero(code)] == [("nor_conv_3x3",)]
     unused = {**conv, "cell.edge_0_1": "nor_conv_1x1"}  # leads nowhere
     assert (encoding.encode(CELLS.architecture(unused)) == code).all()
+
+
+def test_every_candidate_has_a_draw_of_its_own_from_what_the_five_networks_say() -> None:
+    """Independent Thompson sampling: two candidates of one mean win as their spreads have it."""
+    space = Space({"x": Integer(0, 2)})
+    strategy = Bananas(initial=2, candidates=30, parents=1)
+    state = strategy.start(Problem(space, objectives_from({"v": "max"}), 0))
+    for number in (0, 1):
+        middle = space.architecture({"x": 1})
+        state = strategy.observe(state, Trial(number, middle, "complete", {"v": 1.0}))
+    assert state.ensemble is not None
+    assert len(state.ensemble.weights[0]) == 5
+    # five networks that say 0 of the one, and -2, -1, 0, 1, 2 of the other
+    slopes = numpy.array([-2.0, -1.0, 0.0, 1.0, 2.0])[:, None, None]
+    flat = Ensemble((slopes,), (numpy.zeros((5, 1, 1)),), 0.0, 1.0)
+    rng = numpy.random.default_rng(0)
+    firsts = [next(strategy.propose(replace(state, ensemble=flat), rng))["x"] for _ in range(600)]
+    assert 230 < firsts.count(2) < 370  # the spread one is above 0 half of the time
+    assert firsts.count(0) + firsts.count(2) == 600
+
+
+def test_widths_and_rates_are_seen_beside_the_paths() -> None:
+    space = Space({"net": CELLS, "rate": Real(1e-4, 1, log=True)})
+    encoding = PathEncoding.of(space, 40)
+    choices = dict(CELLS.sample(numpy.random.default_rng(0)).choices)
+    low, high = (
+        encoding.encode(space.architecture({f"{n}": v for n, v in choices.items()} | {"rate": r}))
+        for r in (1e-4, 1.0)
+    )
+    assert len(low) == 41
+    assert list(high - low) == [0.0] * 40 + [1.0]
 
 
 def test_it_beats_random_search_on_cells() -> None:

@@ -18,6 +18,7 @@ from nasbridge import (
     Trial,
     library,
 )
+from nasbridge.strategies import Problem, objectives_from
 from nasbridge.strategies import _gaussian_process as gp
 from nasbridge.strategies._acquisition import (
     expected_improvement,
@@ -25,6 +26,7 @@ from nasbridge.strategies._acquisition import (
     scalarized_improvement,
     thompson,
 )
+from nasbridge.strategies._bayesian import Evidence, _Surrogate
 from nasbridge.strategies._features import Features
 from nasbridge.strategies._gaussian_process import GaussianProcess, Hyperparameters, View, fit
 
@@ -196,6 +198,28 @@ def test_a_smooth_optimum_is_found_despite_terrible_values(acquisition: str) -> 
     strategy = BayesianOptimization(initial=8, acquisition=acquisition)  # type: ignore[arg-type]
     best = [max(run(Search(strategy, space, {"v": "max"}, seed), 40)) for seed in range(3)]
     assert sum(best) / 3 > -0.02
+
+
+def test_what_runs_lowers_the_wish_to_try_what_is_like_it() -> None:
+    space = Space({"x": Real(0, 1)})
+    strategy = BayesianOptimization(initial=2)
+    state = strategy.start(Problem(space, objectives_from({"v": "max"}), 0))
+    for number, x in enumerate((0.0, 0.15, 0.4, 1.0)):
+        trial = Trial(number, space.architecture({"x": x}), "complete", {"v": -((x - 0.6) ** 2)})
+        state = strategy.observe(state, trial)
+    near = space.architecture({"x": 0.61})
+
+    def wish(state: Evidence) -> tuple[float, float]:
+        surrogate = _Surrogate.of(state)
+        rows = [surrogate.features.row(near)]
+        views = surrogate.features.views(rows, surrogate.rows)
+        acquired = strategy._acquire(surrogate, [near], numpy.random.default_rng(0))
+        return float(acquired[0]), float(surrogate.processes[0].predict(views)[1][0])
+
+    running = strategy.observe(state, Trial(4, space.architecture({"x": 0.6})))
+    (before, wide), (after, narrow) = wish(state), wish(running)
+    assert after < 0.5 * before
+    assert narrow < 0.5 * wide
 
 
 def test_a_batch_spreads_out() -> None:

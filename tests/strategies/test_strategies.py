@@ -9,10 +9,22 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
 
 import pytest
 
-from nasbridge import Architecture, Choice, Search, Space, SpaceExhausted, StrategyError, Trial
+from nasbridge import (
+    Architecture,
+    Choice,
+    Integer,
+    Search,
+    Space,
+    SpaceExhausted,
+    StrategyError,
+    Trial,
+)
 from nasbridge.adapters._conformance import (
     SPACES,
     STRATEGIES,
@@ -25,6 +37,8 @@ from nasbridge.adapters._conformance import (
     weight,
 )
 from nasbridge.spaces import Searchable
+from nasbridge.strategies import Problem, objectives_from
+from nasbridge.strategies._search import generator
 
 OBJECTIVES = {"score": "max", "size": "min"}
 SINGLE = {"Bananas"}  # for one objective only
@@ -118,6 +132,34 @@ def test_a_strategy_can_be_pickled_compared_and_printed(name: str) -> None:
         assert f"{setting}={value!r}" in repr(made)
 
 
+@every_strategy
+def test_histories_that_begin_alike_do_not_touch_each_other(name: str) -> None:
+    """States are values: what one history leads to, another one from the same start never sees."""
+    space = chain()
+    problem = Problem(space, objectives_from({"score": "max"}), 5)
+    made = strategy(name)
+    trials = run(fresh(name, space), 30)
+    turned = [
+        replace(trial, values={"score": -trial.values["score"]} if trial.values else {})
+        for trial in trials
+    ]
+
+    def proposed(state: Any) -> list[str]:
+        return [a.key for a in islice(made.propose(state, generator(5, 99)), 5)]
+
+    def fold(state: Any, told: Sequence[Trial]) -> Any:
+        for trial in told:
+            state = made.observe(state, trial)
+        return state
+
+    alone = proposed(fold(made.start(problem), turned))
+    start = made.start(problem)
+    one = fold(start, trials)
+    proposed(one)
+    assert proposed(fold(start, turned)) == alone
+    assert proposed(one) == proposed(fold(made.start(problem), trials))
+
+
 # ---------------------------------------------------------------------- sparing
 
 
@@ -164,8 +206,12 @@ def deep() -> Space:
     return few().where(is_deep)
 
 
+def plain() -> Space:
+    return Space({"units": Choice([16, 32, 64]), "depth": Integer(1, 4)})
+
+
 @every_strategy
-@pytest.mark.parametrize("make", [few, narrow, deep])
+@pytest.mark.parametrize("make", [few, narrow, deep, plain])
 def test_a_space_is_used_up_exactly(name: str, make: Callable[[], Searchable]) -> None:
     space = make()
     forms = sorted({architecture.canonical for architecture in space.enumerate()})
