@@ -26,7 +26,8 @@ def load_module(name: str, file: str | Path) -> ModuleType:
     path = Path(file).absolute()
     spec = importlib.util.spec_from_file_location(name, path)
     if not path.is_file() or spec is None or spec.loader is None:
-        raise ExperimentError(f"{file} is no Python file: give the path of an experiment's file")
+        what = "is no Python file" if Path(file).exists() else "does not exist"
+        raise ExperimentError(f"{file} {what}: give the path of an experiment's file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     if str(path.parent) not in sys.path:  # its neighbours, as when it is run as a script

@@ -185,6 +185,13 @@ class Pool:
         worker.process.join(timeout=10)
         code = worker.process.exitcode
         how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
+        if not worker.ready:
+            self._remove(worker, kill=True)
+            raise ExperimentError(
+                f"a worker process ended with {how} before it could begin; what it printed above "
+                "says why. Workers import the program: is `run(...)` in it guarded by "
+                '`if __name__ == "__main__":`?'
+            )
         hint = "; the memory was probably used up" if code == -signal.SIGKILL else ""
         return self._lost(worker, f"ProcessError: the worker process ended with {how}{hint}")
 

@@ -1,5 +1,6 @@
 """History: the trials of an experiment, in the order in which they finished."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,8 +98,19 @@ class History(Sequence[Trial]):
         if not complete:
             states = {state: len(self.of_state(state)) for state in ("failed", "pruned", "running")}
             said = ", ".join(f"{n} {state}" for state, n in states.items() if n) or "no trial yet"
-            raise HistoryError(f"no trial is complete ({said}), so there is no best one")
+            failure = self.failure
+            why = f"; {failure}" if failure else ""
+            raise HistoryError(f"no trial is complete ({said}), so there is no best one{why}")
         return complete
+
+    @property
+    def failure(self) -> str:
+        """Say what the failed trials failed with, the most frequent error; empty if none failed."""
+        errors = Counter(str(trial.notes.get("error", "?")) for trial in self.of_state("failed"))
+        if not errors:
+            return ""
+        error, times = errors.most_common(1)[0]
+        return f"{times} failed with {error}"
 
     def _scores(self, trial: Trial) -> tuple[float, ...]:
         scores = trial.scores(self.objectives)

@@ -212,9 +212,10 @@ def _lines(path: Path) -> Iterator[tuple[int, Event]]:
         try:
             event = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise HistoryError(
-                f"{path}, line {number}: not JSON ({error}); remove the line if the trial is lost"
-            ) from error
+            mend = "remove the line if the trial is lost"
+            if number == 1:
+                mend = "it is no history that nasbridge has written, or its beginning is lost"
+            raise HistoryError(f"{path}, line {number}: not JSON ({error}); {mend}") from error
         if not isinstance(event, dict):
             raise HistoryError(f"{path}, line {number}: {event!r} is no event")
         yield number, cast(Event, event)

@@ -104,9 +104,11 @@ def _run(experiment: Experiment, note: RunNote, directory: Path, shown: Path) ->
             say("stopped; what was running will be repeated. Go on with")
             say(f"  nasbridge resume {place}", "bold")
         raise
-    _show(history, experiment)
-    _show_running(history, place)
-    say(f"  nasbridge report {place}", "bold")
+    try:
+        _show(history, experiment)
+        _show_running(history, place)
+    finally:  # a report helps most where everything failed
+        say(f"  nasbridge report {place}", "bold")
     if len(history) == experiment.trials and not history.of_state("running"):
         say(f"  nasbridge resume {place} --trials {2 * len(history)}", "bold")
 
@@ -138,6 +140,8 @@ def _show(history: History, experiment: Experiment) -> None:
     if experiment.trials is not None and len(ended) < experiment.trials:
         said.append(f"of {experiment.trials} wanted" + _why(history, experiment))
     say(", ".join(said))
+    if history.failure and history.of_state("complete"):
+        say(history.failure)
     metrics = [objective.metric for objective in experiment.objectives]
     best = [history.best] if len(metrics) == 1 else _front(history)
     table = new_table("trial", *metrics, "architecture")

@@ -40,8 +40,9 @@ class BestEpoch(keras.callbacks.Callback):
         metrics = _numbers(logs)
         if self._monitor not in metrics:
             raise ExperimentError(
-                f"monitor={self._monitor!r} is not among the metrics {sorted(metrics)}: give "
-                "KerasEvaluator(..., monitor=...) one of them, or add the metric to metrics="
+                f"the objective or monitor {self._monitor!r} is not among the metrics "
+                f"{sorted(metrics)}: give KerasEvaluator(..., monitor=...) and objectives= one of "
+                "them, or add the metric to metrics="
             )
         self._mode = self._mode or mode_of(self._trained(), self._monitor)
         value = metrics[self._monitor]

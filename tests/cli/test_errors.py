@@ -39,7 +39,7 @@ def wrong(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("run missing.py", "missing.py is no Python file"),
+        ("run missing.py", "missing.py does not exist"),
         ("run notes.txt", "notes.txt is no Python file"),
         ("run broken.py", "broken.py fails while being imported: SyntaxError"),
         ("run failing.py", "failing.py fails while being imported: ZeroDivisionError: division"),
@@ -61,7 +61,7 @@ def wrong(folder: Path) -> None:
         ("import missing.jsonl d --backend local", "missing.jsonl cannot be read"),
         ("import notes.txt d --backend local", "notes.txt, line 1"),
         ("import missing.jsonl d --backend optnua", "no backend 'optnua'"),
-        ("space missing.py", "missing.py is no Python file"),
+        ("space missing.py", "missing.py does not exist"),
         ("space bare.py", "bare.py holds no Space"),
         ("space missing.json", "missing.json"),
         ("space wrong.json", "this JSON is no space"),
@@ -83,7 +83,7 @@ def test_wrong_usage(nasbridge: Run, arguments: str) -> None:
 
 def test_traceback_is_shown_on_demand(nasbridge: Run) -> None:
     done = nasbridge("run", "missing.py", "--traceback", code=1)
-    assert "ExperimentError: missing.py is no Python file" in done.stderr
+    assert "ExperimentError: missing.py does not exist" in done.stderr
 
 
 def test_too_many_failures_end_a_run(refused: Refused, edit: Edit) -> None:
