@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar, cast, final
 
-from .. import strategies
 from ..spaces import (
     Architecture,
     Cell,
@@ -32,10 +31,11 @@ from ..spaces import (
     layer,
 )
 from ..spaces._canonical import digest
-from ..strategies import History, Search, SpaceExhausted, Step, Strategy, Trial
+from ..strategies import History, Search, SpaceExhausted, Step, Trial
 from ._drive import Experimental, Silent, pruned_by
 from ._evaluation import ActiveTrial, Task, evaluate_task, trial_seed
 from ._registry import backend
+from ._strategies import STRATEGIES, strategy
 from ._support import Support
 
 __all__ = [
@@ -72,26 +72,8 @@ __all__ = [
 Test = TypeVar("Test", bound=Callable[..., None])
 Fact = tuple[int, Mapping[str, object], str, Mapping[str, float]]
 
-STRATEGIES: Mapping[str, Mapping[str, Any]] = {
-    "Bananas": {"initial": 6, "batch": 30, "candidates": 20, "networks": 2},
-    "BayesianOptimization": {"initial": 6},
-    "GridSearch": {"points": 3},
-    "LocalSearch": {"improvement": "first"},
-    "NSGA2": {"population": 8},
-    "PolicyGradient": {"batch": 10, "units": 32},
-    "RandomSearch": {},
-    "RegularizedEvolution": {"population": 10, "sample": 5},
-}
-"""Every strategy with settings for a few dozen trials: a strategy joins the suite by one line."""
-
 WAIT_AT = 7  # the number of the trial in which `evaluate_waiting` waits
 PATIENCE = 600  # seconds; longer than any test
-
-
-def strategy(name: str) -> Strategy[Any]:
-    """Return a strategy of the table."""
-    made: Strategy[Any] = getattr(strategies, name)(**STRATEGIES[name])
-    return made
 
 
 # ---------------------------------------------------------------------- spaces

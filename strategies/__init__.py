@@ -18,14 +18,14 @@ from ._trial import Objective, Step, Trial, objectives_from
 
 __all__ = [
     "Bananas",
-    "LocalSearch",
-    "NSGA2",
     "BayesianOptimization",
     "GridSearch",
     "History",
     "HistoryError",
     "HistoryFile",
+    "LocalSearch",
     "MedianPruner",
+    "NSGA2",
     "Objective",
     "PolicyGradient",
     "Problem",
