@@ -47,7 +47,7 @@ LEAST, MOST = 4, 10  # random architectures before the first model
 def default_strategy(trials: int | None) -> Strategy[Any]:
     """Return the strategy of an experiment that names none.
 
-    Bayesian optimization: on NAS-Bench-201 and FC-Net it was ahead of all others from 30 trials on
+    Bayesian optimization: on NAS-Bench-201 it is ahead of all others from 30 trials on
     (see docs/benchmarks.md), takes several objectives, conditions and numbers, and has nothing
     that must be tuned. A fifth of the trials, from 4 to 10, are random.
 
