@@ -122,11 +122,11 @@ class Searchable(ABC):
     def sample(self, rng: Generator) -> Architecture:
         """Draw an allowed architecture, each active decision uniformly from its domain.
 
-        Args:
-            rng: A numpy generator, as `numpy.random.default_rng(0)`.
-
         Where the constraints allow so little that draws are in vain, the result is where a random
         walk of changes ends that starts from an architecture known to be allowed.
+
+        Args:
+            rng: A numpy generator, as `numpy.random.default_rng(0)`.
 
         Raises:
             NoneAllowed: Nothing that is allowed was found.

@@ -9,10 +9,11 @@ import numpy
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..spaces import Architecture, NoneAllowed, Searchable, sketches
+from ..spaces import Architecture, Searchable, sketches
 from ._ensemble import Ensemble
 from ._errors import StrategyError, check_count
 from ._features import Features
+from ._mutation import mutated
 from ._search import generator
 from ._strategy import Problem, Strategy
 from ._trial import Trial
@@ -177,7 +178,10 @@ class Bananas(Strategy[Pool]):
         parents = [state.observed[k][0] for k in ranked[: self.parents]]
         tried = {architecture for architecture, _ in state.observed}
         while True:
-            drawn = [_mutated(space, parents, rng) for _ in range(self.candidates)]
+            drawn = [
+                mutated(space, parents[int(rng.integers(len(parents)))], rng)
+                for _ in range(self.candidates)
+            ]
             fresh = [one for one in dict.fromkeys(drawn) if one not in tried]
             if fresh:
                 predicted = state.ensemble.predict(state.encoded(fresh))
@@ -195,10 +199,3 @@ class Bananas(Strategy[Pool]):
             generator(state.problem.seed, FIRST + number),
             networks=self.networks,
         )
-
-
-def _mutated(space: Searchable, parents: Sequence[Architecture], rng: Generator) -> Architecture:
-    try:
-        return space.mutate(parents[int(rng.integers(len(parents)))], rng)
-    except NoneAllowed:
-        return space.sample(rng)

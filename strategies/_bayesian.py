@@ -9,7 +9,7 @@ import numpy
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..spaces import Architecture, NoneAllowed
+from ..spaces import Architecture
 from ._acquisition import (
     expected_improvement,
     hypervolume_improvement,
@@ -26,6 +26,7 @@ from ._gaussian_process import (
     fit,
     normal_scores,
 )
+from ._mutation import mutated
 from ._pareto import dominates
 from ._strategy import Problem, Strategy
 from ._trial import Trial
@@ -166,7 +167,7 @@ class BayesianOptimization(Strategy[Evidence]):
             for position in numpy.argsort(-_rounded(wanted), kind="stable"):
                 yield candidates[int(position)]
         while True:
-            yield _mutated(state, parents[int(rng.integers(len(parents)))], rng)
+            yield mutated(space, parents[int(rng.integers(len(parents)))], rng)
 
     def _acquire(
         self, surrogate: "_Surrogate", candidates: Sequence[Architecture], rng: Generator
@@ -228,21 +229,15 @@ def _near(state: Evidence, parent: Architecture, rng: Generator) -> Sequence[Arc
         near = state.memo[parent]
         if all(domain.width > 1 for domain in domains):
             return near
-    return [*near, *(_mutated(state, parent, rng) for _ in range(MUTATIONS))]
-
-
-def _mutated(state: Evidence, parent: Architecture, rng: Generator) -> Architecture:
-    try:
-        return state.problem.space.mutate(parent, rng)
-    except NoneAllowed:
-        return state.problem.space.sample(rng)
+    return [*near, *(mutated(space, parent, rng) for _ in range(MUTATIONS))]
 
 
 def _twice_mutated(
     state: Evidence, parents: Sequence[Architecture], rng: Generator
 ) -> Architecture:
     parent = parents[int(rng.integers(len(parents)))]
-    return _mutated(state, _mutated(state, parent, rng), rng)
+    space = state.problem.space
+    return mutated(space, mutated(space, parent, rng), rng)
 
 
 def _rounded(wanted: Array) -> Array:

@@ -6,8 +6,9 @@ from typing import final
 
 from numpy.random import Generator
 
-from ..spaces import Architecture, NoneAllowed
+from ..spaces import Architecture
 from ._errors import check_count
+from ._mutation import mutated
 from ._pareto import non_dominated
 from ._strategy import Problem, Strategy
 from ._trial import Trial
@@ -89,10 +90,7 @@ class RegularizedEvolution(Strategy[Population]):
             if not members or len(members) + state.running < self.population:
                 yield space.sample(rng)
             else:
-                try:
-                    yield space.mutate(self._parent(members, rng), rng)
-                except NoneAllowed:  # no mutation of this parent meets the constraints
-                    yield space.sample(rng)
+                yield mutated(space, self._parent(members, rng), rng)
 
     def _parent(self, members: tuple[Member, ...], rng: Generator) -> Architecture:
         drawn = [members[int(k)] for k in rng.integers(len(members), size=self.sample)]
