@@ -18,7 +18,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ..spaces import Architecture, Label, Searchable
 from ..spaces._canonical import digest
-from ..spaces._moves import complete
 from ..strategies import RegularizedEvolution, Search, Strategy, Trial
 from ..strategies._search import generator
 from ._errors import BackendError
@@ -204,7 +203,7 @@ class NASSampler(BaseSampler):
             fixed = self._fixed(trial)
             if fixed:  # some parameters of an enqueued trial
                 rng = generator(self.seed, number)
-                choices = complete(self.space.decisions, {**architecture.choices, **fixed}, rng)
+                choices = self.space.moves.complete({**architecture.choices, **fixed}, rng)
                 architecture = Architecture(self.space, choices)
                 search.adopt(number, architecture)
             self._rows[number] = trial.number

@@ -80,7 +80,14 @@ class Architecture(Mapping[str, Any]):
         )
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(frozenset(self._choices.items()))
+
+    def __getstate__(self) -> dict[str, object]:
+        return {k: v for k, v in self.__dict__.items() if k != "_hash"}  # of this process alone
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={label!r}" for name, label in self._choices.items())

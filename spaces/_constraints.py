@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from . import _moves
 from ._architecture import Architecture
 from ._errors import BuildError, ConstraintError
 
@@ -127,7 +126,7 @@ def _smaller(
 ) -> tuple[float, Architecture] | None:
     """Return the first neighbour that is smaller, and its size."""
     space = here.space
-    for choices in _moves.neighbors(space.decisions, here.choices):
+    for choices in space.moves.neighbors(here.choices):
         near = Architecture(space, choices)
         found = excess(near)
         if found < size:

@@ -6,17 +6,13 @@ import numpy
 from numpy.typing import NDArray
 
 from ._decisions import Decision
-from ._domains import Label
+from ._domains import Domain, Label
 
-__all__ = ["encode", "encoding_names"]
-
-
-def _is_conditional(decision: Decision) -> bool:
-    return () not in decision.conditions
+__all__ = ["Encoding"]
 
 
-def encode(decisions: Sequence[Decision], choices: Mapping[str, Label]) -> NDArray[numpy.float64]:
-    """Encode choices as numbers from 0 to 1.
+class Encoding:
+    """Choices as numbers from 0 to 1.
 
     A categorical decision gives one entry an option, a number gives one entry, scaled. A number
     that is not always active has an entry before it that says whether it is. What is inactive is
@@ -24,29 +20,42 @@ def encode(decisions: Sequence[Decision], choices: Mapping[str, Label]) -> NDArr
 
     Args:
         decisions: The decisions in order.
-        choices: The value of each active decision.
-
-    Returns:
-        A vector, shape (width of the space,).
     """
-    parts: list[float] = []
-    for decision in decisions:
-        flagged = _is_conditional(decision) and decision.domain.width == 1
-        if decision.name in choices:
-            parts.extend([1.0] * flagged)
-            parts.extend(decision.domain.encode(choices[decision.name]))
-        else:
-            parts.extend([0.0] * (flagged + decision.domain.width))
-    return numpy.array(parts)
 
+    def __init__(self, decisions: Sequence[Decision]) -> None:
+        names: list[str] = []
+        self._options: dict[str, dict[Label, int]] = {}  # the entry of each option
+        self._numbers: dict[str, tuple[int, Domain]] = {}  # the entry of each number
+        self._flags: dict[str, int] = {}
+        for decision in decisions:
+            if decision.domain.width == 1 and () not in decision.conditions:
+                self._flags[decision.name] = len(names)
+                names.append(f"{decision.name} is active")
+            if decision.domain.width > 1:
+                labels = decision.domain.values()
+                self._options[decision.name] = {v: len(names) + k for k, v in enumerate(labels)}
+                names.extend(f"{decision.name}={label}" for label in labels)
+            else:
+                self._numbers[decision.name] = len(names), decision.domain
+                names.append(decision.name)
+        self.names = tuple(names)
 
-def encoding_names(decisions: Sequence[Decision]) -> tuple[str, ...]:
-    """Name the entries of `encode`, as "op=conv3"."""
-    names: list[str] = []
-    for decision in decisions:
-        if decision.domain.width > 1:
-            names.extend(f"{decision.name}={label}" for label in decision.domain.values())
-        else:
-            names.extend([f"{decision.name} is active"] * _is_conditional(decision))
-            names.append(decision.name)
-    return tuple(names)
+    def __call__(self, choices: Mapping[str, Label]) -> NDArray[numpy.float64]:
+        """Encode choices.
+
+        Args:
+            choices: The value of each active decision; others are ignored.
+
+        Returns:
+            A vector, shape (number of names,).
+        """
+        parts = [0.0] * len(self.names)
+        for name, entries in self._options.items():
+            if name in choices:
+                parts[entries[choices[name]]] = 1.0
+        for name, (entry, domain) in self._numbers.items():
+            if name in choices:
+                parts[entry] = domain.encode(choices[name])[0]
+        for name, entry in self._flags.items():
+            parts[entry] = float(name in choices)
+        return numpy.array(parts)

@@ -11,15 +11,15 @@ import numpy
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from . import _moves
 from ._architecture import Architecture, checked
 from ._canonical import digest
 from ._counting import count, enumerate_choices
 from ._decisions import Decision, in_order
 from ._domains import Label
-from ._encoding import encode, encoding_names
+from ._encoding import Encoding
 from ._errors import InvalidArchitecture, NoneAllowed
 from ._fingerprint import plain_data
+from ._moves import Moves
 from ._walk import Discovery, Outline, Walk
 
 if TYPE_CHECKING:
@@ -66,6 +66,11 @@ class Searchable(ABC):
     @cached_property
     def _by_name(self) -> dict[str, Decision]:
         return {decision.name: decision for decision in self.decisions}
+
+    @cached_property
+    def moves(self) -> Moves:
+        """How its choices are drawn and changed, constraints aside."""
+        return Moves(self.decisions)
 
     def decision(self, name: str) -> Decision:
         """Return a decision by its name.
@@ -133,10 +138,10 @@ class Searchable(ABC):
         """
         start = self.rare
         if start is None:
-            return self._allowed(lambda: _moves.sample(self.decisions, rng), "a random one")
+            return self._allowed(lambda: self.moves.sample(rng), "a random one")
         here: Mapping[str, Label] = start.choices
         for _ in range(STEPS):
-            there = _moves.mutate(self.decisions, here, rng)
+            there = self.moves.mutate(here, rng)
             if there is not None and self.allows(Architecture(self, there)):
                 here = there
         return Architecture(self, here)
@@ -166,7 +171,7 @@ class Searchable(ABC):
         Options: all others; integers: one step; reals: a tenth of the range, both ways. Decisions
         that a change makes active take their first value.
         """
-        for choices in _moves.neighbors(self.decisions, architecture.choices):
+        for choices in self.moves.neighbors(architecture.choices):
             near = Architecture(self, choices)
             if self.allows(near):
                 yield near
@@ -185,9 +190,9 @@ class Searchable(ABC):
             NoneAllowed: None of 1,000 changes was allowed.
         """
         parent = architecture.choices
-        if _moves.mutate(self.decisions, parent, numpy.random.default_rng(0)) is None:
+        if not self.moves.can_change(parent):
             return architecture
-        return self._allowed(lambda: _moves.mutate(self.decisions, parent, rng), "a mutation")
+        return self._allowed(lambda: self.moves.mutate(parent, rng), "a mutation")
 
     def crossover(self, one: Architecture, other: Architecture, rng: Generator) -> Architecture:
         """Take each decision from either parent, with equal chance where both have it.
@@ -201,8 +206,7 @@ class Searchable(ABC):
             NoneAllowed: None of 1,000 children was allowed.
         """
         return self._allowed(
-            lambda: _moves.crossover(self.decisions, one.choices, other.choices, rng),
-            "a child",
+            lambda: self.moves.crossover(one.choices, other.choices, rng), "a child"
         )
 
     def _allowed(self, draw: Callable[[], Mapping[str, Label] | None], what: str) -> Architecture:
@@ -225,12 +229,16 @@ class Searchable(ABC):
         Returns:
             A vector, shape (number of `encoding_names`,).
         """
-        return encode(self.decisions, architecture.choices)
+        return self._encoding(architecture.choices)
 
-    @cached_property
+    @property
     def encoding_names(self) -> tuple[str, ...]:
         """What each entry of `encode` says, as "op=conv3"."""
-        return encoding_names(self.decisions)
+        return self._encoding.names
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        return Encoding(self.decisions)
 
     def to_json(self) -> str:
         """Write the space as JSON; `nasbridge.spaces.from_json` reads it.

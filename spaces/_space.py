@@ -9,7 +9,6 @@ from typing import TypeGuard, cast
 
 import numpy
 
-from . import _moves
 from ._architecture import Architecture
 from ._constraints import Constraint, descend
 from ._counting import enumerate_choices
@@ -141,7 +140,7 @@ class Space(Searchable):
         else:
             rng, tried = numpy.random.Generator(numpy.random.Philox(0)), list[Architecture]()
             while len(tried) < TRIED:
-                tried.append(Architecture(self, _moves.sample(self.decisions, rng)))
+                tried.append(Architecture(self, self.moves.sample(rng)))
                 if self.allows(tried[-1]):
                     return tried[-1].choices if len(tried) > RARE else None
                 found = descend(tried, self.constraints) if len(tried) == STARTS else None

@@ -81,7 +81,8 @@ class BayesianOptimization(Strategy[Evidence]):
 
     The covariance adds up views of an architecture: the words of its graph (operations, and
     operations with their inputs, as in the Weisfeiler-Lehman kernel of NAS-BOWL) and its other
-    decisions, each with a length-scale of its own. Length-scales, weights and noise maximise the
+    decisions, each with a length-scale of its own; where twins count as different, all decisions
+    enter there. Length-scales, weights and noise maximise the
     marginal likelihood. Scores enter as normal scores of their ranks, so that a few terrible
     trials flatten nothing. Candidates are the neighbours of the best architectures, mutations of
     them, and random ones.
@@ -138,7 +139,7 @@ class BayesianOptimization(Strategy[Evidence]):
                 'acquisition="thompson" of BayesianOptimization is for one objective: '
                 'give "ei" for several'
             )
-        return Evidence(problem, Features(problem.space))
+        return Evidence(problem, Features(problem.space, problem.twins))
 
     def observe(self, state: Evidence, trial: Trial) -> Evidence:
         if trial.state == "running":
@@ -298,7 +299,7 @@ class _Surrogate:
 
         Args:
             rows: The candidates.
-            views: Distances from them to what the processes are conditioned on.
+            views: They beside what the processes are conditioned on.
         """
         if not self.failed:
             return 1.0

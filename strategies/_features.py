@@ -1,7 +1,6 @@
 """Features: architectures as a model sees them, derived from any space."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,6 +21,19 @@ KEPT = 20_000  # rows that are remembered
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """The words of one height.
+
+    Attributes:
+        numbers: Which words, shape (w,).
+        logs: log(1 + how often), shape (w,).
+    """
+
+    numbers: NDArray[numpy.intp]
+    logs: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One architecture.
 
@@ -30,7 +42,7 @@ class Row:
         numbers: The decisions that words do not cover, encoded.
     """
 
-    words: tuple[Counter[str], ...]
+    words: tuple[Words, ...]
     numbers: Array
 
 
@@ -44,10 +56,14 @@ class Features:
 
     Args:
         space: The space.
+        twins: Whether equal networks may have different values, as where a device was measured
+            that runs what a network does not use: then the encoding has all decisions.
     """
 
     space: Searchable
+    twins: bool = False
     _known: dict[Architecture, Row] = field(default_factory=dict[Architecture, Row], compare=False)
+    _vocabulary: dict[str, int] = field(default_factory=dict[str, int], compare=False)
 
     def row(self, architecture: Architecture) -> Row:
         """Return the features of an architecture; they follow from it alone, and are kept."""
@@ -59,12 +75,19 @@ class Features:
         return row
 
     def _row(self, architecture: Architecture) -> Row:
-        words = tuple(Counter[str]() for _ in range(HEIGHT + 1))
-        if self._has_graph:
-            for name, sketch in sketches(architecture).items():
-                for known, counted in zip(words, sketch.words(HEIGHT), strict=True):
-                    known.update({f"{name} {word}": n for word, n in counted.items()})
-        return Row(words, self.numbers(architecture))
+        if not self._has_graph:
+            return Row((), self.numbers(architecture))
+        counts = tuple(dict[str, int]() for _ in range(HEIGHT + 1))
+        for name, sketch in sketches(architecture).items():
+            for known, counted in zip(counts, sketch.words(HEIGHT), strict=True):
+                known.update({f"{name} {word}": n for word, n in counted.items()})
+        return Row(tuple(map(self._words, counts)), self.numbers(architecture))
+
+    def _words(self, counts: Mapping[str, int]) -> Words:
+        known = self._vocabulary
+        numbers = [known.setdefault(word, len(known)) for word in counts]
+        logs = numpy.log1p(numpy.array(list(counts.values()), dtype=float))
+        return Words(numpy.array(numbers, dtype=numpy.intp), logs)
 
     def numbers(self, architecture: Architecture) -> Array:
         """Return the encoding of the decisions that words do not cover."""
@@ -73,7 +96,7 @@ class Features:
     @cached_property
     def _groups(self) -> tuple[tuple[int, int, bool], ...]:
         """For each decision its first entry in the encoding, the one after, and if it is open."""
-        covered = self._covered
+        covered = frozenset[str]() if self.twins else self._covered
         groups: list[tuple[int, int, bool]] = []
         start = 0
         for decision in self.space.decisions:
@@ -100,38 +123,28 @@ class Features:
         return bool(sketches(self.space.unconstrained().sample(rng)))
 
     def views(self, rows: Sequence[Row], others: Sequence[Row]) -> tuple[View, ...]:
-        """Return the squared distances between rows and others, a view for each kind of features.
+        """Return rows beside others under a view for each kind of features.
 
         Args:
             rows: n rows.
             others: m rows.
-
-        Returns:
-            Views with parts of shape (n, m).
         """
         views: list[View] = []
         if self._has_graph:
             for height in range(HEIGHT + 1):
-                ours, theirs = _counts(
-                    [r.words[height] for r in rows], [r.words[height] for r in others]
-                )
-                views.append(View((_distances(ours, theirs),)))
+                table = _table([row.words[height] for row in (*rows, *others)])
+                views.append(_view(table, len(rows), numpy.zeros(table.shape[1], dtype=numpy.intp)))
         if len(self._uncovered):
-            views.append(View(self._number_parts(rows, others)))
+            table = numpy.array([row.numbers for row in (*rows, *others)])
+            views.append(_view(table, len(rows), self._parts))
         return tuple(views)
 
-    def _number_parts(self, rows: Sequence[Row], others: Sequence[Row]) -> tuple[Array, ...]:
-        width = len(self._uncovered)
-        ours = numpy.array([row.numbers for row in rows]).reshape(len(rows), width)
-        theirs = numpy.array([row.numbers for row in others]).reshape(len(others), width)
+    @cached_property
+    def _parts(self) -> NDArray[numpy.intp]:
+        """To which part each entry belongs: one a decision, or one in all where these are many."""
         widths = [end - start for start, end, is_open in self._groups if is_open]
-        if len(widths) > PARTS:
-            return (_distances(ours, theirs),)
-        ends = numpy.cumsum(widths)
-        return tuple(
-            _distances(ours[:, end - width : end], theirs[:, end - width : end])
-            for width, end in zip(widths, ends, strict=True)
-        )
+        own = numpy.arange(len(widths)) if len(widths) <= PARTS else numpy.zeros(len(widths), int)
+        return numpy.repeat(own, widths).astype(numpy.intp)
 
 
 def entries(decision: Decision) -> int:
@@ -144,23 +157,18 @@ def choices_of(architecture: Architecture) -> set[str]:
     return {path for sketch in sketches(architecture).values() for path in sketch.choices}
 
 
-def _counts(ours: Sequence[Counter[str]], theirs: Sequence[Counter[str]]) -> tuple[Array, Array]:
-    """Return log(1 + count) of every word, for both in the same columns."""
-    columns: dict[str, int] = {}
-    for counted in (*theirs, *ours):
-        for word in counted:
-            columns.setdefault(word, len(columns))
-    return _table(ours, columns), _table(theirs, columns)
+def _view(table: Array, rows: int, parts: NDArray[numpy.intp]) -> View:
+    return View(table[:rows], table[rows:], parts)
 
 
-def _table(counted: Sequence[Counter[str]], columns: dict[str, int]) -> Array:
-    table = numpy.zeros((len(counted), len(columns)))
-    for row, words in zip(table, counted, strict=True):
-        row[[columns[word] for word in words]] = list(words.values())
-    return numpy.log1p(table)
-
-
-def _distances(ours: Array, theirs: Array) -> Array:
-    squares = (ours**2).sum(1)[:, None] + (theirs**2).sum(1)[None, :]
-    distances: Array = numpy.maximum(squares - 2 * ours @ theirs.T, 0.0)
-    return distances
+def _table(words: Sequence[Words]) -> Array:
+    """Return log(1 + count) of every word that any of them has, in the same columns for all."""
+    lengths = [len(one.numbers) for one in words]
+    numbers, columns = numpy.unique(
+        numpy.concatenate([one.numbers for one in words]), return_inverse=True
+    )
+    table = numpy.zeros((len(words), len(numbers)))
+    table[numpy.repeat(numpy.arange(len(words)), lengths), columns] = numpy.concatenate(
+        [one.logs for one in words]
+    )
+    return table

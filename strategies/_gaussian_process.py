@@ -28,13 +28,44 @@ NOISE_PRIOR = (-4.0, 1.5)  # mean and standard deviation of the logarithm of the
 
 @dataclass(frozen=True)
 class View:
-    """Squared distances under one view, one array for each group of its features.
+    """Two sets of things under one view, whose features fall into parts.
+
+    Distances are made of the features, not kept for each part: they are a product of matrices.
 
     Attributes:
-        parts: Each of shape (n, m): between n things and m others.
+        ours: Features of n things, shape (n, f).
+        theirs: Features of m others, shape (m, f).
+        parts: To which part each feature belongs, from 0 on without gaps, shape (f,).
     """
 
-    parts: tuple[Array, ...]
+    ours: Array
+    theirs: Array
+    parts: NDArray[numpy.intp]
+
+    @property
+    def count(self) -> int:
+        """The number of parts."""
+        return int(self.parts[-1]) + 1
+
+    def squares(self, lengths: Sequence[float]) -> Array:
+        """Return the squared distances with each part divided by its length-scale.
+
+        Args:
+            lengths: Logarithms of the length-scales of the parts.
+
+        Returns:
+            Distances of shape (n, m).
+        """
+        scale = numpy.exp(-numpy.array(lengths))[self.parts]
+        ours, theirs = self.ours * scale, self.theirs * scale
+        squares = (ours**2).sum(1)[:, None] + (theirs**2).sum(1)
+        distances: Array = numpy.maximum(squares - 2 * ours @ theirs.T, 0.0)
+        return distances
+
+    def by_part(self, of_features: Array) -> Array:
+        """Add up numbers of the features, shape (f,), to numbers of the parts."""
+        sums: Array = numpy.bincount(self.parts, weights=of_features).astype(numpy.float64)
+        return sums
 
 
 @dataclass(frozen=True)
@@ -58,18 +89,16 @@ def covariance(views: Sequence[View], hyper: Hyperparameters) -> list[Array]:
     k_v = w_v (1 + s + s^2 / 3) exp(-s) with s^2 = 5 sum_p d_p^2 / l_p^2, the Matern function of
     smoothness 5/2.
     """
-    found: list[Array] = []
-    for scaled, weight in zip(_scaled(views, hyper), hyper.weights, strict=True):
-        found.append((1 + scaled + scaled**2 / 3) * numpy.exp(weight - scaled))
-    return found
+    return [(1 + s + s**2 / 3) * decay for s, decay in _scaled(views, hyper)]
 
 
-def _scaled(views: Sequence[View], hyper: Hyperparameters) -> list[Array]:
-    """Return s of `covariance` under each view."""
-    return [
-        numpy.sqrt(5 * sum(d * math.exp(-2 * n) for d, n in zip(view.parts, lengths, strict=True)))
+def _scaled(views: Sequence[View], hyper: Hyperparameters) -> list[tuple[Array, Array]]:
+    """Return s and w_v exp(-s) of `covariance` under each view."""
+    scaled = [
+        numpy.sqrt(5 * view.squares(lengths))
         for view, lengths in zip(views, hyper.lengths, strict=True)
     ]
+    return [(s, numpy.exp(weight - s)) for s, weight in zip(scaled, hyper.weights, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -91,7 +120,7 @@ class GaussianProcess:
         """Condition on observed values.
 
         Args:
-            views: Distances among the observed, parts of shape (n, n).
+            views: The observed beside themselves.
             values: What was observed, shape (n,).
             hyper: The hyper-parameters.
         """
@@ -103,7 +132,7 @@ class GaussianProcess:
         """Return mean and standard deviation of the noise-free value of other things.
 
         Args:
-            views: Distances from m things to the observed, parts of shape (m, n).
+            views: m things beside the observed.
 
         Returns:
             Two vectors of shape (m,).
@@ -117,8 +146,8 @@ class GaussianProcess:
         """Return the posterior covariance of m things, shape (m, m).
 
         Args:
-            views: Distances from the m things to the observed, parts of shape (m, n).
-            among: Distances among the m things, parts of shape (m, m).
+            views: The m things beside the observed.
+            among: The m things beside themselves.
         """
         near = _total(covariance(views, self.hyper))
         joint: Array = _total(covariance(among, self.hyper)) - near @ self.inverse @ near.T
@@ -147,7 +176,7 @@ def fit(views: Sequence[View], values: Array) -> Hyperparameters:
     small. The result is rounded, so that no rounding error of linear algebra travels on.
 
     Args:
-        views: Distances among the observed, parts of shape (n, n).
+        views: The observed beside themselves.
         values: What was observed, standardised, shape (n,).
 
     References:
@@ -174,10 +203,8 @@ def fit(views: Sequence[View], values: Array) -> Hyperparameters:
 def _prior_mode(views: Sequence[View]) -> Array:
     lengths: list[float] = []
     for view in views:
-        spread = [float(numpy.sqrt(numpy.mean(part))) for part in view.parts]
-        lengths.extend(
-            numpy.log(max(s, 1e-3)) + 0.5 * numpy.log(max(len(spread), 1)) for s in spread
-        )
+        spread = numpy.sqrt(2 * view.by_part(view.ours.var(axis=0)))  # root mean square distance
+        lengths.extend(numpy.log(numpy.maximum(spread, 1e-3)) + 0.5 * numpy.log(len(spread)))
     return numpy.array([*lengths, *[-numpy.log(len(views))] * len(views), NOISE_PRIOR[0]])
 
 
@@ -185,8 +212,8 @@ def _unpack(views: Sequence[View], point: Array) -> Hyperparameters:
     lengths: list[tuple[float, ...]] = []
     start = 0
     for view in views:
-        lengths.append(tuple(map(float, point[start : start + len(view.parts)])))
-        start += len(view.parts)
+        lengths.append(tuple(map(float, point[start : start + view.count])))
+        start += view.count
     return Hyperparameters(tuple(lengths), tuple(map(float, point[start:-1])), float(point[-1]))
 
 
@@ -195,18 +222,20 @@ def _objective(
 ) -> tuple[float, Array]:
     """Return the logarithm of the posterior of the hyper-parameters, and its gradient."""
     hyper = _unpack(views, point)
-    parts = covariance(views, hyper)
+    scaled = _scaled(views, hyper)
+    parts = [(1 + s + s**2 / 3) * decay for s, decay in scaled]
     noisy = _noisy(parts, hyper)
     inverse = numpy.linalg.inv(noisy)
     weights = inverse @ values
-    value = -0.5 * float(values @ weights) - 0.5 * float(numpy.linalg.slogdet(noisy)[1])
+    root = numpy.diagonal(numpy.linalg.cholesky(noisy))
+    value = -0.5 * float(values @ weights) - float(numpy.log(root).sum())
     outer = 0.5 * (numpy.outer(weights, weights) - inverse)  # dL = sum(outer * dK)
     slope: list[float] = []
-    terms = zip(views, _scaled(views, hyper), hyper.lengths, hyper.weights, strict=True)
-    for view, scaled, lengths, weight in terms:
-        pull = outer * (1 + scaled) * numpy.exp(weight - scaled) * (5 / 3)  # dk / d(-log l) / d^2
-        for d, length in zip(view.parts, lengths, strict=True):
-            slope.append(float((pull * d).sum()) * math.exp(-2 * length))
+    for view, (s, decay), lengths in zip(views, scaled, hyper.lengths, strict=True):
+        pull = outer * (1 + s) * decay * (5 / 3)  # dk / d(-log l) / d^2
+        x = view.ours  # sum_ij pull_ij (x_i - x_j)^2 of each feature, pull being symmetric
+        apart = 2 * (pull.sum(axis=1) @ x**2 - (x * (pull @ x)).sum(axis=0))
+        slope.extend(view.by_part(apart) * numpy.exp(-2 * numpy.array(lengths)))
     slope.extend(float((outer * part).sum()) for part in parts)
     slope.append(float(numpy.trace(outer)) * numpy.exp(hyper.noise))
     spread = numpy.full(len(point), LENGTH_PRIOR)

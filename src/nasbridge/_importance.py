@@ -32,7 +32,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .spaces import Decision, MissingExtra
-from .spaces._encoding import encode
+from .spaces._encoding import Encoding
 from .strategies import History, Objective, Trial
 
 __all__ = ["Importance", "Share", "encoded", "importance", "standings"]
@@ -186,7 +186,8 @@ class _Block:
 def encoded(decisions: Sequence[Decision], trials: Sequence[Trial]) -> list[Array]:
     """Encode the trials decision by decision; side by side, the parts are `space.encode`."""
     choices = [trial.architecture.choices for trial in trials]
-    return [numpy.array([encode([decision], given) for given in choices]) for decision in decisions]
+    parts = [Encoding([decision]) for decision in decisions]
+    return [numpy.array([part(given) for given in choices]) for part in parts]
 
 
 def _blocks(

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -281,6 +282,23 @@ def test_spaces_and_architectures_survive_pickle_and_copy(seed: int, make_space:
     for again in (pickle.loads(pickle.dumps(fresh)), copy.deepcopy(space)):
         assert again == space
         assert again.decisions == space.decisions
+
+
+def test_an_architecture_from_another_process_is_found_in_a_set(tmp_path: Path) -> None:
+    space = Space({"f": Choice(["x", "y"]), "n": Integer(1, 3)})
+    file = tmp_path / "architecture"
+    script = (
+        "import pickle, pathlib\n"
+        "from nasbridge import Choice, Integer, Space\n"
+        "space = Space({'f': Choice(['x', 'y']), 'n': Integer(1, 3)})\n"
+        "made = space.architecture({'f': 'x', 'n': 2})\n"
+        "hash(made)\n"
+        f"pathlib.Path({str(file)!r}).write_bytes(pickle.dumps(made))\n"
+    )
+    environment = {"PYTHONHASHSEED": "7", "PYTHONPATH": ":".join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+    read: object = pickle.loads(file.read_bytes())
+    assert read in {space.architecture({"f": "x", "n": 2})}
 
 
 def test_a_repr_shows_the_choices() -> None:

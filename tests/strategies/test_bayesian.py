@@ -40,7 +40,7 @@ def squares(one: Array, other: Array) -> Array:
 
 
 def view(one: Array, other: Array) -> View:
-    return View(tuple(squares(one[:, k], other[:, k]) for k in range(one.shape[1])))
+    return View(one, other, numpy.arange(one.shape[1]))
 
 
 # ---------------------------------------------------------------------- the process
@@ -161,9 +161,21 @@ def test_a_cells_words_tell_the_order_of_its_operations() -> None:
         space.architecture(cell("nor_conv_3x3", "avg_pool_3x3") | {"cell.edge_0_2": "skip_connect"})
     )
     heights = features.views([one], [other, twin])
-    assert [float(part.parts[0][0, 1]) for part in heights] == [0, 0]
-    assert all(part.parts[0][0, 0] > 0 for part in heights)
+    assert [float(part.squares([0.0])[0, 1]) for part in heights] == [0, 0]
+    assert all(part.squares([0.0])[0, 0] > 0 for part in heights)
     assert not one.numbers.size  # every decision is a word
+
+
+def test_where_twins_differ_what_a_network_does_not_use_counts() -> None:
+    space = library.nas_bench_201()
+    names = [decision.name for decision in space.decisions]
+    none = dict.fromkeys(names, "none")
+    dead = space.architecture(none | {"cell.edge_0_1": "nor_conv_3x3"})  # leads nowhere
+    for twins in (False, True):
+        features = Features(space, twins)
+        views = features.views([features.row(space.architecture(none))], [features.row(dead)])
+        distances = [float(view.squares([0.0] * view.count)[0, 0]) for view in views]
+        assert any(distances) == twins
 
 
 def test_numbers_and_conditions_have_a_view_of_their_own() -> None:
@@ -173,8 +185,8 @@ def test_numbers_and_conditions_have_a_view_of_their_own() -> None:
         [features.row(space.architecture({"lr": 1e-4, "n": "a", "n.a": 1}))],
         [features.row(space.architecture({"lr": 1.0, "n": "b"}))],
     )
-    assert len(one.parts) == 3
-    assert float(one.parts[0][0, 0]) == pytest.approx(1.0)
+    assert one.count == 3
+    assert one.squares([0.0, 50.0, 50.0])[0, 0] == pytest.approx(1.0)
 
 
 # ---------------------------------------------------------------------- behaviour
