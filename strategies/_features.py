@@ -133,7 +133,7 @@ class Features:
         if self._has_graph:
             for height in range(HEIGHT + 1):
                 table = _table([row.words[height] for row in (*rows, *others)])
-                views.append(_view(table, len(rows), numpy.zeros(table.shape[1], dtype=numpy.intp)))
+                views.append(_view(table, len(rows), _one_part(table)))
         if len(self._uncovered):
             table = numpy.array([row.numbers for row in (*rows, *others)])
             views.append(_view(table, len(rows), self._parts))
@@ -143,8 +143,9 @@ class Features:
     def _parts(self) -> NDArray[numpy.intp]:
         """To which part each entry belongs: one a decision, or one in all where these are many."""
         widths = [end - start for start, end, is_open in self._groups if is_open]
-        own = numpy.arange(len(widths)) if len(widths) <= PARTS else numpy.zeros(len(widths), int)
-        return numpy.repeat(own, widths).astype(numpy.intp)
+        own = range(len(widths)) if len(widths) <= PARTS else [0] * len(widths)
+        parts = [part for part, width in zip(own, widths, strict=True) for _ in range(width)]
+        return numpy.array(parts, dtype=numpy.intp)
 
 
 def entries(decision: Decision) -> int:
@@ -155,6 +156,10 @@ def entries(decision: Decision) -> int:
 def choices_of(architecture: Architecture) -> set[str]:
     """Return the names of the decisions whose labels are operations of the graph."""
     return {path for sketch in sketches(architecture).values() for path in sketch.choices}
+
+
+def _one_part(table: Array) -> NDArray[numpy.intp]:
+    return numpy.array([0] * table.shape[1], dtype=numpy.intp)
 
 
 def _view(table: Array, rows: int, parts: NDArray[numpy.intp]) -> View:

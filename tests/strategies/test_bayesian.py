@@ -40,7 +40,7 @@ def squares(one: Array, other: Array) -> Array:
 
 
 def view(one: Array, other: Array) -> View:
-    return View(one, other, numpy.arange(one.shape[1]))
+    return View(one, other, numpy.array(range(one.shape[1]), dtype=numpy.intp))
 
 
 # ---------------------------------------------------------------------- the process
