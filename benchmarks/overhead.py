@@ -21,20 +21,24 @@ from pathlib import Path
 import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
-from nasbridge import Choice, Experiment, RegularizedEvolution, Space
+from nasbridge import BayesianOptimization, Choice, Experiment, RegularizedEvolution, Space
 from nasbridge.adapters.optuna import NASSampler, suggest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SPACE = Space({f"decision_{k}": Choice(list("abcde")) for k in range(30)})
 OURS = "nasbridge, RegularizedEvolution"
+MODELS = ("Optuna, TPESampler", "nasbridge, BayesianOptimization")  # slower, so run less often
 
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "Optuna, RandomSampler": lambda seed: RandomSampler(seed=seed),
     OURS: lambda seed: NASSampler(SPACE, RegularizedEvolution(), seed=seed),
     "Optuna, TPESampler": lambda seed: TPESampler(seed=seed),
+    "nasbridge, BayesianOptimization": lambda seed: NASSampler(
+        SPACE, BayesianOptimization(), seed=seed
+    ),
 }
 ROUNDS = {100: 9, 1000: 5, 5000: 3}  # trials: repeats
-TPE_AT_MOST = 1000  # trials; its cost grows with the square
+MODELS_AT_MOST = 1000  # trials; TPE's cost grows with the square
 
 
 def objective(trial: optuna.Trial) -> float:
@@ -73,12 +77,12 @@ def import_ms() -> float:
 
 def measure(trials: int, repeats: int) -> list[str]:
     """Return the rows of the table for a number of trials."""
-    names = [n for n in SAMPLERS if trials <= TPE_AT_MOST or n != "Optuna, TPESampler"]
+    names = [n for n in SAMPLERS if trials <= MODELS_AT_MOST or n not in MODELS]
     spent: dict[str, list[float]] = {name: [] for name in names}
     for repeat in range(repeats):
         for name in names:
-            few = name == "Optuna, TPESampler" and trials == TPE_AT_MOST and repeat >= 2
-            if not few:  # two long runs of TPE tell enough
+            few = name in MODELS and trials == MODELS_AT_MOST and repeat >= 2
+            if not few:  # two long runs of a model tell enough
                 spent[name].append(cpu_ms(SAMPLERS[name](repeat), trials))
     rows: list[str] = []
     for name in names:
