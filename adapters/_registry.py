@@ -1,6 +1,7 @@
 """The backends by name: one literal table, loaded on first use."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -104,7 +105,9 @@ def backend(name: str) -> Adapter:
             raise MissingExtra(entry.library, entry.extra, f"backend {name!r}") from error
     if name in _strangers():
         return cast(Adapter, import_module(_strangers()[name]))
-    raise BackendError(f"there is no backend {name!r}: take one of {', '.join(backend_names())}")
+    close = get_close_matches(str(name), backend_names(), n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"take one of {', '.join(backend_names())}"
+    raise BackendError(f"there is no backend {name!r}: {hint}")
 
 
 def support_of(name: str) -> Support:

@@ -44,6 +44,7 @@ SUPPORT = Support(
     storage="a study in any Optuna storage (SQLite by default)",
     hook="NASSampler, suggest, Reporter",
     pruning="Optuna's own pruners, or nasbridge.MedianPruner",
+    resume='yes, identically; pruners, too, unless their resource is "auto"',
     sharing="any number of processes on one study",
     options=("storage", "study_name", "pruner", "reclaim"),
 )

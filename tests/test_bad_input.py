@@ -211,6 +211,7 @@ EXPERIMENTS: list[Bad] = [
 
 RUNS: list[Bad] = [
     Bad("a backend", lambda p: run(name="hyperopt"), "no backend 'hyperopt': take one of .*optuna"),
+    Bad("a misspelt backend", lambda p: run(name="optunna"), "'optunna': did you mean 'optuna'"),
     Bad("no backend", lambda p: run(name=None), "no backend None: take one of"),
     Bad("workers", lambda p: run(jobs=-1), "jobs=-1: give 0 for this process, or a number"),
     Bad("workers as a text", lambda p: run(jobs="2"), "jobs='2': give 0"),
