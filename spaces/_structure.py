@@ -10,7 +10,17 @@ from ._domains import Label
 from ._errors import SpaceError
 from ._graph import Operation
 from ._node import Node
-from ._values import WIDEST, Choice, Integer, check_counts, check_name, evaluate, plain, settings
+from ._values import (
+    WIDEST,
+    Choice,
+    Integer,
+    check_counts,
+    check_name,
+    evaluate,
+    is_open,
+    plain,
+    settings,
+)
 from ._walk import Ref, Walk
 
 __all__ = [
@@ -65,7 +75,14 @@ class Layer(Node):
         return walk.emit(self.as_setting(walk), (x,))
 
     def as_setting(self, walk: Walk) -> Operation:
+        if self._fixed is not None:
+            return self._fixed
         return Operation(self.operation, settings(walk, self.config), self.cls)
+
+    @cached_property
+    def _fixed(self) -> Operation | None:
+        """The operation where nothing about it is open, made once."""
+        return None if is_open(self.config) else Operation(self.operation, self.config, self.cls)
 
 
 def layer(kind: str | type, /, *, name: str | None = None, **config: object) -> Layer:

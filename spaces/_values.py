@@ -25,6 +25,7 @@ __all__ = [
     "check_counts",
     "check_name",
     "evaluate",
+    "is_open",
     "settings",
 ]
 
@@ -211,9 +212,7 @@ class Choice(Node):
     @cached_property
     def meanings(self) -> tuple[object, ...]:
         """What an architecture gives for each label: the option, or its label if it is open."""
-        return tuple(
-            label if _is_open(option) else option for label, option in self.options.items()
-        )
+        return tuple(label if is_open(option) else option for label, option in self.options.items())
 
     @property
     def structural(self) -> bool:
@@ -309,12 +308,12 @@ def decide(walk: Walk, node: ValueNode, path: str) -> Iterator[tuple[Any, object
         yield label, node.options[str(label)]
 
 
-def _is_open(option: object) -> bool:
+def is_open(option: object) -> bool:
     """Tell whether an option is a description, for which its label stands, and not a value."""
     if isinstance(option, Mapping):
-        return any(map(_is_open, cast(Mapping[str, object], option).values()))
+        return any(map(is_open, cast(Mapping[str, object], option).values()))
     if isinstance(option, list | tuple):
-        return any(map(_is_open, cast(Sequence[object], option)))
+        return any(map(is_open, cast(Sequence[object], option)))
     return isinstance(option, Node | Integer | Real | Placeholder)
 
 

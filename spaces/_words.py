@@ -13,7 +13,7 @@ References:
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ._architecture import Architecture
@@ -23,7 +23,7 @@ from ._walk import Outline
 
 __all__ = ["Sketch", "sketches"]
 
-Flow = Counter[int]
+Flow = Mapping[int, int]
 """Positions of the operations whose results are summed up, with how often."""
 
 OUTPUT = "output"
@@ -48,6 +48,15 @@ class Sketch:
         self.labels.append(label)
         self.sources.append(sources)
         return len(self.labels) - 1
+
+    def join(self, position: int, source: Flow) -> None:
+        """Let something else flow into an operation that is there, if it does not yet."""
+        known = self.sources[position]
+        into = dict(known)
+        for k, times in source.items():
+            if k != position:
+                into[k] = max(times, known.get(k, 0))
+        self.sources[position] = into
 
     def ways(self) -> list[int]:
         """Count for each operation the ways from it to the output; 0 if there is none."""
@@ -137,7 +146,7 @@ def _sketch(graph: Graph) -> Sketch:
     inputs = graph.inputs
     for position, vertex in enumerate(graph.vertices):
         if position in inputs:
-            flows.append(Counter({sketch.append(f"input {inputs.index(position)}", Counter()): 1}))
+            flows.append({sketch.append(f"input {inputs.index(position)}", {}): 1})
         else:
             flows.append(_flow(vertex, [flows[k] for k in vertex.inputs], sketch, merged))
     sketch.append(OUTPUT, flows[graph.output])
@@ -149,19 +158,28 @@ def _flow(vertex: Vertex, sources: list[Flow], sketch: Sketch, merged: dict[str,
     choices = [block for block in vertex.blocks if block.kind == "choice"]
     sketch.choices.update(block.path for block in choices)
     own = merged.get(choices[-1].path) if choices else None
-    outside = [Counter({k: n for k, n in source.items() if k != own}) for source in sources]
     if vertex.operation.name == "zero" or not any(sources):
-        return Counter()
-    if own is not None and all(k < own for source in outside for k in source):
-        for source in outside:  # a later part of an operation that has begun
-            sketch.sources[own] |= source
-        return Counter({own: 1})
+        return {}
+    if own is not None and all(k <= own for source in sources for k in source):
+        for source in sources:  # a later part of an operation that has begun
+            sketch.join(own, source)
+        return {own: 1}
     if vertex.operation.name == "add":
-        return sum(sources, Counter[int]())
+        return _sum(sources)
     if is_identity(vertex.operation):
         return sources[0]
     label = "/".join(block.label for block in choices) or vertex.operation.name
-    made = sketch.append(label, sum(sources, Counter[int]()))
+    made = sketch.append(label, _sum(sources))
     if choices:
         merged[choices[-1].path] = made
-    return Counter({made: 1})
+    return {made: 1}
+
+
+def _sum(flows: Sequence[Flow]) -> Flow:
+    if len(flows) == 1:
+        return flows[0]
+    total: dict[int, int] = {}
+    for flow in flows:
+        for position, times in flow.items():
+            total[position] = total.get(position, 0) + times
+    return total
