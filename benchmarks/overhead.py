@@ -21,34 +21,49 @@ from pathlib import Path
 import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
-from nasbridge import BayesianOptimization, Choice, Experiment, RegularizedEvolution, Space
+from nasbridge import (
+    BayesianOptimization,
+    Choice,
+    Experiment,
+    Integer,
+    Real,
+    RegularizedEvolution,
+    Space,
+)
 from nasbridge.adapters.optuna import NASSampler, suggest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SPACE = Space({f"decision_{k}": Choice(list("abcde")) for k in range(30)})
+MIXED = Space(
+    {f"choice_{k}": Choice(list("abcde")) for k in range(10)}
+    | {f"integer_{k}": Integer(1, 8) for k in range(10)}
+    | {f"real_{k}": Real(0, 1) for k in range(10)}
+)
 OURS = "nasbridge, RegularizedEvolution"
-MODELS = ("Optuna, TPESampler", "nasbridge, BayesianOptimization")  # slower, so run less often
+TPE = "Optuna, TPESampler"
+MODELS = (TPE, "nasbridge, BayesianOptimization")  # slower, so run less often
 
-SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
-    "Optuna, RandomSampler": lambda seed: RandomSampler(seed=seed),
-    OURS: lambda seed: NASSampler(SPACE, RegularizedEvolution(), seed=seed),
-    "Optuna, TPESampler": lambda seed: TPESampler(seed=seed),
-    "nasbridge, BayesianOptimization": lambda seed: NASSampler(
-        SPACE, BayesianOptimization(), seed=seed
+SAMPLERS: dict[str, Callable[[int, Space], BaseSampler]] = {
+    "Optuna, RandomSampler": lambda seed, _: RandomSampler(seed=seed),
+    OURS: lambda seed, space: NASSampler(space, RegularizedEvolution(), seed=seed),
+    TPE: lambda seed, _: TPESampler(seed=seed),
+    "nasbridge, BayesianOptimization": lambda seed, space: NASSampler(
+        space, BayesianOptimization(), seed=seed
     ),
 }
 ROUNDS = {100: 9, 1000: 5, 5000: 3}  # trials: repeats
-MODELS_AT_MOST = 1000  # trials; TPE's cost grows with the square
+MODEL_ROUNDS = {100: 5, 1000: 2}
 
 
-def objective(trial: optuna.Trial) -> float:
-    """Count the options "a"; the time that it takes is the same for all."""
-    return sum(label == "a" for label in suggest(trial, SPACE).choices.values())
-
-
-def cpu_ms(sampler: BaseSampler, trials: int) -> float:
+def cpu_ms(name: str, seed: int, trials: int, space: Space = SPACE) -> float:
     """Return the CPU milliseconds a trial takes."""
-    study = optuna.create_study(sampler=sampler, direction="maximize")
+
+    def objective(trial: optuna.Trial) -> float:
+        """Sum up numbers, an option "a" being one; it takes the same time for all."""
+        values = suggest(trial, space).choices.values()
+        return sum(v == "a" if isinstance(v, str) else v for v in values)
+
+    study = optuna.create_study(sampler=SAMPLERS[name](seed, space), direction="maximize")
     began = time.process_time()
     study.optimize(objective, n_trials=trials)
     return 1000 * (time.process_time() - began) / trials
@@ -77,13 +92,15 @@ def import_ms() -> float:
 
 def measure(trials: int, repeats: int) -> list[str]:
     """Return the rows of the table for a number of trials."""
-    names = [n for n in SAMPLERS if trials <= MODELS_AT_MOST or n not in MODELS]
+    names = [name for name in SAMPLERS if name not in MODELS]
     spent: dict[str, list[float]] = {name: [] for name in names}
+    if trials in MODEL_ROUNDS:
+        names.append(TPE)
+        spent[TPE] = []
     for repeat in range(repeats):
         for name in names:
-            few = name in MODELS and trials == MODELS_AT_MOST and repeat >= 2
-            if not few:  # two long runs of a model tell enough
-                spent[name].append(cpu_ms(SAMPLERS[name](repeat), trials))
+            if name != TPE or repeat < MODEL_ROUNDS[trials]:
+                spent[name].append(cpu_ms(name, repeat, trials))
     rows: list[str] = []
     for name in names:
         pairs = zip(spent[name], spent["Optuna, RandomSampler"], strict=False)
@@ -95,14 +112,24 @@ def measure(trials: int, repeats: int) -> list[str]:
     return rows
 
 
+def pairs(trials: int, repeats: int, space: Space) -> str:
+    """Return a row of the table that has the models in pairs."""
+    spent = [[cpu_ms(name, seed, trials, space) for name in MODELS] for seed in range(repeats)]
+    theirs, ours = (statistics.median(column) for column in zip(*spent, strict=True))
+    ratio = statistics.median(our / their for their, our in spent)
+    what = "30 choices" if space is SPACE else "10 choices, 10 integers, 10 reals"
+    return f"| {what} | {trials} | {theirs:.2f} | {ours:.2f} | {ratio:.2f} | {repeats} |"
+
+
 def main() -> None:
     """Measure, write the table, print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "overhead.md")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    cpu_ms(SAMPLERS[OURS](0), 50)  # warm up
+    cpu_ms(OURS, 0, 50)  # warm up
     rows = [row for trials, repeats in ROUNDS.items() for row in measure(trials, repeats)]
+    models = "\n".join(pairs(n, k, s) for s in (SPACE, MIXED) for n, k in MODEL_ROUNDS.items())
     door = statistics.median(our_door_ms(1000) for _ in range(3))
     table = "\n".join(rows)
     arguments.output.write_text(
@@ -115,6 +142,15 @@ the same round.
 | trials | sampler | CPU ms a trial | ratio to RandomSampler | repeats |
 |---|---|---|---|---|
 {table}
+
+The strategies that make a model, in pairs, CPU milliseconds a trial:
+
+| decisions | trials | Optuna, TPESampler | nasbridge, BayesianOptimization | ratio | repeats |
+|---|---|---|---|---|---|
+{models}
+
+In spaces of networks BayesianOptimization draws the graphs of its candidates, too: see the last
+columns of [benchmarks.md](benchmarks.md).
 
 `experiment.run("optuna")`, which also stores what the dashboard and a resume need: {door:.2f} CPU
 ms a trial at 1,000 trials. `import nasbridge`: {import_ms():.0f} ms.
