@@ -33,13 +33,17 @@ class Manager:
         self._channel = url.path
         self._prefix = url.path.split("/env/")[0]
         host = "127.0.0.1" if url.hostname == "localhost" else str(url.hostname)
-        self._connection = HTTPConnection(host, url.port, timeout=PATIENCE)
+        self._address = host, url.port
 
     def _ask(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         sent = None if body is None else json.dumps(body).encode()
-        self._connection.request(method, path, sent, {"Content-Type": "application/json"})
-        answer = self._connection.getresponse()
-        return answer.status, answer.read()
+        connection = HTTPConnection(*self._address, timeout=PATIENCE)  # NNI hangs up idle ones
+        try:
+            connection.request(method, path, sent, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
 
     def record(self) -> dict[str, Any]:
         """Return the record that NNI has stored for this trial; not the next in its queue."""
@@ -84,7 +88,13 @@ def main() -> int:
     port, token = os.environ["NASBRIDGE_RELAY"].split(":")
     try:
         with socket.create_connection(("127.0.0.1", int(port))) as link, link.makefile("rw") as run:
-            run.write(json.dumps({"token": token, "job": manager.trial, "record": record}) + "\n")
+            hello = {
+                "token": token,
+                "job": manager.trial,
+                "record": record,
+                "folder": os.environ["NNI_OUTPUT_DIR"],
+            }
+            run.write(json.dumps(hello) + "\n")
             run.flush()
             for line in run:
                 said = json.loads(line)
@@ -92,6 +102,9 @@ def main() -> int:
                     manager.report(*said["report"])
                 if "say" in said:
                     sys.stderr.write(said["say"] + "\n")
+                if "sync" in said:  # whatever came before has reached NNI
+                    run.write("{}\n")
+                    run.flush()
                 if "end" in said:
                     return int(said["end"])
     except OSError:

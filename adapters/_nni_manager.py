@@ -155,7 +155,7 @@ class Manager:
         """Begin an experiment, or go on with the one that is there.
 
         Args:
-            settings: What NNI is told: "name", "space", "strategy", "jobs" and "trials".
+            settings: What NNI is told: "name", "space", "strategy", "mode", "jobs", "trials".
             relay: Where trials' processes find the run.
 
         Raises:
@@ -199,7 +199,7 @@ class Manager:
         config.max_trial_number = settings["trials"]
         config.experiment_working_directory = str(self._place)
         config.tuner.name = settings["strategy"]  # any text passes; the UI shows it
-        config.tuner.class_args = {}
+        config.tuner.class_args = {"optimize_mode": settings["mode"]}  # how the UI sorts
         return config
 
     def _launch(self, relay: str) -> None:

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, final
 
 __all__ = ["Link", "Relay", "patiently"]
 
+SYNC = 5  # seconds that a trial's process may take to pass on what it was told
 TICK = 0.2  # seconds between two looks at whether NNI still lives
 
 
@@ -22,14 +24,19 @@ class Link:
         wire: The socket.
         job: NNI's id of the trial.
         record: What NNI has stored for it.
+        folder: Where NNI keeps its files, which the web UI serves.
     """
 
-    def __init__(self, wire: socket.socket, job: str, record: Mapping[str, Any]) -> None:
+    def __init__(
+        self, wire: socket.socket, job: str, record: Mapping[str, Any], folder: Path
+    ) -> None:
         self._wire = wire
+        self.folder = folder
         self.job = job
         self.record = record
         self.is_lost = False  # NNI, or a user in its web UI, has ended the process
         self._sequence = 0
+        self.synced = threading.Event()
 
     @property
     def number(self) -> int:
@@ -40,6 +47,16 @@ class Link:
         """Report on the way."""
         self._send({"report": ["PERIODICAL", self.number, self._sequence, value]})
         self._sequence += 1
+
+    def sync(self) -> None:
+        """Wait until what was reported has reached NNI, unless the process was ended."""
+        self.synced.clear()
+        self._send({"sync": True})
+        patiently(lambda: self.synced.is_set() or self.is_lost, SYNC)
+
+    def say(self, text: str) -> None:
+        """Write something into the trial's log."""
+        self._send({"say": text})
 
     def end(self, code: int, final: Mapping[str, float] | None = None, say: str = "") -> None:
         """End the trial.
@@ -110,10 +127,13 @@ class Relay:
         link: Link | None = None
         with suppress(OSError, ValueError), wire.makefile() as lines:
             for line in lines:
+                if link is not None:
+                    link.synced.set()
+                    continue
                 said: dict[str, Any] = json.loads(line)
                 if not secrets.compare_digest(str(said.get("token")), self._token):
                     break
-                link = Link(wire, said["job"], said["record"])
+                link = Link(wire, said["job"], said["record"], Path(said["folder"]))
                 with self._change:
                     self._arrived[link.number] = link
                     self._change.notify_all()

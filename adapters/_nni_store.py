@@ -6,10 +6,13 @@ evaluated as the record says that NNI has stored for its process, not as we reme
 """
 
 import math
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import final
 
+from ..spaces import Architecture, NasbridgeError
 from ..strategies import History, Objective, Step, Trial
 from ._drive import Experimental
 from ._errors import BackendError
@@ -22,6 +25,7 @@ from ._nni_space import architecture_from, parameters_of
 __all__ = ["NNIStore", "shown_metrics"]
 
 SETTLE = 10  # seconds that NNI has to note how the last trials ended
+PATIENCE = 180  # seconds until the process of a trial must be there, on the busiest machine
 FAILED = 1  # exit code
 
 
@@ -71,10 +75,10 @@ class NNIStore:
         assessor: Assessment | None,
     ) -> None:
         self._experiment, self._journal = experiment, journal
-        self._start, self._relay = start, relay
+        self._begin, self._relay = start, relay
         self._resumed = set(resumed)
         self._assessor = assessor
-        self.manager: Manager | None = None
+        self._manager: Manager | None = None
         self._links: dict[int, Link] = {}
         self._settling: set[int] = set()  # NNI has yet to note how they ended
         self._taken = frozenset[str]()
@@ -82,18 +86,23 @@ class NNIStore:
     def history(self) -> History:
         return self._journal.history()
 
+    def start(self) -> Manager:
+        """Start NNI, unless it is at work."""
+        if self._manager is None:
+            self._manager = self._begin()
+        return self._manager
+
     def begin(self, limit: float) -> Trial | None:
         trial = self._journal.begin(limit)
         if trial is None:
             return None
-        if self.manager is None:
-            self.manager = self._start()
+        manager = self.start()
         parameters = parameters_of(trial.architecture)
         self._taken = frozenset(parameters)
         if trial.number not in self._resumed:
-            self.manager.begin(trial.number, parameters)
+            manager.begin(trial.number, parameters)
         self._resumed.discard(trial.number)
-        link = self._take(trial.number, self.manager)
+        link = self._take(trial.number, manager)
         self._links[trial.number] = link
         given = architecture_from(link.record["parameters"], self._experiment.space)
         if given.choices != trial.architecture.choices:
@@ -101,11 +110,19 @@ class NNIStore:
                 f"NNI has stored another architecture for trial {trial.number} than it was given "
                 f"({given} instead of {trial.architecture}): use another directory"
             )
+        _draw(given, link)
         return replace(trial, architecture=given)
 
     def _take(self, number: int, manager: Manager) -> Link:
+        deadline = time.monotonic() + PATIENCE
+
         def check() -> None:
             manager.check()
+            if time.monotonic() > deadline:
+                raise BackendError(
+                    f"NNI has not begun trial {number} within {PATIENCE} s: resume to go on, its "
+                    f"logs are in {manager.log}"
+                )
             ended = manager.ended(number)
             if ended is not None:
                 raise BackendError(
@@ -141,8 +158,9 @@ class NNIStore:
     def _tell(self, trial: Trial, link: Link) -> None:
         """Let NNI know how a trial ended."""
         self._settling.add(trial.number)
-        if trial.state == "pruned" and self.manager is not None:
-            self.manager.stop_early(link.job)
+        if trial.state == "pruned" and self._manager is not None:
+            link.sync()  # for NNI ends the process at once
+            self._manager.stop_early(link.job)
         elif trial.state == "complete":
             link.end(0, shown_metrics(trial.values, self._experiment.objectives, self._taken))
         else:
@@ -151,6 +169,14 @@ class NNIStore:
 
     def settle(self) -> None:
         """Wait until NNI has noted how all trials ended."""
-        manager = self.manager
+        manager = self._manager
         if manager is not None:
             patiently(lambda: all(manager.ended(n) for n in self._settling), SETTLE)
+
+
+def _draw(architecture: Architecture, link: Link) -> None:
+    """Put the architecture's picture among the trial's files, if it can be drawn."""
+    picture = link.folder / "architecture.svg"
+    with suppress(NasbridgeError):  # it is a set of plain values
+        architecture.draw(picture)
+        link.say(f"{architecture}\nIts picture: {picture}")

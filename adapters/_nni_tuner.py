@@ -8,9 +8,10 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast, final
+from typing import Any, final
 
 import nni
+import nni.runtime.msg_dispatcher as md
 import nni.trial
 from nni import NoMoreTrialError
 from nni.runtime.env_vars import dispatcher_env_vars, trial_env_vars
@@ -77,7 +78,8 @@ class NASTuner(Tuner):
         seed: int = 0,
     ) -> None:
         # A trial that an assessor stops would else end without any value.
-        cast(Any, dispatcher_env_vars).NNI_INCLUDE_INTERMEDIATE_RESULTS = "true"
+        told = dispatcher_env_vars._replace(NNI_INCLUDE_INTERMEDIATE_RESULTS="true")
+        md.dispatcher_env_vars = told
         self._lock = threading.RLock()  # results and ends come in two threads, in either order
         self._native: Mapping[str, Any] | None = None
         self._search: Search | None = None

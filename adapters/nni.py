@@ -101,41 +101,60 @@ def run(
         if isinstance(assessor, str):
             assessor = assessor_named(assessor, experiment.objectives[0])
         runner = runner_for(experiment, jobs)
-        settings = settings_of(experiment, "nni")
-        file = stack.enter_context(HistoryFile(place / FILE, settings))
-        journal = Journal(experiment, settings, file)
-        relay = Relay()
+        file = stack.enter_context(HistoryFile(place / FILE, settings_of(experiment, "nni")))
         manager = Manager(place / FOLDER, port, host)
-        stack.callback(relay.close)
         stack.callback(manager.close)
-        resumed, ended = _stored(place / FOLDER)
-
-        def start() -> Manager:
-            left = None if experiment.trials is None else experiment.trials - _finished(journal)
-            told = {
-                "name": place.name,
-                "space": shown_space(experiment.space),
-                "strategy": type(experiment.strategy).__name__,
-                "jobs": runner.slots,
-                "trials": None if left is None else left + ended,
-            }
-            manager.start(told, relay.address)
-            print(f"NNI's web UI: {manager.url}", file=sys.stderr)
-            return manager
-
-        assessment = None
-        if assessor is not None:
-            assessment = Assessment(assessor, experiment.objectives, journal.history())
-        store = NNIStore(experiment, journal, start, relay, resumed, assessment)
+        store = _store(experiment, file, manager, runner.slots, assessor, stack)
         history = drive(experiment, store, runner, place, observer or Silent())
         store.settle()
         if keep:
-            _keep(store.manager or start(), place)
+            store.start()
+            _keep(manager, place)
     return history
 
 
-def _finished(journal: Journal) -> int:
-    return len(journal.history().of_state("complete", "pruned", "failed"))
+def _store(
+    experiment: Experimental,
+    file: HistoryFile,
+    manager: Manager,
+    slots: int,
+    assessor: Assessor | None,
+    stack: ExitStack,
+) -> NNIStore:
+    """Return the trials so far as a store; the manager is started with the first new one."""
+    journal = Journal(experiment, settings_of(experiment, "nni"), file)
+    resumed, ended = _stored(file.path.parent / FOLDER)
+    relay = Relay()
+    stack.callback(relay.close)
+
+    def start() -> Manager:
+        told = {
+            "name": file.path.parent.name,
+            "space": shown_space(experiment.space),
+            "strategy": type(experiment.strategy).__name__,
+            "mode": f"{experiment.objectives[0].direction}imize",
+            "jobs": slots,
+            "trials": _most(experiment, journal, resumed, ended),
+        }
+        manager.start(told, relay.address)
+        print(f"NNI's web UI: {manager.url}", file=sys.stderr)
+        return manager
+
+    assessment = None
+    if assessor is not None:
+        assessment = Assessment(assessor, experiment.objectives, journal.history())
+    return NNIStore(experiment, journal, start, relay, resumed, assessment)
+
+
+def _most(
+    experiment: Experimental, journal: Journal, resumed: frozenset[int], ended: int
+) -> int | None:
+    """Return after how many of NNI's trials the experiment is done; it may count some twice."""
+    if experiment.trials is None:
+        return None
+    history = journal.history()
+    finished = {trial.number for trial in history.of_state("complete", "pruned", "failed")}
+    return max(experiment.trials - len(finished), 0) + ended + len(resumed & finished)
 
 
 def _stored(place: Path) -> tuple[frozenset[int], int]:
