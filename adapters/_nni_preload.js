@@ -73,7 +73,8 @@ function mendScripts(scripts) {
   };
 }
 
-const mends = [
+// Measurements that stand beside NNI as it is keep it as it is, but for the address.
+const mends = process.env.NASBRIDGE_STOCK ? [] : [
   [/v3\/compat$/, (loaded) => loaded.V3asV1 && mendTrials(loaded.V3asV1)],
   [/core\/nnimanager$/, (loaded) => loaded.NNIManager && mendManager(loaded.NNIManager)],
   [/common\/pythonScript$/, (loaded) => mendScripts(loaded)],
