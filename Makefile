@@ -61,7 +61,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
   --no-annotate --no-header --no-emit-index-url --extra optuna --extra keras $(ARGS)
 lock: | $(BIN)/python
 	$(PIP) install 'uv>=0.13,<0.14'
-	$(COMPILE) --extra jax --group dev pyproject.toml lock/test.in --output-file lock/test.txt
+	$(COMPILE) --extra jax --extra nni --group dev pyproject.toml lock/test.in --output-file lock/test.txt
 	cat lock/torch.txt >> lock/test.txt
 	$(COMPILE) --constraint lock/test.txt pyproject.toml lock/run.in --output-file lock/run.txt
 

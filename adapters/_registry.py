@@ -69,6 +69,7 @@ class Entry(NamedTuple):
 BACKENDS: Mapping[str, Entry] = MappingProxyType(
     {
         "local": Entry("nasbridge.adapters.local", "", ""),
+        "nni": Entry("nasbridge.adapters.nni", "nni", "nni"),
         "optuna": Entry("nasbridge.adapters.optuna", "optuna", "optuna"),
     }
 )

@@ -13,13 +13,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Each adapter's framework: imported at the top of adapters/<name>.py and of its private parts
 # adapters/_<name>_*.py, and nowhere else.
-# Keras Tuner and AutoKeras hand Keras models and callbacks through their interfaces.
+# Keras Tuner and AutoKeras hand Keras models and callbacks through their interfaces; NNI's tuners
+# hear of its manager by websockets, which NNI brings.
 FRAMEWORKS = {
     "autogluon": {"autogluon"},
     "autokeras": {"autokeras", "keras", "keras_tuner"},
     "keras_tuner": {"keras", "keras_tuner"},
     "local": set[str](),
-    "nni": {"nni"},
+    "nni": {"nni", "websockets"},
     "optuna": {"optuna"},
     "ray_tune": {"ray"},
 }

@@ -14,7 +14,7 @@ from .adapters import ExperimentError, backend
 from .experiment import Experiment
 from .strategies import History, MedianPruner, Pruner, Trial
 
-__all__ = ["resume_run", "start_run"]
+__all__ = ["resume_run", "start_run", "view_run"]
 
 PRUNERS: Mapping[str, type[Pruner]] = {"median": MedianPruner}  # for backends without their own
 FRONT = 10  # trials of a Pareto front that are shown
@@ -79,6 +79,26 @@ def resume_run(
         jobs = note.jobs if jobs is None else jobs
         options = {**note.options, **options}
         _run(experiment, replace(note, jobs=jobs, options=options, origin=origin), place, directory)
+
+
+def view_run(directory: Path, options: Mapping[str, Any]) -> None:
+    """Show a run in its framework's own web UI, until Ctrl-C.
+
+    Args:
+        directory: The run's directory, or that of an experiment of NNI.
+        options: The backend's own options.
+
+    Raises:
+        ExperimentError: The backend has no web UI.
+    """
+    name = read_note(directory).backend if (directory / FILE).exists() else "nni"
+    show = getattr(backend(name), "view", None)
+    if show is None:
+        raise ExperimentError(
+            f"{directory} was run by {name}, which has no web UI of its own here: write a page "
+            f"with nasbridge report {shlex.quote(str(directory))}"
+        )
+    show(directory, **options)
 
 
 def _check_complete(note: RunNote, directory: Path, options: Mapping[str, Any]) -> None:

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 FILE = "run.json"
-ONCE = ("reclaim",)  # options that are meant for one run, and not for its resumption
+ONCE = ("keep", "reclaim")  # options that are meant for one run, and not for its resumption
 
 
 def _script() -> str:

@@ -45,6 +45,18 @@ Storage = Annotated[
 StudyName = Annotated[
     str | None, Option(help="optuna: the name of the study.", show_default="nasbridge")
 ]
+Port = Annotated[
+    int | None,
+    Option(help="nni: the port of the web UI.", show_default="a free one", min=1, max=65535),
+]
+Host = Annotated[
+    str | None,
+    Option(help="nni: 0.0.0.0 opens the web UI to all; it has no password.", show_default="here"),
+]
+Keep = Annotated[bool, Option("--keep", help="nni: leave the web UI up in the end, until Ctrl-C.")]
+Assessor = Annotated[
+    str | None, Option(help="nni: stops bad trials early: Medianstop.", show_default=False)
+]
 SpaceFrom = Annotated[
     Path | None,
     Option(
@@ -108,6 +120,10 @@ def run(
     ] = None,
     storage: Storage = None,
     study_name: StudyName = None,
+    port: Port = None,
+    host: Host = None,
+    keep: Keep = False,
+    assessor: Assessor = None,
     name: Name = None,
 ) -> None:
     """Run the experiment in a file; in a directory that holds it already, go on.
@@ -117,7 +133,14 @@ def run(
     from ._cli_run import start_run
 
     settings = _given(trials=trials, seconds=seconds, seed=seed, pruner=pruner)
-    options = _given(storage=storage, study_name=study_name)
+    options = _given(
+        storage=storage,
+        study_name=study_name,
+        port=port,
+        host=host,
+        keep=keep or None,
+        assessor=assessor,
+    )
     start_run(file, name, backend, directory, jobs, settings, options)
 
 
@@ -134,12 +157,22 @@ def resume(
             help="optuna: repeat what processes of other hosts have left; none must be at work.",
         ),
     ] = False,
+    port: Port = None,
+    keep: Keep = False,
 ) -> None:
     """Go on with a run: same file, same backend, same options."""
     from ._cli_run import resume_run
 
-    options = _given(reclaim=reclaim or None)
+    options = _given(reclaim=reclaim or None, port=port, keep=keep or None)
     resume_run(directory, jobs, _given(trials=trials, seconds=seconds), options)
+
+
+@app.command()
+def view(directory: Directory, port: Port = None, host: Host = None) -> None:
+    """Open a run, or any stopped experiment of NNI, in NNI's web UI until Ctrl-C."""
+    from ._cli_run import view_run
+
+    view_run(directory, _given(port=port, host=host))
 
 
 @app.command()

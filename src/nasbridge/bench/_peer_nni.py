@@ -26,7 +26,7 @@ def start(name: str, settings: Mapping[str, Any], task: Task) -> "NNIContender":
         task: What it has to do.
     """
     logging.getLogger("nni").setLevel(logging.ERROR)
-    mode = {"max": "maximize", "min": "minimize"}[task.objective.direction]
+    mode: Any = {"max": "maximize", "min": "minimize"}[task.objective.direction]
     space = {decision.name: _parameter(decision) for decision in task.space.decisions}
     if name == "TPE":
         tuner: Any = TpeTuner(optimize_mode=mode, seed=task.seed, **settings)

@@ -1,0 +1,84 @@
+# pyright: basic
+# NNI ships no types that can be relied on.
+"""NNI's assessors at work in our door: they judge at once what a trial reports."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
+
+from nni.algorithms.hpo.curvefitting_assessor import CurvefittingAssessor
+from nni.algorithms.hpo.medianstop_assessor import MedianstopAssessor
+from nni.assessor import Assessor, AssessResult
+
+from ..strategies import Objective, Step, Trial
+from ._errors import BackendError
+
+__all__ = ["Assessment", "assessor_named"]
+
+ASSESSORS: Mapping[str, Callable[..., Assessor]] = {
+    "Curvefitting": CurvefittingAssessor,
+    "Medianstop": MedianstopAssessor,
+}
+
+
+def assessor_named(name: str, objective: Objective, **settings: Any) -> Assessor:
+    """Return one of NNI's assessors.
+
+    Args:
+        name: "Medianstop" or "Curvefitting".
+        objective: What is optimized.
+        **settings: The assessor's own; Curvefitting needs `epoch_num`.
+
+    Raises:
+        BackendError: There is no assessor of this name, or it needs settings.
+    """
+    if name not in ASSESSORS:
+        raise BackendError(
+            f"there is no assessor {name!r} by name: take one of {', '.join(ASSESSORS)}, or give "
+            "assessor= any assessor of NNI"
+        )
+    if name == "Medianstop":
+        settings = {"optimize_mode": f"{objective.direction}imize", **settings}
+    try:
+        return ASSESSORS[name](**settings)
+    except TypeError as error:
+        raise BackendError(
+            f"the assessor {name} cannot be made ({error}): give it as an object, as "
+            "assessor=CurvefittingAssessor(epoch_num=20)"
+        ) from error
+
+
+@final
+class Assessment:
+    """An assessor of NNI that judges trials in the order in which they report.
+
+    Args:
+        assessor: The assessor.
+        objectives: The experiment's; the first one is assessed.
+        before: The trials so far, which it has yet to hear of.
+    """
+
+    def __init__(
+        self, assessor: Assessor, objectives: Sequence[Objective], before: Sequence[Trial]
+    ) -> None:
+        self._assessor = assessor
+        self._metric = objectives[0].metric
+        self._values: dict[int, list[float]] = {}
+        for trial in before:
+            if trial.state != "running":
+                for step in trial.curve:
+                    self.reported(trial.number, step)
+                self.ended(trial)
+
+    def reported(self, number: int, step: Step) -> bool:
+        """Take note of a report; tell whether the trial should stop."""
+        if self._metric not in step.metrics:
+            return False
+        values = self._values.setdefault(number, [])
+        values.append(step.metrics[self._metric])
+        said = self._assessor.assess_trial(str(number), list(values))
+        return said is AssessResult.Bad or said is False
+
+    def ended(self, trial: Trial) -> None:
+        """Take note of a trial's end."""
+        if self._values.pop(trial.number, None):
+            self._assessor.trial_end(str(trial.number), trial.state == "complete")

@@ -1,0 +1,46 @@
+# pyright: basic
+# NNI ships no types that can be relied on.
+"""NNI's own `nnictl`, mended: `python -m nasbridge.adapters._nni_ctl create --config config.yml`.
+
+It runs where setuptools is too new to have `pkg_resources`, its experiments are on this machine's
+loopback address only, and each trial gets its own parameters.
+"""
+
+import os
+import sys
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+from ._nni_manager import NODE_OPTIONS
+
+__all__ = ["main"]
+
+
+class _ResolutionError(Exception):
+    """What NNI catches when a distribution is missing."""
+
+
+class _Distribution:
+    def __init__(self, name: str) -> None:
+        try:
+            self.version = metadata.version(name)
+        except metadata.PackageNotFoundError as error:
+            raise _ResolutionError(str(error)) from error
+
+
+def main() -> None:
+    """Run nnictl with the arguments of the command line."""
+    if find_spec("pkg_resources") is None:  # setuptools has given it up; NNI asks for a version
+        stand_in: Any = ModuleType("pkg_resources")
+        stand_in.get_distribution = _Distribution
+        stand_in.ResolutionError = _ResolutionError
+        sys.modules["pkg_resources"] = stand_in
+    os.environ.setdefault("NODE_OPTIONS", NODE_OPTIONS)
+    sys.argv[0] = "nnictl"
+    import_module("nni.tools.nnictl.nnictl").parse_args()  # it needs what stands above
+
+
+if __name__ == "__main__":
+    main()

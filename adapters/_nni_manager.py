@@ -1,0 +1,293 @@
+# pyright: basic
+# NNI ships no types that can be relied on.
+"""NNI's node manager with its web UI, as a context: started, resumed, viewed, and always ended."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, final
+
+import nni
+from nni.common.serializer import dump
+from nni.experiment import Experiment, RunMode, launcher, rest
+from nni.experiment.config import ExperimentConfig
+from nni.runtime.log import silence_stdout
+from nni.runtime.tuner_command_channel import CommandType
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from ._errors import BackendError, Unsupported
+from ._nni_database import experiment_in, update_settings
+from ._nni_relay import patiently
+
+__all__ = ["LOOPBACK", "NODE_OPTIONS", "Manager", "free_port"]
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
+PRELOAD = Path(__file__).with_name("_nni_preload.js")
+CLIENT = Path(__file__).with_name("_nni_client.py")
+NODE_OPTIONS = f'--require "{PRELOAD}"'
+"""The environment variable by which NNI's node manager is mended; see `_nni_preload.js`."""
+
+COMMAND = 'exec "$NASBRIDGE_PYTHON" -I -S "$NASBRIDGE_CLIENT"'
+POLL = 0.03  # seconds between two looks of NNI at its trials; half a second is usual
+START = 120  # seconds that the manager may take; NNI itself gives up after three
+STOP = 20  # seconds that it may take to end
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _check_port(port: int, message: str | None = None) -> None:
+    """Raise if a port is taken; takes the place of NNI's own function, which leaves it open."""
+    with socket.socket() as tried:
+        if tried.connect_ex((LOOPBACK, port)) == 0:
+            raise OSError(f"the port {port} is taken")
+
+
+def _wait_for_server(port: int, retry: int = 0, url_prefix: str | None = None) -> None:
+    """Wait as long as a busy machine needs; takes the place of NNI's own function."""
+    deadline = time.monotonic() + START
+    while True:
+        try:
+            rest.get(port, "/check-status", url_prefix)
+            return
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+@final
+class _Dispatcher:
+    """The run's end of NNI's wire for tuners: the run itself says when there is a new trial.
+
+    NNI's own end reads JSON as if it had comments, and so stumbles over a label with "#" or "//".
+
+    Args:
+        url: The wire's address.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._stack = ExitStack()
+        self._wire = self._stack.enter_context(connect(url, max_size=None, proxy=None))
+        self.ended: dict[int, str] = {}  # NNI's word for how trials ended, by our number
+        self.is_ready = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def send(self, command: CommandType, content: str) -> None:
+        """Tell NNI something."""
+        self._wire.send(json.dumps({"type": command.value, "content": content}))
+
+    def close(self) -> None:
+        """Hang up."""
+        with suppress(Exception):
+            self._stack.close()
+
+    def _listen(self) -> None:
+        """Hear what NNI says; most of it the run knows already."""
+        with suppress(ConnectionClosed):  # by us, or NNI was killed: `Manager.check` sees that
+            for message in self._wire:
+                said = json.loads(message)
+                if said["type"] == CommandType.Initialize.value:
+                    self.send(CommandType.Initialized, "")
+                    self.is_ready.set()
+                elif said["type"] == CommandType.TrialEnd.value:
+                    self._ended(json.loads(said["content"]))
+
+    def _ended(self, said: Mapping[str, Any]) -> None:
+        number = json.loads(said["hyper_params"])["parameter_id"]
+        if number is not None:  # a trial that was added in the web UI has none
+            self.ended[number] = said["event"]
+
+
+@final
+class Manager:
+    """A running node manager.
+
+    Args:
+        place: Where NNI keeps everything.
+        port: The web UI's port; None for a free one.
+        host: The address that it listens on.
+    """
+
+    def __init__(self, place: Path, port: int | None, host: str = LOOPBACK) -> None:
+        if host not in (LOOPBACK, EVERYWHERE):
+            raise Unsupported(
+                f"NNI's web UI cannot listen on {host!r} alone, for its trials call it on this "
+                f"machine: leave host= out, or give {EVERYWHERE!r} for all addresses"
+            )
+        if host != LOOPBACK:
+            warnings.warn(
+                f"NNI's web UI listens on {host} and has no authentication: whoever reaches it "
+                "can start programs on this machine; leave host= out to keep it to yourself",
+                stacklevel=2,
+            )
+        self._place, self._host = place.resolve(), host
+        self.port = free_port() if port is None else port
+        self._experiment: Any = None
+        self._dispatcher: Any = None
+
+    @property
+    def url(self) -> str:
+        """Where the web UI is."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """The folder with NNI's own logs."""
+        return self._place / (self._experiment.id if self._experiment else "_latest") / "log"
+
+    # ------------------------------------------------------------------ starting
+
+    def start(self, settings: Mapping[str, Any], relay: str) -> None:
+        """Begin an experiment, or go on with the one that is there.
+
+        Args:
+            settings: What NNI is told: "name", "space", "strategy", "mode", "jobs", "trials".
+            relay: Where trials' processes find the run.
+
+        Raises:
+            BackendError: NNI does not start; says what it said.
+        """
+        self._place.mkdir(parents=True, exist_ok=True)
+        config = self._config(settings)
+        known = experiment_in(self._place)
+        self._experiment = Experiment(config, id=known)
+        if known is not None:
+            self._experiment._action = "resume"
+            update_settings(self._place / known, config.canonical_copy().json())
+        self._launch(relay)
+        wire = f"ws://{LOOPBACK}:{self.port}/tuner"
+        self._dispatcher = _Dispatcher(wire)
+        if not self._dispatcher.is_ready.wait(START):
+            raise BackendError(f"NNI did not begin within {START} s; see the logs in {self.log}")
+
+    def view(self) -> None:
+        """Show what is there, without going on with it.
+
+        Raises:
+            BackendError: There is nothing, or NNI does not start.
+        """
+        known = experiment_in(self._place)
+        if known is None:
+            raise BackendError(f"{self._place} holds no experiment of NNI: give a run's directory")
+        self._experiment = Experiment(
+            launcher.get_stopped_experiment_config(known, str(self._place)), id=known
+        )
+        self._experiment._action = "view"
+        self._launch("")
+
+    def _config(self, settings: Mapping[str, Any]) -> ExperimentConfig:
+        config: Any = ExperimentConfig("local")
+        config.experiment_name = settings["name"]
+        config.search_space = settings["space"]
+        config.trial_command = COMMAND
+        config.trial_code_directory = str(self._place)
+        config.trial_concurrency = settings["jobs"]
+        config.max_trial_number = settings["trials"]
+        config.experiment_working_directory = str(self._place)
+        config.tuner.name = settings["strategy"]  # any text passes; the UI shows it
+        config.tuner.class_args = {"optimize_mode": settings["mode"]}  # how the UI sorts
+        return config
+
+    def _launch(self, relay: str) -> None:
+        silence_stdout()
+        launcher._check_rest_server = _wait_for_server
+        launcher._ensure_port_idle = _check_port
+        versions = {"nniVersion": nni.__version__, "pythonPath": sys.executable}
+        ours = {
+            "NODE_OPTIONS": NODE_OPTIONS,
+            "NASBRIDGE_CLIENT": str(CLIENT),
+            "NASBRIDGE_HOST": self._host,
+            "NASBRIDGE_OWNER": str(os.getpid()),
+            "NASBRIDGE_POLL": str(POLL),
+            "NASBRIDGE_PYTHON": sys.executable,
+            "NASBRIDGE_RELAY": relay,
+            "NASBRIDGE_VERSIONS": json.dumps(versions),
+        }
+        before = dict(os.environ)
+        os.environ.update(ours)
+        try:
+            self.log.mkdir(parents=True, exist_ok=True)
+            self._experiment._start_nni_manager(
+                self.port,
+                False,
+                RunMode.Background,
+                None if self._experiment._action == "view" else f"ws://localhost:{self.port}/tuner",
+            )
+        except Exception as error:
+            raise BackendError(
+                f"NNI does not start on port {self.port} ({type(error).__name__}: {error}): give "
+                f"another port=, or see the logs in {self.log}"
+            ) from error
+        finally:
+            for name in ours:
+                if name in before:
+                    os.environ[name] = before[name]
+                else:
+                    del os.environ[name]
+
+    # ------------------------------------------------------------------ at work
+
+    def begin(self, number: int, parameters: Mapping[str, Any]) -> None:
+        """Let NNI start a trial's process.
+
+        Args:
+            number: The trial's number.
+            parameters: What NNI stores and shows of its architecture.
+        """
+        record = {
+            "parameter_id": number,
+            "parameter_source": "algorithm",
+            "parameters": parameters,
+            "parameter_index": 0,
+        }
+        self._dispatcher.send(CommandType.NewTrialJob, json.dumps(record, allow_nan=False))
+
+    def stop_early(self, job: str) -> None:
+        """Let NNI end a trial's process, and show the trial as stopped early."""
+        self._dispatcher.send(CommandType.KillTrialJob, dump(job))
+
+    def ended(self, number: int) -> str | None:
+        """Return NNI's word for how a trial ended; None while it runs."""
+        return self._dispatcher.ended.get(number)
+
+    def check(self) -> None:
+        """Raise `BackendError` if NNI is at work no more."""
+        process = self._experiment._proc
+        code = None if process is None else process.poll()
+        if process is None or code is not None:
+            raise BackendError(
+                f"NNI's node manager has ended (exit code {code}); run or resume again to go on, "
+                f"its logs are in {self.log}"
+            )
+
+    # ------------------------------------------------------------------ ending
+
+    def close(self) -> None:
+        """End the manager and everything that it has started."""
+        process = self._experiment._proc if self._experiment else None
+        if process is None:
+            return
+        with suppress(Exception):  # it may have been killed
+            rest.delete(self.port, "/experiment", None)
+        if not patiently(lambda: process.poll() is not None, STOP):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if self._dispatcher is not None:
+            self._dispatcher.close()
+            self._dispatcher = None
+        self._experiment = None

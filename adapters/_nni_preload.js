@@ -1,0 +1,93 @@
+// Loaded into NNI 3.0's node manager by NODE_OPTIONS="--require <this file>"; no installed file of
+// NNI's is changed. Upstream is archived, so these mends have no other home.
+"use strict";
+const net = require("net");
+const Module = require("module");
+
+delete process.env.NODE_OPTIONS; // it is meant for the manager, not for what trials start
+
+// 1. NNI listens on all interfaces, without any authentication: stay on one address.
+const host = process.env.NASBRIDGE_HOST || "127.0.0.1";
+const listen = net.Server.prototype.listen;
+net.Server.prototype.listen = function (...given) {
+  if (typeof given[0] === "number") {
+    if (typeof given[1] !== "string") given.splice(1, 0, host);
+  } else if (given[0] && given[0].port !== undefined && !given[0].host) {
+    given[0] = { ...given[0], host };
+  }
+  return listen.apply(this, given);
+};
+
+// 2. A manager whose experiment was killed would live for ever.
+const owner = Number(process.env.NASBRIDGE_OWNER || 0);
+if (owner) {
+  setInterval(() => { if (process.ppid !== owner) process.exit(0); }, 200).unref();
+}
+
+function mendTrials(V3asV1) {
+  const mended = V3asV1.prototype;
+  const submit = mended.submitTrialJob;
+  // 3. Parameters went to whichever trial asked first (microsoft/nni#5726, #5693): give the trial
+  //    its id beforehand, as NNI itself does when it resumes one, and keep its parameters under it.
+  mended.submitTrialJob = async function (form) {
+    await this.startDeferred.promise;
+    if (!form.id) {
+      const id = Math.random().toString(36).slice(2, 9);
+      form = { ...form, id, envId: this.schedule() };
+    }
+    this.allocatedParameters.set(form.id, form.hyperParameters.value);
+    return submit.call(this, form);
+  };
+  // 4. "Stopped early" was noted after the trial had ended, which was too late to be shown.
+  mended.cancelTrialJob = async function (id, early) {
+    if (this.trialJobs[id] === undefined) return;
+    this.trialJobs[id].isEarlyStopped = Boolean(early);
+    try { await this.v3.stopTrial(id); } catch (_) { /* it has ended meanwhile */ }
+  };
+}
+
+function mendManager(NNIManager) {
+  const mended = NNIManager.prototype;
+  const init = mended.initTrainingService;
+  mended.initTrainingService = async function (config) {
+    const service = await init.call(this, config);
+    this.pollInterval = Number(process.env.NASBRIDGE_POLL || this.pollInterval); // seconds
+    return service;
+  };
+  // 5. After a resume the numbers of trials began anew where none had been interrupted.
+  const recover = mended.addRecoveredTrialJob;
+  mended.addRecoveredTrialJob = function (jobs) {
+    const count = recover.call(this, jobs);
+    const known = jobs.map((job) => (job.sequenceId === undefined ? -1 : job.sequenceId));
+    this.experimentProfile.nextSequenceId = Math.max(-1, ...known) + 1;
+    return count;
+  };
+}
+
+function mendScripts(scripts) {
+  // 6. Asking for its own version took NNI a Python process of several seconds.
+  const run = scripts.runPythonModule;
+  scripts.runPythonModule = async function (name, args) {
+    const said = process.env.NASBRIDGE_VERSIONS;
+    return said && /collect_version_info$/.test(name) ? said : run(name, args);
+  };
+}
+
+// Measurements that stand beside NNI as it is keep it as it is, but for the address.
+const mends = process.env.NASBRIDGE_STOCK ? [] : [
+  [/v3\/compat$/, (loaded) => loaded.V3asV1 && mendTrials(loaded.V3asV1)],
+  [/core\/nnimanager$/, (loaded) => loaded.NNIManager && mendManager(loaded.NNIManager)],
+  [/common\/pythonScript$/, (loaded) => mendScripts(loaded)],
+];
+const done = new Set();
+const load = Module._load;
+Module._load = function (request, ...rest) {
+  const loaded = load.call(this, request, ...rest);
+  for (const [pattern, mend] of mends) {
+    if (pattern.test(request) && !done.has(loaded)) {
+      done.add(loaded);
+      mend(loaded);
+    }
+  }
+  return loaded;
+};

@@ -1,0 +1,237 @@
+"""NNI's search-space JSON and our spaces, there and back; and spaces as the web UI can show them.
+
+Strategies of ours search our spaces, whatever is declared to NNI. So what the UI is told may be
+chosen for the eye: at most six numbers as axes, and one nested value with the whole architecture.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from ..spaces import (
+    Architecture,
+    Categorical,
+    Choice,
+    Decision,
+    Integer,
+    IntegerRange,
+    Label,
+    Real,
+    RealRange,
+    Searchable,
+    Space,
+)
+from ._errors import BackendError
+
+__all__ = ["architecture_from", "from_native", "parameters_of", "shown_space", "to_native"]
+
+NAME = "_name"  # NNI's key for the label of a nested option
+ARCHITECTURE = "arch"
+COUNT = "n_"  # how often a label was chosen; NNI reads "#" as the begin of a comment
+AXES = 6  # more make the parallel plot unreadable
+
+Native = Mapping[str, Mapping[str, Any]]
+
+
+def to_native(space: Searchable) -> dict[str, dict[str, Any]]:
+    """Return a space as NNI's search-space JSON, flat, inactive decisions included.
+
+    NNI's own TPE, Random, Evolution and GridSearch tuners take it; what they propose becomes an
+    architecture by leaving out what is not active.
+
+    Args:
+        space: Any space.
+    """
+    return {decision.name: _parameter(decision) for decision in space.decisions}
+
+
+def _parameter(decision: Decision) -> dict[str, Any]:
+    match decision.domain:
+        case Categorical(labels):
+            return _typed("choice", list(labels))
+        case IntegerRange(low=low, high=high, step=1, log=True):
+            return _typed("qloguniform", [low, high, 1])
+        case IntegerRange(low=low, high=high, step=1):
+            return _typed("randint", [low, high + 1])
+        case IntegerRange() as domain:
+            return _typed("choice", list(domain.values()))
+        case RealRange(low, high, log):
+            return _typed("loguniform" if log else "uniform", [low, high])
+        case other:
+            raise BackendError(f"the decision {decision.name!r} has the unknown domain {other!r}")
+
+
+def _typed(kind: str, value: Sequence[Any]) -> dict[str, Any]:
+    return {"_type": kind, "_value": list(value)}
+
+
+def from_native(native: Native) -> Space:
+    """Make a space of NNI's search-space JSON, flat or nested.
+
+    Args:
+        native: What an NNI experiment has as its search space.
+
+    Raises:
+        BackendError: A parameter has no counterpart; says which, and what to take instead.
+
+    Example:
+        >>> from nasbridge.adapters.nni import from_native
+        >>> from_native({"units": {"_type": "choice", "_value": [16, 32]}}).count()
+        2
+    """
+    if not native:
+        raise BackendError("the search space is empty: give NNI's searchSpace, as a dict")
+    return Space({name: _node(name, parameter) for name, parameter in native.items()})
+
+
+def _node(name: str, parameter: object) -> Any:
+    try:
+        given = cast(Mapping[str, Any], parameter)
+        kind, value = given["_type"], list(given["_value"])
+    except (KeyError, TypeError) as error:
+        raise BackendError(
+            f"the parameter {name!r} is {parameter!r}: NNI has {{'_type': ..., '_value': ...}}"
+        ) from error
+    match kind, value:
+        case "choice", _:
+            return _choice(name, value)
+        case "randint", [low, high]:
+            return Integer(low, high - 1)
+        case "uniform" | "loguniform", [low, high]:
+            return Real(low, high, kind == "loguniform")
+        case "quniform" | "qloguniform", [low, high, step]:
+            return _steps(low, high, step, kind == "qloguniform")
+        case _:
+            raise BackendError(
+                f"the parameter {name!r} is of the type {kind!r}, which has no counterpart here: "
+                "take choice, randint, uniform, loguniform, quniform or qloguniform"
+            )
+
+
+def _choice(name: str, options: Sequence[Any]) -> Choice:
+    nested = [isinstance(option, Mapping) for option in options]
+    if not any(nested):
+        return Choice(list(options))
+    if not all(nested) or any(NAME not in option for option in options):
+        raise BackendError(
+            f"the options of {name!r} must be either plain values or dicts with {NAME!r}, all of "
+            "them, as NNI itself wants it"
+        )
+    trees: dict[str, Any] = {}
+    for option in options:
+        inner = {key: _node(key, value) for key, value in option.items() if key != NAME}
+        trees[str(option[NAME])] = inner or str(option[NAME])
+    return Choice(trees)
+
+
+def _steps(low: float, high: float, step: float, log: bool) -> Integer | Choice:
+    """Return what NNI draws in steps: multiples of the step, and the bounds."""
+    if all(float(number).is_integer() for number in (low, high, step)) and low % step == 0:
+        return Integer(int(low), int(high), int(step), log)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    multiples = {float(f"{k * step:.12g}") for k in range(first, last + 1)}
+    return Choice(sorted(multiples | {float(low), float(high)}))
+
+
+# ---------------------------------------------------------------------- what the web UI shows
+
+
+def _axes(space: Searchable) -> dict[str, tuple[dict[str, Any], Sequence[str]]]:
+    """Choose the axes: how each is declared, and the decisions or the label that it is about."""
+    if space.is_flat and len(space.decisions) <= AXES:
+        return {d.name: (_parameter(d), ()) for d in space.decisions}
+    axes: dict[str, tuple[dict[str, Any], Sequence[str]]] = {}
+    for decision in space.decisions:
+        is_depth = isinstance(decision.domain, IntegerRange) and () in decision.conditions
+        if is_depth and len(axes) < AXES // 2:
+            axes[decision.name] = (_parameter(decision), ())
+    where: dict[str, list[str]] = {}
+    for decision in space.decisions:
+        if isinstance(decision.domain, Categorical):
+            for label in decision.domain.labels:
+                where.setdefault(label, []).append(decision.name)
+    many = sorted((len(names), label) for label, names in where.items() if len(names) > 1)
+    for count, label in sorted(many[-(AXES - len(axes)) :], key=lambda pair: pair[1]):
+        axes[f"{COUNT}{label}"] = (_typed("randint", [0, count + 1]), where[label])
+    if not axes:
+        axes["decisions"] = (_typed("randint", [0, len(space.decisions) + 1]), ())
+    return axes
+
+
+def shown_space(space: Searchable) -> dict[str, dict[str, Any]]:
+    """Return what the web UI is told: a few axes, and every decision nested below `arch`.
+
+    A value with a key that is not declared would leave the UI's page blank.
+
+    Args:
+        space: Any space.
+    """
+    declared = {_key(decision.name): _parameter(decision) for decision in space.decisions}
+    nested = _typed("choice", [{NAME: "architecture", **declared}])
+    return {name: axis for name, (axis, _) in _axes(space).items()} | {ARCHITECTURE: nested}
+
+
+def parameters_of(architecture: Architecture) -> dict[str, Any]:
+    """Return what NNI stores and shows of an architecture; `architecture_from` reads it again.
+
+    Args:
+        architecture: The architecture.
+    """
+    choices = architecture.choices
+    counts = Counter(choices.values())
+    shown: dict[str, Any] = {}
+    for name, (_, among) in _axes(architecture.space).items():
+        if among:
+            shown[name] = sum(choices.get(one) == name.removeprefix(COUNT) for one in among)
+        else:
+            shown[name] = choices.get(name, counts.total())
+    nested = {_key(name): label for name, label in choices.items()}
+    return shown | {ARCHITECTURE: {NAME: "architecture", **nested}}
+
+
+def _key(name: str) -> str:
+    """Return the key of a decision; NNI keeps keys with a first underscore for itself."""
+    return name if not name.startswith("_") else f"~{name}"
+
+
+def architecture_from(parameters: Mapping[str, Any], space: Searchable) -> Architecture:
+    """Return the architecture that NNI's parameters stand for.
+
+    Args:
+        parameters: What `nni.get_next_parameter()` has returned: ours, or those of NNI's own
+            tuners on `to_native(space)` or on a team's own search space.
+        space: The space.
+
+    Raises:
+        InvalidArchitecture: They are of another space.
+    """
+    nested = parameters.get(ARCHITECTURE)
+    if isinstance(nested, Mapping):
+        known = dict(cast(Mapping[str, Any], nested))
+        known.pop(NAME, None)
+        known = {name.removeprefix("~"): value for name, value in known.items()}
+        return space.architecture(known)
+    known = dict(_flattened(parameters))
+    choices: dict[str, Label] = {}
+    for decision in space.decisions:
+        if decision.name in known and decision.is_active(choices):
+            value = decision.label_of(known[decision.name])
+            if isinstance(decision.domain, IntegerRange) and isinstance(value, float):
+                value = round(value)
+            choices[decision.name] = cast(Label, value)
+    return space.architecture(choices)
+
+
+def _flattened(parameters: Mapping[str, Any], path: str = "") -> list[tuple[str, Any]]:
+    """Return nested parameters by the names that `from_native` gives them."""
+    found: list[tuple[str, Any]] = []
+    for name, value in parameters.items():
+        if isinstance(value, Mapping):
+            inner = dict(cast(Mapping[str, Any], value))
+            label = inner.pop(NAME)
+            found += [(f"{path}{name}", label)]
+            found += _flattened(inner, f"{path}{name}.{label}.")
+        else:
+            found.append((f"{path}{name}", value))
+    return found

@@ -1,0 +1,182 @@
+"""An experiment under NNI as the driver sees it.
+
+What has happened is in a history file, which knows what NNI has no column for (errors, seconds,
+steps); NNI is told all that it can show. A trial that was begun there is begun in NNI, too, and is
+evaluated as the record says that NNI has stored for its process, not as we remember it.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import final
+
+from ..spaces import Architecture, NasbridgeError
+from ..strategies import History, Objective, Step, Trial
+from ._drive import Experimental
+from ._errors import BackendError
+from ._journal import Journal
+from ._nni_assessor import Assessment
+from ._nni_manager import Manager
+from ._nni_relay import Link, Relay, patiently
+from ._nni_space import architecture_from, parameters_of
+
+__all__ = ["NNIStore", "shown_metrics"]
+
+SETTLE = 10  # seconds that NNI has to note how the last trials ended
+PATIENCE = 180  # seconds until the process of a trial must be there, on the busiest machine
+FAILED = 1  # exit code
+
+
+def shown_metrics(
+    metrics: Mapping[str, float], objectives: tuple[Objective, ...], taken: frozenset[str]
+) -> dict[str, float] | None:
+    """Return metrics as NNI shows them; None if it could not.
+
+    NNI wants the first objective as "default", takes no NaN, and lets a metric that bears the
+    name of a parameter replace it.
+
+    Args:
+        metrics: What was reported.
+        objectives: The experiment's.
+        taken: Names of parameters.
+    """
+    first = objectives[0].metric
+    known = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    if first not in known:
+        return None
+    others = {name: value for name, value in known.items() if name != first or len(known) > 1}
+    taken = taken | {"default"}
+    named = {f"{n} (metric)" if n in taken else n: v for n, v in others.items()}
+    return {"default": known[first], **{n: v for n, v in named.items() if n != first}}
+
+
+@final
+class NNIStore:
+    """The trials of an experiment, in its history file and in NNI.
+
+    Args:
+        experiment: The experiment.
+        journal: Its history file.
+        start: Starts NNI's manager; called when the first trial begins.
+        relay: Where trials' processes call.
+        resumed: Numbers of trials that NNI itself begins again when it is resumed.
+        assessor: Stops trials early, or None.
+    """
+
+    def __init__(
+        self,
+        experiment: Experimental,
+        journal: Journal,
+        start: Callable[[], Manager],
+        relay: Relay,
+        resumed: frozenset[int],
+        assessor: Assessment | None,
+    ) -> None:
+        self._experiment, self._journal = experiment, journal
+        self._begin, self._relay = start, relay
+        self._resumed = set(resumed)
+        self._assessor = assessor
+        self._manager: Manager | None = None
+        self._links: dict[int, Link] = {}
+        self._settling: set[int] = set()  # NNI has yet to note how they ended
+        self._taken = frozenset[str]()
+
+    def history(self) -> History:
+        return self._journal.history()
+
+    def start(self) -> Manager:
+        """Start NNI, unless it is at work."""
+        if self._manager is None:
+            self._manager = self._begin()
+        return self._manager
+
+    def begin(self, limit: float) -> Trial | None:
+        trial = self._journal.begin(limit)
+        if trial is None:
+            return None
+        manager = self.start()
+        parameters = parameters_of(trial.architecture)
+        self._taken = frozenset(parameters)
+        if trial.number not in self._resumed:
+            manager.begin(trial.number, parameters)
+        self._resumed.discard(trial.number)
+        link = self._take(trial.number, manager)
+        self._links[trial.number] = link
+        given = architecture_from(link.record["parameters"], self._experiment.space)
+        if given.choices != trial.architecture.choices:
+            raise BackendError(
+                f"NNI has stored another architecture for trial {trial.number} than it was given "
+                f"({given} instead of {trial.architecture}): use another directory"
+            )
+        _draw(given, link)
+        return replace(trial, architecture=given)
+
+    def _take(self, number: int, manager: Manager) -> Link:
+        deadline = time.monotonic() + PATIENCE
+
+        def check() -> None:
+            manager.check()
+            if time.monotonic() > deadline:
+                raise BackendError(
+                    f"NNI has not begun trial {number} within {PATIENCE} s: resume to go on, its "
+                    f"logs are in {manager.log}"
+                )
+            ended = manager.ended(number)
+            if ended is not None:
+                raise BackendError(
+                    f"the process of trial {number} has ended ({ended}) before it could begin: "
+                    "its trial.stderr, which the web UI shows as its log, says why"
+                )
+
+        finished = {trial.number: trial for trial in self._journal.history()}
+        while True:
+            link = self._relay.take(lambda one: one == number or self._is_over(one), check)
+            if link.number == number:
+                return link
+            self._tell(finished[link.number], link)  # NNI did not hear of its end in time
+
+    def _is_over(self, number: int) -> bool:
+        states = {trial.number: trial.state for trial in self._journal.history()}
+        return states.get(number, "running") != "running"
+
+    def report(self, trial: Trial, step: Step) -> bool:
+        link = self._links[trial.number]
+        shown = shown_metrics(step.metrics, self._experiment.objectives, self._taken)
+        if shown is not None:
+            link.report(shown)
+        is_bad = self._assessor is not None and self._assessor.reported(trial.number, step)
+        return self._journal.report(trial, step) or is_bad or link.is_lost
+
+    def finish(self, trial: Trial) -> None:
+        self._journal.finish(trial)
+        if self._assessor is not None:
+            self._assessor.ended(trial)
+        self._tell(trial, self._links.pop(trial.number))
+
+    def _tell(self, trial: Trial, link: Link) -> None:
+        """Let NNI know how a trial ended."""
+        self._settling.add(trial.number)
+        if trial.state == "pruned" and self._manager is not None:
+            link.sync()  # for NNI ends the process at once
+            self._manager.stop_early(link.job)
+        elif trial.state == "complete":
+            link.end(0, shown_metrics(trial.values, self._experiment.objectives, self._taken))
+        else:
+            said = trial.notes.get("traceback") or trial.notes.get("error", "")
+            link.end(FAILED, say=str(said))
+
+    def settle(self) -> None:
+        """Wait until NNI has noted how all trials ended."""
+        manager = self._manager
+        if manager is not None:
+            patiently(lambda: all(manager.ended(n) for n in self._settling), SETTLE)
+
+
+def _draw(architecture: Architecture, link: Link) -> None:
+    """Put the architecture's picture among the trial's files, if it can be drawn."""
+    picture = link.folder / "architecture.svg"
+    with suppress(NasbridgeError):  # it is a set of plain values
+        architecture.draw(picture)
+        link.say(f"{architecture}\nIts picture: {picture}")

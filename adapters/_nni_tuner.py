@@ -1,0 +1,251 @@
+# pyright: basic
+# NNI ships no types that can be relied on.
+"""`NASTuner`: our strategies as a tuner in an NNI experiment of a user's own; and its trials."""
+
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, final
+
+import nni
+import nni.runtime.msg_dispatcher as md
+import nni.trial
+from nni import NoMoreTrialError
+from nni.runtime.env_vars import dispatcher_env_vars, trial_env_vars
+from nni.tuner import Tuner
+
+from .. import strategies
+from ..spaces import Architecture, Searchable
+from ..strategies import (
+    Objective,
+    RegularizedEvolution,
+    Search,
+    SpaceExhausted,
+    Step,
+    Strategy,
+    Trial,
+)
+from ._errors import BackendError, ExperimentError
+from ._modules import load_module
+from ._nni_history import metrics_from
+from ._nni_space import NAME, architecture_from, from_native, parameters_of
+
+__all__ = ["NASTuner", "next_parameter"]
+
+PATIENCE = 60  # seconds until NNI has stored a trial's parameters
+
+
+@final
+class NASTuner(Tuner):
+    """Lets a strategy of nasbridge propose the parameters of an NNI experiment.
+
+    In NNI's own configuration: `className: nasbridge.adapters.nni.NASTuner`, and as `classArgs`
+    what stands here. With `experiment`, trials are given a few numbers for the web UI and the
+    architecture below `arch`, which `architecture_from(parameters, space)` reads; without, the
+    parameters of the `searchSpace` that stands in the configuration, flat or nested.
+
+    Args:
+        experiment: A Python file with an `Experiment`; its space, objectives, strategy and seed
+            are taken.
+        name: The variable in there; None for `experiment`, or the only one.
+        strategy: Without `experiment`: a strategy's name, as "RegularizedEvolution".
+        settings: Without `experiment`: the strategy's settings.
+        optimize_mode: Without `experiment`: "maximize" or "minimize" what trials report.
+        seed: Without `experiment`: fixes every proposal.
+
+    Raises:
+        ExperimentError: The file holds no experiment, or several.
+        BackendError: There is no such strategy or mode.
+
+    Example:
+        >>> from nasbridge.adapters.nni import NASTuner
+        >>> tuner = NASTuner(strategy="RandomSearch")
+        >>> tuner.update_search_space({"units": {"_type": "choice", "_value": [16, 32]}})
+        >>> tuner.generate_parameters(0)["units"] in (16, 32)
+        True
+    """
+
+    def __init__(
+        self,
+        experiment: str | None = None,
+        name: str | None = None,
+        strategy: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        optimize_mode: str = "maximize",
+        seed: int = 0,
+    ) -> None:
+        # A trial that an assessor stops would else end without any value.
+        told = dispatcher_env_vars._replace(NNI_INCLUDE_INTERMEDIATE_RESULTS="true")
+        md.dispatcher_env_vars = told
+        self._lock = threading.RLock()  # results and ends come in two threads, in either order
+        self._native: Mapping[str, Any] | None = None
+        self._search: Search | None = None
+        self._next = 0
+        self._numbers: dict[int, int] = {}  # of our trials, by NNI's ids
+        self._values: dict[int, dict[str, float]] = {}
+        self._ended: dict[int, bool] = {}  # whether trials succeeded
+        if experiment is not None:
+            found = _experiment_in(Path(experiment), name)
+            self._objectives: Sequence[Objective] = found.objectives
+            self._strategy, self._seed = found.strategy, found.seed
+            self._search = Search(found.strategy, found.space, found.objectives, found.seed)
+        else:
+            if optimize_mode not in ("maximize", "minimize"):
+                raise BackendError(
+                    f"optimize_mode={optimize_mode!r}: give 'maximize' or 'minimize', as for "
+                    "NNI's own tuners"
+                )
+            self._objectives = (Objective("default", "max" if optimize_mode[1] == "a" else "min"),)
+            self._strategy, self._seed = _strategy(strategy, settings or {}), seed
+
+    # ------------------------------------------------------------------ what NNI asks
+
+    def update_search_space(self, search_space: Mapping[str, Any]) -> None:
+        """Take NNI's search space, unless an experiment has brought one."""
+        if self._search is None:
+            self._native = search_space
+            space = from_native(search_space)
+            self._search = Search(self._strategy, space, self._objectives, self._seed)
+
+    def generate_parameters(self, parameter_id: int, **_: Any) -> dict[str, Any]:
+        """Propose the parameters of a new trial."""
+        with self._lock:
+            try:
+                architecture = self._known.ask(self._next)
+            except SpaceExhausted as error:
+                raise NoMoreTrialError(str(error)) from error
+            self._numbers[parameter_id] = self._next
+            self._next += 1
+        if self._native is None:
+            return parameters_of(architecture)
+        return _native_parameters(architecture, self._native, "")
+
+    def receive_trial_result(
+        self, parameter_id: int, parameters: Mapping[str, Any], value: Any, **_: Any
+    ) -> None:
+        """Take note of a result; of a trial that was stopped early, the last that it reported."""
+        with self._lock:
+            if parameter_id in self._numbers:
+                self._values[parameter_id] = metrics_from(value, self._objectives)
+                self._tell(parameter_id)
+
+    def trial_end(self, parameter_id: int, success: bool, **_: Any) -> None:
+        """Take note of a trial's end."""
+        with self._lock:
+            if parameter_id in self._numbers:
+                self._ended[parameter_id] = success
+                self._tell(parameter_id)
+
+    def import_data(self, data: Sequence[Mapping[str, Any]]) -> None:
+        """Take note of what has finished before, as when NNI resumes an experiment."""
+        with self._lock:
+            for entry in data:
+                architecture = architecture_from(entry["parameter"], self._known.problem.space)
+                values = metrics_from(entry["value"], self._objectives)
+                self._known.tell(Trial(self._next, architecture, "complete", values))
+                self._next += 1
+
+    # ------------------------------------------------------------------ telling
+
+    @property
+    def _known(self) -> Search:
+        if self._search is None:
+            raise BackendError(
+                "the tuner has no search space: give experiment= in classArgs, or a searchSpace"
+            )
+        return self._search
+
+    def _tell(self, parameter_id: int) -> None:
+        """Tell a trial when its result and its end are known; a crash has no result."""
+        succeeded, values = self._ended.get(parameter_id), self._values.get(parameter_id)
+        if succeeded is None or (succeeded and values is None):
+            return
+        number = self._numbers.pop(parameter_id)
+        architecture = self._known.running[number]
+        if succeeded:
+            trial = Trial(number, architecture, "complete", values or {})
+        elif values is not None:
+            trial = Trial(number, architecture, "pruned", values, (Step(0, values),))
+        else:
+            trial = Trial(number, architecture, "failed")
+        self._known.tell(trial)
+
+
+def _strategy(name: str | None, settings: Mapping[str, Any]) -> Strategy[Any]:
+    if name is None:
+        return RegularizedEvolution(**settings)
+    made = getattr(strategies, name, None)
+    if not (isinstance(made, type) and issubclass(made, Strategy)):
+        raise BackendError(
+            f"there is no strategy {name!r}: name one of nasbridge.strategies, as RandomSearch"
+        )
+    return made(**settings)
+
+
+def _experiment_in(file: Path, name: str | None) -> Any:
+    """Find an experiment in a file, by what an experiment has."""
+    module = load_module(f"nasbridge_{file.stem}", file)
+    found = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(getattr(value, "space", None), Searchable)
+        and isinstance(getattr(value, "strategy", None), Strategy)
+    }
+    wanted = name or ("experiment" if "experiment" in found else next(iter(found), ""))
+    if wanted not in found or (name is None and "experiment" not in found and len(found) > 1):
+        raise ExperimentError(
+            f"{file} holds {', '.join(found) or 'no Experiment'}: write experiment = "
+            "Experiment(...) at its top level, or say name= in classArgs"
+        )
+    return found[wanted]
+
+
+def _native_parameters(
+    architecture: Architecture, native: Mapping[str, Any], path: str
+) -> dict[str, Any]:
+    """Return an architecture as NNI's own tuners would give it for a search space."""
+    made: dict[str, Any] = {}
+    for name, parameter in native.items():
+        options = parameter["_value"]
+        if parameter["_type"] == "choice" and isinstance(options[0], Mapping):
+            label = architecture.choices[f"{path}{name}"]
+            option = next(option for option in options if option[NAME] == label)
+            inner = {key: value for key, value in option.items() if key != NAME}
+            below = _native_parameters(architecture, inner, f"{path}{name}.{label}.")
+            made[name] = {NAME: label, **below}
+        else:
+            made[name] = architecture[f"{path}{name}"]
+    return made
+
+
+# ---------------------------------------------------------------------- in a trial
+
+
+def next_parameter() -> dict[str, Any]:
+    """Return the parameters that NNI stores for this trial; instead of `nni.get_next_parameter`.
+
+    NNI 3.0 itself returns those that are next in a queue, which may be another trial's.
+
+    Returns:
+        The parameters; outside of an experiment an empty dict, as NNI's own function.
+    """
+    given = nni.get_next_parameter()
+    url, trial = trial_env_vars.NNI_TRIAL_COMMAND_CHANNEL, trial_env_vars.NNI_TRIAL_JOB_ID
+    if not url or not str(url).startswith("http"):
+        return dict(given or {})
+    address = f"{str(url).split('/env/')[0]}/api/v1/nni/trial-jobs/{trial}"
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
+            stored = json.loads(answer.read() or b"{}").get("hyperParameters")
+        if stored:
+            break
+        if time.monotonic() > deadline:
+            raise BackendError(f"NNI has stored no parameters for the trial {trial}")
+        time.sleep(0.05)
+    record = json.loads(stored[0])
+    nni.trial._params = record  # what it reports is then counted for these parameters
+    return dict(record["parameters"])

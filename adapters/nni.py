@@ -1,0 +1,236 @@
+# pyright: basic
+# NNI ships no types that can be relied on.
+"""The backend `nni`: NNI's web UI and assessors stay NNI's own, with the right architectures.
+
+Two doors: `run` drives a whole experiment, and `NASTuner` works in an experiment of a user's own,
+by its class name. NNI 3.0 hands parameters to trials first come, first served (microsoft/nni#5726);
+here each trial takes the record that NNI stores for its own id.
+"""
+
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from nni.assessor import Assessor
+
+from ..spaces import Searchable
+from ..strategies import History, HistoryFile
+from ._drive import Experimental, Observer, Silent, drive, runner_for
+from ._journal import Journal, settings_of, strategy_in
+from ._nni_assessor import Assessment, assessor_named
+from ._nni_database import DATABASE, experiment_in, read_database
+from ._nni_history import database_at, history_of
+from ._nni_manager import LOOPBACK, NODE_OPTIONS, Manager
+from ._nni_relay import Relay
+from ._nni_space import architecture_from, from_native, shown_space, to_native
+from ._nni_store import NNIStore
+from ._nni_tuner import NASTuner, next_parameter
+from ._support import Support
+
+__all__ = [
+    "NODE_OPTIONS",
+    "SUPPORT",
+    "NASTuner",
+    "architecture_from",
+    "from_native",
+    "load",
+    "next_parameter",
+    "run",
+    "store_history",
+    "to_native",
+    "view",
+]
+
+SUPPORT = Support(
+    storage="NNI's database, and history.jsonl for what it has no column for",
+    hook="NASTuner, next_parameter, architecture_from",
+    pruning="NNI's own assessors, or nasbridge.MedianPruner",
+    options=("port", "host", "keep", "assessor"),
+)
+
+FILE = "history.jsonl"
+FOLDER = "nni"  # NNI's working directory, below ours
+
+
+def run(
+    experiment: Experimental,
+    directory: Path | None = None,
+    jobs: int = 0,
+    observer: Observer | None = None,
+    port: int | None = None,
+    host: str = LOOPBACK,
+    keep: bool = False,
+    assessor: Assessor | str | None = None,
+    **options: Any,
+) -> History:
+    """Run a whole experiment as one of NNI's; one that was interrupted goes on where it was.
+
+    NNI starts a light process for each trial, which takes its parameters and stands for it in the
+    web UI. The evaluation itself happens here or in worker processes, as under all backends, so
+    that a deep-learning library is loaded once and not for each trial.
+
+    Args:
+        experiment: What to run.
+        directory: Where NNI's database, `history.jsonl` and the trials' files are; None for a
+            place that is removed afterwards.
+        jobs: Number of worker processes; 0 evaluates in this process.
+        observer: Is told what happens.
+        port: The port of the web UI, from 1 to 65535; None takes a free one.
+        host: The address that the web UI listens on. NNI has no authentication.
+        keep: Whether the web UI stays up in the end, until Ctrl-C.
+        assessor: Any assessor of NNI, or "Medianstop"; by default none, or the experiment's own
+            pruner.
+        **options: None.
+
+    Returns:
+        The whole history.
+
+    Raises:
+        BackendError: NNI does not start, or has been ended.
+        Unsupported: An option is unknown.
+        HistoryError: The directory belongs to another experiment, or is in use.
+    """
+    SUPPORT.refuse("nni", options)
+    with ExitStack() as stack:
+        place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
+        experiment = experiment.as_begun(strategy_in(place / FILE))
+        if isinstance(assessor, str):
+            assessor = assessor_named(assessor, experiment.objectives[0])
+        runner = runner_for(experiment, jobs)
+        file = stack.enter_context(HistoryFile(place / FILE, settings_of(experiment, "nni")))
+        manager = Manager(place / FOLDER, port, host)
+        stack.callback(manager.close)
+        store = _store(experiment, file, manager, runner.slots, assessor, stack)
+        history = drive(experiment, store, runner, place, observer or Silent())
+        store.settle()
+        if keep:
+            store.start()
+            _keep(manager, place)
+    return history
+
+
+def _store(
+    experiment: Experimental,
+    file: HistoryFile,
+    manager: Manager,
+    slots: int,
+    assessor: Assessor | None,
+    stack: ExitStack,
+) -> NNIStore:
+    """Return the trials so far as a store; the manager is started with the first new one."""
+    journal = Journal(experiment, settings_of(experiment, "nni"), file)
+    resumed, ended = _stored(file.path.parent / FOLDER)
+    relay = Relay()
+    stack.callback(relay.close)
+
+    def start() -> Manager:
+        told = {
+            "name": file.path.parent.name,
+            "space": shown_space(experiment.space),
+            "strategy": type(experiment.strategy).__name__,
+            "mode": f"{experiment.objectives[0].direction}imize",
+            "jobs": slots,
+            "trials": _most(experiment, journal, resumed, ended),
+        }
+        manager.start(told, relay.address)
+        print(f"NNI's web UI: {manager.url}", file=sys.stderr)
+        return manager
+
+    assessment = None
+    if assessor is not None:
+        assessment = Assessment(assessor, experiment.objectives, journal.history())
+    return NNIStore(experiment, journal, start, relay, resumed, assessment)
+
+
+def _most(
+    experiment: Experimental, journal: Journal, resumed: frozenset[int], ended: int
+) -> int | None:
+    """Return after how many of NNI's trials the experiment is done; it may count some twice."""
+    if experiment.trials is None:
+        return None
+    history = journal.history()
+    finished = {trial.number for trial in history.of_state("complete", "pruned", "failed")}
+    return max(experiment.trials - len(finished), 0) + ended + len(resumed & finished)
+
+
+def _stored(place: Path) -> tuple[frozenset[int], int]:
+    """Return what NNI goes on with by itself, as numbers, and how many of its trials have ended."""
+    known = experiment_in(place)
+    if known is None:
+        return frozenset(), 0
+    jobs = read_database(place / known / DATABASE).jobs
+    open_ = [job for job in jobs if job.status in ("WAITING", "RUNNING")]
+    numbers = {job.record["parameter_id"] for job in open_ if job.record is not None}
+    return frozenset(n for n in numbers if isinstance(n, int)), len(jobs) - len(open_)
+
+
+def _keep(manager: Manager, place: Path) -> None:
+    print(f"The web UI of {place} stays at {manager.url} until Ctrl-C", file=sys.stderr)
+    try:
+        while True:
+            time.sleep(0.5)
+            manager.check()
+    except KeyboardInterrupt:
+        pass
+
+
+def view(directory: Path | str, port: int | None = None, host: str = LOOPBACK) -> None:
+    """Show a run, or any stopped experiment of NNI, in NNI's web UI until Ctrl-C.
+
+    Args:
+        directory: A run's directory, or what NNI calls the experiment's working directory.
+        port: The port of the web UI; None takes a free one.
+        host: The address that it listens on. NNI has no authentication.
+
+    Raises:
+        BackendError: There is no experiment, or NNI does not start.
+    """
+    place = Path(directory)
+    manager = Manager(place / FOLDER if (place / FOLDER).is_dir() else place, port, host)
+    try:
+        manager.view()
+        _keep(manager, place)
+    finally:
+        manager.close()
+
+
+def load(location: Path | str, space: Searchable | None = None) -> History:
+    """Read a finished or half-finished experiment, ours or any other of NNI's.
+
+    Trials that ran with NNI's own client have the parameters that they say they had; where that
+    is not known, "doubtful" in their notes says so.
+
+    Args:
+        location: A run's directory, the folder of an NNI experiment, or its `nni.sqlite`.
+        space: The space, where NNI's own description is not enough.
+
+    Raises:
+        BackendError: There is no experiment, or its space is not known.
+    """
+    path = Path(location)
+    if (path / FILE).is_file():
+        return History.load(path / FILE, space)
+    return history_of(read_database(database_at(path)), space, None)
+
+
+def store_history(history: History, directory: Path, **options: Any) -> None:
+    """Write a history where `run` goes on with it as if it had always been here.
+
+    Running trials become interrupted ones, which are repeated. The web UI shows the trials that
+    come from now on.
+
+    Args:
+        history: The history, of any backend.
+        directory: The new run's directory.
+        **options: None that matter here.
+
+    Raises:
+        HistoryError: The directory holds a history already.
+        Unsupported: An option is unknown.
+    """
+    SUPPORT.refuse("nni", options)
+    replace(history, facts={**history.facts, "backend": "nni"}).save(directory / FILE)

@@ -1,0 +1,166 @@
+"""NNI's web UI in a browser: it shows the trials, their values and whole architectures.
+
+`python tests/adapters/test_nni_browser.py FOLDER` writes the screenshots of docs/nni.md.
+"""
+
+import re
+import shutil
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from nasbridge import Experiment, MedianPruner, RandomSearch
+from nasbridge.adapters import ActiveTrial
+from nasbridge.adapters import _conformance as material
+from nasbridge.adapters._drive import Silent
+from nasbridge.adapters._nni_manager import Manager
+from nasbridge.spaces import Architecture
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
+
+FONTS = "res.cdn.office.net"  # NNI's page asks for its fonts there
+
+
+def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Fails now and then, and reports on its way."""
+    if trial.number == 4:
+        raise MemoryError("no memory for this one")
+    return material.evaluate_curve(architecture, trial)
+
+
+EXPERIMENT = Experiment(
+    material.chain(),
+    evaluate,
+    {"score": "max", "size": "min"},
+    strategy=RandomSearch(),
+    trials=14,
+    seed=2,
+    pruner=MedianPruner(startup=3),
+)
+
+
+@contextmanager
+def shown(directory: Path) -> Generator[str]:
+    """Run the experiment, and show it as `nasbridge view` does."""
+    history = EXPERIMENT.run("nni", directory, 0, Silent())
+    assert len(history.of_state("failed")) == 1
+    assert len(history.of_state("pruned")) >= 1
+    manager = Manager(directory / "nni", None)
+    try:
+        manager.view()
+        yield manager.url
+    finally:
+        manager.close()
+
+
+@contextmanager
+def chromium() -> Generator[Browser]:
+    """A browser without pytest."""
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--headless", "--no-sandbox"]
+        )
+
+
+def opened(browser: Browser, wrong: list[str]) -> Page:
+    page = browser.new_page(viewport=ViewportSize(width=1440, height=900))
+    page.route(f"**/{FONTS}/**", lambda route: route.abort())
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    return page
+
+
+def details(page: Page, url: str, tab: str) -> None:
+    """Open a tab of the page with all trials."""
+    page.goto(f"{url}/detail")
+    page.get_by_role("tab", name=tab).click()
+
+
+def expand(page: Page, number: int) -> None:
+    """Open the row of a trial."""
+    cell = page.locator("[data-automation-key=sequenceId]", has_text=re.compile(f"^{number}$"))
+    row = page.locator(".ms-DetailsRow-fields", has=cell).first
+    row.locator("[data-icon-name=ChevronRight]").click()
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with shown(tmp_path_factory.mktemp("run")) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    wrong: list[str] = []
+    page = opened(browser, wrong)
+    yield page
+    assert not wrong
+    page.close()
+
+
+def test_the_overview_names_the_search(page: Page, url: str) -> None:
+    page.goto(f"{url}/oview")
+    expect(page.locator("body")).to_contain_text("RandomSearch")
+    expect(page.locator("body")).to_contain_text("Best metric")
+    expect(page.locator("body")).to_contain_text("SUCCEEDED")
+
+
+@pytest.mark.parametrize(
+    "tab", ["Default metric", "Hyper-parameter", "Duration", "Intermediate result"]
+)
+def test_no_tab_is_blank(page: Page, url: str, tab: str) -> None:
+    details(page, url, tab)
+    expect(page.locator("canvas").first).to_be_visible()
+    expect(page.locator("body")).to_contain_text("EARLY_STOPPED")
+    expect(page.locator("body")).to_contain_text("FAILED")
+
+
+def test_a_row_expands_to_the_whole_architecture(page: Page, url: str) -> None:
+    details(page, url, "Default metric")
+    expand(page, 1)
+    for text in ("arch", "op.0", "n_conv", "width"):
+        expect(page.locator("body")).to_contain_text(text)
+
+
+def test_metrics_are_axes_of_the_parallel_plot(page: Page, url: str) -> None:
+    details(page, url, "Hyper-parameter")
+    page.get_by_role("button", name="Add/Remove axes").click()
+    for axis in ("depth", "n_conv", "arch", "default", "size"):
+        expect(page.locator(".ms-Dialog-main")).to_contain_text(axis)
+
+
+def test_what_an_early_stopped_trial_had_reported_is_shown(page: Page, url: str) -> None:
+    details(page, url, "Default metric")
+    expect(page.locator("body")).to_contain_text("(LATEST)")
+
+
+def test_the_picture_of_an_architecture_is_a_link_away(page: Page, url: str) -> None:
+    jobs = page.request.get(f"{url}/api/v1/nni/trial-jobs").json()
+    for job in jobs:
+        address = f"{url}/api/v1/nni/trial-file/{job['trialJobId']}/architecture.svg"
+        assert page.request.get(address).text().startswith("<svg")
+
+
+def screenshots(page: Page, url: str, folder: Path) -> None:
+    """Write the four screenshots."""
+    page.goto(f"{url}/oview")
+    page.wait_for_timeout(2500)
+    page.screenshot(path=folder / "nni_overview.png")
+    for tab in ("Hyper-parameter", "Intermediate result"):
+        details(page, url, tab)
+        page.wait_for_timeout(2500)
+        page.screenshot(path=folder / f"nni_{tab.split()[0].lower()}.png")
+    details(page, url, "Hyper-parameter")
+    expand(page, 1)
+    page.mouse.wheel(0, 600)
+    page.wait_for_timeout(500)
+    page.screenshot(path=folder / "nni_row.png")
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as place, shown(Path(place) / "digits") as ui, chromium() as drawing:
+        screenshots(opened(drawing, []), ui, Path(sys.argv[1]))

@@ -1,0 +1,255 @@
+"""Under the real NNI: what it stores, shows and stops is what happened, whoever is killed."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from nni.algorithms.hpo.medianstop_assessor import MedianstopAssessor
+
+from nasbridge import BackendError, Experiment, Integer, RandomSearch, Space
+from nasbridge.adapters import ActiveTrial, Unsupported, backend
+from nasbridge.adapters import _conformance as material
+from nasbridge.adapters._conformance import bare_loop, facts, strategy
+from nasbridge.adapters._drive import Silent
+from nasbridge.adapters._nni_database import DATABASE, Job, experiment_in, read_database
+from nasbridge.adapters._nni_manager import Manager
+from nasbridge.adapters._nni_space import architecture_from
+from nasbridge.spaces import Architecture
+from nasbridge.strategies import History, Trial
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
+
+
+def experiment(**settings: Any) -> Experiment:
+    standard: dict[str, Any] = {
+        "evaluate": material.evaluate,
+        "objectives": {"score": "max"},
+        "strategy": strategy("RegularizedEvolution"),
+        "trials": 12,
+        "seed": 3,
+    }
+    return Experiment(material.chain(), **standard | settings)
+
+
+def run(searched: Experiment, directory: Path, jobs: int = 0, **options: Any) -> History:
+    return searched.run("nni", directory, jobs, Silent(), **options)
+
+
+def jobs_in(directory: Path) -> dict[int, Job]:
+    """What NNI has stored, by the numbers of our trials."""
+    known = experiment_in(directory / "nni")
+    assert known is not None
+    jobs = read_database(directory / "nni" / known / DATABASE).jobs
+    return {job.record["parameter_id"]: job for job in jobs if job.record is not None}
+
+
+def managers() -> set[int]:
+    """The node managers that this process has started."""
+    children = psutil.Process().children(recursive=True)
+    return {child.pid for child in children if "main.js" in " ".join(child.cmdline())}
+
+
+# ---------------------------------------------------------------------- the right architecture
+
+
+def evaluate_and_write(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Write down what is trained; sleep at random, once longer than NNI keeps a line open."""
+    (trial.directory / "trained.json").write_text(json.dumps(dict(architecture.choices)))
+    time.sleep(random.Random(trial.seed).random() / 4 + 6 * (trial.number == 0))
+    if trial.number in (2, 5, 9):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return material.score(architecture)
+
+
+def test_what_nni_stores_is_what_was_trained(tmp_path: Path) -> None:
+    history = run(experiment(evaluate=evaluate_and_write), tmp_path, jobs=2)
+    assert {trial.number for trial in history.of_state("failed")} == {2, 5, 9}
+    stored = jobs_in(tmp_path)
+    assert sorted(stored) == list(range(12))
+    for trial in history:
+        written = tmp_path / "trials" / f"{trial.number:05d}" / "trained.json"
+        record = stored[trial.number].record
+        assert record is not None
+        shown = architecture_from(record["parameters"], history.space)
+        assert json.loads(written.read_text()) == dict(shown.choices)
+        assert shown == trial.architecture
+        if trial.state == "complete":
+            assert stored[trial.number].final["default"] == trial.values["score"]
+    assert [stored[n].sequence for n in range(12)] == list(range(12))
+
+
+def test_the_database_alone_gives_the_history_back(tmp_path: Path) -> None:
+    searched = experiment(evaluate=material.evaluate_variously)
+    history = run(searched, tmp_path)
+    (tmp_path / "history.jsonl").unlink()
+    loaded = backend("nni").load(tmp_path / "nni", searched.space)
+    assert [t.architecture for t in loaded] == [t.architecture for t in history]
+    assert [t.state for t in loaded] == [t.state for t in history]
+    for one, other in zip(loaded.of_state("complete"), history.of_state("complete"), strict=True):
+        assert one.values == {"default": other.values["score"], "size": other.values["size"]}
+        assert len(one.curve) == 3
+
+
+# ---------------------------------------------------------------------- the server
+
+
+class _Look:
+    """Looks at the machine when the third trial has ended."""
+
+    def __init__(self) -> None:
+        self.addresses: set[str] = set()
+
+    def begun(self, history: History) -> None: ...
+
+    def finished(self, trial: Trial) -> None:
+        if trial.number == 3:
+            (pid,) = managers()
+            connections = psutil.Process(pid).net_connections("inet")
+            self.addresses = {c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN}
+
+
+def test_the_web_ui_is_on_the_loopback_address_only(tmp_path: Path) -> None:
+    look = _Look()
+    experiment().run("nni", tmp_path, 0, look)
+    assert look.addresses == {"127.0.0.1"}
+    assert not managers()
+
+
+def test_another_address_is_warned_of(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="no authentication"):
+        Manager(tmp_path, None, "0.0.0.0")
+    with pytest.raises(Unsupported, match=r"'192\.0\.2\.1'.*0\.0\.0\.0"):
+        Manager(tmp_path, None, "192.0.2.1")
+
+
+def test_a_taken_port_is_said(tmp_path: Path) -> None:
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(BackendError, match=rf"port {port}.*another port="):
+            run(experiment(), tmp_path, port=port)
+
+
+# ---------------------------------------------------------------------- assessors
+
+
+SLOPES = Space({"slope": Integer(1, 40)})
+
+
+def evaluate_slope(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    for step in range(6):
+        trial.report(step, score=architecture["slope"] * (step + 1.0))
+    return {"score": architecture["slope"] * 6.0}
+
+
+def test_an_assessor_of_nni_stops_trials(tmp_path: Path) -> None:
+    searched = Experiment(
+        SLOPES, evaluate_slope, {"score": "max"}, strategy=RandomSearch(), trials=12, seed=1
+    )
+    history = run(searched, tmp_path, assessor="Medianstop")
+    pruned = history.of_state("pruned")
+    assert len(pruned) >= 2
+    assert len(history.of_state("complete")) >= 2
+    for trial in pruned:
+        assert len(trial.curve) < 6
+        assert trial.values == trial.curve[-1].metrics
+    stored = jobs_in(tmp_path)
+    assert {n for n in stored if stored[n].status == "EARLY_STOPPED"} == {t.number for t in pruned}
+
+
+def test_an_assessor_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    whole = Experiment(
+        SLOPES, evaluate_slope, {"score": "max"}, strategy=RandomSearch(), trials=12, seed=1
+    )
+
+    run(replace(whole, trials=7), tmp_path / "a", assessor=MedianstopAssessor("maximize"))
+    resumed = run(whole, tmp_path / "a", assessor=MedianstopAssessor("maximize"))
+    once = run(whole, tmp_path / "b", assessor=MedianstopAssessor("maximize"))
+    assert facts(resumed) == facts(once)
+
+
+def test_an_unknown_assessor_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match=r"'Nobody'.*Curvefitting, Medianstop"):
+        run(experiment(), tmp_path, assessor="Nobody")
+
+
+# ---------------------------------------------------------------------- kills
+
+
+class _Kill:
+    """Kills the manager when a trial has ended."""
+
+    def begun(self, history: History) -> None: ...
+
+    def finished(self, trial: Trial) -> None:
+        if trial.number == 4:
+            (pid,) = managers()
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_killed_manager_is_said_and_the_run_goes_on(tmp_path: Path) -> None:
+    searched = experiment()
+    with pytest.raises(BackendError, match=r"has ended.*resume"):
+        searched.run("nni", tmp_path, 0, _Kill())
+    assert facts(run(searched, tmp_path)) == facts(bare_loop(searched))
+    stored = jobs_in(tmp_path)
+    assert sorted(job.sequence for job in stored.values()) == list(range(12))
+    assert {job.status for job in stored.values()} == {"SUCCEEDED"}
+
+
+FILE = """
+import time
+from dataclasses import replace
+from nasbridge import Experiment, Integer, RandomSearch, Space
+
+def evaluate(architecture, trial):
+    time.sleep(0.3)
+    return {"score": float(architecture["x"])}
+
+experiment = Experiment(
+    Space({"x": Integer(1, 99)}), evaluate, {"score": "max"}, strategy=RandomSearch(), trials=30
+)
+"""
+
+
+def started(directory: Path) -> tuple[subprocess.Popen[bytes], set[int]]:
+    """Start a run by the command line; return it and its managers, when trials have ended."""
+    (directory / "search.py").write_text(FILE)
+    command = [sys.executable, "-m", "nasbridge", "run", "search.py", "--backend", "nni"]
+    process = subprocess.Popen([*command, "--directory", "run", "--jobs", "1"], cwd=directory)
+    history, deadline = directory / "run" / "history.jsonl", time.monotonic() + 90
+    while not history.exists() or history.read_text().count('"finish"') < 3:
+        assert time.monotonic() < deadline, "no trial has ended"
+        assert process.poll() is None, "it has ended by itself"
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    nodes = {child.pid for child in children if "main.js" in " ".join(child.cmdline())}
+    assert len(nodes) == 1
+    return process, nodes
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_manager_ends_with_the_run(tmp_path: Path, how: signal.Signals) -> None:
+    process, nodes = started(tmp_path)
+    process.send_signal(how)
+    assert process.wait(30) == (-how if how == signal.SIGKILL else 128 + how)
+    deadline = time.monotonic() + 10
+    while any(psutil.pid_exists(pid) for pid in nodes):
+        assert time.monotonic() < deadline, "the manager lives on"
+        time.sleep(0.05)
+    before = backend("nni").load(tmp_path / "run")
+    resume = [sys.executable, "-m", "nasbridge", "resume", "run", "--trials", "8"]
+    subprocess.run(resume, cwd=tmp_path, check=True, capture_output=True, timeout=90)
+    after = backend("nni").load(tmp_path / "run")
+    assert facts(after)[: len(before.of_state("complete"))] == facts(before.of_state("complete"))
+    assert sorted(trial.number for trial in after) == list(range(8))
