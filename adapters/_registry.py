@@ -67,6 +67,7 @@ class Entry(NamedTuple):
 
 BACKENDS: Mapping[str, Entry] = MappingProxyType(
     {
+        "keras_tuner": Entry("nasbridge.adapters.keras_tuner", "keras_tuner", "keras-tuner"),
         "local": Entry("nasbridge.adapters.local", "", ""),
         "optuna": Entry("nasbridge.adapters.optuna", "optuna", "optuna"),
     }
