@@ -58,7 +58,7 @@ browser:
 
 # Pins stay as they are unless a bound moved; `make lock ARGS=--upgrade` takes the newest.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-  --no-annotate --no-header --no-emit-index-url --extra optuna --extra keras $(ARGS)
+  --no-annotate --no-header --no-emit-index-url --extra keras --extra keras-tuner --extra optuna $(ARGS)
 lock: | $(BIN)/python
 	$(PIP) install 'uv>=0.13,<0.14'
 	$(COMPILE) --extra jax --extra nni --group dev pyproject.toml lock/test.in --output-file lock/test.txt

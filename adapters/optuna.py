@@ -8,7 +8,7 @@ number of processes may share one.
 import json
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import optuna
 from optuna.pruners import BasePruner
@@ -26,6 +26,7 @@ from ._optuna_space import from_native, suggest, to_native
 from ._optuna_storage import Storage, name_of, opened
 from ._optuna_store import StudyStore
 from ._optuna_study import fill_study, history_of, study_of
+from ._place import lock_in
 from ._support import Support
 
 __all__ = [
@@ -94,7 +95,7 @@ def run(
         pruner = pruner_named(pruner)
     runner = runner_for(experiment, jobs)
     with ExitStack() as stack:
-        lock = None if directory is None else stack.enter_context(_lock_in(directory))
+        lock = None if directory is None else stack.enter_context(lock_in(directory))
         free = lock is not None and try_lock(lock)
         if lock is not None and not free:
             share_lock(lock)  # whoever came first has then seen to what was interrupted
@@ -193,20 +194,9 @@ def store_history(
     SUPPORT.refuse("optuna", options)
     with ExitStack() as stack:
         if directory is not None:
-            try_lock(stack.enter_context(_lock_in(directory)))
+            try_lock(stack.enter_context(lock_in(directory)))
         source = stack.enter_context(opened(_storage(storage, directory)))
         fill_study(history, source, study_name)
-
-
-def _lock_in(directory: Path) -> IO[bytes]:
-    """Open the file by which the processes that work in a directory know of each other."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        return (directory / "lock").open("ab")
-    except OSError as error:
-        raise BackendError(
-            f"{directory} cannot be written to ({error.strerror}): give another directory"
-        ) from error
 
 
 def _storage(storage: str | BaseStorage | None, directory: Path | None) -> Storage:

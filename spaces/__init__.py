@@ -22,7 +22,7 @@ from ._node import Node
 from ._searchable import Searchable
 from ._space import Space
 from ._structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero, layer, residual
-from ._values import STRIDE, WIDTH, Choice, Integer, Real
+from ._values import STRIDE, WIDTH, Choice, Integer, Real, When
 from ._words import Sketch, sketches
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "Stack",
     "Vertex",
     "WIDTH",
+    "When",
     "Zero",
     "from_json",
     "layer",

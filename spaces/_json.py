@@ -19,7 +19,7 @@ from ._node import Node
 from ._searchable import Searchable
 from ._space import Space
 from ._structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero
-from ._values import Choice, Integer, Placeholder, Real
+from ._values import Choice, Integer, Placeholder, Real, When
 
 __all__ = ["from_json", "to_document"]
 
@@ -30,7 +30,7 @@ _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Cell, Chain, Choice, Integer, Layer, Limit, NodeCell, Parallel),
-        *(Placeholder, Real, Repeat, Scope, Skip, Space, Stack, Zero),
+        *(Placeholder, Real, Repeat, Scope, Skip, Space, Stack, When, Zero),
     )
 }
 _SPREAD = {"Chain": "parts", "Parallel": "branches"}  # given as *arguments

@@ -17,7 +17,7 @@ from ._errors import ConstraintError, SpaceError
 from ._graph import Operation
 from ._node import Node
 from ._searchable import Searchable
-from ._values import Choice, Integer, Placeholder, Real, check_name, evaluate
+from ._values import Choice, Integer, Placeholder, Real, When, check_name, evaluate
 from ._walk import Outline, Resolution, Walk
 
 __all__ = ["Space"]
@@ -186,10 +186,14 @@ def _is_network(part: object) -> TypeGuard[Node]:
 
 
 def _is_value(part: object) -> bool:
-    return isinstance(part, Integer | Real) or (isinstance(part, Choice) and not part.structural)
+    return isinstance(part, Integer | Real | When) or (
+        isinstance(part, Choice) and not part.structural
+    )
 
 
 def _is_nested(part: object) -> bool:
+    if isinstance(part, When):
+        return _is_nested(part.value)
     if isinstance(part, Choice):
         return any(isinstance(o, Choice | Integer | Real) for o in part.options.values())
     return isinstance(part, Mapping | list | tuple)

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
 import numpy
 
-from ._domains import Categorical, IntegerRange, RealRange
+from ._domains import Categorical, IntegerRange, Label, RealRange
 from ._errors import SpaceError
 from ._node import Node
 from ._walk import Ref, Walk
@@ -21,6 +22,7 @@ __all__ = [
     "Placeholder",
     "Real",
     "WIDEST",
+    "When",
     "check_count",
     "check_counts",
     "check_name",
@@ -233,6 +235,45 @@ class Choice(Node):
         return result
 
 
+@dataclass(frozen=True)
+class When:
+    """A value of a `Space` that is open only where others have certain values, as in Keras Tuner.
+
+    Args:
+        value: A `Choice` of plain values, an `Integer` or a `Real`.
+        conditions: Names of other decisions to the labels or numbers that each must have; of
+            several such dicts one must hold.
+
+    Raises:
+        SpaceError: The value is none, or there is no condition.
+
+    Example:
+        >>> from nasbridge.spaces import Choice, Integer, Space, When
+        >>> units = When(Integer(1, 3), ({"kind": ("dense",)},))
+        >>> Space({"kind": Choice(["dense", "none"]), "units": units}).count()
+        4
+    """
+
+    value: "Integer | Real | Choice"
+    conditions: tuple[Mapping[str, tuple[Label, ...]], ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, Integer | Real | Choice):
+            raise SpaceError(f"When holds {self.value!r}: give a Choice, an Integer or a Real")
+        if not self.conditions or not all(self.conditions):
+            raise SpaceError("When has no condition: give one, or leave When out")
+
+    def evaluate(self, walk: Walk, key: str | int) -> object:
+        """Return the value at this point of a walk; None where no condition holds."""
+        result: object = None
+        for condition in self.conditions:
+            with ExitStack() as stack:
+                parts = [stack.enter_context(walk.when(*clause)) for clause in condition.items()]
+                if all(parts):
+                    result = evaluate(walk, self.value, key)
+        return result
+
+
 def _is_subtree(option: object) -> bool:
     return option.structural if isinstance(option, Choice) else isinstance(option, Node)
 
@@ -334,6 +375,8 @@ def evaluate(walk: Walk, value: object, key: str | int) -> object:
             for label, option in decide(walk, value, walk.here):
                 result = evaluate(walk, option, str(label))
         return result
+    if isinstance(value, When):
+        return value.evaluate(walk, key)
     if isinstance(value, Placeholder):
         with walk.inside(key):
             return walk.bound(value.name, value.factor)

@@ -1,0 +1,134 @@
+# pyright: basic
+# Keras Tuner ships no types.
+"""An oracle whose files survive a crash, and whose lock an error does not leave held."""
+
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import keras_tuner
+from keras_tuner import HyperParameters
+from keras_tuner.engine.trial import Trial as Row
+from keras_tuner.engine.trial import TrialStatus
+from keras_tuner.src.engine.metrics_tracking import MetricsTracker
+from keras_tuner.src.engine.oracle import LOCKS, THREADS
+
+from ._keras_tuner_notes import NOTE, Noted, read_json, read_rows, write_json
+
+__all__ = ["DurableOracle"]
+
+
+class DurableOracle(keras_tuner.Oracle):
+    """What an oracle needs to go on after a kill at any moment; abstract.
+
+    Args:
+        **settings: As for every oracle.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.notes: dict[str, dict[str, Any]] = {}  # by the id of the trial
+        self._is_held = False  # nothing is written just now
+        self._is_changed = True  # since oracle.json was written
+
+    def description(self) -> dict[str, Any]:
+        """Say what the search is of, for the project's own file."""
+        raise NotImplementedError
+
+    def check_description(self, before: Mapping[str, Any]) -> None:
+        """Raise an error if the project there is of another search."""
+        raise NotImplementedError
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        """Hold the lock that Keras Tuner's own methods take; an error does not leave it held."""
+        name = threading.current_thread().name
+        if THREADS[self] == name:
+            yield
+            return
+        with LOCKS[self]:
+            cast(dict[Any, Any], THREADS)[self] = name
+            try:
+                yield
+            finally:
+                THREADS[self] = None
+
+    @contextmanager
+    def _held(self) -> Generator[None]:
+        """Write nothing while the context lasts: it is written once, when all of it is known."""
+        before, self._is_held = self._is_held, True
+        try:
+            yield
+        finally:
+            self._is_held = before
+
+    def _written(self, row: Row) -> None:
+        self._is_changed = True
+        own = Path(self._project_dir) / f"{NOTE}.json"
+        if not own.exists():
+            write_json(own, self.description())
+        self._save_trial(row)
+        self.save()
+
+    def _save_trial(self, trial: Row) -> None:
+        if not self._is_held:
+            file = Path(self._get_trial_dir(trial.trial_id)) / "trial.json"
+            write_json(file, {**trial.get_state(), NOTE: self.notes[trial.trial_id]})
+
+    def save(self) -> None:
+        """Write `oracle.json`, if anything has changed since."""
+        if self._is_changed and not self._is_held:
+            write_json(Path(self._get_oracle_fname()), self.get_state())
+            self._is_changed = False
+
+    def _set_project_dir(self, directory: Any, project_name: str) -> None:
+        """Go to a project; what a crash has left there is made whole, so that it is continued."""
+        super()._set_project_dir(directory, project_name)
+        project = Path(str(directory)) / project_name
+        if next(project.glob("trial_*/trial.json"), None) is None:
+            return
+        for file in {project / "tuner0.json", *project.glob("*.json")}:
+            if file.name not in ("oracle.json", f"{NOTE}.json") and not _is_whole(file):
+                write_json(file, {})
+
+    def reload(self) -> None:
+        """Read what is there: trials from their files, the rest from `oracle.json`."""
+        project = Path(self._project_dir)
+        self.check_description(read_json(project / f"{NOTE}.json"))
+        state = read_json(project / "oracle.json")
+        rows = read_rows(project)
+        self._reload_space(state, rows)
+        for row, note in rows:
+            self.trials[row.trial_id], self.notes[row.trial_id] = row, note
+            if "ended" not in note:
+                self._restart(row)
+                row.status = TrialStatus.RUNNING
+                self._retry_queue.append(row.trial_id)
+            elif row.hyperparameters.values:
+                self._tried_so_far.add(self._compute_values_hash(row.hyperparameters.values))
+        ended = [noted for noted in rows if "ended" in noted.note]
+        self.start_order = [noted.row.trial_id for noted in rows]
+        ended.sort(key=lambda noted: noted.note["ended"])
+        self.end_order = [noted.row.trial_id for noted in ended]
+        self._run_times.update(dict.fromkeys(self.end_order, 1))
+        if "display" in state:
+            self._display.set_state(state["display"])
+
+    def _restart(self, row: Row) -> None:
+        """Forget what an interrupted trial has reported: it begins anew."""
+        row.metrics, row.score, row.best_step = MetricsTracker(), None, 0
+        self.notes[row.trial_id] = {}
+
+    def _reload_space(self, state: Mapping[str, Any], rows: Sequence[Noted]) -> None:
+        if "hyperparameters" in state:
+            known = [HyperParameters.from_config(state["hyperparameters"])]
+        else:
+            known = [noted.row.hyperparameters for noted in rows]
+        for hps in known:
+            self.hyperparameters.merge(hps, overwrite=False)
+
+
+def _is_whole(file: Path) -> bool:
+    return file.exists() and file.read_text("utf-8").strip().startswith("{")

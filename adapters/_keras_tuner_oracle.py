@@ -1,0 +1,398 @@
+# pyright: basic
+# Keras Tuner ships no types.
+"""`NASOracle`: our strategies as an oracle of Keras Tuner."""
+
+import copy
+import math
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+
+from keras_tuner import HyperParameters
+from keras_tuner.engine.trial import Trial as Row
+from keras_tuner.engine.trial import TrialStatus
+from keras_tuner.src.distribute.utils import is_chief_oracle
+from keras_tuner.src.engine.objective import MultiObjective
+
+from ..spaces import Searchable
+from ..strategies import (
+    Objective,
+    Pruner,
+    RegularizedEvolution,
+    Search,
+    SpaceExhausted,
+    Strategy,
+    Trial,
+)
+from ._drive import pruned_by
+from ._errors import TooManyFailures
+from ._evaluation import trial_seed
+from ._keras_tuner_files import DurableOracle
+from ._keras_tuner_notes import Noted, curve_of, error_in, trial_of
+from ._keras_tuner_project import Goal, check_same, describe, native_objective
+from ._keras_tuner_space import draw_others, from_native, native_values, to_native
+
+__all__ = ["NASOracle"]
+
+NAP = 0.05  # seconds that a worker waits until it asks again
+
+
+class NASOracle(DurableOracle):
+    """Lets a strategy of nasbridge propose the hyperparameters of a Keras Tuner search.
+
+    The files of the trials are the only truth: a search that was killed goes on from them as if
+    nothing had happened, the interrupted trial first. Without a space, that of the hyperparameters
+    is searched as far as it is known, conditional scopes included; what a `build_model(hp)`
+    declares later joins it. With several objectives the search is for their Pareto front.
+
+    Args:
+        strategy: The search method; regularized evolution if None.
+        objective: As for every oracle; several may also be a dict of names to "max" or "min".
+        max_trials: How many trials there are, interrupted ones counted once; None for no end.
+        space: A space, for functions that call `suggest(hp, space)`; hyperparameters that are no
+            decisions of it are drawn at random, each from a stream of its trial and name.
+        seed: Fixes every proposal, together with the trial's number.
+        pruner: Stops trials that report every epoch, as under `NASTuner` or with `Reporter`.
+        max_seconds: No trial begins when a search has lasted this long; None for no limit.
+        max_consecutive_failed_trials: As many failed trials in a row end the search; None for no
+            limit.
+        patience: Seconds without a word from a worker, until a chief takes it for dead and gives
+            its trial to another; more than its longest epoch.
+        **kwargs: As for every oracle: `hyperparameters`, `max_retries_per_trial` and so on.
+
+    Example:
+        >>> import keras_tuner
+        >>> from nasbridge import RegularizedEvolution
+        >>> from nasbridge.adapters.keras_tuner import NASOracle
+        >>> hp = keras_tuner.HyperParameters()
+        >>> hp.Int("units", 1, 64)
+        1
+        >>> oracle = NASOracle(RegularizedEvolution(), "val_loss", 10, hyperparameters=hp)
+        >>> oracle.populate_space("0")["values"]["units"] in range(1, 65)
+        True
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy[Any] | None = None,
+        objective: Goal = None,
+        max_trials: int | None = 10,
+        *,
+        space: Searchable | None = None,
+        seed: int = 0,
+        pruner: Pruner | None = None,
+        max_seconds: float | None = None,
+        max_consecutive_failed_trials: int | None = 10,
+        patience: float = 600,
+        **kwargs: Any,
+    ) -> None:
+        self._last_word: dict[str, float] = {}  # of each worker
+        self._patience = patience
+        if space is not None:
+            given = kwargs.pop("hyperparameters", None)
+            kwargs["hyperparameters"] = to_native(space)
+            kwargs["hyperparameters"].merge([] if given is None else given, overwrite=False)
+        super().__init__(
+            objective=native_objective(objective),
+            max_trials=max_trials,
+            seed=seed or 1,  # 0 would be drawn at random; nothing of ours depends on it
+            max_consecutive_failed_trials=None,  # counted here
+            **kwargs,
+        )
+        goal = self.objective
+        goals = goal.objectives if isinstance(goal, MultiObjective) else [goal]
+        self.objectives = tuple(Objective(one.name, one.direction) for one in goals)
+        self.strategy = RegularizedEvolution() if strategy is None else strategy
+        self.space = space
+        self.nas_seed = seed
+        self.pruner = pruner
+        self.is_exhausted = False
+        self._is_fixed = space is not None
+        self._known = 0  # hyperparameters that the space is made of
+        self._search: Search | None = None
+        self._finished: dict[int, Trial] = {}
+        self._failures, self._failures_allowed = 0, max_consecutive_failed_trials
+        self._seconds, self._deadline = max_seconds, math.inf
+
+    # ------------------------------------------------------------------ what Keras Tuner asks
+
+    def create_trial(self, tuner_id: str) -> Row:
+        """Give a worker its next trial: an interrupted one, or a new one."""
+        with self._alone():
+            self._heard(tuner_id)
+            if self._seconds is not None and self._deadline == math.inf:
+                self._deadline = time.monotonic() + self._seconds
+            if tuner_id in self.ongoing_trials:
+                return self.ongoing_trials[tuner_id]
+            if time.monotonic() >= self._deadline:
+                return self._none(tuner_id)
+            self._retry_queue.sort(key=int, reverse=True)  # Keras Tuner takes the last
+            self._fill_next()
+            with self._held():
+                row = super().create_trial(tuner_id)
+            if row.status == TrialStatus.RUNNING:
+                self.notes.setdefault(row.trial_id, {})["started"] = time.time()
+                self._written(row)
+                return row
+            if not (is_chief_oracle() and self.ongoing_trials):
+                return row
+            self.tuner_ids.add(tuner_id)
+            if self._take_from_the_dead():
+                return self.create_trial(tuner_id)
+        time.sleep(NAP)  # another worker may yet be found dead
+        return self._none(tuner_id, TrialStatus.IDLE)
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        number = int(trial_id)
+        search = self._searching()
+        if search is None:  # the first model will tell what there is to search
+            return {"status": TrialStatus.RUNNING, "values": {}}
+        try:
+            architecture = search.ask(number)
+        except SpaceExhausted:
+            self.is_exhausted = True
+            return {"status": TrialStatus.STOPPED}
+        space = cast(Searchable, self.space)
+        values: dict[str, Any]
+        if self._is_fixed:
+            values = dict(native_values(space, architecture.choices))
+            seed = trial_seed(self.nas_seed, number)
+            draw_others(self.hyperparameters, values, space, seed)
+        else:
+            values = {name: architecture[name] for name in architecture}
+        return {"status": TrialStatus.RUNNING, "values": values}
+
+    def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Row:
+        """Take note of what a trial reports; a status of "STOPPED" says that it should end."""
+        with self._alone():
+            row, note = self.trials[trial_id], self.notes[trial_id]
+            if "ended" in note:
+                return _stopped(row)  # it was given to another worker meanwhile
+            self._heard(self._owner(trial_id))
+            with self._held():
+                super().update_trial(trial_id, metrics, step)
+            note["steps"] = sorted({*note.get("steps", ()), int(step)})
+            if "pruned" not in note and self._is_pruned(row, note, step):
+                note["pruned"] = int(step)
+            self._save_trial(row)
+            return _stopped(row) if "pruned" in note else row
+
+    def end_trial(self, trial: Row) -> None:
+        """Take note that a trial has ended; once."""
+        with self._alone():
+            row, note = self.trials[trial.trial_id], self.notes[trial.trial_id]
+            if "ended" in note:
+                return
+            self._heard(self._owner(trial.trial_id))
+            if trial is not row:
+                self._take_over(row, trial)
+            with self._held():
+                super().end_trial(row)
+            if row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED):
+                self._settle(row, note)
+            else:  # Keras Tuner tries it again
+                self._restart(row)
+            self._written(row)
+            self._check_failures(row)
+
+    def score_trial(self, trial: Row) -> None:
+        """Score a trial by its best epoch, all metrics of the same; no number where it has none."""
+        note = self.notes[trial.trial_id]
+        names = [objective.metric for objective in self.objectives]
+        told = [
+            s
+            for s in curve_of(trial)
+            if all(math.isfinite(s.metrics.get(n, math.nan)) for n in names)
+        ]
+        trial.score = math.nan
+        for step in told:
+            value = self.objective.get_value(step.metrics)
+            if math.isnan(trial.score) or self.objective.better_than(value, trial.score):
+                trial.score, trial.best_step = value, step.step
+        if "values" in note:  # as evaluate has returned them
+            trial.score = self._score_of(note["values"])
+        elif told:
+            last = curve_of(trial)[-1].step if "pruned" in note else trial.best_step
+            known: dict[str, float] = {}
+            for step in told:
+                if step.step <= last:
+                    known = {**known, **step.metrics} if "pruned" in note else dict(step.metrics)
+            note["values"] = {name: v for name, v in known.items() if name != "multi_objective"}
+
+    def _score_of(self, values: Mapping[str, float]) -> float:
+        if any(objective.metric in values for objective in self.objectives):
+            return float(self.objective.get_value(values))
+        return -math.inf if self.objective.direction == "max" else math.inf
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Row]:
+        """Return the best trials; pruned ones come last, and failed ones never."""
+        done = [row for row in self.trials.values() if row.status == TrialStatus.COMPLETED]
+        sign = -1 if self.objective.direction == "max" else 1
+        return sorted(done, key=lambda row: (self._was_pruned(row), sign * row.score))[:num_trials]
+
+    def update_space(self, hyperparameters: HyperParameters) -> None:
+        before = len(self.hyperparameters.space)
+        super().update_space(hyperparameters)
+        hyperparameters.inactive_scopes.clear()  # so no further model is built to see into them
+        self._is_changed |= len(self.hyperparameters.space) != before
+
+    @property
+    def tuner_ids(self) -> set[str]:
+        """The workers that have begun and not ended; a chief waits for them."""
+        now = time.monotonic()
+        silent = {w for w in self._workers if now - self._last_word.get(w, now) > self._patience}
+        self._workers -= silent - self.ongoing_trials.keys()
+        return self._workers
+
+    @tuner_ids.setter
+    def tuner_ids(self, workers: set[str]) -> None:
+        self._workers = workers
+
+    # ------------------------------------------------------------------ the project
+
+    def description(self) -> dict[str, Any]:
+        space = self.space if self._is_fixed else None
+        return describe(space, self.objectives, self.strategy, self.nas_seed)
+
+    def check_description(self, before: Mapping[str, Any]) -> None:
+        self._search = None  # it is told anew
+        now = {name: value for name, value in self.description().items() if name != "strategy"}
+        check_same(before, now, str(self._project_dir))
+
+    # ------------------------------------------------------------------ proposing
+
+    def _searching(self) -> Search | None:
+        """Return the search, begun anew where hyperparameters have joined the space."""
+        known = len(self.hyperparameters.space)
+        if self._search is not None and (self._is_fixed or known == self._known):
+            return self._search
+        if not self._is_fixed:
+            if not known:
+                return None
+            self.space, self._known = from_native(self.hyperparameters), known
+        space = cast(Searchable, self.space)
+        self._search = Search(self.strategy, space, self.objectives, self.nas_seed)
+        self._finished = {}
+        ended = sorted(self.notes, key=lambda key: self.notes[key].get("ended", math.inf))
+        for key in ended:
+            trial = trial_of(Noted(self.trials[key], self.notes[key]), space)
+            if trial is None:
+                continue
+            self._search.replay([trial])
+            if trial.state != "running":
+                self._finished[trial.number] = trial
+        return self._search
+
+    def _fill_next(self) -> None:
+        """Propose anew for an interrupted trial of which nothing is known."""
+        if self._retry_queue:
+            hps = self.trials[self._retry_queue[-1]].hyperparameters
+            if not hps.values:
+                filled = self.hyperparameters.copy()
+                filled.values = self.populate_space(self._retry_queue[-1]).get("values", {})
+                self.trials[self._retry_queue[-1]].hyperparameters = filled
+
+    def _is_pruned(self, row: Row, note: Mapping[str, Any], step: int) -> bool:
+        search = self._searching()
+        if self.pruner is None or search is None:
+            return False
+        space = cast(Searchable, self.space)
+        trial = trial_of(Noted(row, {"steps": [s for s in note["steps"] if s <= step]}), space)
+        others = list(self._finished.values())
+        for other in self.ongoing_trials.values():
+            if other is not row:
+                running = trial_of(Noted(other, self.notes[other.trial_id]), space)
+                others += [] if running is None else [running]
+        return trial is not None and pruned_by(self.pruner, trial, others, self.objectives)
+
+    # ------------------------------------------------------------------ ending
+
+    def _settle(self, row: Row, note: dict[str, Any]) -> None:
+        """Note how a trial ended, and tell the search."""
+        failed = row.status == TrialStatus.FAILED
+        note["state"] = "failed" if failed else "pruned" if "pruned" in note else "complete"
+        note.setdefault("finished", time.time())
+        note.setdefault("seconds", note["finished"] - note.get("started", note["finished"]))
+        if failed:
+            note.setdefault("notes", error_in(row.message or self._why_unscored(row)))
+            note.setdefault("values", {})
+        elif "pruned" in note:
+            row.message = f"PRUNED: stopped early at step {note['pruned']}"
+        search = self._searching()  # before the end is noted: it is told below
+        note["ended"] = len(self.end_order) - 1
+        if search is not None:
+            trial = trial_of(Noted(row, note), cast(Searchable, self.space))
+            if trial is None and int(row.trial_id) in search.running:
+                search.drop(int(row.trial_id))
+            elif trial is not None:
+                search.tell(trial)
+                self._finished[trial.number] = trial
+
+    def _why_unscored(self, row: Row) -> str:
+        if row.score is None or not math.isnan(row.score):
+            return ""
+        names = " and ".join(repr(objective.metric) for objective in self.objectives)
+        return f"ValueError: no finite value of the objective {names} was reported"
+
+    def _take_over(self, row: Row, told: Row) -> None:
+        """Take what a worker tells of a trial; values that have been proposed stay as they were.
+
+        On their way numbers are rounded, hyperparameters change places, and inactive ones come in.
+        """
+        row.status, row.message = told.status, told.message
+        theirs, ours = told.hyperparameters, row.hyperparameters
+        for hp in theirs.space:
+            if not ours._exists(hp.name, hp.conditions):
+                ours.merge([hp], overwrite=False)
+                if ours.is_active(hp) and hp.name in theirs.values:
+                    ours.values[hp.name] = theirs.values[hp.name]
+
+    def _check_failures(self, row: Row) -> None:
+        if row.status not in (TrialStatus.COMPLETED, TrialStatus.FAILED):
+            return
+        self._failures = self._failures + 1 if row.status == TrialStatus.FAILED else 0
+        if self._failures == self._failures_allowed:
+            why = (
+                f"the last {self._failures} trials failed, trial {row.trial_id} with "
+                f"{self.notes[row.trial_id]['notes']['error']}; mend the model or the space and "
+                "resume, or raise max_consecutive_failed_trials"
+            )
+            if not is_chief_oracle():
+                raise TooManyFailures(why)
+            print(why)  # an error here would reach the worker, and never the chief
+            self._deadline = 0.0
+
+    def _was_pruned(self, row: Row) -> bool:
+        return self.notes[row.trial_id].get("state") == "pruned"
+
+    # ------------------------------------------------------------------ workers
+
+    def _heard(self, worker: str | None) -> None:
+        if worker is not None:
+            self._last_word[worker] = time.monotonic()
+
+    def _owner(self, trial_id: str) -> str | None:
+        owners = (w for w, row in self.ongoing_trials.items() if row.trial_id == trial_id)
+        return next(owners, None)
+
+    def _take_from_the_dead(self) -> bool:
+        """Put the trial of a worker that has fallen silent up for others."""
+        now = time.monotonic()
+        for worker, row in list(self.ongoing_trials.items()):
+            if now - self._last_word.get(worker, now) > self._patience:
+                del self.ongoing_trials[worker]
+                self._restart(row)
+                self._retry_queue.append(row.trial_id)
+                return True
+        return False
+
+    def _none(self, tuner_id: str, status: str = TrialStatus.STOPPED) -> Row:
+        if status == TrialStatus.STOPPED:
+            self.tuner_ids.discard(tuner_id)
+        return Row(self.hyperparameters.copy(), trial_id="none", status=status)
+
+
+def _stopped(row: Row) -> Row:
+    stopped = copy.copy(row)
+    stopped.status = TrialStatus.STOPPED
+    return stopped
