@@ -1,3 +1,5 @@
+# pyright: basic
+# NNI ships no types that can be relied on.
 """Their door: NASTuner in an experiment of NNI's own, made by nnictl; trials `import nni`."""
 
 import json
