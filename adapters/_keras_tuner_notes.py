@@ -45,7 +45,8 @@ class Noted(NamedTuple):
 
     Attributes:
         row: Keras Tuner's trial.
-        note: "steps" that were reported, "started", and what the end adds: "state", "values",
+        note: "steps" that were reported, "started", "grown" (the space was not given, so the
+            trial may lack what was declared later), and what the end adds: "state", "values",
             "seconds", "finished", "ended" (which end this was) and "notes".
     """
 
@@ -104,9 +105,10 @@ def read_rows(project: Path) -> list[Noted]:
 def _note_for(row: Row, ended: Sequence[str]) -> Note:
     """Make the note of a trial that Keras Tuner itself has run."""
     if row.status not in (TrialStatus.COMPLETED, TrialStatus.FAILED):
-        return {}
+        return {"grown": True}
     end = ended.index(row.trial_id) if row.trial_id in ended else len(ended) + int(row.trial_id)
-    note: Note = {"ended": end, "state": "failed", "notes": error_in(row.message)}
+    note: Note = {"ended": end, "state": "failed", "grown": True}
+    note["notes"] = error_in(row.message) if row.status == TrialStatus.FAILED else {}
     if row.status == TrialStatus.COMPLETED:
         steps = {step.step: step.metrics for step in curve_of(row)}
         note |= {"state": "complete", "values": dict(steps.get(row.best_step, {}))}
@@ -170,6 +172,9 @@ def trial_of(noted: Noted, space: Searchable) -> Trial | None:
 
 def _architecture(noted: Noted, space: Searchable) -> Architecture | None:
     values = noted.row.hyperparameters.values
+    if noted.note.get("grown") and values:  # what it did not declare, it did not use
+        missing = (d for d in space.decisions if d.name not in values)
+        values = {**{d.name: d.domain.values(points=2)[0] for d in missing}, **values}
     try:
         return architecture_in(space, values)
     except InvalidArchitecture as error:

@@ -131,7 +131,8 @@ class NASOracle(DurableOracle):
             with self._held():
                 row = super().create_trial(tuner_id)
             if row.status == TrialStatus.RUNNING:
-                self.notes.setdefault(row.trial_id, {})["started"] = time.time()
+                note = self.notes.setdefault(row.trial_id, {})
+                note |= {"started": time.time()} | ({} if self._is_fixed else {"grown": True})
                 self._written(row)
                 return row
             if not (is_chief_oracle() and self.ongoing_trials):

@@ -20,17 +20,20 @@ from ..strategies import History, RandomSearch
 from ..strategies._lock import try_lock
 from ._drive import Experimental, Observer, Silent, drive, runner_for
 from ._errors import BackendError
-from ._keras_tuner_notes import NOTE, Noted, read_json, write_json
+from ._keras_tuner_notes import NOTE, read_json, write_json
 from ._keras_tuner_oracle import NASOracle
-from ._keras_tuner_project import check_same, describe, history_in, history_of
+from ._keras_tuner_project import check_same, describe, history_in
 from ._keras_tuner_space import from_native, suggest, to_native
 from ._keras_tuner_store import ProjectStore, fill
+from ._keras_tuner_tuner import NASTuner, Reporter, history_of_oracle
 from ._place import lock_in
 from ._support import No, Support
 
 __all__ = [
     "SUPPORT",
     "NASOracle",
+    "NASTuner",
+    "Reporter",
     "from_native",
     "load",
     "run",
@@ -41,9 +44,11 @@ __all__ = [
 
 SUPPORT = Support(
     storage="a project directory of Keras Tuner",
-    hook="NASOracle, suggest",
+    hook="NASTuner, NASOracle, Reporter, suggest",
     pruning="nasbridge.MedianPruner",
-    sharing=No("the project's files have one writer", "use jobs=, or NASOracle with a chief"),
+    sharing=No(
+        "the project's files have one writer", "use jobs=, or NASTuner with a chief and workers"
+    ),
     options=("project_name",),
 )
 
@@ -138,9 +143,7 @@ def load(
     if isinstance(location, keras_tuner.Tuner):
         return load(cast(keras_tuner.Oracle, location.oracle), space, objectives=objectives)
     if isinstance(location, NASOracle):
-        rows = [Noted(row, location.notes[key]) for key, row in location.trials.items()]
-        known = space or location.space or from_native(location.get_space())
-        return history_of(rows, known, location.objectives, location.description())
+        return history_of_oracle(location, space)
     if isinstance(location, keras_tuner.Oracle):
         location = str(location._project_dir)
     return history_in(_project(Path(location), project_name), space, objectives)

@@ -2,6 +2,7 @@
 
 from . import library
 from ._architecture import Architecture
+from ._around import around
 from ._cells import Cell, NodeCell, Stack
 from ._decisions import Clause, Decision
 from ._domains import Categorical, IntegerRange, Label, RealRange
@@ -66,6 +67,7 @@ __all__ = [
     "WIDTH",
     "When",
     "Zero",
+    "around",
     "from_json",
     "layer",
     "library",

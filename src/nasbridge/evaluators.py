@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from .adapters import ActiveTrial, ExperimentError
+from .adapters._fresh import anew, check_configuration
 from .spaces import Architecture, BuildError, MissingExtra
 from .strategies import Objective
 
@@ -99,7 +100,7 @@ class KerasEvaluator:
         if isinstance(self.metrics, str):
             raise ExperimentError(f"metrics={self.metrics!r}: give a list, as [{self.metrics!r}]")
         for thing in (self.optimizer, self.loss, *self.metrics):
-            _check_configuration(thing)
+            check_configuration(thing)
         if not callable(self.data):
             _check_data(self.data)
 
@@ -217,9 +218,9 @@ class KerasEvaluator:
         model = architecture.build(_input_shape(train), self.part)
         custom = callable(self.optimizer)
         model.compile(
-            optimizer=self.optimizer(architecture) if custom else _anew(self.optimizer),
-            loss=_anew(self.loss),
-            metrics=[_anew(metric) for metric in self.metrics],
+            optimizer=self.optimizer(architecture) if custom else anew(self.optimizer),
+            loss=anew(self.loss),
+            metrics=[anew(metric) for metric in self.metrics],
         )
         theirs = [] if self.callbacks is None else self.callbacks(epochs)
         fitted = model.fit(
@@ -239,42 +240,6 @@ def _keras() -> Any:
     except ImportError as error:
         raise MissingExtra("keras", "tensorflow", "KerasEvaluator") from error
     return keras
-
-
-def _anew(thing: Any) -> Any:
-    """Return an object of Keras as it was before any training, anything else as it is."""
-    if isinstance(thing, type) or not hasattr(thing, "from_config"):
-        return thing
-    return type(thing).from_config(thing.get_config())
-
-
-def _check_configuration(thing: Any) -> None:
-    """Refuse an object whose copies, in the next training or another process, would differ."""
-    way_out = (
-        "give a function, of targets and predictions for a loss or metric, of the architecture "
-        "for an optimizer"
-    )
-    try:
-        copy = _anew(thing)
-    except Exception as error:
-        raise ExperimentError(
-            f"{thing!r} cannot be made anew for each training ({type(error).__name__}: {error}): "
-            f"let get_config() say how, or {way_out}"
-        ) from error
-    lost = dict(_settings(thing).items() - _settings(copy).items())
-    if lost:
-        raise ExperimentError(
-            f"get_config() of {thing!r} leaves out {lost}, so that no other training would have "
-            f"it: {way_out}"
-        )
-
-
-def _settings(thing: Any) -> Mapping[str, bool | int | float | str]:
-    """Return the plain values that an object holds, or hands to the function that it wraps."""
-    held = getattr(thing, "__dict__", {})
-    held = {**held, **held.get("_fn_kwargs", {})}
-    plain = {k: v for k, v in held.items() if isinstance(v, bool | int | float | str)}
-    return {k: v for k, v in plain.items() if k != "built"}  # as it is once used
 
 
 def _check_data(data: object) -> None:

@@ -1,0 +1,204 @@
+# pyright: basic
+# Keras ships no types.
+"""The variants of a model that is there already, as a space."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
+
+from .._node import Node
+from .._structure import Chain, Layer, Parallel, Repeat, layer
+from .._values import Choice
+from ._reading import Branches, Part, parts_of
+
+__all__ = ["around"]
+
+WIDTHS = {"Dense": "units", "SeparableConv1D": "filters", "SeparableConv2D": "filters"}
+WIDTHS |= {f"Conv{rank}D": "filters" for rank in (1, 2, 3)}
+KERNELS = {*WIDTHS, "DepthwiseConv1D", "DepthwiseConv2D"} - {"Dense"}
+RIGID = {"Reshape", "GroupNormalization"}  # what comes before them cannot change its width
+NORMALIZATIONS = {"BatchNormalization": "batch", "LayerNormalization": "layer"}
+HIDDEN = ("relu", "gelu", "silu", "swish", "elu", "selu", "tanh", "leaky_relu", "relu6", "mish")
+
+
+def around(
+    model: Any,
+    widths: Sequence[float],
+    kernels: Sequence[int],
+    activations: Sequence[str],
+    normalizations: Sequence[str],
+    deeper: int,
+    skips: bool,
+) -> Chain:
+    """Return the space of a model's variants; see `nasbridge.spaces.around`."""
+    parts = parts_of(model)
+    opener = _Opener(
+        tuple(widths), tuple(kernels), tuple(activations), tuple(normalizations), deeper, skips
+    )
+    opener.is_bare = not any(_kind(one) in NORMALIZATIONS for one in _layers(parts))
+    listed = list(_layers(parts))
+    weighty = [k for k, one in enumerate(listed) if _kind(one) in WIDTHS]
+    rigid = max((k for k, one in enumerate(listed) if _kind(one) in RIGID), default=-1)
+    opener.fixed = {id(one) for one in listed[: rigid + 1]}
+    if weighty:  # the last one gives the outputs
+        opener.last = {id(one) for one in listed[weighty[-1] :]}
+    return Chain(*opener.chain(parts))
+
+
+def _layers(parts: Sequence[Part]) -> Any:
+    for part in parts:
+        if isinstance(part, Branches):
+            for branch in part.branches:
+                yield from _layers(branch)
+        else:
+            yield part
+
+
+def _kind(one: Layer) -> str:
+    return one.operation
+
+
+@dataclass
+class _Opener:
+    """Opens what may vary; of every decision the first option is what the model has."""
+
+    widths: tuple[float, ...]
+    kernels: tuple[int, ...]
+    activations: tuple[str, ...]
+    normalizations: tuple[str, ...]
+    deeper: int
+    skips: bool
+    is_bare: bool = False  # it has no normalization
+    fixed: set[int] = field(default_factory=set[int])  # layers whose width stays, by id
+    last: set[int] = field(default_factory=set[int])  # layers that give the outputs, by id
+    number: int = 0  # of blocks so far
+    shared: dict[str, Choice] = field(default_factory=dict[str, Choice])
+
+    def chain(self, parts: Sequence[Part]) -> list[Node]:
+        opened: list[Node] = []
+        position = 0
+        while position < len(parts):
+            size, times = self._block(parts, position)
+            if times > 1:
+                opened.append(self._repeated(parts[position : position + size], times))
+                position += size * times
+            else:
+                opened += self._opened(parts[position])
+                position += 1
+        return opened or [layer("Identity")]
+
+    # ------------------------------------------------------------------ depth and shortcuts
+
+    def _block(self, parts: Sequence[Part], start: int) -> tuple[int, int]:
+        """Return the size of the block that begins here, and how often it comes in a row."""
+        best = (1, 1)
+        if self.deeper == 0 and not self.skips:
+            return best
+        free = next(
+            (k for k in range(start, len(parts)) if self._is_last(parts[k])), len(parts)
+        )  # what gives the outputs is no block
+        for size in range(1, (free - start) // 2 + 1):
+            block = parts[start : start + size]
+            times = 1
+            while start + size * (times + 1) <= free and _same(
+                block, parts[start + size * times : start + size * (times + 1)]
+            ):
+                times += 1
+            if times > 1 and size * times > best[0] * best[1]:
+                best = (size, times)
+        return best
+
+    def _is_last(self, part: Part) -> bool:
+        return any(id(one) in self.last for one in _layers([part]))
+
+    def _repeated(self, block: Sequence[Part], times: int) -> Node:
+        self.number += 1
+        number = self.number
+        inside: Node = Chain(*(node for part in block for node in self._opened(part)))
+        if self.skips and not any(isinstance(part, Branches) for part in block):
+            shortcut = Parallel(layer("Identity"), inside)
+            inside = Choice({"none": inside, "add": shortcut}, name=f"skip_{number}")
+        others = [k for k in range(1, times + self.deeper + 1) if k != times] if self.deeper else []
+        depth: int | Choice = Choice([times, *others], name=f"depth_{number}") if others else times
+        return Repeat(inside, depth, tied=True)
+
+    # ------------------------------------------------------------------ single layers
+
+    def _opened(self, part: Part) -> list[Node]:
+        if isinstance(part, Branches):
+            return [self._branches(part)]
+        kind = _kind(part)
+        if id(part) in self.last:
+            return [part]
+        if kind in NORMALIZATIONS:
+            return [self._normalization(part)]
+        config: dict[str, Any] = dict(part.config)
+        if kind in WIDTHS and id(part) not in self.fixed:
+            config[WIDTHS[kind]] = self._width(cast(int, config[WIDTHS[kind]]))
+        if kind in KERNELS and config.get("padding") == "same":
+            config["kernel_size"] = self._kernel(config["kernel_size"])
+        if kind == "ReLU" and not config:
+            kind, config = "Activation", {"activation": "relu"}
+        if config.get("activation") in HIDDEN and (kind in WIDTHS or kind == "Activation"):
+            config["activation"] = self._activation(str(config["activation"]))
+        opened: list[Node] = [replace(part, operation=kind, config=config)]
+        if self.is_bare and kind in WIDTHS and self.normalizations:
+            opened.append(self._normalization(layer("Identity")))
+        return opened
+
+    def _branches(self, part: Branches) -> Node:
+        ways = [self.chain(branch) for branch in part.branches]
+        merge = cast(Literal["add", "concatenate"], part.merge)
+        whole = Parallel(*(Chain(*way) for way in ways), merge=merge)
+        longer = [Chain(*way) for way, one in zip(ways, part.branches, strict=True) if one]
+        if not self.skips or part.merge != "add" or len(longer) != len(ways) - 1 != 1:
+            return whole
+        self.number += 1
+        return Choice({"add": whole, "none": longer[0]}, name=f"skip_{self.number}")
+
+    def _width(self, width: int) -> object:
+        made = {f"{factor:g}x": max(round(width * factor), 1) for factor in (1, *self.widths)}
+        distinct = {number: label for label, number in reversed(made.items())}
+        return (
+            Choice({label: made[label] for label in made if distinct[made[label]] == label})
+            if (len(distinct) > 1)
+            else width
+        )
+
+    def _kernel(self, kernel: object) -> object:
+        sizes = kernel if isinstance(kernel, list | tuple) else (kernel,)
+        if len(set(sizes)) > 1 or sizes[0] == 1:
+            return kernel
+        options = dict.fromkeys((sizes[0], *self.kernels))
+        return Choice(list(options)) if len(options) > 1 else kernel
+
+    def _activation(self, has: str) -> object:
+        options = dict.fromkeys((has, *self.activations))
+        return self._one(f"activation_{has}", dict(zip(options, options, strict=True)))
+
+    def _normalization(self, has: Layer) -> Node:
+        name = NORMALIZATIONS.get(_kind(has), "none")
+        known: Mapping[str, Layer] = {
+            "batch": layer("BatchNormalization"),
+            "layer": layer("LayerNormalization"),
+            "none": layer("Identity"),
+        }
+        if not self.normalizations:
+            return has
+        options = {name: has} | {
+            label: known[label] for label in self.normalizations if label != name
+        }
+        return cast(Node, self._one(f"normalization_{name}", options))
+
+    def _one(self, name: str, options: Mapping[str, object]) -> object:
+        """Return one decision for all the places that are alike; it is the model's style."""
+        if len(options) == 1:
+            return next(iter(options.values()))
+        if name not in self.shared or self.shared[name].options != options:
+            unique = name if name not in self.shared else f"{name}_{len(self.shared)}"
+            self.shared[name] = Choice(options, name=unique, shared=True)
+        return self.shared[name]
+
+
+def _same(one: Sequence[Part], other: Sequence[Part]) -> bool:
+    return list(one) == list(other)

@@ -1,0 +1,193 @@
+# pyright: basic
+# Keras ships no types.
+"""Reading a `keras.Model` that is there already: its layers, and how they follow each other."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from .._errors import SpaceError
+from .._structure import Layer, layer
+from ._layers import keras
+
+__all__ = ["Branches", "Part", "parts_of"]
+
+MERGES = {"Add": "add", "Concatenate": "concatenate"}
+WAY_OUT = "describe the space with Chain, Parallel and layer(...) instead"
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Parts side by side, and how they are merged.
+
+    Attributes:
+        branches: Each in its order; an empty one is a shortcut.
+        merge: "add" or "concatenate".
+    """
+
+    branches: "tuple[tuple[Part, ...], ...]"
+    merge: str
+
+
+Part = Layer | Branches
+
+
+def parts_of(model: Any) -> tuple[Part, ...]:
+    """Return the layers of a model in the order of the data.
+
+    Args:
+        model: A `keras.Sequential` or a functional model with one input and one output.
+
+    Raises:
+        SpaceError: It is none, or its layers are not connected as chains and branches.
+    """
+    if isinstance(model, keras.Sequential):
+        return tuple(_described(one) for one in model.layers if not _is_input(one))
+    if not isinstance(model, keras.Model) or not hasattr(model, "get_layer"):
+        raise SpaceError(f"{model!r} is no keras.Model: give one that is Sequential or functional")
+    try:
+        config: Any = model.get_config()
+        if (len(model.inputs), len(model.outputs)) != (1, 1):
+            raise ValueError(f"it has {len(model.inputs)} and {len(model.outputs)}")
+        inputs = dict(_inputs(entry) for entry in config["layers"])
+    except Exception as error:  # whatever a class of the user's own makes of it
+        raise SpaceError(
+            f"the model {model.name!r} is not functional with one input and one output "
+            f"({type(error).__name__}: {error}): {WAY_OUT}"
+        ) from error
+    reader = _Reader(model, inputs)
+    parts = reader.chain(_last(config["output_layers"]), None)
+    reader.check()
+    return parts
+
+
+def _is_input(one: Any) -> bool:
+    return isinstance(one, keras.layers.InputLayer)
+
+
+def _last(outputs: Any) -> str:
+    """Return the name of the output's layer; Keras nests it once or not."""
+    return str(outputs[0] if isinstance(outputs[0], str) else outputs[0][0])
+
+
+def _inputs(entry: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return the name of a layer, and those of the layers that flow into it."""
+    calls = entry["inbound_nodes"]
+    if len(calls) > 1:
+        raise SpaceError(f"the layer {entry['name']!r} is called {len(calls)} times")
+    return entry["name"], tuple(name for call in calls for name in _tensors(call["args"]))
+
+
+def _tensors(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "__keras_tensor__":
+            yield value["config"]["keras_history"][0]
+            return
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _tensors(part)
+
+
+class _Reader:
+    """Takes a graph of layers apart into chains and branches, from its end."""
+
+    def __init__(self, model: Any, inputs: Mapping[str, tuple[str, ...]]) -> None:
+        self._model, self._inputs = model, inputs
+        self._seen: set[str] = set()
+        self._above: dict[str, list[str]] = {}
+
+    def chain(self, last: str, before: str | None) -> tuple[Part, ...]:
+        """Return what leads from one layer, itself left out, to another."""
+        parts: list[Part] = []
+        here = last
+        while here != before:
+            sources = self._inputs[here]
+            if not sources:  # the input
+                break
+            if here in self._seen:
+                self._refuse(here)
+            self._seen.add(here)
+            if len(sources) == 1:
+                parts.append(_described(self._model.get_layer(here)))
+                here = sources[0]
+                continue
+            kind = type(self._model.get_layer(here)).__name__
+            if kind not in MERGES:
+                raise SpaceError(
+                    f"the layer {here!r} ({kind}) has {len(sources)} inputs, and only Add and "
+                    f"Concatenate may have several: {WAY_OUT}"
+                )
+            common = [self.above(source) for source in sources]
+            start = next(name for name in common[0] if all(name in one for one in common))
+            branches = tuple(self.chain(source, start) for source in sources)
+            parts.append(Branches(branches, MERGES[kind]))
+            here = start
+        return tuple(reversed(parts))
+
+    def above(self, name: str) -> list[str]:
+        """Return the layers that all that reaches a layer has passed, the nearest first."""
+        if name not in self._above:
+            ways = [self.above(source) for source in self._inputs[name]]
+            shared = [one for one in ways[0] if all(one in way for way in ways)] if ways else []
+            self._above[name] = [name, *shared]
+        return self._above[name]
+
+    def check(self) -> None:
+        """Raise an error if a layer has been passed over."""
+        left = {name for name, sources in self._inputs.items() if sources} - self._seen
+        if left:
+            self._refuse(sorted(left)[0])
+
+    def _refuse(self, name: str) -> None:
+        raise SpaceError(
+            f"the layers of {self._model.name!r} are not connected as chains and branches that "
+            f"end in one Add or Concatenate, at {name!r}: {WAY_OUT}"
+        )
+
+
+def _described(one: Any) -> Layer:
+    """Describe a layer, with the settings that it does not have anyway."""
+    cls = type(one)
+    if isinstance(one, keras.Model):
+        raise SpaceError(f"the layer {one.name!r} is a model of its own: call its layers instead")
+    if not isinstance(one, keras.layers.Layer):
+        raise SpaceError(f"{getattr(one, 'name', one)!r} is no layer: {WAY_OUT}")
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(cls.__init__).parameters.items()
+    }
+    policy = keras.dtype_policies.serialize(keras.config.dtype_policy())
+    config = {
+        name: _setting(value)
+        for name, value in one.get_config().items()
+        if name != "name"
+        and not (name == "trainable" and value)
+        and not (name == "dtype" and value in (policy, keras.config.dtype_policy().name))
+        and not _is_default(value, defaults.get(name, inspect.Parameter.empty))
+    }
+    return cast(Layer, layer(cls, **config))
+
+
+def _setting(value: Any) -> Any:
+    """Describe the layers in the settings of wrappers; all else Keras understands as it is."""
+    if isinstance(value, Mapping) and "class_name" in value:
+        kind = getattr(keras.layers, str(value["class_name"]), None)
+        if isinstance(kind, type) and issubclass(kind, keras.layers.Layer):
+            return _described(keras.layers.deserialize(dict(value)))
+    return value
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if value is None or value == default:
+        return value == default
+    if value == "linear":
+        return default is None
+    if isinstance(value, Mapping) and isinstance(default, str):
+        try:
+            made = keras.initializers.serialize(keras.initializers.get(default))
+        except ValueError:
+            return False
+        return made == value
+    return isinstance(value, list) and tuple(value) == default

@@ -1,0 +1,352 @@
+# pyright: basic
+"""Keras Tuner by their door: `NASTuner`, and `NASOracle` in tuners that users write."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy
+import pytest
+import tensorflow
+from keras_tuner.src.engine.oracle import LOCKS
+
+from nasbridge import (
+    BackendError,
+    Chain,
+    Choice,
+    ConstraintError,
+    History,
+    Integer,
+    MedianPruner,
+    RandomSearch,
+    RegularizedEvolution,
+    Repeat,
+    Search,
+    Space,
+    Trial,
+    layer,
+)
+from nasbridge.adapters import TooManyFailures
+from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter, load, suggest
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
+    pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer"),
+]
+
+RNG = numpy.random.default_rng(0)
+X, Y = RNG.random((32, 6), "float32"), RNG.integers(3, size=32)
+EVOLUTION = RegularizedEvolution(population=3, sample=2)
+SPACE = Chain(
+    Repeat(
+        Choice({"dense": layer("Dense", units=Integer(2, 9)), "relu": layer("ReLU")}, name="op"),
+        times=Integer(1, 3, name="depth"),
+    ),
+    layer("Dense", units=3, activation="softmax"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _eager() -> Iterator[None]:
+    """For networks this small, compiling takes nearly all of the time."""
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
+
+
+def build_model(hp: Any) -> keras.Model:
+    """What a team has, with a scope, and with a loop whose end is found late."""
+    hidden: list[Any] = [keras.Input((6,))]
+    for number in range(hp.Int("layers", 1, 3)):
+        hidden.append(keras.layers.Dense(hp.Int(f"units_{number}", 2, 8), activation="relu"))
+    optimizer = hp.Choice("optimizer", ["sgd", "adam"])
+    with hp.conditional_scope("optimizer", ["sgd"]):
+        if optimizer == "sgd":
+            optimizer = keras.optimizers.SGD(hp.Float("rate", 1e-3, 1e-1, sampling="log"))
+    model = keras.Sequential([*hidden, keras.layers.Dense(3, activation="softmax")])
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def searched(tuner: keras_tuner.Tuner, epochs: int = 1, **settings: Any) -> Any:
+    tuner.search(X, Y, validation_data=(X, Y), epochs=epochs, verbose=0, **settings)
+    return tuner
+
+
+def tuner_of(directory: Path, space: Any = SPACE, **settings: Any) -> NASTuner:
+    standard: dict[str, Any] = {"objective": "val_loss", "max_trials": 6, "seed": 3}
+    return NASTuner(space, EVOLUTION, directory=directory, **standard | settings)
+
+
+def called(function: Callable[[int, Any], None]) -> Any:
+    """A callback that calls a function when an epoch ends."""
+    return keras.callbacks.LambdaCallback(on_epoch_end=function)
+
+
+def choices(trials: Iterable[Trial]) -> list[dict[str, object]]:
+    return [dict(trial.architecture.choices) for trial in trials]
+
+
+def assert_as_a_bare_search_says(history: History, strategy: Any = EVOLUTION) -> None:
+    """Given what came out, a bare search proposes the same."""
+    search = Search(strategy, history.space, history.objectives, history.seed)
+    for trial in history:
+        assert search.ask(trial.number).choices == trial.architecture.choices
+        search.tell(trial)
+
+
+# ---------------------------------------------------------------------- NASTuner
+
+
+def test_a_tuner_is_one_in_every_respect(tmp_path: Path, capsys: Any) -> None:
+    board = keras.callbacks.TensorBoard(str(tmp_path / "board"))
+    tuner = tuner_of(tmp_path, executions_per_trial=2, max_trials=4)
+    assert isinstance(tuner, keras_tuner.Tuner)
+    searched(tuner, epochs=2, callbacks=[board])
+    history = tuner.history
+    assert [trial.state for trial in history] == ["complete"] * 4
+    assert_as_a_bare_search_says(history)
+    for trial in history:
+        assert [step.step for step in trial.curve] == [0, 1]
+        best = min(trial.curve, key=lambda step: step.metrics["val_loss"])
+        assert trial.values == best.metrics
+        row = tuner.oracle.get_trial(str(trial.number))
+        assert row.score == trial.values["val_loss"]
+        assert len(row.metrics.get_history("val_loss")[0].value) == 2  # executions
+    assert {f.name for f in (tmp_path / "board").glob("*/*")} >= {"execution0", "execution1"}
+    (model,) = tuner.get_best_models()
+    (best_hp,) = tuner.get_best_hyperparameters()
+    assert model.count_params() == history.best.values["parameters"]
+    assert tuner.hypermodel is not None
+    assert tuner.hypermodel.build(best_hp).count_params() == model.count_params()
+    tuner.results_summary()
+    assert f"Score: {history.best.values['val_loss']}" in capsys.readouterr().out
+    assert load(tuner).trials == load(tuner.project_dir).trials == history.trials
+
+
+def test_trainings_have_seeds_and_no_model_is_built_before(tmp_path: Path) -> None:
+    built: list[object] = []
+
+    def build(hp: Any) -> keras.Model:
+        built.append(hp)
+        return build_model(hp)
+
+    first = tuner_of(tmp_path / "a", build, max_trials=3)
+    assert not built
+    second = tuner_of(tmp_path / "b", build, max_trials=3)
+    values = [[dict(t.values) for t in searched(tuner).history] for tuner in (first, second)]
+    assert values[0] == values[1]
+    assert len(built) == 6
+
+
+def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
+    expected = searched(tuner_of(tmp_path / "whole")).history
+
+    def interrupt(epoch: int, logs: Any) -> None:
+        if (tmp_path / "cut" / "untitled_project" / "trial_3").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        searched(tuner_of(tmp_path / "cut"), callbacks=[called(interrupt)])
+    project = tmp_path / "cut" / "untitled_project"
+    states = [trial.state for trial in load(project)]
+    assert states == ["complete"] * 3 + ["running"]
+    for name in ("oracle.json", "tuner0.json"):  # half-written, as Keras Tuner may leave them
+        text = (project / name).read_text()
+        (project / name).write_text(text[: len(text) // 2])
+    history = searched(tuner_of(tmp_path / "cut")).history
+    assert choices(history) == choices(expected)
+    assert [dict(t.values) for t in history] == [dict(t.values) for t in expected]
+    longer = searched(tuner_of(tmp_path / "cut", max_trials=8)).history
+    assert choices(longer)[:6] == choices(expected)
+    assert len(longer) == 8
+
+
+def test_a_project_of_another_space_is_refused(tmp_path: Path) -> None:
+    searched(tuner_of(tmp_path, max_trials=1))
+    other = Chain(layer("Dense", units=Integer(1, 3)))
+    with pytest.raises(BackendError, match=r"fingerprint is .*another project_name"):
+        tuner_of(tmp_path, other)
+    tuner_of(tmp_path, other, overwrite=True)
+
+
+def test_bad_trials_stop_early_and_are_told(tmp_path: Path, capsys: Any) -> None:
+    def worse(epoch: int, logs: Any) -> None:  # in trials 3 and 5
+        began = len(list(tmp_path.glob("*/trial_*")))
+        logs["val_loss"] = 1 / (epoch + 1) + (began in (4, 6))
+
+    tuner = tuner_of(tmp_path, pruner=MedianPruner(startup=2), executions_per_trial=2)
+    history = searched(tuner, epochs=4, callbacks=[called(worse)]).history
+    assert [t.state for t in history] == ["complete"] * 3 + ["pruned", "complete", "pruned"]
+    pruned = history[3]
+    assert [step.step for step in pruned.curve] == [0, 1]
+    assert pruned.values == pruned.curve[-1].metrics
+    assert tuner.oracle.get_trial("3").status == "COMPLETED"
+    assert {row.trial_id for row in tuner.oracle.get_best_trials(4)} == {"0", "1", "2", "4"}
+    tuner.results_summary()
+    assert "Trial 3 was stopped early at step 1" in capsys.readouterr().out
+    assert_as_a_bare_search_says(history)
+    assert load(tuner.project_dir).trials == history.trials
+
+
+def test_several_objectives_have_a_front(tmp_path: Path) -> None:
+    tuner = tuner_of(tmp_path, objective={"val_accuracy": "max", "parameters": "min"})
+    front = searched(tuner).pareto()
+    assert front == load(tuner.project_dir).pareto
+    points = [(-t.values["val_accuracy"], t.values["parameters"]) for t in tuner.history]
+    expected = [
+        p for p in points if not any(o != p and o[0] <= p[0] and o[1] <= p[1] for o in points)
+    ]
+    found = [(-t.values["val_accuracy"], t.values["parameters"]) for t in front]
+    assert set(found) == set(expected)
+
+
+def test_failed_and_too_large_models_are_skipped_and_told(tmp_path: Path, capsys: Any) -> None:
+    def build(hp: Any) -> keras.Model:
+        if hp.Int("units", 1, 9) % 3 == 0:
+            raise MemoryError("no memory for it")
+        return build_model(hp)
+
+    tuner = searched(tuner_of(tmp_path, build, max_trials=8, max_model_size=45))
+    failed = tuner.history.of_state("failed")
+    errors = {trial.notes["error"].split(":")[0] for trial in failed}
+    assert errors == {"MemoryError", "FailedTrialError"}
+    assert len(tuner.get_best_models(8)) == 8 - len(failed) > 0
+    tuner.results_summary()
+    shown = capsys.readouterr().out
+    assert "MemoryError: no memory for it" in shown
+    assert "Oversized model" in shown
+
+
+def test_a_limit_of_the_space_bounds_what_is_proposed(tmp_path: Path) -> None:
+    tuner = searched(tuner_of(tmp_path, SPACE.limit((6,), parameters=60)))
+    assert all(trial.values["parameters"] <= 60 for trial in tuner.history)
+
+
+def test_a_search_ends_after_its_seconds_and_with_its_space(tmp_path: Path) -> None:
+    assert not searched(tuner_of(tmp_path / "a", max_seconds=0)).history
+    few = Chain(layer("Dense", units=Choice([3, 4, 5])))
+    assert len(searched(tuner_of(tmp_path / "b", few, max_trials=9)).history) == 3
+
+
+def test_failures_in_a_row_end_the_search_and_leave_no_lock(tmp_path: Path) -> None:
+    def build(hp: Any) -> keras.Model:
+        hp.Int("units", 1, 99)
+        raise RuntimeError("always")
+
+    tuner = tuner_of(tmp_path, build, oracle={"max_consecutive_failed_trials": 3})
+    with pytest.raises(TooManyFailures, match=r"last 3 trials failed.*RuntimeError: always"):
+        searched(tuner)
+    assert not LOCKS[tuner.oracle].locked()
+    assert len(load(tuner.project_dir).of_state("failed")) == 3
+
+
+# ---------------------------------------------------------------------- NASOracle in their tuners
+
+
+def plain(directory: Path, oracle: NASOracle, build: Any = build_model) -> keras_tuner.Tuner:
+    return keras_tuner.Tuner(oracle=oracle, hypermodel=build, directory=directory)
+
+
+def test_a_function_unchanged_becomes_a_space(tmp_path: Path) -> None:
+    def oracle() -> NASOracle:
+        return NASOracle(EVOLUTION, "val_loss", max_trials=10, seed=3)
+
+    tuner = searched(plain(tmp_path / "a", oracle()))
+    history = load(tuner)
+    known = {decision.name: decision for decision in history.space.decisions}
+    assert set(known) == {"layers", "units_0", "units_1", "units_2", "optimizer", "rate"}
+    assert [c.decision for c in known["rate"].conditions[0]] == ["optimizer"]
+    assert len(history) == 10
+    for trial in history:
+        assert ("rate" in trial.architecture) == (trial.architecture["optimizer"] == "sgd")
+        row = tuner.oracle.get_trial(f"{trial.number:02d}")
+        shown = {n: v for n, v in row.hyperparameters.values.items() if n in trial.architecture}
+        assert shown == dict(trial.architecture)
+    again = load(searched(plain(tmp_path / "b", oracle())))
+    assert choices(again)[0] == choices(history)[0]
+
+
+def test_the_same_proposals_as_local_for_a_function(tmp_path: Path) -> None:
+    hp = keras_tuner.HyperParameters()
+    for number in range(3):
+        hp.Int(f"units_{number}", 2, 8)
+    hp.Int("layers", 1, 3)
+    hp.Choice("optimizer", ["sgd", "adam"])
+    with hp.conditional_scope("optimizer", ["sgd"]):
+        hp.Float("rate", 1e-3, 1e-1, sampling="log")
+    oracle = NASOracle(EVOLUTION, "val_loss", 6, hyperparameters=hp, seed=3)
+    history = load(searched(plain(tmp_path, oracle)))
+    assert_as_a_bare_search_says(history)
+
+
+def test_a_space_inside_a_function(tmp_path: Path) -> None:
+    """Decisions are proposed; what is no decision is drawn, the same in every process."""
+
+    def build(hp: Any) -> keras.Model:
+        model = suggest(hp, SPACE).build((6,))
+        rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
+        model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+        return model
+
+    rates: list[list[float]] = []
+    for place in ("a", "b"):
+        oracle = NASOracle(RandomSearch(), "val_loss", 4, space=SPACE, seed=3)
+        tuner = searched(plain(tmp_path / place, oracle, build))
+        assert_as_a_bare_search_says(load(tuner), RandomSearch())
+        rates.append([t.hyperparameters["rate"] for t in tuner.oracle.trials.values()])
+    assert rates[0] == rates[1]
+    assert len(set(rates[0])) == 4
+
+
+@pytest.mark.filterwarnings("ignore:The use case of calling")
+def test_a_callback_reports_and_stops_in_any_tuner(tmp_path: Path) -> None:
+    def worse(epoch: int, logs: Any) -> None:
+        began = len(list(tmp_path.glob("*/trial_*")))
+        logs["val_loss"] = 1 / (epoch + 1) + (began == 4)
+
+    pruner = MedianPruner(startup=2)
+    oracle = NASOracle(
+        EVOLUTION, "val_loss", 5, space=Space({"units": Integer(3, 12)}), pruner=pruner
+    )
+
+    def build(hp: Any) -> keras.Model:
+        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(hp.Int("units", 3, 12))])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    tuner = plain(tmp_path, oracle, build)
+    history = load(searched(tuner, epochs=3, callbacks=[called(worse), Reporter(tuner)]))
+    assert [t.state for t in history] == ["complete"] * 3 + ["pruned", "complete"]
+    assert [len(t.curve) for t in history] == [3, 3, 3, 2, 3]
+
+
+def test_what_another_tuner_began_is_read_and_continued(tmp_path: Path) -> None:
+    theirs = keras_tuner.RandomSearch(build_model, "val_loss", 3, seed=1, directory=tmp_path)
+    searched(theirs)
+    with pytest.raises(BackendError, match=r"objectives of .* not known.*objectives="):
+        load(theirs.project_dir)
+    begun = load(theirs.project_dir, objectives={"val_loss": "min"})
+    assert [trial.values["val_loss"] for trial in begun] == [
+        row.score for row in theirs.oracle.trials.values()
+    ]
+    tuner = searched(plain(tmp_path, NASOracle(EVOLUTION, "val_loss", 5)))
+    assert choices(load(tuner))[:3] == choices(load(theirs.project_dir))[:3]
+    assert len(load(tuner)) == 5
+    state = json.loads((Path(tuner.project_dir) / "oracle.json").read_text())
+    assert len(state["end_order"]) == 5
+
+
+def test_an_error_while_proposing_leaves_no_lock(tmp_path: Path) -> None:
+    space = Space({"units": Integer(1, 99)}).where(lambda a: bool(1 / (a["units"] - 42) or True))
+    oracle = NASOracle(RandomSearch(), "val_loss", 200, space=space)
+    oracle.verbose = 0
+    oracle._set_project_dir(tmp_path, "it")
+    workers = map(str, range(200))
+    with pytest.raises(ConstraintError, match="division by zero"):
+        deque(map(oracle.create_trial, workers))
+    assert not LOCKS[oracle].locked()
