@@ -44,7 +44,8 @@ def sequential() -> Any:
 
 
 def first(space: Any) -> Architecture:
-    return next(space.enumerate())
+    made: Architecture = next(space.enumerate())
+    return made
 
 
 @pytest.mark.parametrize("make", [residual_net, sequential])
