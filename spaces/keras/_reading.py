@@ -5,7 +5,7 @@
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from .._errors import SpaceError
 from .._structure import Layer, layer
