@@ -1,3 +1,5 @@
+# pyright: basic
+# NNI ships no types that can be relied on.
 """NNI's search spaces and database, read and written without its manager; and `NASTuner`."""
 
 import json
