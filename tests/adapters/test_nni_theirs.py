@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def nnictl(*arguments: str, folder: Path) -> None:
 
 
 @contextmanager
-def created(folder: Path) -> Iterator[str]:
+def created(folder: Path) -> Generator[str]:
     """Create the experiment, and stop it in the end; gives the address of its REST API."""
     (folder / "search.py").write_text(SEARCH)
     (folder / "trial.py").write_text(TRIAL)

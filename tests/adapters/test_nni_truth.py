@@ -5,6 +5,7 @@
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -163,8 +164,8 @@ def test_an_assessor_of_nni_stops_trials(tmp_path: Path) -> None:
     assert len(pruned) >= 2
     assert len(history.of_state("complete")) >= 2
     for trial in pruned:
-        assert trial.values == trial.curve[-1].metrics
         assert len(trial.curve) < 6
+        assert trial.values == list(trial.curve)[-1].metrics
     stored = jobs_in(tmp_path)
     assert {n for n in stored if stored[n].status == "EARLY_STOPPED"} == {t.number for t in pruned}
 
@@ -255,3 +256,15 @@ def test_the_manager_ends_with_the_run(tmp_path: Path, how: signal.Signals) -> N
     after = backend("nni").load(tmp_path / "run")
     assert facts(after)[: len(before.of_state("complete"))] == facts(before.of_state("complete"))
     assert sorted(trial.number for trial in after) == list(range(8))
+
+
+# ---------------------------------------------------------------------- the page in docs/
+
+
+def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "nni.md"
+    (source,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "block.py").write_text(source)
+    subprocess.run([sys.executable, "block.py"], cwd=tmp_path, check=True, timeout=90)
+    history = backend("nni").load(tmp_path / "runs" / "nni")
+    assert len(history.of_state("complete", "pruned")) == 12
