@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 import keras_tuner
-from digits import SPACE, split
+from digits import SPACE, split  # type: ignore[import-not-found]  # its neighbour
 
 from nasbridge import BayesianOptimization, MedianPruner
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter

@@ -5,7 +5,7 @@
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from .._errors import SpaceError
 from .._structure import Layer, layer
@@ -167,7 +167,7 @@ def _described(one: Any) -> Layer:
         and not (name == "dtype" and value in (policy, keras.config.dtype_policy().name))
         and not _is_default(value, defaults.get(name, inspect.Parameter.empty))
     }
-    return cast(Layer, layer(cls, **config))
+    return layer(cls, **config)
 
 
 def _setting(value: Any) -> Any:

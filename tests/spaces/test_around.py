@@ -44,7 +44,8 @@ def sequential() -> Any:
 
 
 def first(space: Any) -> Architecture:
-    return next(space.enumerate())
+    member: Architecture = next(space.enumerate())
+    return member
 
 
 @pytest.mark.parametrize("make", [residual_net, sequential])
