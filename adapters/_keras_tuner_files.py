@@ -3,6 +3,7 @@
 """An oracle whose files survive a crash, and whose lock an error does not leave held."""
 
 import threading
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from ._keras_tuner_notes import NOTE, Noted, read_json, read_rows, write_json
 
 __all__ = ["DurableOracle"]
 
+PAUSE = 0.5  # seconds between two looks at running trials
+
 
 class DurableOracle(keras_tuner.Oracle):
     """What an oracle needs to go on after a kill at any moment; abstract.
@@ -30,6 +33,8 @@ class DurableOracle(keras_tuner.Oracle):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.notes: dict[str, dict[str, Any]] = {}  # by the id of the trial
+        self._shown = 0.0  # when a running trial was written last
+        self._is_described = False  # in the project's own file
         self._is_held = False  # nothing is written just now
         self._is_changed = True  # since oracle.json was written
 
@@ -66,11 +71,22 @@ class DurableOracle(keras_tuner.Oracle):
 
     def _written(self, row: Row) -> None:
         self._is_changed = True
-        own = Path(self._project_dir) / f"{NOTE}.json"
-        if not own.exists():
-            write_json(own, self.description())
+        if not self._is_described:
+            own = Path(self._project_dir) / f"{NOTE}.json"
+            if not own.exists():
+                write_json(own, self.description())
+            self._is_described = True
         self._save_trial(row)
         self.save()
+
+    def _check_consecutive_failures(self) -> None:
+        """Do nothing: Keras Tuner would go through all trials each time one ends."""
+
+    def _save_now_and_then(self, row: Row) -> None:
+        """Write what a trial reports for those who look on: if it is killed, it begins anew."""
+        if time.monotonic() - self._shown > PAUSE:
+            self._shown = time.monotonic()
+            self._save_trial(row)
 
     def _save_trial(self, trial: Row) -> None:
         if not self._is_held:

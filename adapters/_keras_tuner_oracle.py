@@ -175,7 +175,7 @@ class NASOracle(DurableOracle):
             note["steps"] = sorted({*note.get("steps", ()), int(step)})
             if "pruned" not in note and self._is_pruned(row, note, step):
                 note["pruned"] = int(step)
-            self._save_trial(row)
+            self._save_now_and_then(row)
             return _stopped(row) if "pruned" in note else row
 
     def end_trial(self, trial: Row) -> None:

@@ -150,6 +150,7 @@ class NASTuner(keras_tuner.Tuner):
             **(oracle or {}),
         )
         self._pruned: Row | None = None
+        self._saved: Mapping[str, Any] | None = None  # as it is in its file
         self._execution = 0
         self._results: Any = None
         self._size: Mapping[str, float] = {}
@@ -257,7 +258,10 @@ class NASTuner(keras_tuner.Tuner):
         """Save the tuner; a crash leaves the old file or the new one."""
         if not self._is_worker():
             self.oracle.save()
-        write_json(Path(self._get_tuner_fname()), self.get_state())
+        state = self.get_state()
+        if state != self._saved:
+            write_json(Path(self._get_tuner_fname()), state)
+            self._saved = state
 
     def reload(self) -> None:
         """Read what is there, also after a crash."""

@@ -76,7 +76,7 @@ FAILURES: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize("name", ["local", "optuna"])
+@pytest.mark.parametrize("name", ["keras_tuner", "local", "optuna"])
 @pytest.mark.parametrize(("what", "function", "said"), FAILURES, ids=[f[0] for f in FAILURES])
 def test_what_evaluate_does_wrong_is_noted(name: str, what: str, function: Any, said: str) -> None:
     experiment = Experiment(
@@ -89,7 +89,7 @@ def test_what_evaluate_does_wrong_is_noted(name: str, what: str, function: Any, 
         assert "Traceback" in trial.notes["traceback"]
 
 
-@pytest.mark.parametrize("name", ["local", "optuna"])
+@pytest.mark.parametrize("name", ["keras_tuner", "local", "optuna"])
 @pytest.mark.parametrize("step", [-1, 2**31])
 def test_a_bad_step_in_a_worker_costs_its_trial_only(name: str, step: int) -> None:
     searched = Experiment(
@@ -111,7 +111,7 @@ class BadStep:
         return {"score": 1.0}
 
 
-@pytest.mark.parametrize("name", ["local", "optuna"])
+@pytest.mark.parametrize("name", ["keras_tuner", "local", "optuna"])
 def test_the_first_and_the_last_step_are_taken(name: str) -> None:
     """Numpy's ints are ints."""
     steps = (numpy.int64(0), 1, numpy.uint32(2**31 - 1))
@@ -121,7 +121,7 @@ def test_the_first_and_the_last_step_are_taken(name: str) -> None:
     assert [step.step for step in trial.curve] == [0, 1, 2**31 - 1]
 
 
-@pytest.mark.parametrize("name", ["local", "optuna"])
+@pytest.mark.parametrize("name", ["keras_tuner", "local", "optuna"])
 def test_what_ends_its_own_process_or_hangs_is_noted(name: str, tmp_path: Path) -> None:
     """With workers; see tests/adapters/test_pool.py for all the ways to die."""
     began = time.monotonic()

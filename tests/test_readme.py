@@ -21,6 +21,19 @@ x_val, y_val = x[:16], y[:16]
 """
 
 
+BUILD_MODEL = """
+import keras, keras_tuner
+
+def build_model(hp):
+    units = hp.Int("units", 4, 32, step=4)
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Dense(units, "relu")(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(10, "softmax")(x))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+"""
+
+
 class Block(NamedTuple):
     """A block of the README, and what is done to it.
 
@@ -54,6 +67,33 @@ EXPECTED = [
         "assert open('cell.svg').read().startswith('<svg')\n",
     ),
     Block("NASSampler", after="assert len(study.trials) == 30 and study.best_value > 0\n"),
+    Block(
+        "library.cnn",
+        DATA,
+        {
+            "epochs=5": "epochs=1",
+            "max_trials=20": "max_trials=2",
+            "population=10, sample=3": "2, 1",
+        },
+        "assert model.count_params() <= 50_000\n"
+        "assert len(tuner.history.of_state('complete')) == 2\n",
+    ),
+    Block(
+        "NASOracle",
+        DATA + BUILD_MODEL,
+        {"epochs=5": "epochs=1", "max_trials=20": "max_trials=2"},
+        "assert len(tuner.get_best_models(2)) == 2\n",
+    ),
+    Block(
+        "around(model)",
+        DATA + BUILD_MODEL + "model = build_model(keras_tuner.HyperParameters())\n",
+        {
+            "epochs=5": "epochs=1",
+            "max_trials=20": "max_trials=2",
+            "population=10, sample=3": "2, 1",
+        },
+        "assert 1 <= len(tuner.pareto()) <= 2\n",
+    ),
 ]
 
 

@@ -22,13 +22,18 @@ from nasbridge import Experiment, History, MedianPruner, NasbridgeError
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._conformance import Door, bare_loop, facts, run_until, strategy
 
-PRELOADED = ["nasbridge.adapters.optuna", "nasbridge.adapters._conformance", "alembic.command"]
+PRELOADED = [
+    "nasbridge.adapters.keras_tuner",
+    "nasbridge.adapters.optuna",
+    "nasbridge.adapters._conformance",
+    "alembic.command",
+]
 
-processes = multiprocessing.get_context("forkserver")  # imports Optuna once for all
+processes = multiprocessing.get_context("forkserver")  # imports frameworks once for all
 processes.set_forkserver_preload(PRELOADED)
 
 # Moments in a run: opening the storage and about four trials.
-SPANS = {"local": 12_000, "optuna": 350_000}
+SPANS = {"keras_tuner": 60_000, "local": 12_000, "optuna": 350_000}
 
 
 def experiment(trials: int, **settings: Any) -> Experiment:
@@ -82,7 +87,9 @@ def so_far(door: Door, directory: Path) -> History | None:
         return None
 
 
-@pytest.mark.parametrize(("backend", "trials"), [("local", 40), ("optuna", 16)])
+@pytest.mark.parametrize(
+    ("backend", "trials"), [("keras_tuner", 16), ("local", 40), ("optuna", 16)]
+)
 def test_killed_at_twenty_moments(backend: str, trials: int, tmp_path: Path) -> None:
     door, searched = Door(backend), experiment(trials)
     expected = facts(bare_loop(searched))
@@ -115,7 +122,9 @@ def test_killed_under_a_pruner_of_optuna(several: bool, pruner: str, tmp_path: P
     assert any(fact[2] == "pruned" for fact in expected)
 
 
-@pytest.mark.parametrize(("backend", "trials"), [("local", 24), ("optuna", 16)])
+@pytest.mark.parametrize(
+    ("backend", "trials"), [("keras_tuner", 16), ("local", 24), ("optuna", 16)]
+)
 def test_killed_with_two_workers(backend: str, trials: int, tmp_path: Path) -> None:
     """Which trials run at one time is a matter of luck; that all are there is not."""
     door, searched = Door(backend), experiment(trials)

@@ -48,7 +48,10 @@ def wrong(folder: Path) -> None:
         ("run two.py", "two.py holds 2 of them, first, second: choose one, as --name first"),
         ("run two.py --name third", "two.py holds no Experiment 'third': it has first, second"),
         ("run running.py", "put that line below if __name__ == '__main__'"),
-        ("run toy.py --backend optnua", "no backend 'optnua': take one of local, optuna"),
+        (
+            "run toy.py --backend optnua",
+            "no backend 'optnua': take one of keras_tuner, local, optuna",
+        ),
         ("run toy.py --pruner mean", "no pruner 'mean' by name: take one of median"),
         ("run toy.py --backend optuna --pruner mean", "take one of hyperband, median, successive"),
         ("run toy.py --storage sqlite:///x.db", "backend 'local' has no option 'storage'"),

@@ -44,8 +44,8 @@ def sequential() -> Any:
 
 
 def first(space: Any) -> Architecture:
-    made: Architecture = next(space.enumerate())
-    return made
+    member: Architecture = next(space.enumerate())
+    return member
 
 
 @pytest.mark.parametrize("make", [residual_net, sequential])

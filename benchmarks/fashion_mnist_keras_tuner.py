@@ -1,0 +1,176 @@
+# pyright: basic
+"""Our strategies beside Keras Tuner's own tuners, on Fashion-MNIST and one space.
+
+    python benchmarks/fashion_mnist_keras_tuner.py    # writes docs/fashion_mnist_keras_tuner.md
+
+Each search has the same number of trials of the same number of epochs (Hyperband spends as many
+epochs in all), three seeds each, on the space and the data of examples/fashion_mnist.py. Networks
+are built and compiled by one and the same function. The best network by validation accuracy is
+tested once, as it was trained. Takes hours; every search that is there already is not repeated.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY / "examples"))
+
+from fashion_mnist import SHAPE, SPACE, load, search_data  # noqa: E402  (no package)
+
+from nasbridge import BayesianOptimization, RandomSearch, RegularizedEvolution  # noqa: E402
+from nasbridge.adapters.keras_tuner import NASOracle, suggest  # noqa: E402
+
+OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
+
+
+def build(hp: Any) -> keras.Model:
+    """Build a network of the space; those above its limits fail, under every tuner."""
+    architecture = suggest(hp, SPACE)
+    if not SPACE.allows(architecture):
+        raise keras_tuner.errors.FailedTrialError("above the limits of the space")
+    model: keras.Model = architecture.build(SHAPE)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def ours(strategy: Any, trials: int, epochs: int, seed: int, **place: Any) -> keras_tuner.Tuner:
+    """Return a plain tuner with one of our strategies."""
+    oracle = NASOracle(strategy, OBJECTIVE, trials, space=SPACE, seed=seed)
+    return keras_tuner.Tuner(oracle=oracle, hypermodel=build, **place)
+
+
+def theirs(kind: Any, trials: int, epochs: int, seed: int, **place: Any) -> keras_tuner.Tuner:
+    """Return one of Keras Tuner's own."""
+    settings = {"max_consecutive_failed_trials": None, "seed": seed + 1}
+    return kind(build, OBJECTIVE, max_trials=trials, **settings, **place)
+
+
+def hyperband(trials: int, epochs: int, seed: int, **place: Any) -> keras_tuner.Tuner:
+    """Return Keras Tuner's Hyperband; `Budget` ends it when it has spent its epochs."""
+    settings: dict[str, Any] = {"max_consecutive_failed_trials": None, "seed": seed + 1}
+    return keras_tuner.Hyperband(
+        build, OBJECTIVE, max_epochs=epochs, factor=3, hyperband_iterations=9, **settings, **place
+    )
+
+
+CONTENDERS: dict[str, Callable[..., keras_tuner.Tuner]] = {
+    "Keras Tuner, RandomSearch": partial(theirs, keras_tuner.RandomSearch),
+    "Keras Tuner, BayesianOptimization": partial(theirs, keras_tuner.BayesianOptimization),
+    "Keras Tuner, Hyperband": hyperband,
+    "nasbridge, RandomSearch": partial(ours, RandomSearch()),
+    "nasbridge, RegularizedEvolution": partial(ours, RegularizedEvolution(10, 4)),
+    "nasbridge, BayesianOptimization": partial(ours, BayesianOptimization(6)),
+}
+
+
+class SpentError(Exception):
+    """The epochs of a search are used up."""
+
+
+class Budget(keras.callbacks.Callback):
+    """Counts epochs over all trials, and ends the search when there are no more."""
+
+    def __init__(self, left: list[int]) -> None:
+        super().__init__()
+        self._left = left
+
+    def __deepcopy__(self, memo: object) -> "Budget":
+        return Budget(self._left)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Count."""
+        self._left[0] -= 1
+        if self._left[0] < 0:
+            raise keras_tuner.errors.FatalError("the epochs are used up") from SpentError()
+
+
+def search(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
+    """Run one search, and test its best network once."""
+    label = f"{name}, {seed}".lower().replace(", ", "-").replace(" ", "_")
+    known = arguments.directory / f"{label}.json"
+    if known.exists():
+        return json.loads(known.read_text())
+    place = {"directory": arguments.directory, "project_name": label, "overwrite": True}
+    tuner = CONTENDERS[name](arguments.trials, arguments.epochs, seed, **place)
+    (x, y), validation = search_data()
+    began = time.monotonic()
+    left = [arguments.trials * arguments.epochs]
+    try:
+        tuner.search(
+            x,
+            y,
+            validation_data=validation,
+            epochs=arguments.epochs,
+            batch_size=64,
+            callbacks=[Budget(left)],
+            verbose=0,
+        )
+    except keras_tuner.errors.FatalError:
+        assert left[0] < 0, "it failed for another reason"
+    seconds = time.monotonic() - began
+    best: Any = tuner.oracle.get_best_trials(1)[0]
+    _, (x_test, y_test) = load()
+    model: Any = tuner.load_model(best)
+    test = model.evaluate(x_test, y_test, verbose=0, return_dict=True)["accuracy"]
+    result = {"validation": best.score, "test": test, "seconds": seconds}
+    known.write_text(json.dumps(result))
+    return result
+
+
+def main() -> None:
+    """Run all searches, write the table, print it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--directory", type=Path, default=Path("runs/fashion_mnist_keras_tuner"))
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "fashion_mnist_keras_tuner.md"
+    )
+    arguments = parser.parse_args()
+    arguments.directory.mkdir(parents=True, exist_ok=True)
+    rows: list[str] = []
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+    for seed in range(arguments.seeds):  # in turn, so that a drifting machine is fair to all
+        for name, results in found.items():
+            results.append(search(name, seed, arguments))
+    for name, results in found.items():
+        cells = [
+            " / ".join(f"{result[key]:.4f}" for result in results) for key in ("validation", "test")
+        ]
+        mean = statistics.mean(result["validation"] for result in results)
+        seconds = statistics.median(result["seconds"] for result in results)
+        rows.append(f"| {name} | {mean:.4f} | {cells[0]} | {cells[1]} | {seconds:.0f} |")
+    table = "\n".join(rows)
+    arguments.output.write_text(
+        f"""# Fashion-MNIST under Keras Tuner
+
+{arguments.trials} trials of {arguments.epochs} epochs each (Hyperband: as many epochs in all),
+{arguments.seeds} seeds, on the space and the data of `examples/fashion_mnist.py`. The best network
+by validation accuracy is tested once, as it was trained.
+
+| tuner | mean best validation accuracy | of each seed | its test accuracy | seconds (median) |
+|---|---|---|---|---|
+{table}
+
+Made by `python benchmarks/fashion_mnist_keras_tuner.py`; Python {platform.python_version()}, Keras
+Tuner {version("keras-tuner")}, Keras {keras.__version__}.
+"""
+    )
+    print(arguments.output.read_text())
+
+
+if __name__ == "__main__":
+    main()
