@@ -50,7 +50,7 @@ def wrong(folder: Path) -> None:
         ("run running.py", "put that line below if __name__ == '__main__'"),
         (
             "run toy.py --backend optnua",
-            "no backend 'optnua': take one of keras_tuner, local, optuna",
+            "no backend 'optnua': did you mean 'optuna'",
         ),
         ("run toy.py --pruner mean", "no pruner 'mean' by name: take one of median"),
         ("run toy.py --backend optuna --pruner mean", "take one of hyperband, median, successive"),
