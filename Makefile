@@ -61,7 +61,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
   --no-annotate --no-header --no-emit-index-url --extra keras --extra keras-tuner --extra optuna $(ARGS)
 lock: | $(BIN)/python
 	$(PIP) install 'uv>=0.13,<0.14'
-	$(COMPILE) --extra jax --extra nni --group dev pyproject.toml lock/test.in --output-file lock/test.txt
+	$(COMPILE) --extra autogluon --extra autokeras --extra jax --extra nni --extra ray --group dev \
+	  pyproject.toml lock/test.in --output-file lock/test.txt
 	cat lock/torch.txt >> lock/test.txt
 	$(COMPILE) --constraint lock/test.txt pyproject.toml lock/run.in --output-file lock/run.txt
 
