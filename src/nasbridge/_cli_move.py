@@ -8,9 +8,8 @@ from typing import Any
 
 from ._cli_app import say
 from ._cli_load import history_at
-from ._runs import FILE, Origin, RunNote, origin_from, read_note, write_note
-from .adapters import ExperimentError, backend
-from .strategies import History
+from ._moving import begin_with
+from ._runs import Origin, origin_from, read_note
 
 __all__ = ["export_run", "import_history", "report_history"]
 
@@ -42,32 +41,16 @@ def import_history(
     Raises:
         ExperimentError: The directory holds a run already, or the history has gaps.
     """
-    if (directory / FILE).exists():
-        raise ExperimentError(f"{directory} holds a run already: give a new directory")
-    adapter = backend(backend_name)
-    adapter.SUPPORT.require(backend_name, "importing")
     history = history_at(file, experiment)
-    _check_numbers(history, file)
     origin = Origin("" if experiment is None else str(experiment.resolve()))
     if experiment is None and "origin" in history.facts:  # `export` has put it there
         origin = replace(origin_from(history.facts["origin"]), folder=origin.folder)
-    adapter.store_history(history, directory, **options)
-    write_note(directory, RunNote(backend_name, None, options, origin=origin))
+    begin_with(history, str(file), backend_name, directory, options, origin)
     say(f"{len(history)} trials in {directory}; go on with")
     if origin.script:
         say(f"  nasbridge resume {quote(str(directory))}", "bold")
     else:
         say(f"  nasbridge run FILE --directory {quote(str(directory))}", "bold")
-
-
-def _check_numbers(history: History, file: Path) -> None:
-    known = {trial.number for trial in history} | set(history.facts.get("skipped", ()))
-    missing = set(range(max(known, default=-1) + 1)) - known
-    if missing:
-        raise ExperimentError(
-            f"{file} has {len(history)} trials, but none with the number {min(missing)}: it "
-            "cannot be gone on with, for what a trial is given depends on its number"
-        )
 
 
 def report_history(location: Path, output: Path | None, experiment: Path | None) -> None:

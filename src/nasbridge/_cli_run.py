@@ -9,6 +9,7 @@ from typing import Any
 
 from ._cli_app import new_table, out, say
 from ._cli_load import experiment_in, experiment_of
+from ._moving import continue_experiment
 from ._runs import FILE, Origin, RunNote, in_folder, read_note, run_experiment
 from .adapters import ExperimentError, backend
 from .experiment import Experiment
@@ -28,6 +29,7 @@ def start_run(
     jobs: int | None,
     settings: Mapping[str, Any],
     options: Mapping[str, Any],
+    source: Path | None,
 ) -> None:
     """Run the experiment in a file, or go on with it in a directory that it was begun in.
 
@@ -40,6 +42,7 @@ def start_run(
         settings: What to change of the experiment; a pruner's name is the backend's, where it
             has pruners of its own.
         options: The backend's own options, beside those that the directory remembers.
+        source: The history, or the run, that a new directory begins with.
     """
     shown = directory or Path("runs") / f"{file.stem}-{backend_name or 'local'}"
     new = RunNote(backend_name or "local", None, {})
@@ -52,6 +55,9 @@ def start_run(
     _check_complete(before, shown, options)
     variable, experiment = experiment_in(file, name)
     origin = Origin(str(file.resolve()), variable, settings)
+    if source is not None:
+        begun = _changed(experiment, settings)
+        continue_experiment(begun, source, chosen, shown.resolve(), options, origin)
     _run(experiment, RunNote(chosen, jobs, options, origin=origin), shown.resolve(), shown)
 
 

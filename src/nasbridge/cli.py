@@ -124,6 +124,14 @@ def run(
     host: Host = None,
     keep: Keep = False,
     assessor: Assessor = None,
+    continue_from: Annotated[
+        Path | None,
+        Option(
+            metavar="DIRECTORY|HISTORY",
+            help="Begin with the trials of a run under any backend, and go on identically.",
+            show_default=False,
+        ),
+    ] = None,
     name: Name = None,
 ) -> None:
     """Run the experiment in a file; in a directory that holds it already, go on.
@@ -141,7 +149,7 @@ def run(
         keep=keep or None,
         assessor=assessor,
     )
-    start_run(file, name, backend, directory, jobs, settings, options)
+    start_run(file, name, backend, directory, jobs, settings, options, continue_from)
 
 
 @app.command()

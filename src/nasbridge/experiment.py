@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, cast
 
+from ._moving import continue_experiment
 from ._runs import run_experiment
 from .adapters import ExperimentError, Observer
 from .adapters._evaluation import Evaluate
@@ -213,6 +214,7 @@ class Experiment:
         directory: str | Path | None = None,
         jobs: int | None = None,
         observer: Observer | None = None,
+        continue_from: History | str | Path | None = None,
         **options: Any,
     ) -> History:
         """Run the experiment; one that was interrupted goes on where it was.
@@ -223,6 +225,8 @@ class Experiment:
             jobs: Number of worker processes; 0 evaluates in this process. None leaves it to
                 `evaluate` (a `KerasEvaluator` wants one worker), or else means 0.
             observer: Is told what happens; None shows a progress bar in a terminal.
+            continue_from: What has been found of the experiment elsewhere, with which a new
+                directory begins: a history, its file, or a run's directory under any backend.
             **options: What the backend takes beside these, as `storage=` for Optuna.
 
         Returns:
@@ -231,7 +235,11 @@ class Experiment:
         Raises:
             MissingExtra: The framework is not installed.
             BackendError: The backend is unknown, or cannot do what is asked.
+            ExperimentError: What is to be continued is of another experiment.
             TooManyFailures: `max_failures` trials in a row failed.
         """
         place = None if directory is None else Path(directory)
+        if continue_from is not None:
+            begun = Path(continue_from) if isinstance(continue_from, str) else continue_from
+            continue_experiment(self, begun, backend, place, options)
         return run_experiment(self, backend, place, jobs, observer, options)

@@ -36,6 +36,18 @@ def test_a_run_moves_and_goes_on_identically(
     assert told("two") == told("whole")
 
 
+def test_a_run_begins_with_another_one(
+    folder: Path, nasbridge: Run, stop: Stop, told: Told, refused: Refused
+) -> None:
+    nasbridge("run", "toy.py", "--directory", "whole")
+    stop("run", "toy.py", "--backend", "keras_tuner", "--directory", "one", trials=9)
+    to = ("--backend", "optuna", "--directory", "two", "--continue-from", "one")
+    nasbridge("run", "toy.py", *to)
+    assert told("two") == told("whole")
+    assert load_run(folder / "two").facts["backend"] == "optuna"
+    assert "go on with it without continue_from" in refused("run", "toy.py", *to)
+
+
 def test_a_history_without_space_asks_for_the_experiment(
     folder: Path, nasbridge: Run, refused: Refused, edit: Edit
 ) -> None:

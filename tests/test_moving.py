@@ -1,0 +1,81 @@
+"""`continue_from`: a run begins with what has been found of the experiment elsewhere."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nasbridge import Experiment, ExperimentError, History, RandomSearch
+from nasbridge.adapters import _conformance as material
+from nasbridge.adapters._conformance import bare_loop, facts
+from nasbridge.adapters._drive import Silent
+
+
+def experiment(**settings: Any) -> Experiment:
+    standard: dict[str, Any] = {"objectives": {"score": "max"}, "trials": 16, "seed": 3}
+    return Experiment(material.chain(), material.evaluate_variously, **standard | settings)
+
+
+def begun(directory: Path) -> History:
+    history = replace(experiment(), trials=9).run(directory=directory, observer=Silent())
+    assert len(history) == 9
+    return history
+
+
+@pytest.mark.parametrize("kind", ["history", "file", "directory"])
+def test_a_run_goes_on_from_a_history_wherever_it_is(tmp_path: Path, kind: str) -> None:
+    history = begun(tmp_path / "here")
+    sources = {
+        "history": history,
+        "file": str(tmp_path / "here" / "history.jsonl"),
+        "directory": tmp_path / "here",
+    }
+    whole = experiment().run(
+        "optuna", tmp_path / "there", observer=Silent(), continue_from=sources[kind]
+    )
+    assert facts(whole) == facts(bare_loop(experiment()))
+    with pytest.raises(ExperimentError, match="holds a run already"):
+        experiment().run("optuna", tmp_path / "there", continue_from=history)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("objectives", {"objectives": {"score": "min"}}),
+        ("seed", {"seed": 4}),
+        ("strategy", {"strategy": RandomSearch()}),
+    ],
+)
+def test_only_the_same_experiment_is_continued(
+    tmp_path: Path, name: str, change: dict[str, Any]
+) -> None:
+    history = begun(tmp_path / "here")
+    with pytest.raises(ExperimentError, match=f"of another experiment: its {name} is"):
+        experiment(**change).run(directory=tmp_path / "there", continue_from=history)
+    assert not (tmp_path / "there").exists()
+
+
+def test_only_the_same_space_is_continued(tmp_path: Path) -> None:
+    history = begun(tmp_path / "here")
+    other = replace(experiment(), space=material.cell())
+    with pytest.raises(ExperimentError, match="of another experiment: its space is"):
+        other.run(directory=tmp_path / "there", continue_from=history)
+
+
+def test_the_default_strategy_goes_on_as_it_was_begun(tmp_path: Path) -> None:
+    """It depends on the number of trials, which is larger here than it was there."""
+    first, longer = experiment(trials=12), experiment(trials=30)
+    assert repr(first.strategy) != repr(longer.strategy)
+    first.run(directory=tmp_path / "here", observer=Silent())
+    whole = longer.run(
+        directory=tmp_path / "there", observer=Silent(), continue_from=tmp_path / "here"
+    )
+    assert len(whole) == 30
+    assert whole.strategy == repr(first.strategy)
+
+
+def test_a_directory_is_needed(tmp_path: Path) -> None:
+    history = begun(tmp_path / "here")
+    with pytest.raises(ExperimentError, match="continue_from= needs directory="):
+        experiment().run(continue_from=history)
