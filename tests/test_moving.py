@@ -26,7 +26,7 @@ def begun(directory: Path) -> History:
 @pytest.mark.parametrize("kind", ["history", "file", "directory"])
 def test_a_run_goes_on_from_a_history_wherever_it_is(tmp_path: Path, kind: str) -> None:
     history = begun(tmp_path / "here")
-    sources = {
+    sources: dict[str, Any] = {
         "history": history,
         "file": str(tmp_path / "here" / "history.jsonl"),
         "directory": tmp_path / "here",
