@@ -5,16 +5,13 @@ Everything here is at the top level of a module, so that worker processes find i
 
 import math
 import os
-import pickle
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar, cast, final
+from typing import Any, TypeVar, final
 
 from ..spaces import (
     Architecture,
@@ -44,6 +41,7 @@ __all__ = [
     "STRATEGIES",
     "WAIT_AT",
     "Door",
+    "Waiting",
     "bare_loop",
     "cell",
     "chain",
@@ -61,9 +59,7 @@ __all__ = [
     "fate",
     "few",
     "flat",
-    "kill_in_a_trial",
     "needs",
-    "run_until",
     "score",
     "strategy",
     "weight",
@@ -188,14 +184,30 @@ def evaluate_slowly(architecture: Architecture, trial: ActiveTrial) -> dict[str,
     return score(architecture)
 
 
-def evaluate_waiting(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """In trial `WAIT_AT`, the first time that it runs, wait to be killed."""
-    if trial.number == WAIT_AT:
-        reached = trial.directory / "reached"
-        if not reached.exists():
-            reached.write_text(str(os.getpid()))
-            time.sleep(PATIENCE)
-    return score(architecture)
+@final
+@dataclass(frozen=True)
+class Waiting:
+    """An evaluation that waits to be killed in one trial, the first time that this runs.
+
+    Attributes:
+        at: The number of the trial.
+        then: What is evaluated.
+    """
+
+    at: int
+    then: Callable[[Architecture, ActiveTrial], dict[str, float]] = evaluate
+
+    def __call__(self, architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+        """Evaluate, or wait."""
+        if trial.number == self.at:
+            reached = trial.directory / "reached"
+            if not reached.exists():
+                reached.write_text(str(os.getpid()))
+                time.sleep(PATIENCE)
+        return self.then(architecture, trial)
+
+
+evaluate_waiting = Waiting(WAIT_AT)
 
 
 def evaluate_given(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
@@ -316,70 +328,3 @@ def needs(ability: str) -> Callable[[Test], Test]:
         return test
 
     return mark
-
-
-def run_until(run: Callable[[], object], calls: int) -> None:
-    """Run in a process of one's own, which dies at a function call as if it were killed.
-
-    Args:
-        run: What to run.
-        calls: How many calls, of functions in Python or not, come before the one that is fatal.
-    """
-    os.setsid()  # whatever it leaves behind can be found by its session
-    left = calls
-
-    def count(frame: object, event: str, argument: object) -> None:
-        nonlocal left
-        left -= event.endswith("call")
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.setprofile(count)
-    run()
-
-
-CHILD = """
-import pickle, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a job in the background
-pickle.load(sys.stdin.buffer)()
-"""
-
-
-def kill_in_a_trial(
-    run: Callable[[], object], directory: Path, how: signal.Signals, seconds: float = 120
-) -> None:
-    """Run in another process, and end that while trial `WAIT_AT` waits.
-
-    Args:
-        run: What to run; goes through pickle.
-        directory: Where below trials have their directories.
-        how: The signal.
-        seconds: How long it may take until the trial begins, and until the process ends.
-
-    Raises:
-        RuntimeError: The trial did not begin.
-        subprocess.TimeoutExpired: The process did not end.
-    """
-    with (directory / "output.txt").open("w+") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-c", CHILD],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            with cast(Any, child.stdin) as pipe:
-                pickle.dump(run, pipe)
-            deadline = time.monotonic() + seconds
-            while not list(directory.rglob("reached")):
-                if child.poll() is not None or time.monotonic() > deadline:
-                    output.seek(0)
-                    raise RuntimeError(f"trial {WAIT_AT} did not begin:\n{output.read()}")
-                time.sleep(0.02)
-            os.killpg(child.pid, how)
-            child.wait(seconds)
-        finally:
-            if child.poll() is None:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()

@@ -37,6 +37,7 @@ from nasbridge.adapters._conformance import (
     strategy,
 )
 from nasbridge.adapters._drive import Silent
+from nasbridge.adapters._killing import kill_in_a_trial
 from nasbridge.spaces import Searchable
 
 __all__ = [
@@ -260,7 +261,7 @@ class ResumeTests(_Suite):
         self, door: Door, tmp_path: Path, how: signal.Signals
     ) -> None:
         experiment = _experiment(material.chain(), evaluate=material.evaluate_waiting)
-        material.kill_in_a_trial(partial(door.run, experiment, tmp_path / "run"), tmp_path, how)
+        kill_in_a_trial(partial(door.run, experiment, tmp_path / "run"), tmp_path, how)
         before = door.load(tmp_path / "run")
         assert len(before.of_state("complete")) == material.WAIT_AT
         history = door.run(experiment, tmp_path / "run")

@@ -20,7 +20,8 @@ import pytest
 
 from nasbridge import Experiment, History, MedianPruner, NasbridgeError
 from nasbridge.adapters import _conformance as material
-from nasbridge.adapters._conformance import Door, bare_loop, facts, run_until, strategy
+from nasbridge.adapters._conformance import Door, bare_loop, facts, strategy
+from nasbridge.adapters._killing import run_until
 
 PRELOADED = [
     "nasbridge.adapters.keras_tuner",
