@@ -22,6 +22,7 @@ from ..strategies import History, HistoryFile
 from ._drive import Experimental, Observer, Silent, drive, runner_for
 from ._journal import Journal, settings_of, strategy_in
 from ._nni_assessor import Assessment, assessor_named
+from ._nni_ctl import nnictl
 from ._nni_database import DATABASE, experiment_in, read_database
 from ._nni_history import database_at, history_of
 from ._nni_manager import LOOPBACK, NODE_OPTIONS, Manager
@@ -39,6 +40,7 @@ __all__ = [
     "from_native",
     "load",
     "next_parameter",
+    "nnictl",
     "run",
     "store_history",
     "to_native",
