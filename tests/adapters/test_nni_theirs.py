@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from nasbridge import History, RandomSearch
-from nasbridge.adapters._nni_manager import free_port
+from nasbridge.adapters import _nni_manager
+from nasbridge.adapters._nni_database import DATABASE, read_database
+from nasbridge.adapters._nni_manager import Manager, free_port
 from nasbridge.adapters._nni_space import architecture_from
 from nasbridge.adapters.nni import load
 from nasbridge.spaces import Integer, Space
@@ -81,6 +83,19 @@ CONFIG: dict[str, Any] = {
     },
     "trainingService": {"platform": "local"},
 }
+
+
+QUEUE = """
+import json, os, sys
+if os.environ["NNI_TRIAL_SEQ_ID"] == "0":
+    sys.exit(1)  # before it asks, so that the next one would be given its parameters
+import nni
+from nasbridge.adapters.nni import next_parameter
+
+with open(os.path.join(os.environ["NNI_OUTPUT_DIR"], "trained.json"), "w") as file:
+    json.dump(next_parameter(), file)
+nni.report_final_result(1.0)
+"""
 
 
 def nnictl(*arguments: str, folder: Path) -> None:
@@ -162,3 +177,31 @@ def test_the_strategy_is_told_of_stopped_trials(folder: Path, history: History) 
         slope, state, values = told[trial.number]
         assert (slope, state) == (trial.architecture["slope"], trial.state)
         assert values["score"] == trial.values["default"]
+
+
+def test_next_parameter_is_right_where_nni_is_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NNI's own queue gives the second trial what was meant for the first, which has crashed."""
+    (tmp_path / "trial.py").write_text(QUEUE)
+    monkeypatch.setattr(_nni_manager, "COMMAND", f"{sys.executable} {tmp_path / 'trial.py'}")
+    monkeypatch.setenv("NASBRIDGE_STOCK", "1")
+    space = {"slope": {"_type": "randint", "_value": [0, 2]}}
+    told = {"name": "queue", "space": space, "strategy": "none", "mode": "maximize"}
+    manager = Manager(tmp_path, None)
+    try:
+        manager.start({**told, "jobs": 1, "trials": 2}, "")
+        for number in range(2):
+            manager.begin(number, {"slope": number})
+        deadline = time.monotonic() + 90
+        while manager.ended(1) is None:
+            manager.check()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert (manager.ended(0), manager.ended(1)) == ("FAILED", "SUCCEEDED")
+    finally:
+        manager.close()
+    (trained,) = (tmp_path / "_latest").glob("environments/*/trials/*/trained.json")
+    assert json.loads(trained.read_text()) == {"slope": 1}
+    _, second = read_database(tmp_path / "_latest" / DATABASE).jobs
+    assert (second.id, second.asked, second.final) == (trained.parent.name, "1", 1.0)

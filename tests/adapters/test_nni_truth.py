@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,36 @@ def test_the_database_alone_gives_the_history_back(tmp_path: Path) -> None:
     for one, other in zip(loaded.of_state("complete"), history.of_state("complete"), strict=True):
         assert one.values == {"default": other.values["score"], "size": other.values["size"]}
         assert len(one.curve) == 3
+
+
+def test_trials_that_were_moved_here_are_shown(tmp_path: Path) -> None:
+    searched = experiment(evaluate=material.evaluate_variously)
+    begun = replace(searched, strategy=RandomSearch(), trials=8).run("local", None, 0, Silent())
+    backend("nni").store_history(begun, tmp_path)
+    history = run(replace(searched, strategy=RandomSearch()), tmp_path)
+    manager = Manager(tmp_path / "nni", None)
+    try:
+        manager.view()
+        address = f"{manager.url}/api/v1/nni"
+        with urllib.request.urlopen(f"{address}/trial-jobs", timeout=30) as answer:
+            shown = {job["sequenceId"]: job for job in json.load(answer)}
+        picture = f"{address}/trial-file/{shown[0]['trialJobId']}/architecture.svg"
+        with urllib.request.urlopen(picture, timeout=30) as answer:
+            assert answer.read().startswith(b"<svg")
+    finally:
+        manager.close()
+    assert sorted(shown) == list(range(12))
+    for trial in history:
+        job = shown[trial.number]
+        assert job["status"] == {"complete": "SUCCEEDED", "failed": "FAILED"}[trial.state]
+        record = json.loads(job["hyperParameters"][0])
+        assert architecture_from(record["parameters"], history.space) == trial.architecture
+        if trial.state == "complete":
+            final = json.loads(json.loads(job["finalMetricData"][0]["data"]))
+            assert final["default"] == trial.values["score"]
+    (tmp_path / "history.jsonl").unlink()
+    alone = backend("nni").load(tmp_path / "nni", searched.space)
+    assert [t.curve != () for t in alone] == [t.state == "complete" for t in history]
 
 
 # ---------------------------------------------------------------------- the server
