@@ -10,10 +10,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
-from http.client import HTTPConnection
-from typing import Any
-from urllib.parse import urlsplit
+
+TYPE_CHECKING = False  # `import typing` would cost as much as the rest
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 PATIENCE = 60  # seconds until NNI has stored the record
 AFTER = 5  # seconds that the trial stays when the run is gone, so that NNI does not call it failed
@@ -27,29 +28,33 @@ class Manager:
         environment: What NNI has told the trial.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        url = urlsplit(environment["NNI_TRIAL_COMMAND_CHANNEL"])
-        self.trial: str = environment["NNI_TRIAL_JOB_ID"]
-        self._channel = url.path
-        self._prefix = url.path.split("/env/")[0]
-        host = "127.0.0.1" if url.hostname == "localhost" else str(url.hostname)
-        self._address = host, url.port
+    def __init__(self, environment: "Mapping[str, str]") -> None:
+        host, _, path = (
+            environment["NNI_TRIAL_COMMAND_CHANNEL"].removeprefix("http://").partition("/")
+        )
+        self.trial = environment["NNI_TRIAL_JOB_ID"]
+        self._channel = f"/{path}"
+        self._prefix = self._channel.split("/env/")[0]
+        self._address = "127.0.0.1", int(host.rpartition(":")[2])
 
-    def _ask(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-        sent = None if body is None else json.dumps(body).encode()
-        connection = HTTPConnection(*self._address, timeout=PATIENCE)  # NNI hangs up idle ones
-        try:
-            connection.request(method, path, sent, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+    def _ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Speak HTTP, which the standard library takes three times as long to import as to speak.
 
-    def record(self) -> dict[str, Any]:
+        Every question has a wire of its own, for NNI hangs up on idle ones.
+        """
+        lines = [
+            f"{method} {path} HTTP/1.0",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+        ]
+        with socket.create_connection(self._address, PATIENCE) as wire:
+            wire.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+            answer = b"".join(iter(lambda: wire.recv(65536), b""))
+        head, _, text = answer.partition(b"\r\n\r\n")
+        return int(head.split(None, 2)[1]), text
+
+    def record(self) -> "dict[str, Any]":
         """Return the record that NNI has stored for this trial; not the next in its queue."""
-        self._ask("PUT", self._channel, {"type": "request_parameter"})
-        while self._ask("GET", self._channel)[0] == 408:  # nothing yet; what comes is left alone
-            pass
         deadline = time.monotonic() + PATIENCE
         while True:
             status, text = self._ask("GET", f"{self._prefix}/api/v1/nni/trial-jobs/{self.trial}")
@@ -59,9 +64,9 @@ class Manager:
                 return record
             if time.monotonic() > deadline:
                 raise TimeoutError(f"NNI has stored no parameters for trial {self.trial}")
-            time.sleep(0.02)
+            time.sleep(0.01)
 
-    def report(self, kind: str, number: int, sequence: int, value: Any) -> None:
+    def report(self, kind: str, number: int, sequence: int, value: object) -> None:
         """Report a value, as `nni.report_intermediate_result` and `report_final_result` do."""
         metric = {
             "parameter_id": number,
@@ -70,7 +75,8 @@ class Manager:
             "sequence": sequence,
             "value": json.dumps(value),
         }
-        self._ask("PUT", self._channel, {"type": "metric", "metric": json.dumps(metric)})
+        told = {"type": "metric", "metric": json.dumps(metric)}
+        self._ask("PUT", self._channel, json.dumps(told).encode())
 
 
 def _stay() -> None:
@@ -114,4 +120,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # there is nothing to clean up

@@ -1,21 +1,24 @@
 # pyright: basic
 # NNI ships no types that can be relied on.
-"""NNI's own `nnictl`, mended: `python -m nasbridge.adapters._nni_ctl create --config config.yml`.
+"""NNI's own `nnictl`, mended.
 
-It runs where setuptools is too new to have `pkg_resources`, its experiments are on this machine's
-loopback address only, and each trial gets its own parameters.
+It runs where setuptools is too new to have `pkg_resources`, and on a busy machine; its experiments
+are on this machine's loopback address only, and each trial gets its own parameters.
 """
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-from ._nni_manager import NODE_OPTIONS
+from nni.experiment import launcher
 
-__all__ = ["main"]
+from ._nni_manager import NODE_OPTIONS, wait_for_server
+
+__all__ = ["nnictl"]
 
 
 class _ResolutionError(Exception):
@@ -30,17 +33,18 @@ class _Distribution:
             raise _ResolutionError(str(error)) from error
 
 
-def main() -> None:
-    """Run nnictl with the arguments of the command line."""
+def nnictl(arguments: Sequence[str]) -> None:
+    """Run NNI's own command line; `nasbridge nnictl create --config config.yml` does.
+
+    Args:
+        arguments: What would follow `nnictl`.
+    """
     if find_spec("pkg_resources") is None:  # setuptools has given it up; NNI asks for a version
         stand_in: Any = ModuleType("pkg_resources")
         stand_in.get_distribution = _Distribution
         stand_in.ResolutionError = _ResolutionError
         sys.modules["pkg_resources"] = stand_in
+    launcher._check_rest_server = wait_for_server
     os.environ.setdefault("NODE_OPTIONS", NODE_OPTIONS)
-    sys.argv[0] = "nnictl"
+    sys.argv = ["nnictl", *arguments]
     import_module("nni.tools.nnictl.nnictl").parse_args()  # it needs what stands above
-
-
-if __name__ == "__main__":
-    main()

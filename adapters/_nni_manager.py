@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from subprocess import Popen
 from typing import Any, final
 
 import nni
@@ -21,14 +22,14 @@ from nni.experiment import Experiment, RunMode, launcher, rest
 from nni.experiment.config import ExperimentConfig
 from nni.runtime.log import silence_stdout
 from nni.runtime.tuner_command_channel import CommandType
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import connect
 
 from ._errors import BackendError, Unsupported
 from ._nni_database import experiment_in, update_settings
 from ._nni_relay import patiently
 
-__all__ = ["LOOPBACK", "NODE_OPTIONS", "Manager", "free_port"]
+__all__ = ["LOOPBACK", "NODE_OPTIONS", "Manager", "free_port", "wait_for_server"]
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"
@@ -38,7 +39,6 @@ NODE_OPTIONS = f'--require "{PRELOAD}"'
 """The environment variable by which NNI's node manager is mended; see `_nni_preload.js`."""
 
 COMMAND = 'exec "$NASBRIDGE_PYTHON" -I -S "$NASBRIDGE_CLIENT"'
-POLL = 0.03  # seconds between two looks of NNI at its trials; half a second is usual
 START = 120  # seconds that the manager may take; NNI itself gives up after three
 STOP = 20  # seconds that it may take to end
 
@@ -56,17 +56,31 @@ def _check_port(port: int, message: str | None = None) -> None:
             raise OSError(f"the port {port} is taken")
 
 
-def _wait_for_server(port: int, retry: int = 0, url_prefix: str | None = None) -> None:
+def wait_for_server(port: int, retry: int = 0, url_prefix: str | None = None) -> None:
     """Wait as long as a busy machine needs; takes the place of NNI's own function."""
+    _wait_for_server(port, url_prefix, lambda: None)
+
+
+def _wait_for_server(port: int, url_prefix: str | None, check: Callable[[], None]) -> None:
     deadline = time.monotonic() + START
     while True:
         try:
             rest.get(port, "/check-status", url_prefix)
             return
         except Exception:
+            check()
             if time.monotonic() > deadline:
                 raise
-        time.sleep(0.05)
+        time.sleep(0.02)
+
+
+def _check_alive(process: Popen[bytes] | None, log: Path) -> None:
+    code = None if process is None else process.poll()
+    if process is None or code is not None:
+        raise BackendError(
+            f"NNI's node manager has ended (exit code {code}); run or resume again to go on, "
+            f"its logs are in {log}"
+        )
 
 
 @final
@@ -87,8 +101,9 @@ class _Dispatcher:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def send(self, command: CommandType, content: str) -> None:
-        """Tell NNI something."""
-        self._wire.send(json.dumps({"type": command.value, "content": content}))
+        """Tell NNI something, unless it has ended; `Manager.check` sees that."""
+        with suppress(ConnectionClosed):
+            self._wire.send(json.dumps({"type": command.value, "content": content}))
 
     def close(self) -> None:
         """Hang up."""
@@ -97,7 +112,7 @@ class _Dispatcher:
 
     def _listen(self) -> None:
         """Hear what NNI says; most of it the run knows already."""
-        with suppress(ConnectionClosed):  # by us, or NNI was killed: `Manager.check` sees that
+        with suppress(ConnectionClosed):  # by us, or NNI was killed
             for message in self._wire:
                 said = json.loads(message)
                 if said["type"] == CommandType.Initialize.value:
@@ -169,10 +184,18 @@ class Manager:
             self._experiment._action = "resume"
             update_settings(self._place / known, config.canonical_copy().json())
         self._launch(relay)
-        wire = f"ws://{LOOPBACK}:{self.port}/tuner"
-        self._dispatcher = _Dispatcher(wire)
-        if not self._dispatcher.is_ready.wait(START):
-            raise BackendError(f"NNI did not begin within {START} s; see the logs in {self.log}")
+        try:
+            self._dispatcher = _Dispatcher(f"ws://{LOOPBACK}:{self.port}/tuner")
+        except (OSError, WebSocketException):
+            self.check()  # it was killed
+            raise
+        deadline = time.monotonic() + START
+        while not self._dispatcher.is_ready.wait(0.2):
+            self.check()
+            if time.monotonic() > deadline:
+                raise BackendError(
+                    f"NNI did not begin within {START} s; see the logs in {self.log}"
+                )
 
     def view(self) -> None:
         """Show what is there, without going on with it.
@@ -204,15 +227,24 @@ class Manager:
 
     def _launch(self, relay: str) -> None:
         silence_stdout()
-        launcher._check_rest_server = _wait_for_server
         launcher._ensure_port_idle = _check_port
+        started: list[Popen[bytes]] = []
+
+        def start(*given: Any) -> Popen[bytes]:
+            started.append(start_rest_server(*given))
+            return started[0]
+
+        def wait(port: int, retry: int = 0, url_prefix: str | None = None) -> None:
+            _wait_for_server(port, url_prefix, lambda: _check_alive(started[0], self.log))
+
+        start_rest_server = launcher._start_rest_server
+        launcher._start_rest_server, launcher._check_rest_server = start, wait
         versions = {"nniVersion": nni.__version__, "pythonPath": sys.executable}
         ours = {
             "NODE_OPTIONS": NODE_OPTIONS,
             "NASBRIDGE_CLIENT": str(CLIENT),
             "NASBRIDGE_HOST": self._host,
             "NASBRIDGE_OWNER": str(os.getpid()),
-            "NASBRIDGE_POLL": str(POLL),
             "NASBRIDGE_PYTHON": sys.executable,
             "NASBRIDGE_RELAY": relay,
             "NASBRIDGE_VERSIONS": json.dumps(versions),
@@ -227,12 +259,15 @@ class Manager:
                 RunMode.Background,
                 None if self._experiment._action == "view" else f"ws://localhost:{self.port}/tuner",
             )
+        except BackendError:
+            raise
         except Exception as error:
             raise BackendError(
                 f"NNI does not start on port {self.port} ({type(error).__name__}: {error}): give "
                 f"another port=, or see the logs in {self.log}"
             ) from error
         finally:
+            launcher._start_rest_server = start_rest_server
             for name in ours:
                 if name in before:
                     os.environ[name] = before[name]
@@ -266,13 +301,7 @@ class Manager:
 
     def check(self) -> None:
         """Raise `BackendError` if NNI is at work no more."""
-        process = self._experiment._proc
-        code = None if process is None else process.poll()
-        if process is None or code is not None:
-            raise BackendError(
-                f"NNI's node manager has ended (exit code {code}); run or resume again to go on, "
-                f"its logs are in {self.log}"
-            )
+        _check_alive(self._experiment._proc, self.log)
 
     # ------------------------------------------------------------------ ending
 

@@ -24,10 +24,37 @@ if (owner) {
   setInterval(() => { if (process.ppid !== owner) process.exit(0); }, 200).unref();
 }
 
+const POLL = 500; // milliseconds from look to look in NNI's local mode
+
+// 3. NNI looked at its trials every half second: let it look when something has happened, too.
+let happened = false;
+const sleepers = new Set();
+function look() {
+  happened = true;
+  for (const wake of sleepers) wake();
+}
+function mendWaiting(utils) {
+  const delay = utils.delay;
+  utils.delay = async function (milliseconds, ...rest) {
+    if (milliseconds !== POLL) return delay(milliseconds, ...rest);
+    if (!happened) {
+      await new Promise((wake) => { sleepers.add(wake); setTimeout(wake, POLL); });
+      sleepers.clear();
+    }
+    happened = false;
+  };
+}
+
 function mendTrials(V3asV1) {
   const mended = V3asV1.prototype;
+  const start = mended.start;
+  mended.start = async function () {
+    await start.call(this);
+    this.v3.onTrialStart(look); // NNI itself is told first
+    this.v3.onTrialEnd(look);
+  };
   const submit = mended.submitTrialJob;
-  // 3. Parameters went to whichever trial asked first (microsoft/nni#5726, #5693): give the trial
+  // 4. Parameters went to whichever trial asked first (microsoft/nni#5726, #5693): give the trial
   //    its id beforehand, as NNI itself does when it resumes one, and keep its parameters under it.
   mended.submitTrialJob = async function (form) {
     await this.startDeferred.promise;
@@ -38,7 +65,7 @@ function mendTrials(V3asV1) {
     this.allocatedParameters.set(form.id, form.hyperParameters.value);
     return submit.call(this, form);
   };
-  // 4. "Stopped early" was noted after the trial had ended, which was too late to be shown.
+  // 5. "Stopped early" was noted after the trial had ended, which was too late to be shown.
   mended.cancelTrialJob = async function (id, early) {
     if (this.trialJobs[id] === undefined) return;
     this.trialJobs[id].isEarlyStopped = Boolean(early);
@@ -48,13 +75,16 @@ function mendTrials(V3asV1) {
 
 function mendManager(NNIManager) {
   const mended = NNIManager.prototype;
-  const init = mended.initTrainingService;
-  mended.initTrainingService = async function (config) {
-    const service = await init.call(this, config);
-    this.pollInterval = Number(process.env.NASBRIDGE_POLL || this.pollInterval); // seconds
-    return service;
+  const hear = mended.onTunerCommand;
+  mended.onTunerCommand = async function (...said) {
+    await hear.apply(this, said);
+    look();
   };
-  // 5. After a resume the numbers of trials began anew where none had been interrupted.
+  const ping = mended.pingDispatcher; // it waits as long as who looks at trials
+  mended.pingDispatcher = function () {
+    return ping.call(Object.create(this, { pollInterval: { value: 1 } }));
+  };
+  // 6. After a resume the numbers of trials began anew where none had been interrupted.
   const recover = mended.addRecoveredTrialJob;
   mended.addRecoveredTrialJob = function (jobs) {
     const count = recover.call(this, jobs);
@@ -65,7 +95,7 @@ function mendManager(NNIManager) {
 }
 
 function mendScripts(scripts) {
-  // 6. Asking for its own version took NNI a Python process of several seconds.
+  // 7. Asking for its own version took NNI a Python process of several seconds.
   const run = scripts.runPythonModule;
   scripts.runPythonModule = async function (name, args) {
     const said = process.env.NASBRIDGE_VERSIONS;
@@ -78,6 +108,7 @@ const mends = process.env.NASBRIDGE_STOCK ? [] : [
   [/v3\/compat$/, (loaded) => loaded.V3asV1 && mendTrials(loaded.V3asV1)],
   [/core\/nnimanager$/, (loaded) => loaded.NNIManager && mendManager(loaded.NNIManager)],
   [/common\/pythonScript$/, (loaded) => mendScripts(loaded)],
+  [/common\/utils$/, (loaded) => mendWaiting(loaded)],
 ];
 const done = new Set();
 const load = Module._load;

@@ -22,6 +22,7 @@ from ..spaces import (
     Searchable,
     Space,
 )
+from ..spaces._constraints import Limit
 from ._errors import BackendError
 
 __all__ = ["architecture_from", "from_native", "parameters_of", "shown_space", "to_native"]
@@ -141,10 +142,11 @@ def _axes(space: Searchable) -> dict[str, tuple[dict[str, Any], Sequence[str]]]:
     """Choose the axes: how each is declared, and the decisions or the label that it is about."""
     if space.is_flat and len(space.decisions) <= AXES:
         return {d.name: (_parameter(d), ()) for d in space.decisions}
+    room = AXES - len(_costs(space))
     axes: dict[str, tuple[dict[str, Any], Sequence[str]]] = {}
     for decision in space.decisions:
         is_depth = isinstance(decision.domain, IntegerRange) and () in decision.conditions
-        if is_depth and len(axes) < AXES // 2:
+        if is_depth and len(axes) < room // 2:
             axes[decision.name] = (_parameter(decision), ())
     where: dict[str, list[str]] = {}
     for decision in space.decisions:
@@ -152,11 +154,23 @@ def _axes(space: Searchable) -> dict[str, tuple[dict[str, Any], Sequence[str]]]:
             for label in decision.domain.labels:
                 where.setdefault(label, []).append(decision.name)
     many = sorted((len(names), label) for label, names in where.items() if len(names) > 1)
-    for count, label in sorted(many[-(AXES - len(axes)) :], key=lambda pair: pair[1]):
+    for count, label in sorted(many[-(room - len(axes)) :], key=lambda pair: pair[1]):
         axes[f"{COUNT}{label}"] = (_typed("randint", [0, count + 1]), where[label])
     if not axes:
         axes["decisions"] = (_typed("randint", [0, len(space.decisions) + 1]), ())
     return axes
+
+
+def _costs(space: Searchable) -> dict[str, tuple[Limit, int]]:
+    """Return the costs that the space is limited in, which makes them known; up to which value."""
+    limits = [one for one in getattr(space, "constraints", ()) if isinstance(one, Limit)]
+    taken = {decision.name for decision in space.decisions}
+    return {
+        name: (limit, most)
+        for limit in limits
+        for name, most in (("parameters", limit.parameters), ("flops", limit.flops))
+        if most is not None and name not in taken
+    }
 
 
 def shown_space(space: Searchable) -> dict[str, dict[str, Any]]:
@@ -169,7 +183,9 @@ def shown_space(space: Searchable) -> dict[str, dict[str, Any]]:
     """
     declared = {_key(decision.name): _parameter(decision) for decision in space.decisions}
     nested = _typed("choice", [{NAME: "architecture", **declared}])
-    return {name: axis for name, (axis, _) in _axes(space).items()} | {ARCHITECTURE: nested}
+    axes = {name: axis for name, (axis, _) in _axes(space).items()}
+    costs = {name: _typed("uniform", [0, most]) for name, (_, most) in _costs(space).items()}
+    return {**axes, **costs, ARCHITECTURE: nested}
 
 
 def parameters_of(architecture: Architecture) -> dict[str, Any]:
@@ -186,6 +202,8 @@ def parameters_of(architecture: Architecture) -> dict[str, Any]:
             shown[name] = sum(choices.get(one) == name.removeprefix(COUNT) for one in among)
         else:
             shown[name] = choices.get(name, counts.total())
+    for name, (limit, _) in _costs(architecture.space).items():
+        shown[name] = getattr(architecture.cost(limit.input_shape, limit.part), name)
     nested = {_key(name): label for name, label in choices.items()}
     return shown | {ARCHITECTURE: {NAME: "architecture", **nested}}
 

@@ -22,9 +22,11 @@ from ..strategies import History, HistoryFile
 from ._drive import Experimental, Observer, Silent, drive, runner_for
 from ._journal import Journal, settings_of, strategy_in
 from ._nni_assessor import Assessment, assessor_named
+from ._nni_ctl import nnictl
 from ._nni_database import DATABASE, experiment_in, read_database
 from ._nni_history import database_at, history_of
 from ._nni_manager import LOOPBACK, NODE_OPTIONS, Manager
+from ._nni_moved import write_experiment
 from ._nni_relay import Relay
 from ._nni_space import architecture_from, from_native, shown_space, to_native
 from ._nni_store import NNIStore
@@ -39,6 +41,7 @@ __all__ = [
     "from_native",
     "load",
     "next_parameter",
+    "nnictl",
     "run",
     "store_history",
     "to_native",
@@ -123,6 +126,8 @@ def _store(
 ) -> NNIStore:
     """Return the trials so far as a store; the manager is started with the first new one."""
     journal = Journal(experiment, settings_of(experiment, "nni"), file)
+    if experiment_in(file.path.parent / FOLDER) is None:  # it comes from another backend
+        write_experiment(file.path.parent / FOLDER, journal.history())
     resumed, ended = _stored(file.path.parent / FOLDER)
     relay = Relay()
     stack.callback(relay.close)
@@ -220,8 +225,8 @@ def load(location: Path | str, space: Searchable | None = None) -> History:
 def store_history(history: History, directory: Path, **options: Any) -> None:
     """Write a history where `run` goes on with it as if it had always been here.
 
-    Running trials become interrupted ones, which are repeated. The web UI shows the trials that
-    come from now on.
+    Running trials become interrupted ones, which are repeated. When the run goes on, NNI's web UI
+    shows the trials so far, too.
 
     Args:
         history: The history, of any backend.

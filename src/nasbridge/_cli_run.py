@@ -2,7 +2,7 @@
 
 import shlex
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from .adapters import ExperimentError, backend
 from .experiment import Experiment
 from .strategies import History, MedianPruner, Pruner, Trial
 
-__all__ = ["resume_run", "start_run", "view_run"]
+__all__ = ["resume_run", "run_nnictl", "start_run", "view_run"]
 
 PRUNERS: Mapping[str, type[Pruner]] = {"median": MedianPruner}  # for backends without their own
 FRONT = 10  # trials of a Pareto front that are shown
@@ -105,6 +105,12 @@ def view_run(directory: Path, options: Mapping[str, Any]) -> None:
             f"with nasbridge report {shlex.quote(str(directory))}"
         )
     show(directory, **options)
+
+
+def run_nnictl(arguments: Sequence[str]) -> None:
+    """Run NNI's own command line; what is typed after `nnictl` goes there as it is."""
+    adapter: Any = backend("nni")
+    adapter.nnictl(arguments)
 
 
 def _check_complete(note: RunNote, directory: Path, options: Mapping[str, Any]) -> None:

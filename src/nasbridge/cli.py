@@ -183,6 +183,24 @@ def view(directory: Directory, port: Port = None, host: Host = None) -> None:
     view_run(directory, _given(port=port, host=host))
 
 
+@app.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def nnictl(
+    arguments: Annotated[
+        list[str] | None,
+        Argument(
+            metavar="...", help="As for nnictl: create --config config.yml.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """NNI's own nnictl, mended: with any setuptools, on this machine only, no trial mistaken."""
+    from ._cli_run import run_nnictl
+
+    run_nnictl(arguments or [])
+
+
 @app.command()
 def report(
     source: Annotated[

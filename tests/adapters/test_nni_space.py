@@ -41,13 +41,14 @@ NESTED: dict[str, Any] = {
 def spaces() -> dict[str, Searchable]:
     odd = Space({f"_odd{k}": Choice(["a", "b"]) for k in range(9)})
     made = {name: make() for name, make in material.SPACES.items()}
-    return made | {"darts": library.darts(classes=10), "odd": odd}
+    small = material.chain().limit((8, 8, 1), parameters=9_000, flops=500_000)
+    return made | {"darts": library.darts(classes=10), "odd": odd, "small": small}
 
 
 # ---------------------------------------------------------------------- there and back
 
 
-@pytest.mark.parametrize("name", ["cell", "chain", "flat", "darts", "odd"])
+@pytest.mark.parametrize("name", ["cell", "chain", "flat", "darts", "odd", "small"])
 def test_an_architecture_survives_what_the_manager_does_to_it(name: str) -> None:
     space = spaces()[name]
     for number in range(20):
@@ -56,7 +57,7 @@ def test_an_architecture_survives_what_the_manager_does_to_it(name: str) -> None
         assert architecture_from(stored, space) == member
 
 
-@pytest.mark.parametrize("name", ["cell", "chain", "flat", "darts", "odd"])
+@pytest.mark.parametrize("name", ["cell", "chain", "flat", "darts", "odd", "small"])
 def test_the_web_ui_is_told_every_key_and_few_axes(name: str) -> None:
     """A key that is not declared leaves NNI's page blank."""
     space = spaces()[name]
@@ -69,6 +70,14 @@ def test_the_web_ui_is_told_every_key_and_few_axes(name: str) -> None:
         assert set(shown["arch"]) <= set(nested)
         for axis in set(shown) - {"arch"}:
             assert isinstance(shown[axis], int | float | str)
+
+
+def test_what_a_space_is_limited_in_is_an_axis() -> None:
+    space = spaces()["small"]
+    member = space.sample(numpy.random.default_rng(0))
+    cost, shown = member.cost((8, 8, 1)), parameters_of(member)
+    assert (shown["parameters"], shown["flops"]) == (cost.parameters, cost.flops)
+    assert shown_space(space)["parameters"] == {"_type": "uniform", "_value": [0, 9_000]}
 
 
 def test_a_nested_space_of_a_team_becomes_ours() -> None:

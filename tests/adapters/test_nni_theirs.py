@@ -8,28 +8,50 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nni.runtime import msg_dispatcher
 
-from nasbridge import RandomSearch
-from nasbridge.adapters._nni_manager import free_port
+from nasbridge import History, RandomSearch
+from nasbridge.adapters import _nni_manager
+from nasbridge.adapters._nni_database import DATABASE, read_database
+from nasbridge.adapters._nni_manager import Manager, free_port
 from nasbridge.adapters._nni_space import architecture_from
-from nasbridge.adapters.nni import NASTuner, load
+from nasbridge.adapters.nni import load
 from nasbridge.spaces import Integer, Space
-from nasbridge.strategies import Search, Trial
+from nasbridge.strategies import Search
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
-SEARCH = """
-from nasbridge import Experiment, Integer, RandomSearch, Space
+SPACE = Space({"slope": Integer(1, 40)})
+SEED = 44  # the first two of six random slopes are by far the steepest
 
-space = Space({"slope": Integer(1, 40)})
-experiment = Experiment(space, lambda a, t: {}, {"score": "max"}, RandomSearch(), seed=1)
+SEARCH = f"""
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from nasbridge import Experiment, Integer, RandomSearch, Space
+from nasbridge.strategies import Strategy
+
+TOLD = Path(__file__).with_name("told.jsonl")
+
+@dataclass(frozen=True)
+class Noting(Strategy):  # random search that writes down what it is told
+    def start(self, problem):
+        return problem
+
+    def propose(self, state, rng):
+        return RandomSearch().propose(state, rng)
+
+    def observe(self, state, trial):
+        with TOLD.open("a") as file:
+            told = trial.number, trial.architecture["slope"], trial.state, dict(trial.values)
+            print(json.dumps(told), file=file)
+        return state
+
+space = Space({{"slope": Integer(1, 40)}})
+experiment = Experiment(space, lambda a, t: {{}}, {{"score": "max"}}, Noting(), seed={SEED})
 """
 
 TRIAL = """
@@ -44,7 +66,7 @@ with open(os.path.join(os.environ["NNI_OUTPUT_DIR"], "trained.json"), "w") as fi
     json.dump(parameters, file)
 for step in range(3):
     nni.report_intermediate_result(slope * (step + 1.0))
-    time.sleep(0.5)
+    time.sleep(60 if slope < 20 and step == 1 else 0.1)  # a flat one waits to be stopped
 nni.report_final_result({"default": slope * 3.0, "steps": 3})
 """
 
@@ -54,25 +76,33 @@ CONFIG: dict[str, Any] = {
     "trialConcurrency": 2,
     "maxTrialNumber": 6,
     "searchSpace": {},
-    "tuner": {
-        "className": "nasbridge.adapters.nni.NASTuner",
-        "codeDirectory": ".",
-        "classArgs": {"experiment": "search.py"},
-    },
+    "tuner": {"className": "nasbridge.adapters.nni.NASTuner", "codeDirectory": "."},
     "assessor": {
         "name": "Medianstop",
-        "classArgs": {"optimize_mode": "maximize", "start_step": 1},
+        "classArgs": {"optimize_mode": "maximize", "start_step": 2},
     },
     "trainingService": {"platform": "local"},
 }
 
 
+QUEUE = """
+import json, os, sys
+if os.environ["NNI_TRIAL_SEQ_ID"] == "0":
+    sys.exit(1)  # before it asks, so that the next one would be given its parameters
+import nni
+from nasbridge.adapters.nni import next_parameter
+
+with open(os.path.join(os.environ["NNI_OUTPUT_DIR"], "trained.json"), "w") as file:
+    json.dump(next_parameter(), file)
+nni.report_final_result(1.0)
+"""
+
+
 def nnictl(*arguments: str, folder: Path) -> None:
-    command = [sys.executable, "-m", "nasbridge.adapters._nni_ctl", *arguments]
     # Only what NNI starts itself is found on the path.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "nasbridge", "nnictl", *arguments],
         cwd=folder,
         env={**os.environ, "PATH": path},
         capture_output=True,
@@ -83,9 +113,15 @@ def nnictl(*arguments: str, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@contextmanager
-def created(folder: Path) -> Generator[str]:
-    """Create the experiment, and stop it in the end; gives the address of its REST API."""
+def status(address: str) -> str:
+    with urllib.request.urlopen(f"{address}/check-status", timeout=10) as answer:
+        return str(json.load(answer)["status"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An experiment that was created by nnictl, has ended, and was stopped."""
+    folder = tmp_path_factory.mktemp("theirs")
     (folder / "search.py").write_text(SEARCH)
     (folder / "trial.py").write_text(TRIAL)
     (folder / "work").mkdir()
@@ -95,54 +131,77 @@ def created(folder: Path) -> Generator[str]:
     port = free_port()
     nnictl("create", "--config", "config.json", "--port", str(port), folder=folder)
     try:
-        yield f"http://127.0.0.1:{port}/api/v1/nni"
-    finally:
-        nnictl("stop", "--port", str(port), folder=folder)
-
-
-def status(address: str) -> str:
-    with urllib.request.urlopen(f"{address}/check-status", timeout=10) as answer:
-        return str(json.load(answer)["status"])
-
-
-def test_an_experiment_of_nnictl_runs_our_strategy(tmp_path: Path) -> None:
-    with created(tmp_path) as address:
-        deadline = time.monotonic() + 150
+        address, deadline = f"http://127.0.0.1:{port}/api/v1/nni", time.monotonic() + 150
         while status(address) not in ("DONE", "ERROR"):
             assert time.monotonic() < deadline, status(address)
-            time.sleep(0.5)
+            time.sleep(0.2)
         assert status(address) == "DONE"
-    space = Space({"slope": Integer(1, 40)})
-    history = load(tmp_path / "work", space)
+    finally:
+        nnictl("stop", "--port", str(port), folder=folder)
+    return folder
+
+
+@pytest.fixture
+def history(folder: Path) -> History:
+    return load(folder / "work", SPACE)
+
+
+def test_an_experiment_of_nnictl_runs_our_strategy(folder: Path, history: History) -> None:
     assert sorted(trial.number for trial in history) == list(range(6))
-    assert {trial.state for trial in history} <= {"complete", "pruned"}
-    assert len({trial.architecture.key for trial in history}) == 6
-    written = sorted((tmp_path / "work").glob("*/environments/*/trials/*/trained.json"))
-    trained = {architecture_from(json.loads(f.read_text()), space).key for f in written}
-    assert trained == {trial.architecture.key for trial in history}
+    written = (folder / "work" / "_latest").glob("environments/*/trials/*/trained.json")
+    trained = [architecture_from(json.loads(f.read_text()), SPACE).key for f in written]
+    assert sorted(trained) == sorted(trial.architecture.key for trial in history)
     assert not any("doubtful" in trial.notes or "stored" in trial.notes for trial in history)
-    for trial in history.of_state("complete"):
-        assert trial.values["default"] == 3.0 * trial.architecture["slope"]
     # What is proposed does not depend on results here: it is a bare search's.
-    search = Search(RandomSearch(), space, {"score": "max"}, 1)
-    assert {search.ask(n).key for n in range(6)} == trained
+    search = Search(RandomSearch(), SPACE, {"score": "max"}, SEED)
+    proposed = {number: search.ask(number).key for number in range(6)}
+    assert {trial.number: trial.architecture.key for trial in history} == proposed
 
 
-def test_a_trial_that_an_assessor_stops_is_told_as_pruned(
+def test_an_assessor_of_nnictl_stops_trials(history: History) -> None:
+    """They show as stopped early, with what they had reported."""
+    for trial in history:
+        slope, steps = trial.architecture["slope"], 3 if trial.number < 2 else 2
+        assert trial.state == ("complete" if trial.number < 2 else "pruned")
+        reported = [step.metrics["default"] for step in trial.curve]
+        assert reported == [slope * (k + 1) for k in range(steps)]
+        assert trial.values["default"] == slope * steps
+
+
+def test_the_strategy_is_told_of_stopped_trials(folder: Path, history: History) -> None:
+    """NNI's dispatcher gives the last value as the result, and then a failed end."""
+    lines = (folder / "told.jsonl").read_text().splitlines()
+    told = {number: facts for number, *facts in map(json.loads, lines)}
+    assert sorted(told) == list(range(6))
+    for trial in history:
+        slope, state, values = told[trial.number]
+        assert (slope, state) == (trial.architecture["slope"], trial.state)
+        assert values["score"] == trial.values["default"]
+
+
+def test_next_parameter_is_right_where_nni_is_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NNI's dispatcher gives the last value as the result, and then a failed end."""
-    told: list[Trial] = []
-    monkeypatch.setattr(Search, "tell", lambda _, trial: told.append(trial))
-    tuner = NASTuner(strategy="RandomSearch")
-    assert msg_dispatcher.dispatcher_env_vars.NNI_INCLUDE_INTERMEDIATE_RESULTS == "true"
-    tuner.update_search_space({"a": {"_type": "choice", "_value": [1, 2, 3]}})
-    given = [tuner.generate_parameters(number) for number in range(3)]
-    tuner.receive_trial_result(0, given[0], 0.5)
-    tuner.trial_end(0, False)
-    tuner.trial_end(1, False)
-    tuner.receive_trial_result(2, given[2], {"default": 0.7, "size": 3})
-    tuner.trial_end(2, True)
-    assert [(t.number, t.state) for t in told] == [(0, "pruned"), (1, "failed"), (2, "complete")]
-    assert told[0].values == {"default": 0.5}
-    assert told[2].values == {"default": 0.7, "size": 3.0}
+    """NNI's own queue gives the second trial what was meant for the first, which has crashed."""
+    (tmp_path / "trial.py").write_text(QUEUE)
+    monkeypatch.setattr(_nni_manager, "COMMAND", f"{sys.executable} {tmp_path / 'trial.py'}")
+    monkeypatch.setenv("NASBRIDGE_STOCK", "1")
+    space = {"slope": {"_type": "randint", "_value": [0, 2]}}
+    told = {"name": "queue", "space": space, "strategy": "none", "mode": "maximize"}
+    manager = Manager(tmp_path, None)
+    try:
+        manager.start({**told, "jobs": 1, "trials": 2}, "")
+        for number in range(2):
+            manager.begin(number, {"slope": number})
+        deadline = time.monotonic() + 90
+        while manager.ended(1) is None:
+            manager.check()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert (manager.ended(0), manager.ended(1)) == ("FAILED", "SUCCEEDED")
+    finally:
+        manager.close()
+    (trained,) = (tmp_path / "_latest").glob("environments/*/trials/*/trained.json")
+    assert json.loads(trained.read_text()) == {"slope": 1}
+    _, second = read_database(tmp_path / "_latest" / DATABASE).jobs
+    assert (second.id, second.asked, second.final) == (trained.parent.name, "1", 1.0)

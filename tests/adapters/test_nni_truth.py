@@ -11,12 +11,14 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from nni.algorithms.hpo.curvefitting_assessor import CurvefittingAssessor
 from nni.algorithms.hpo.medianstop_assessor import MedianstopAssessor
 
 from nasbridge import BackendError, Experiment, Integer, RandomSearch, Space
@@ -58,7 +60,7 @@ def jobs_in(directory: Path) -> dict[int, Job]:
 
 def managers() -> set[int]:
     """The node managers that this process has started."""
-    children = psutil.Process().children(recursive=True)
+    children = psutil.Process().children()
     return {child.pid for child in children if "main.js" in " ".join(child.cmdline())}
 
 
@@ -103,6 +105,36 @@ def test_the_database_alone_gives_the_history_back(tmp_path: Path) -> None:
         assert len(one.curve) == 3
 
 
+def test_trials_that_were_moved_here_are_shown(tmp_path: Path) -> None:
+    searched = experiment(evaluate=material.evaluate_variously)
+    begun = replace(searched, strategy=RandomSearch(), trials=8).run("local", None, 0, Silent())
+    backend("nni").store_history(begun, tmp_path)
+    history = run(replace(searched, strategy=RandomSearch()), tmp_path)
+    manager = Manager(tmp_path / "nni", None)
+    try:
+        manager.view()
+        address = f"{manager.url}/api/v1/nni"
+        with urllib.request.urlopen(f"{address}/trial-jobs", timeout=30) as answer:
+            shown = {job["sequenceId"]: job for job in json.load(answer)}
+        picture = f"{address}/trial-file/{shown[0]['trialJobId']}/architecture.svg"
+        with urllib.request.urlopen(picture, timeout=30) as answer:
+            assert answer.read().startswith(b"<svg")
+    finally:
+        manager.close()
+    assert sorted(shown) == list(range(12))
+    for trial in history:
+        job = shown[trial.number]
+        assert job["status"] == {"complete": "SUCCEEDED", "failed": "FAILED"}[trial.state]
+        record = json.loads(job["hyperParameters"][0])
+        assert architecture_from(record["parameters"], history.space) == trial.architecture
+        if trial.state == "complete":
+            final = json.loads(json.loads(job["finalMetricData"][0]["data"]))
+            assert final["default"] == trial.values["score"]
+    (tmp_path / "history.jsonl").unlink()
+    alone = backend("nni").load(tmp_path / "nni", searched.space)
+    assert [t.curve != () for t in alone] == [t.state == "complete" for t in history]
+
+
 # ---------------------------------------------------------------------- the server
 
 
@@ -123,7 +155,7 @@ class _Look:
 
 def test_the_web_ui_is_on_the_loopback_address_only(tmp_path: Path) -> None:
     look = _Look()
-    experiment().run("nni", tmp_path, 0, look)
+    experiment(strategy=RandomSearch(), trials=4).run("nni", tmp_path, 0, look)
     assert look.addresses == {"127.0.0.1"}
     assert not managers()
 
@@ -155,30 +187,53 @@ def evaluate_slope(architecture: Architecture, trial: ActiveTrial) -> dict[str, 
     return {"score": architecture["slope"] * 6.0}
 
 
-def test_an_assessor_of_nni_stops_trials(tmp_path: Path) -> None:
-    searched = Experiment(
-        SLOPES, evaluate_slope, {"score": "max"}, strategy=RandomSearch(), trials=12, seed=1
-    )
-    history = run(searched, tmp_path, assessor="Medianstop")
+STEEP = Experiment(
+    SLOPES, evaluate_slope, {"score": "max"}, strategy=RandomSearch(), trials=12, seed=1
+)
+
+
+@pytest.fixture(scope="module")
+def assessed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with Medianstop."""
+    place = tmp_path_factory.mktemp("assessed")
+    run(STEEP, place, assessor="Medianstop")
+    return place
+
+
+def test_an_assessor_of_nni_stops_trials(assessed: Path) -> None:
+    history = backend("nni").load(assessed)
     pruned = history.of_state("pruned")
     assert len(pruned) >= 2
     assert len(history.of_state("complete")) >= 2
     for trial in pruned:
         assert len(trial.curve) < 6
         assert trial.values == list(trial.curve)[-1].metrics
-    stored = jobs_in(tmp_path)
+    stored = jobs_in(assessed)
     assert {n for n in stored if stored[n].status == "EARLY_STOPPED"} == {t.number for t in pruned}
 
 
-def test_an_assessor_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    whole = Experiment(
-        SLOPES, evaluate_slope, {"score": "max"}, strategy=RandomSearch(), trials=12, seed=1
-    )
+def test_an_assessor_goes_on_as_if_nothing_had_happened(assessed: Path, tmp_path: Path) -> None:
+    run(replace(STEEP, trials=7), tmp_path, assessor=MedianstopAssessor("maximize"))
+    resumed = run(STEEP, tmp_path, assessor=MedianstopAssessor("maximize"))
+    assert facts(resumed) == facts(backend("nni").load(assessed))
 
-    run(replace(whole, trials=7), tmp_path / "a", assessor=MedianstopAssessor("maximize"))
-    resumed = run(whole, tmp_path / "a", assessor=MedianstopAssessor("maximize"))
-    once = run(whole, tmp_path / "b", assessor=MedianstopAssessor("maximize"))
-    assert facts(resumed) == facts(once)
+
+def evaluate_saturating(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Learn as a network does, the first time well and then badly."""
+    level = 0.9 if trial.number == 0 else 0.3
+    for step in range(1, 9):
+        accuracy = level * (1 - 0.5**step)
+        trial.report(step, score=accuracy)
+    return {"score": accuracy}
+
+
+def test_curvefitting_stops_a_bad_curve(tmp_path: Path) -> None:
+    searched = replace(STEEP, evaluate=evaluate_saturating, trials=2)
+    assessor = CurvefittingAssessor(epoch_num=8, start_step=6)
+    good, bad = run(searched, tmp_path, assessor=assessor)
+    assert (good.state, len(good.curve)) == ("complete", 8)
+    assert (bad.state, len(bad.curve)) == ("pruned", 6)
+    assert jobs_in(tmp_path)[1].status == "EARLY_STOPPED"
 
 
 def test_an_unknown_assessor_is_said(tmp_path: Path) -> None:
@@ -216,11 +271,11 @@ from dataclasses import replace
 from nasbridge import Experiment, Integer, RandomSearch, Space
 
 def evaluate(architecture, trial):
-    time.sleep(0.3)
+    time.sleep(0.1)
     return {"score": float(architecture["x"])}
 
 experiment = Experiment(
-    Space({"x": Integer(1, 99)}), evaluate, {"score": "max"}, strategy=RandomSearch(), trials=30
+    Space({"x": Integer(1, 99)}), evaluate, {"score": "max"}, strategy=RandomSearch(), trials=80
 )
 """
 
@@ -229,13 +284,13 @@ def started(directory: Path) -> tuple[subprocess.Popen[bytes], set[int]]:
     """Start a run by the command line; return it and its managers, when trials have ended."""
     (directory / "search.py").write_text(FILE)
     command = [sys.executable, "-m", "nasbridge", "run", "search.py", "--backend", "nni"]
-    process = subprocess.Popen([*command, "--directory", "run", "--jobs", "1"], cwd=directory)
+    process = subprocess.Popen([*command, "--directory", "run"], cwd=directory)
     history, deadline = directory / "run" / "history.jsonl", time.monotonic() + 90
     while not history.exists() or history.read_text().count('"finish"') < 3:
         assert time.monotonic() < deadline, "no trial has ended"
         assert process.poll() is None, "it has ended by itself"
         time.sleep(0.05)
-    children = psutil.Process(process.pid).children(recursive=True)
+    children = psutil.Process(process.pid).children()
     nodes = {child.pid for child in children if "main.js" in " ".join(child.cmdline())}
     assert len(nodes) == 1
     return process, nodes
@@ -251,11 +306,14 @@ def test_the_manager_ends_with_the_run(tmp_path: Path, how: signal.Signals) -> N
         assert time.monotonic() < deadline, "the manager lives on"
         time.sleep(0.05)
     before = backend("nni").load(tmp_path / "run")
-    resume = [sys.executable, "-m", "nasbridge", "resume", "run", "--trials", "8"]
+    assert 3 <= len(before.of_state("complete")) < 80
+    if how != signal.SIGTERM:  # test_nni_kill.py goes on after these
+        return
+    resume = [sys.executable, "-m", "nasbridge", "resume", "run", "--trials", "12"]
     subprocess.run(resume, cwd=tmp_path, check=True, capture_output=True, timeout=90)
     after = backend("nni").load(tmp_path / "run")
     assert facts(after)[: len(before.of_state("complete"))] == facts(before.of_state("complete"))
-    assert sorted(trial.number for trial in after) == list(range(8))
+    assert sorted(trial.number for trial in after) == list(range(12))
 
 
 # ---------------------------------------------------------------------- the page in docs/

@@ -1,0 +1,79 @@
+"""By the command line: the web UI stays with --keep, and `nasbridge view` opens it again."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from nasbridge.adapters._nni_manager import free_port
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
+
+FILE = """
+from nasbridge import Experiment, Integer, RandomSearch, Space
+
+def evaluate(architecture, trial):
+    return {"score": float(architecture["x"])}
+
+experiment = Experiment(
+    Space({"x": Integer(1, 99)}), evaluate, {"score": "max"}, strategy=RandomSearch(), trials=3
+)
+"""
+
+
+@contextmanager
+def nasbridge(folder: Path, *arguments: str) -> Generator[None]:
+    """Run a command of nasbridge until Ctrl-C, which must end all that it has started."""
+    process = subprocess.Popen([sys.executable, "-m", "nasbridge", *arguments], cwd=folder)
+    try:
+        yield
+        below = psutil.Process(process.pid).children()
+        assert below
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert not psutil.wait_procs(below, 10)[1]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def asked(port: int, path: str) -> Any:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/nni/{path}", timeout=10) as answer:
+        return json.load(answer)
+
+
+def wait_for(port: int, wanted: str) -> None:
+    deadline, status = time.monotonic() + 90, ""
+    while status != wanted:
+        assert time.monotonic() < deadline, status
+        time.sleep(0.1)
+        with suppress(OSError, ValueError):  # it is about to start
+            status = asked(port, "check-status")["status"]
+
+
+def values(port: int) -> list[float]:
+    jobs = asked(port, "trial-jobs")
+    return [json.loads(json.loads(job["finalMetricData"][0]["data"]))["default"] for job in jobs]
+
+
+def test_the_web_ui_stays_and_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "search.py").write_text(FILE)
+    run = "run", "search.py", "--backend", "nni", "--directory", "run", "--keep"
+    port = free_port()
+    with nasbridge(tmp_path, *run, "--port", str(port)):
+        wait_for(port, "DONE")
+        kept = values(port)
+        assert len(kept) == 3
+    port = free_port()
+    with nasbridge(tmp_path, "view", "run", "--port", str(port)):
+        wait_for(port, "VIEWED")
+        assert values(port) == kept
