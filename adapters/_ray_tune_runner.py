@@ -203,7 +203,10 @@ class RayRunner:
                 reuse_actors=True,
             )
             history = self._store.history().of_state("complete", "pruned", "failed")
-            self._trials.add_finished(history, self._controller.add_trial, logger)
+            for trial, made in self._trials.finished(history, logger):
+                self._controller.add_trial(made)
+                if self._judge is not None:
+                    self._judge.replay(trial, made)
         return self._controller
 
     def _end_the_late(self) -> None:

@@ -4,7 +4,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -64,14 +64,13 @@ class Trials:
         shutil.rmtree(self.place / made.trial_id, ignore_errors=True)
         return made
 
-    def add_finished(
-        self, trials: tuple[Trial, ...], add: Callable[[RayTrial], None], logger: JsonLoggerCallback
-    ) -> None:
-        """Add the finished trials of earlier runs, which may have been under other backends.
+    def finished(
+        self, trials: tuple[Trial, ...], logger: JsonLoggerCallback
+    ) -> Iterator[tuple[Trial, RayTrial]]:
+        """Yield the finished trials of earlier runs, which may have been under other backends.
 
         Args:
             trials: The trials.
-            add: Takes each.
             logger: Writes the results of those that Ray does not know.
         """
         for trial in trials:
@@ -91,7 +90,7 @@ class Trials:
                 metadata.start_time = trial.started
             if trial.state == "failed":
                 note_failure(made, trial.notes)
-            add(made)
+            yield trial, made
 
     def _made(self, trial: Trial) -> RayTrial:
         made = RayTrial(

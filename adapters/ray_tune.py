@@ -20,10 +20,12 @@ from ray.tune.schedulers import TrialScheduler
 from ..spaces import Searchable
 from ..strategies import History, HistoryFile
 from ._drive import Experimental, Observer, Silent, drive
+from ._errors import BackendError
 from ._journal import Journal, settings_of, strategy_in
 from ._ray_tune_instance import instance
 from ._ray_tune_runner import RayRunner
 from ._ray_tune_scheduler import Judge
+from ._ray_tune_searcher import NASSearcher
 from ._ray_tune_space import architecture_from, from_native, to_native
 from ._ray_tune_store import RayStore
 from ._ray_tune_trials import Trials, results
@@ -31,6 +33,7 @@ from ._ray_tune_worker import worker_class
 from ._support import Support
 
 __all__ = [
+    "NASSearcher",
     "SUPPORT",
     "architecture_from",
     "from_native",
@@ -118,14 +121,23 @@ def load(location: Path | str, space: Searchable | None = None) -> History:
     """Read a finished or half-finished experiment.
 
     Args:
-        location: A run's directory.
+        location: A run's directory, or that of an experiment of Ray with `NASSearcher`.
         space: The space, where its own description is not enough.
 
     Raises:
         BackendError: There is no experiment.
+        HistoryError: It is damaged.
     """
     path = Path(location)
-    return History.load(path / FILE if path.is_dir() else path, space)
+    if (path / FILE).is_file() or not path.is_dir():
+        return History.load(path / FILE if path.is_dir() else path, space)
+    saved = sorted(path.glob("searcher-state-*.pkl"))
+    if not saved:
+        raise BackendError(
+            f"{path} holds neither a run of ours nor an experiment of Ray with NASSearcher: give "
+            "such a directory"
+        )
+    return History.load(saved[-1], space)
 
 
 def store_history(history: History, directory: Path, **options: Any) -> None:
