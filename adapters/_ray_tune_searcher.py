@@ -10,7 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
-from ray.tune.result import AUTO_RESULT_KEYS, DEBUG_METRICS, DONE, TRAINING_ITERATION, TRIAL_ID
+from ray.tune.result import (
+    AUTO_RESULT_KEYS,
+    DEBUG_METRICS,
+    DONE,
+    TIME_THIS_ITER_S,
+    TIME_TOTAL_S,
+    TRAINING_ITERATION,
+    TRIAL_ID,
+)
 from ray.tune.search import Searcher
 
 from ..spaces import Architecture, Searchable
@@ -29,6 +37,8 @@ from ._errors import BackendError
 from ._ray_tune_space import ARCHITECTURE, architecture_from, config_from, from_native, is_open
 
 __all__ = ["NASSearcher"]
+
+Mark = tuple[Any, ...]
 
 NOT_METRICS = frozenset({*AUTO_RESULT_KEYS, *DEBUG_METRICS, DONE, TRIAL_ID, "experiment_tag"})
 
@@ -105,10 +115,11 @@ class NASSearcher(Searcher):
         self._ids: dict[str, int] = {}  # numbers of running trials, by Ray's ids
         self._running: dict[int, Trial] = {}
         self._finished: list[Trial] = []
+        self._marks: dict[int, Mark] = {}  # of the last reports of running trials
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the settings alone: Ray pickles its searchers, and the state is in the history."""
-        left_out = ("_search", "_ids", "_running", "_finished", "_native")
+        left_out = ("_search", "_ids", "_running", "_finished", "_marks", "_native")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -164,15 +175,14 @@ class NASSearcher(Searcher):
         number = self._ids.pop(trial_id, None)
         if number is None:
             return
-        trial = self._running[number]
-        before = trial.curve[-1].step if trial.curve else None
-        if result is not None:
-            trial = self._note(number, result)
+        before = self._marks.pop(number, None)
+        trial = self._running[number] if result is None else self._note(number, result)
+        is_said_again = result is not None and _mark(result) == before
         del self._running[number]
+        self._marks.pop(number, None)
         now = time.time()
         trial = replace(trial, finished=now, seconds=now - (trial.started or now))
-        is_whole = self._is_whole(trial, before if result is not None else None)
-        trial = self._ended(trial, result, error, is_whole)
+        trial = self._ended(trial, error, is_said_again)
         self._finished.append(trial)
         self._known().tell(trial)
 
@@ -268,18 +278,15 @@ class NASSearcher(Searcher):
         }
         curve = tuple(known for known in trial.curve if known.step < step)
         self._running[number] = replace(trial, curve=(*curve, Step(step, metrics)))
+        self._marks[number] = _mark(result)
         return self._running[number]
 
-    def _is_whole(self, trial: Trial, before: int | None) -> bool:
-        """Tell whether a trial has ended by itself.
+    def _ended(self, trial: Trial, error: bool, is_said_again: bool) -> Trial:
+        """Say how a trial ended.
 
         When a function returns, Ray says its last report once more; when it stops a trial, it says
-        a report that was not there before.
+        a report that was not there before, or none.
         """
-        step = trial.curve[-1].step if trial.curve else 0
-        return step == before or (self._max_t is not None and step >= self._max_t)
-
-    def _ended(self, trial: Trial, result: Any, error: bool, is_whole: bool) -> Trial:
         if error:
             said = "the trial ended with an error, which Ray keeps in its error.txt"
             return replace(trial, state="failed", notes={**trial.notes, "error": said})
@@ -290,8 +297,15 @@ class NASSearcher(Searcher):
         if lacking:
             said = f"the trial ended without a finite {', '.join(lacking)}"
             return replace(trial, state="failed", notes={**trial.notes, "error": said})
-        state = "complete" if is_whole else "pruned"
-        return replace(trial, state=state, values=values)
+        is_long = self._max_t is not None and trial.curve[-1].step >= self._max_t
+        return replace(
+            trial, state="complete" if is_said_again or is_long else "pruned", values=values
+        )
+
+
+def _mark(result: Mapping[str, Any]) -> Mark:
+    """Return what tells a report from all others, those of a trial that began anew included."""
+    return tuple(result.get(name) for name in (TRAINING_ITERATION, TIME_TOTAL_S, TIME_THIS_ITER_S))
 
 
 def _plain(architecture: Architecture, name: str) -> Any:
