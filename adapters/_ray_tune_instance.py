@@ -5,6 +5,7 @@
 import logging
 import math
 import os
+import socket
 import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from ._errors import BackendError
 
 __all__ = ["QUIET", "instance"]
 
+PATIENCE = 10  # seconds until a cluster must have answered
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray would tell its makers of each start
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do anyway, and warns of until then
@@ -56,11 +58,19 @@ def instance(address: str | None, resources: Mapping[str, float], slots: int) ->
             os.environ.pop(name, None)
 
 
+def _reach(address: str) -> None:
+    """Raise `OSError` if nobody is there; Ray itself would ask for ever."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+
+
 def _connect(address: str | None, resources: Mapping[str, float], slots: int) -> None:
     if address not in (None, "local"):
         try:
+            _reach(address)
             ray.init(address, logging_level=logging.WARNING)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise BackendError(
                 f"there is no Ray cluster at address={address!r} ({error}): start one with "
                 "`ray start --head`, or leave the address out for a private instance"

@@ -2,6 +2,7 @@
 # Ray's types are of little use from outside.
 """Ray's own schedulers as pruners of our trials, under our door."""
 
+import math
 from typing import Any, final
 
 from ray.tune.experiment import Trial as RayTrial
@@ -58,6 +59,8 @@ class Judge:
         wanted = self._scheduler.metric
         if wanted is not None and wanted not in step.metrics:
             return False
+        if result["training_iteration"] >= getattr(self._scheduler, "_max_t", math.inf):
+            return False  # ASHA ends whole trials, too, which end by themselves
         return self._scheduler.on_trial_result(None, trial, result) == TrialScheduler.STOP
 
     def ended(self, trial: RayTrial) -> None:
