@@ -8,7 +8,6 @@ from typing import Any, final
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import (
     AsyncHyperBandScheduler,
-    FIFOScheduler,
     MedianStoppingRule,
     TrialScheduler,
 )
@@ -17,6 +16,16 @@ from ..strategies import Objective, Step, Trial
 from ._errors import BackendError
 
 __all__ = ["Judge"]
+
+
+class _Alone:
+    """A controller without other trials, so that none is paused for them."""
+
+    def get_live_trials(self) -> list[RayTrial]:
+        return []
+
+
+_ALONE = _Alone()
 
 
 @final
@@ -32,7 +41,7 @@ class Judge:
     """
 
     def __init__(self, scheduler: TrialScheduler, objective: Objective) -> None:
-        if not isinstance(scheduler, AsyncHyperBandScheduler | FIFOScheduler | MedianStoppingRule):
+        if not isinstance(scheduler, AsyncHyperBandScheduler | MedianStoppingRule):
             raise BackendError(
                 f"{type(scheduler).__name__} pauses, copies or regroups trials, which would change "
                 "what the strategy has proposed: take ASHAScheduler or MedianStoppingRule, or "
@@ -51,7 +60,7 @@ class Judge:
 
     def begun(self, trial: RayTrial) -> None:
         """Take note that a trial begins."""
-        self._scheduler.on_trial_add(None, trial)
+        self._scheduler.on_trial_add(_ALONE, trial)
 
     def is_bad(self, trial: RayTrial, step: Step, result: dict[str, Any]) -> bool:
         """Take note of a report; tell whether the trial should stop."""
@@ -61,10 +70,10 @@ class Judge:
             return False
         if result["training_iteration"] >= getattr(self._scheduler, "_max_t", math.inf):
             return False  # ASHA ends whole trials, too, which end by themselves
-        return self._scheduler.on_trial_result(None, trial, result) == TrialScheduler.STOP
+        return self._scheduler.on_trial_result(_ALONE, trial, result) == TrialScheduler.STOP
 
     def ended(self, trial: RayTrial) -> None:
         """Take note of a trial's end."""
         result = self._last.pop(trial.trial_id, None)
         if result is not None and self._scheduler.metric in result:
-            self._scheduler.on_trial_complete(None, trial, result)
+            self._scheduler.on_trial_complete(_ALONE, trial, result)

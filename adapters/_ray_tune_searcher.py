@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any, cast, final
 
 from ray.tune.result import (
     AUTO_RESULT_KEYS,
@@ -105,7 +105,7 @@ class NASSearcher(Searcher):
         if len(names) == 1:
             super().__init__(names[0], modes[0])
         else:
-            super().__init__(names or None, modes or None)  # type: ignore[arg-type]
+            super().__init__(cast(Any, names or None), cast(Any, modes or None))
         self._reset()
         if space is not None and self._objectives:
             self._known()
@@ -123,7 +123,7 @@ class NASSearcher(Searcher):
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _native=None)
+        self.__dict__.update(state, _native=None)
         self._reset()
 
     # ------------------------------------------------------------------ what Ray asks
@@ -148,7 +148,7 @@ class NASSearcher(Searcher):
             self._native, self._space = config, from_native(config)
         return True
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:  # type: ignore[override]
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """Propose what a new trial tries; "FINISHED" when the space is used up."""
         search, number = self._known(), len(self._finished) + len(self._running)
         try:
@@ -323,4 +323,4 @@ def _objectives(metric: Any, mode: Any) -> tuple[Objective, ...]:
             f"metric={metric!r} and mode={mode!r} do not fit together: give both, as "
             'metric="accuracy", mode="max", or as many modes as metrics'
         )
-    return tuple(Objective(name, kind) for name, kind in zip(metrics, modes, strict=True))
+    return objectives_from(dict(zip(metrics, modes, strict=True)))

@@ -77,11 +77,11 @@ class Trials:
             made = self._made(trial)
             made.status = RayTrial.ERROR if trial.state == "failed" else RayTrial.TERMINATED
             made.init_local_path()
-            rows = _results_of(trial)
+            rows = _results_of(trial, made.config)
             if not (self.place / made.trial_id / "result.json").is_file():
                 logger.log_trial_start(made)
                 for row in rows:
-                    logger.log_trial_result(0, made, {**row, "config": made.config})
+                    logger.log_trial_result(0, made, row)
                 logger.log_trial_end(made)
             for row in rows:
                 made.update_last_result(row)
@@ -119,7 +119,7 @@ def note_failure(trial: RayTrial, notes: Mapping[str, Any]) -> None:
     trial.handle_error(TuneError(str(notes.get("traceback") or notes.get("error", ""))))
 
 
-def _results_of(trial: Trial) -> list[dict[str, Any]]:
+def _results_of(trial: Trial, config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what Ray would have as results of a trial."""
     own = [({**shown(step.metrics)}, {"step": step.step}) for step in trial.curve]
     last = (shown(trial.values), {"number": trial.number, "state": trial.state})
@@ -132,6 +132,7 @@ def _results_of(trial: Trial) -> list[dict[str, Any]]:
             "time_total_s": seconds * number / (len(own) + 1),
             "trial_id": f"{trial.number:05d}",
             "done": number > len(own),
+            "config": dict(config),
         }
         for number, (metrics, said) in enumerate([*own, last], start=1)
     ]

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,12 @@ from typing import Any
 import pytest
 from ray import tune
 from ray.tune import ResultGrid
-from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining
+from ray.tune.schedulers import (
+    ASHAScheduler,
+    MedianStoppingRule,
+    PopulationBasedTraining,
+    TrialScheduler,
+)
 
 from nasbridge import BackendError, Experiment, ExperimentError, RegularizedEvolution
 from nasbridge.adapters import ActiveTrial
@@ -112,21 +118,30 @@ def test_ray_has_the_trials_as_its_own(tmp_path: Path) -> None:
     assert best.config["number"] == history.best.number
 
 
-def test_a_scheduler_of_ray_stops_trials_and_knows_those_of_earlier_runs(tmp_path: Path) -> None:
-    def asha() -> ASHAScheduler:
-        return ASHAScheduler(max_t=3, grace_period=1, reduction_factor=2)
+def asha() -> TrialScheduler:
+    return ASHAScheduler(max_t=3, grace_period=1, reduction_factor=2)
 
+
+def median() -> TrialScheduler:
+    return MedianStoppingRule("training_iteration", grace_period=0, min_samples_required=2)
+
+
+@pytest.mark.parametrize("made", [asha, median])
+def test_a_scheduler_of_ray_stops_trials_and_knows_those_of_earlier_runs(
+    tmp_path: Path, made: Callable[[], TrialScheduler]
+) -> None:
     experiment = _experiment(trials=12)
-    whole = experiment.run("ray_tune", tmp_path / "whole", scheduler=asha())
+    whole = experiment.run("ray_tune", tmp_path / "whole", scheduler=made())
     assert {trial.state for trial in whole} == {"complete", "pruned"}
-    replace(experiment, trials=5).run("ray_tune", tmp_path / "parts", scheduler=asha())
-    parts = experiment.run("ray_tune", tmp_path / "parts", scheduler=asha())
+    replace(experiment, trials=5).run("ray_tune", tmp_path / "parts", scheduler=made())
+    parts = experiment.run("ray_tune", tmp_path / "parts", scheduler=made())
     assert facts(parts) == facts(whole)
 
 
 def test_what_cannot_work_says_so(tmp_path: Path) -> None:
+    pbt = PopulationBasedTraining(hyperparam_mutations={"x": [1, 2]})
     with pytest.raises(BackendError, match=r"PopulationBasedTraining.*ASHAScheduler"):
-        _experiment().run("ray_tune", tmp_path / "a", scheduler=PopulationBasedTraining())
+        _experiment().run("ray_tune", tmp_path / "a", scheduler=pbt)
     with pytest.raises(BackendError, match="no trial has run"):
         results(tmp_path)
     lock = threading.Lock()

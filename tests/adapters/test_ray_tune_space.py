@@ -21,7 +21,7 @@ def domains(space: Any) -> dict[str, str]:
 @pytest.mark.parametrize("name", SPACES)
 def test_what_ray_draws_from_our_space_is_an_architecture(name: str) -> None:
     space = SPACES[name]()
-    rng = numpy.random.default_rng(0)
+    rng: Any = numpy.random.default_rng(0)
     for _ in range(20):
         [(_, config)] = generate_variants({"config": to_native(space)}, random_state=rng)
         drawn = architecture_from({**config["config"], "epochs": 5}, space)

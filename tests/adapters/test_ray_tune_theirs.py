@@ -138,10 +138,9 @@ def test_what_the_param_space_leaves_open_is_searched(tmp_path: Path) -> None:
     ).fit()
     assert not found.errors
     assert [t.state for t in searcher.history] == ["complete"] * 8
-    assert {t.architecture["model.body"] for t in searcher.history} == {"0", "1"} or len(
-        {t.architecture.choices["model.body"] for t in searcher.history}
-    ) == 2
-    assert found.get_best_result().metrics["loss"] == searcher.history.best.values["loss"]
+    assert {t.architecture.choices["model.body"] for t in searcher.history} == {"0", "1"}
+    best = found.get_best_result().metrics or {}
+    assert best["loss"] == searcher.history.best.values["loss"]
 
 
 @pytest.mark.usefixtures("local_ray")
