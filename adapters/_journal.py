@@ -105,6 +105,13 @@ class Journal:
         ]
         return pruned_by(self._experiment.pruner, trial, others, self._experiment.objectives)
 
+    def restart(self, number: int) -> None:
+        """Forget what a running trial has reported: it begins anew."""
+        trial = replace(self._running[number], curve=(), started=time.time())
+        self._running[number] = trial
+        if self._file is not None:
+            self._file.start(trial)
+
     def finish(self, trial: Trial) -> None:
         if self._file is not None:
             self._file.finish(trial)

@@ -72,6 +72,7 @@ BACKENDS: Mapping[str, Entry] = MappingProxyType(
         "local": Entry("nasbridge.adapters.local", "", ""),
         "nni": Entry("nasbridge.adapters.nni", "nni", "nni"),
         "optuna": Entry("nasbridge.adapters.optuna", "optuna", "optuna"),
+        "ray_tune": Entry("nasbridge.adapters.ray_tune", "ray", "ray"),
     }
 )
 """The backends that come with nasbridge; others join by the entry points `nasbridge.backends`."""

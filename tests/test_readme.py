@@ -94,6 +94,12 @@ EXPECTED = [
         },
         "assert 1 <= len(tuner.pareto()) <= 2\n",
     ),
+    Block(
+        "NASSearcher",
+        'import ray\nray.init("local", num_cpus=2, include_dashboard=False)\n',
+        {"num_samples=20": "num_samples=4"},
+        "assert len(results) == len(searcher.history) == 4 and not results.errors\n",
+    ),
 ]
 
 

@@ -54,6 +54,10 @@ Host = Annotated[
     Option(help="nni: 0.0.0.0 opens the web UI to all; it has no password.", show_default="here"),
 ]
 Keep = Annotated[bool, Option("--keep", help="nni: leave the web UI up in the end, until Ctrl-C.")]
+Address = Annotated[
+    str | None,
+    Option(help="ray_tune: a cluster's address, or auto.", show_default="a private Ray"),
+]
 Assessor = Annotated[
     str | None, Option(help="nni: stops bad trials early: Medianstop.", show_default=False)
 ]
@@ -132,6 +136,7 @@ def run(
             show_default=False,
         ),
     ] = None,
+    address: Address = None,
     name: Name = None,
 ) -> None:
     """Run the experiment in a file; in a directory that holds it already, go on.
@@ -148,6 +153,7 @@ def run(
         host=host,
         keep=keep or None,
         assessor=assessor,
+        address=address,
     )
     start_run(file, name, backend, directory, jobs, settings, options, continue_from)
 

@@ -1,0 +1,94 @@
+# pyright: basic
+# Ray's types are of little use from outside.
+"""The Ray that trials run on: one that is there already, a cluster's, or a private one."""
+
+import logging
+import math
+import os
+import socket
+import warnings
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+
+import ray
+
+from ._errors import BackendError
+
+__all__ = ["QUIET", "instance"]
+
+PATIENCE = 10  # seconds until a cluster must have answered
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # Ray would tell its makers of each start
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do anyway, and warns of until then
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # they are in the notes of the trials
+    "TUNE_WARN_THRESHOLD_S": "10",  # seconds; Ray would tell of whatever takes half of one
+}
+"""What Ray is told by its environment, unless the user has said something else."""
+
+
+@contextmanager
+def instance(address: str | None, resources: Mapping[str, float], slots: int) -> Generator[None]:
+    """Be connected to Ray for a while.
+
+    Whoever has called `ray.init` before keeps what he has. Otherwise a private instance is started,
+    and shut down afterwards; or the cluster at the address is joined, and left.
+
+    Args:
+        address: Of an existing cluster; None for a private instance.
+        resources: What a trial needs.
+        slots: How many trials are to run at a time.
+
+    Raises:
+        BackendError: There is no cluster at the address, or a private instance has too little.
+    """
+    ours = {name: value for name, value in QUIET.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        if ray.is_initialized():
+            yield
+            return
+        _connect(address, resources, slots)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+def _reach(address: str) -> None:
+    """Raise `OSError` if nobody is there; Ray itself would ask for ever."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+
+
+def _connect(address: str | None, resources: Mapping[str, float], slots: int) -> None:
+    if address not in (None, "local"):
+        try:
+            _reach(address)
+            ray.init(address, logging_level=logging.WARNING)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise BackendError(
+                f"there is no Ray cluster at address={address!r} ({error}): start one with "
+                "`ray start --head`, or leave the address out for a private instance"
+            ) from error
+        return
+    cores = max(os.cpu_count() or 1, math.ceil(slots * resources.get("cpu", 0)))
+    warnings.warn(
+        "Ray listens on all network interfaces, without a password, even in a private instance: "
+        "on a machine that others can reach, let a firewall close its ports",
+        stacklevel=2,
+    )
+    ray.init("local", num_cpus=cores, include_dashboard=False, logging_level=logging.WARNING)
+    there = {name.lower(): amount for name, amount in ray.cluster_resources().items()}
+    for name, amount in resources.items():
+        if amount > there.get(name.lower(), 0):
+            ray.shutdown()
+            raise BackendError(
+                f"each trial is to have {amount:g} {name}, and this machine has "
+                f"{there.get(name.lower(), 0):g}: ask for less with resources=, or name the "
+                "address of a cluster"
+            )

@@ -1,0 +1,79 @@
+# pyright: basic
+# Ray's types are of little use from outside.
+"""Ray's own schedulers as pruners of our trials, under our door."""
+
+import math
+from typing import Any, final
+
+from ray.tune.experiment import Trial as RayTrial
+from ray.tune.schedulers import (
+    AsyncHyperBandScheduler,
+    MedianStoppingRule,
+    TrialScheduler,
+)
+
+from ..strategies import Objective, Step, Trial
+from ._errors import BackendError
+
+__all__ = ["Judge"]
+
+
+class _Alone:
+    """A controller without other trials, so that none is paused for them."""
+
+    def get_live_trials(self) -> list[RayTrial]:
+        return []
+
+
+_ALONE = _Alone()
+
+
+@final
+class Judge:
+    """Asks a scheduler of Ray which trials should stop.
+
+    Args:
+        scheduler: One that stops trials and does nothing else with them.
+        objective: What it judges by, unless it has a metric of its own.
+
+    Raises:
+        BackendError: The scheduler does more than stop trials.
+    """
+
+    def __init__(self, scheduler: TrialScheduler, objective: Objective) -> None:
+        if not isinstance(scheduler, AsyncHyperBandScheduler | MedianStoppingRule):
+            raise BackendError(
+                f"{type(scheduler).__name__} pauses, copies or regroups trials, which would change "
+                "what the strategy has proposed: take ASHAScheduler or MedianStoppingRule, or "
+                "NASSearcher in a tune.Tuner of your own"
+            )
+        self._scheduler: Any = scheduler
+        self._last: dict[str, dict[str, Any]] = {}
+        scheduler.set_search_properties(objective.metric, objective.direction)
+
+    def replay(self, trial: Trial, made: RayTrial) -> None:
+        """Take note of a trial of an earlier run."""
+        self.begun(made)
+        for number, step in enumerate(trial.curve, start=1):
+            self.is_bad(made, step, {**step.metrics, "training_iteration": number})
+        self.ended(made)
+
+    def begun(self, trial: RayTrial) -> None:
+        """Take note that a trial begins."""
+        self._scheduler.on_trial_add(_ALONE, trial)
+
+    def is_bad(self, trial: RayTrial, step: Step, result: dict[str, Any]) -> bool:
+        """Take note of a report; tell whether the trial should stop."""
+        self._last[trial.trial_id] = result
+        wanted = self._scheduler.metric
+        if wanted is not None and wanted not in step.metrics:
+            return False
+        if result["training_iteration"] >= getattr(self._scheduler, "_max_t", math.inf):
+            return False  # ASHA ends whole trials, too, which end by themselves
+        return self._scheduler.on_trial_result(_ALONE, trial, result) == TrialScheduler.STOP
+
+    def ended(self, trial: RayTrial) -> None:
+        """Take note of a trial's end."""
+        result = self._last.pop(trial.trial_id, None)
+        if result is not None and self._scheduler.metric in result:
+            self._scheduler.on_trial_complete(_ALONE, trial, result)

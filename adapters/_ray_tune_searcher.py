@@ -1,0 +1,326 @@
+# pyright: basic
+# Ray's types are of little use from outside.
+"""`NASSearcher`: our strategies in a `tune.Tuner` of a user's own."""
+
+import math
+import numbers
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast, final
+
+from ray.tune.result import (
+    AUTO_RESULT_KEYS,
+    DEBUG_METRICS,
+    DONE,
+    TIME_THIS_ITER_S,
+    TIME_TOTAL_S,
+    TRAINING_ITERATION,
+    TRIAL_ID,
+)
+from ray.tune.search import Searcher
+
+from ..spaces import Architecture, Searchable
+from ..strategies import (
+    History,
+    Objective,
+    RegularizedEvolution,
+    Search,
+    SpaceExhausted,
+    Step,
+    Strategy,
+    Trial,
+    objectives_from,
+)
+from ._errors import BackendError
+from ._ray_tune_space import ARCHITECTURE, architecture_from, config_from, from_native, is_open
+
+__all__ = ["NASSearcher"]
+
+Mark = tuple[Any, ...]
+
+NOT_METRICS = frozenset({*AUTO_RESULT_KEYS, *DEBUG_METRICS, DONE, TRIAL_ID, "experiment_tag"})
+
+
+@final
+class NASSearcher(Searcher):
+    """Lets a strategy of nasbridge propose what a `tune.Tuner` tries.
+
+    Trials are given the architecture below `arch` in their config, which
+    `architecture_from(config, space)` reads, beside the constants of your `param_space`. Without a
+    space, what is open in the `param_space` is searched, and trials get it as they always did.
+
+    Trials that a scheduler has stopped are told as pruned, with what they reported last; those that
+    fail as failed. What is saved is the history, as JSON Lines: `Tuner.restore` goes on as if the
+    driver had not been killed.
+
+    Args:
+        space: What is searched; None for what is open in the `param_space`.
+        strategy: The search method; regularized evolution if None.
+        metric: The metric, or several.
+        mode: "max" or "min", or one for each metric.
+        objectives: Instead of both: metrics with "max" or "min", as {"accuracy": "max"}.
+        seed: Fixes every proposal.
+        flat: Whether decisions stand in the config by their own names, and not below `arch`.
+        max_t: How many reports make a whole trial; needed to tell whole trials from stopped ones
+            where the scheduler's `max_t` or a `stop` ends both, and for trainables that are
+            classes. A function that ends by itself has ended as a whole.
+
+    Raises:
+        BackendError: Metric and mode do not fit together.
+        StrategyError: The objectives are not such, or do not suit the strategy.
+
+    Example:
+        >>> from nasbridge import Choice, RandomSearch, Space
+        >>> from nasbridge.adapters.ray_tune import NASSearcher
+        >>> space = Space({"units": Choice([16, 32])})
+        >>> searcher = NASSearcher(space, RandomSearch(), metric="loss", mode="min")
+        >>> searcher.suggest("first")["arch"]["units"] in (16, 32)
+        True
+    """
+
+    def __init__(
+        self,
+        space: Searchable | None = None,
+        strategy: Strategy[Any] | None = None,
+        metric: str | Sequence[str] | None = None,
+        mode: str | Sequence[str] | None = None,
+        *,
+        objectives: Mapping[str, str] | Sequence[Objective] | None = None,
+        seed: int = 0,
+        flat: bool = False,
+        max_t: int | None = None,
+    ) -> None:
+        self._space, self._seed, self._flat, self._max_t = space, seed, flat, max_t
+        self._strategy = RegularizedEvolution() if strategy is None else strategy
+        self._native: Mapping[str, Any] | None = None
+        self._objectives: tuple[Objective, ...] = ()
+        if objectives is not None:
+            self._objectives = objectives_from(objectives)
+        elif metric is not None or mode is not None:
+            self._objectives = _objectives(metric, mode)
+        names = [o.metric for o in self._objectives]
+        modes = [o.direction for o in self._objectives]
+        if len(names) == 1:
+            super().__init__(names[0], modes[0])
+        else:
+            super().__init__(cast(Any, names or None), cast(Any, modes or None))
+        self._reset()
+        if space is not None and self._objectives:
+            self._known()
+
+    def _reset(self) -> None:
+        self._search: Search | None = None
+        self._ids: dict[str, int] = {}  # numbers of running trials, by Ray's ids
+        self._running: dict[int, Trial] = {}
+        self._finished: list[Trial] = []
+        self._marks: dict[int, Mark] = {}  # of the last reports of running trials
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep the settings alone: Ray pickles its searchers, and the state is in the history."""
+        left_out = ("_search", "_ids", "_running", "_finished", "_marks", "_native")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _native=None)
+        self._reset()
+
+    # ------------------------------------------------------------------ what Ray asks
+
+    def set_search_properties(
+        self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
+    ) -> bool:
+        """Take what the Tuner says; Ray calls this only if there is a `param_space`."""
+        if not self._objectives and metric is not None:
+            self._objectives = _objectives(metric, mode)
+            self._metric, self._mode = metric, mode
+        stop = spec.get("stop")
+        if self._max_t is None and isinstance(stop, Mapping):
+            self._max_t = stop.get(TRAINING_ITERATION)
+        if is_open(config):
+            if self._space is not None and self._native is None:
+                still = ", ".join(repr(d.name) for d in from_native(config).decisions)
+                raise BackendError(
+                    f"param_space leaves {still} open, and NASSearcher has a space of its own: put "
+                    "them into that space, give them a fixed value, or leave the space out"
+                )
+            self._native, self._space = config, from_native(config)
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        """Propose what a new trial tries; "FINISHED" when the space is used up."""
+        search, number = self._known(), len(self._finished) + len(self._running)
+        try:
+            architecture = search.ask(number)
+        except SpaceExhausted:
+            return Searcher.FINISHED
+        self._ids[trial_id] = number
+        notes = {"trial_id": trial_id}
+        self._running[number] = Trial(number, architecture, started=time.time(), notes=notes)
+        if self._native is not None:
+            return config_from(architecture, self._native)
+        values = {name: _plain(architecture, name) for name in architecture.choices}
+        return values if self._flat else {ARCHITECTURE: values}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Take note of a report; the last one comes by `on_trial_complete`."""
+        if trial_id in self._ids:
+            self._note(self._ids[trial_id], result)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Take note of a trial's end."""
+        number = self._ids.pop(trial_id, None)
+        if number is None:
+            return
+        before = self._marks.pop(number, None)
+        trial = self._running[number] if result is None else self._note(number, result)
+        is_said_again = result is not None and _mark(result) == before
+        del self._running[number]
+        self._marks.pop(number, None)
+        now = time.time()
+        trial = replace(trial, finished=now, seconds=now - (trial.started or now))
+        trial = self._ended(trial, error, is_said_again)
+        self._finished.append(trial)
+        self._known().tell(trial)
+
+    def add_evaluated_point(
+        self,
+        parameters: dict[str, Any],
+        value: float,
+        error: bool = False,
+        pruned: bool = False,
+        intermediate_values: list[float] | None = None,
+    ) -> None:
+        """Take note of what was tried elsewhere."""
+        search, number = self._known(), len(self._finished) + len(self._running)
+        metric = self._objectives[0].metric
+        steps = enumerate(intermediate_values or (), start=1)
+        trial = Trial(
+            number,
+            architecture_from(parameters, search.problem.space),
+            "failed" if error else "pruned" if pruned else "complete",
+            {} if error else {metric: float(value)},
+            tuple(Step(step, {metric: float(v)}) for step, v in steps),
+        )
+        self._finished.append(trial)
+        search.tell(trial)
+
+    # ------------------------------------------------------------------ saving
+
+    @property
+    def history(self) -> History:
+        """The trials so far."""
+        search = self._known()
+        return History(
+            search.problem.space,
+            self._objectives,
+            (*self._finished, *(self._running[number] for number in sorted(self._running))),
+            self._seed,
+            repr(self._strategy),
+            {"backend": "ray_tune", "running": dict(self._ids)},
+        )
+
+    def save(self, checkpoint_path: str) -> None:
+        """Write the history, as Ray asks now and then."""
+        Path(checkpoint_path).unlink(missing_ok=True)
+        self.history.save(checkpoint_path)
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Go on with a history that was saved.
+
+        Raises:
+            BackendError: It is of another search.
+            HistoryError: It is damaged, or of another space.
+        """
+        saved = History.load(checkpoint_path, self._space)
+        self._objectives = self._objectives or saved.objectives
+        ours = (self._objectives, repr(self._strategy), self._seed)
+        if (saved.objectives, saved.strategy, saved.seed) != ours:
+            raise BackendError(
+                f"{checkpoint_path} is of a search with {saved.objectives}, {saved.strategy} and "
+                f"seed={saved.seed}, and this one has {ours}: restore it with the same settings"
+            )
+        self._space = saved.space if self._space is None else self._space
+        self._reset()
+        self._known().replay(saved)
+        self._ids = {name: int(number) for name, number in saved.facts["running"].items()}
+        self._finished = list(saved.of_state("complete", "pruned", "failed"))
+        self._running = {trial.number: trial for trial in saved.of_state("running")}
+
+    # ------------------------------------------------------------------ trials
+
+    def _known(self) -> Search:
+        if self._search is None:
+            if not self._objectives:
+                raise BackendError(
+                    "NASSearcher does not know what to optimize, for Ray tells a searcher only "
+                    "together with a param_space: say NASSearcher(..., metric=..., mode=...)"
+                )
+            if self._space is None:
+                raise BackendError(
+                    "NASSearcher has no space: give it one, or a param_space with tune.choice and "
+                    "such to the Tuner, and to Tuner.restore"
+                )
+            self._search = Search(self._strategy, self._space, self._objectives, self._seed)
+        return self._search
+
+    def _note(self, number: int, result: Mapping[str, Any]) -> Trial:
+        """Add a report to the curve; one that comes again is of a trial that began anew."""
+        trial, step = self._running[number], int(result.get(TRAINING_ITERATION, 0))
+        metrics = {
+            name: float(value)
+            for name, value in result.items()
+            if isinstance(value, numbers.Real)
+            and not (isinstance(value, bool) or name in NOT_METRICS or name.startswith("config/"))
+        }
+        curve = tuple(known for known in trial.curve if known.step < step)
+        self._running[number] = replace(trial, curve=(*curve, Step(step, metrics)))
+        self._marks[number] = _mark(result)
+        return self._running[number]
+
+    def _ended(self, trial: Trial, error: bool, is_said_again: bool) -> Trial:
+        """Say how a trial ended.
+
+        When a function returns, Ray says its last report once more; when it stops a trial, it says
+        a report that was not there before, or none.
+        """
+        if error:
+            said = "the trial ended with an error, which Ray keeps in its error.txt"
+            return replace(trial, state="failed", notes={**trial.notes, "error": said})
+        values = dict(trial.curve[-1].metrics) if trial.curve else {}
+        lacking = [
+            o.metric for o in self._objectives if not math.isfinite(values.get(o.metric, math.nan))
+        ]
+        if lacking:
+            said = f"the trial ended without a finite {', '.join(lacking)}"
+            return replace(trial, state="failed", notes={**trial.notes, "error": said})
+        is_long = self._max_t is not None and trial.curve[-1].step >= self._max_t
+        return replace(
+            trial, state="complete" if is_said_again or is_long else "pruned", values=values
+        )
+
+
+def _mark(result: Mapping[str, Any]) -> Mark:
+    """Return what tells a report from all others, those of a trial that began anew included."""
+    return tuple(result.get(name) for name in (TRAINING_ITERATION, TIME_TOTAL_S, TIME_THIS_ITER_S))
+
+
+def _plain(architecture: Architecture, name: str) -> Any:
+    """Return what stands in a config: a plain value as it is, anything else by its label."""
+    value = architecture[name]
+    plain = isinstance(value, bool | int | float | str)
+    return value if plain else architecture.choices[name]
+
+
+def _objectives(metric: Any, mode: Any) -> tuple[Objective, ...]:
+    metrics = [metric] if isinstance(metric, str) else list(metric or ())
+    modes = [mode] * len(metrics) if isinstance(mode, str) else list(mode or ())
+    if not metrics or len(metrics) != len(modes):
+        raise BackendError(
+            f"metric={metric!r} and mode={mode!r} do not fit together: give both, as "
+            'metric="accuracy", mode="max", or as many modes as metrics'
+        )
+    return objectives_from(dict(zip(metrics, modes, strict=True)))

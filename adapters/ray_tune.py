@@ -1,0 +1,158 @@
+# pyright: basic
+# Ray's types are of little use from outside.
+"""The backend `ray_tune`: for those who outgrow a machine.
+
+Two doors: `run` drives a whole experiment, whose trials are trials of Ray Tune, placed wherever a
+cluster has their resources; and `NASSearcher` works in a `tune.Tuner` of a user's own. Both give
+the same proposals.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.schedulers import TrialScheduler
+
+from ..spaces import Searchable
+from ..strategies import History, HistoryFile
+from ._drive import Experimental, Observer, Silent, drive
+from ._errors import BackendError
+from ._journal import Journal, settings_of, strategy_in
+from ._ray_tune_instance import instance
+from ._ray_tune_runner import RayRunner
+from ._ray_tune_scheduler import Judge
+from ._ray_tune_searcher import NASSearcher
+from ._ray_tune_space import architecture_from, from_native, to_native
+from ._ray_tune_store import RayStore
+from ._ray_tune_trials import Trials, results
+from ._ray_tune_worker import worker_class
+from ._support import Support
+
+__all__ = [
+    "NASSearcher",
+    "SUPPORT",
+    "architecture_from",
+    "from_native",
+    "load",
+    "results",
+    "run",
+    "store_history",
+    "to_native",
+]
+
+SUPPORT = Support(
+    storage="history.jsonl, and an experiment directory of Ray Tune",
+    hook="NASSearcher, architecture_from",
+    pruning="Ray's own schedulers that stop trials, or nasbridge.MedianPruner",
+    jobs="Ray's workers, on any number of machines",
+    options=("address", "resources", "retries", "scheduler", "callbacks"),
+)
+
+FILE = "history.jsonl"
+
+
+def run(
+    experiment: Experimental,
+    directory: Path | None = None,
+    jobs: int = 0,
+    observer: Observer | None = None,
+    address: str | None = None,
+    resources: Mapping[str, float] | None = None,
+    retries: int = 1,
+    scheduler: TrialScheduler | None = None,
+    callbacks: Sequence[Callback] = (),
+    **options: Any,
+) -> History:
+    """Run a whole experiment under Ray Tune; one that was interrupted goes on where it was.
+
+    Args:
+        experiment: What to run.
+        directory: Where `history.jsonl`, Ray's experiment directory and the trials' files are; in
+            a cluster of several machines on a disk that they share. None for a place that is
+            removed afterwards.
+        jobs: How many trials run at a time, in Ray's workers; 0 is 1, for Ray evaluates nothing in
+            this process.
+        observer: Is told what happens.
+        address: Of an existing cluster, as "auto" or "10.0.0.1:6379"; None for a private instance
+            on this machine, unless `ray.init` was called before.
+        resources: What each trial needs, as {"cpu": 2, "gpu": 0.5}; one core by default.
+        retries: How often a trial is repeated whose worker or machine was lost; one that fails by
+            an exception is not.
+        scheduler: A scheduler of Ray that stops trials, as ASHAScheduler and MedianStoppingRule;
+            by default none, or the experiment's own pruner.
+        callbacks: Callbacks of Ray, as its loggers for TensorBoard or MLflow.
+        **options: None.
+
+    Returns:
+        The whole history.
+
+    Raises:
+        BackendError: There is no cluster, it lacks what trials need, or the scheduler is unfit.
+        Unsupported: An option is unknown.
+        HistoryError: The directory belongs to another experiment, or is in use.
+    """
+    SUPPORT.refuse("ray_tune", options)
+    slots, needs = max(jobs, 1), dict(resources or {"cpu": 1})
+    with ExitStack() as stack:
+        place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
+        experiment = experiment.as_begun(strategy_in(place / FILE))
+        judge = None if scheduler is None else Judge(scheduler, experiment.objectives[0])
+        settings = settings_of(experiment, "ray_tune")
+        file = stack.enter_context(HistoryFile(place / FILE, settings))
+        store = RayStore(Journal(experiment, settings, file))
+        runner = RayRunner(
+            experiment,
+            store,
+            slots,
+            lambda end: end.enter_context(instance(address, needs, slots)),
+            lambda: Trials(experiment, place, needs, retries),
+            lambda: worker_class(experiment, place),
+            judge,
+            callbacks,
+        )
+        return drive(experiment, store, runner, place, observer or Silent())
+
+
+def load(location: Path | str, space: Searchable | None = None) -> History:
+    """Read a finished or half-finished experiment.
+
+    Args:
+        location: A run's directory, or that of an experiment of Ray with `NASSearcher`.
+        space: The space, where its own description is not enough.
+
+    Raises:
+        BackendError: There is no experiment.
+        HistoryError: It is damaged.
+    """
+    path = Path(location)
+    if (path / FILE).is_file() or not path.is_dir():
+        return History.load(path / FILE if path.is_dir() else path, space)
+    saved = sorted(path.glob("searcher-state-*.pkl"))
+    if not saved:
+        raise BackendError(
+            f"{path} holds neither a run of ours nor an experiment of Ray with NASSearcher: give "
+            "such a directory"
+        )
+    return History.load(saved[-1], space)
+
+
+def store_history(history: History, directory: Path, **options: Any) -> None:
+    """Write a history where `run` goes on with it, and shows its trials as Ray's own.
+
+    Running trials become interrupted ones, which are repeated.
+
+    Args:
+        history: The history, of any backend.
+        directory: The new run's directory.
+        **options: None that matter here.
+
+    Raises:
+        HistoryError: The directory holds a history already.
+        Unsupported: An option is unknown.
+    """
+    SUPPORT.refuse("ray_tune", options)
+    replace(history, facts={**history.facts, "backend": "ray_tune"}).save(directory / FILE)

@@ -1,0 +1,136 @@
+# pyright: basic
+"""What a trial costs under Ray Tune: our searcher and our door beside Ray's own random search.
+
+    python benchmarks/overhead_ray.py     # writes docs/overhead_ray.md
+
+Twelve decisions of five options each, a trial that returns at once, one at a time, workers reused.
+The ways take turns on one private Ray; seconds are those of the whole search, the start of its
+worker included, and CPU time is that of the driver.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.search import ConcurrencyLimiter
+from ray.tune.search.basic_variant import BasicVariantGenerator
+
+from nasbridge import Choice, Experiment, RandomSearch, Space
+from nasbridge.adapters._ray_tune_instance import instance
+from nasbridge.adapters.ray_tune import NASSearcher, to_native
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SPACE = Space({f"decision_{k}": Choice(list("abcde")) for k in range(12)})
+ROUNDS = {10: 5, 100: 3}  # trials: repeats
+
+
+def score(values: Mapping[str, Any]) -> dict[str, float]:
+    """Count the options "a"; the time that it takes is the same for all."""
+    return {"score": float(sum(value == "a" for value in values.values()))}
+
+
+def evaluate(architecture: Mapping[str, Any], trial: Any) -> dict[str, float]:
+    """Return at once."""
+    return score(architecture)
+
+
+def fit(searcher: Any, space: dict[str, Any], trials: int, place: str) -> None:
+    """Search in a Tuner."""
+    settings = tune.TuneConfig(search_alg=searcher, num_samples=trials, reuse_actors=True)
+    run = tune.RunConfig(name="run", storage_path=place, verbose=0)
+
+    def trainable(config: dict[str, Any]) -> dict[str, float]:
+        return score(config)
+
+    found = tune.Tuner(trainable, param_space=space, tune_config=settings, run_config=run).fit()
+    assert len(found) == trials
+
+
+def theirs(trials: int, seed: int, place: str) -> None:
+    """Ray's own random search."""
+    searcher = BasicVariantGenerator(max_concurrent=1, random_state=seed)
+    fit(searcher, to_native(SPACE), trials, place)
+
+
+def searcher(trials: int, seed: int, place: str) -> None:
+    """Our random search in Ray's Tuner."""
+    ours = NASSearcher(SPACE, RandomSearch(), metric="score", mode="max", seed=seed, flat=True)
+    fit(ConcurrencyLimiter(ours, 1), {}, trials, place)
+
+
+def door(trials: int, seed: int, place: str) -> None:
+    """Our own door."""
+    experiment = Experiment(SPACE, evaluate, {"score": "max"}, RandomSearch(), trials, seed=seed)
+    assert len(experiment.run("ray_tune", place)) == trials
+
+
+WAYS: dict[str, Callable[[int, int, str], None]] = {
+    "Ray Tune, BasicVariantGenerator": theirs,
+    "nasbridge, NASSearcher": searcher,
+    "nasbridge, experiment.run": door,
+}
+
+
+def spent(way: Callable[[int, int, str], None], trials: int, seed: int) -> tuple[float, float]:
+    """Return the seconds of a search, and the CPU milliseconds of the driver a trial."""
+    with tempfile.TemporaryDirectory() as place:
+        began, cpu = time.perf_counter(), time.process_time()
+        way(trials, seed, place)
+        return time.perf_counter() - began, 1000 * (time.process_time() - cpu) / trials
+
+
+def measure(trials: int, repeats: int) -> list[str]:
+    """Return the rows of the table for a number of trials."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
+    for repeat in range(repeats):
+        for name, way in WAYS.items():
+            found[name].append(spent(way, trials, repeat))
+    first = next(iter(found.values()))
+    rows: list[str] = []
+    for name, times in found.items():
+        seconds, cpu = (statistics.median(column) for column in zip(*times, strict=True))
+        ratios = [one[0] / other[0] for one, other in zip(times, first, strict=True)]
+        ratio = statistics.median(ratios)
+        rows.append(f"| {trials} | {name} | {seconds:.1f} | {ratio:.2f} | {cpu:.0f} | {repeats} |")
+        print(rows[-1], flush=True)
+    return rows
+
+
+def main() -> None:
+    """Measure, write the table, print it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "overhead_ray.md")
+    arguments = parser.parse_args()
+    with instance(None, {"cpu": 1}, 1):
+        for way in WAYS.values():
+            spent(way, 3, 0)  # warm up
+        table = "\n".join(row for trials, n in ROUNDS.items() for row in measure(trials, n))
+    load = os.getloadavg()[0]
+    arguments.output.write_text(
+        f"""# What a trial costs under Ray Tune
+
+A search with 12 decisions of 5 options and trials that return at once, one at a time, with workers
+that are reused; the three ways in turn on one private Ray. Seconds of the whole search, the start
+of its worker included (medians), the median ratio to Ray's own random search in the same round, and
+CPU milliseconds of the driver a trial.
+
+| trials | way | seconds | ratio | CPU ms a trial | repeats |
+|---:|---|---:|---:|---:|---:|
+{table}
+
+Load average of the machine afterwards: {load:.1f} on {os.cpu_count()} cores. Made by
+`python benchmarks/overhead_ray.py`; Python {platform.python_version()}, Ray {version("ray")}.
+"""
+    )
+
+
+if __name__ == "__main__":
+    main()

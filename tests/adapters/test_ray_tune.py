@@ -1,0 +1,177 @@
+# pyright: basic
+"""The backend `ray_tune`, by our door: the suite under the real Ray, and what is its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import tune
+from ray.tune import ResultGrid
+from ray.tune.schedulers import (
+    ASHAScheduler,
+    MedianStoppingRule,
+    PopulationBasedTraining,
+    TrialScheduler,
+)
+
+from nasbridge import BackendError, Experiment, ExperimentError, RegularizedEvolution
+from nasbridge.adapters import ActiveTrial
+from nasbridge.adapters._conformance import (
+    Door,
+    bare_loop,
+    chain,
+    evaluate_curve,
+    evaluate_variously,
+    facts,
+    score,
+)
+from nasbridge.adapters._drive import Silent
+from nasbridge.adapters.ray_tune import load, results, store_history
+from nasbridge.adapters.testing import BackendTests
+from nasbridge.spaces import Architecture
+
+pytestmark = [
+    pytest.mark.frameworks,
+    pytest.mark.xdist_group("ray_tune"),
+    pytest.mark.usefixtures("local_ray"),
+]
+
+
+class TestRayTune(BackendTests):
+    @pytest.fixture
+    def door(self) -> Door:
+        return Door(
+            "ray_tune",
+            trials=20,
+            deviations={
+                "test_workers_cannot_be_sent_a_local_function": "Ray sends functions by value",
+            },
+        )
+
+
+# ---------------------------------------------------------------------- what is its own
+
+
+def evaluate_dying_once(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """In trial 2, the first time that it runs, end the own process after two reports."""
+    metrics = score(architecture)
+    for step in (1, 2, 3):
+        trial.report(step, score=metrics["score"] * step / 3, size=metrics["size"])
+        died = trial.directory / "died"
+        if (trial.number, step) == (2, 2) and not died.exists():
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return metrics
+
+
+def _experiment(**settings: Any) -> Experiment:
+    standard: dict[str, Any] = {
+        "evaluate": evaluate_curve,
+        "objectives": {"score": "max"},
+        "strategy": RegularizedEvolution(population=3, sample=2),
+        "trials": 6,
+        "seed": 3,
+    }
+    return Experiment(chain(), **standard | settings)
+
+
+def test_a_worker_that_is_killed_loses_no_trial(tmp_path: Path) -> None:
+    experiment = _experiment(evaluate=evaluate_dying_once)
+    history = experiment.run("ray_tune", tmp_path / "run")
+    assert (tmp_path / "run" / "trials" / "00002" / "died").exists()
+    expected = list(bare_loop(_experiment()))
+    assert facts(history) == facts(expected)
+    for found in (history, load(tmp_path / "run")):  # nothing of the lost attempt is left
+        assert [trial.curve for trial in found] == [trial.curve for trial in expected]
+        assert [t.number for t in found if t.notes.get("workers_lost") == 1] == [2]
+    assert len(results(tmp_path / "run")) == 6
+
+
+def test_ray_has_the_trials_as_its_own(tmp_path: Path) -> None:
+    experiment = _experiment(evaluate=evaluate_variously, trials=10)
+    begun = replace(experiment, trials=4).run("local", None, 0, Silent())
+    store_history(begun, tmp_path / "run")
+    history = experiment.run("ray_tune", tmp_path / "run")
+    place = tmp_path / "run" / "ray"
+    for shown in (results(tmp_path / "run"), ResultGrid(tune.ExperimentAnalysis(str(place)))):
+        by_number = {result.config["number"]: result for result in shown if result.config}
+        assert sorted(by_number) == list(range(10))
+        for trial in history:
+            result = by_number[trial.number]
+            assert result.config is not None
+            assert result.config["arch"] == dict(trial.architecture.choices)
+            assert (result.error is not None) == (trial.state == "failed")
+            if trial.state == "complete":
+                assert result.metrics is not None
+                assert result.metrics["score"] == trial.values["score"]
+                assert result.metrics_dataframe is not None
+                assert len(result.metrics_dataframe) == len(trial.curve) + 1
+    best = results(tmp_path / "run").get_best_result()
+    assert best.config is not None
+    assert best.config["number"] == history.best.number
+
+
+def asha() -> TrialScheduler:
+    return ASHAScheduler(max_t=3, grace_period=1, reduction_factor=2)
+
+
+def median() -> TrialScheduler:
+    return MedianStoppingRule("training_iteration", grace_period=0, min_samples_required=2)
+
+
+@pytest.mark.parametrize("made", [asha, median])
+def test_a_scheduler_of_ray_stops_trials_and_knows_those_of_earlier_runs(
+    tmp_path: Path, made: Callable[[], TrialScheduler]
+) -> None:
+    experiment = _experiment(trials=12)
+    whole = experiment.run("ray_tune", tmp_path / "whole", scheduler=made())
+    assert {trial.state for trial in whole} == {"complete", "pruned"}
+    replace(experiment, trials=5).run("ray_tune", tmp_path / "parts", scheduler=made())
+    parts = experiment.run("ray_tune", tmp_path / "parts", scheduler=made())
+    assert facts(parts) == facts(whole)
+
+
+def test_what_cannot_work_says_so(tmp_path: Path) -> None:
+    pbt = PopulationBasedTraining(hyperparam_mutations={"x": [1, 2]})
+    with pytest.raises(BackendError, match=r"PopulationBasedTraining.*ASHAScheduler"):
+        _experiment().run("ray_tune", tmp_path / "a", scheduler=pbt)
+    with pytest.raises(BackendError, match="no trial has run"):
+        results(tmp_path)
+    lock = threading.Lock()
+
+    def held(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+        return {"score": float(lock.locked())}
+
+    with pytest.raises(ExperimentError, match=r"cannot be sent to a Ray worker.*itself"):
+        _experiment(evaluate=held).run("ray_tune", tmp_path / "b")
+
+
+ALONE = """
+import sys
+from nasbridge import Experiment, RandomSearch
+from nasbridge.adapters import BackendError
+from nasbridge.adapters._conformance import chain, evaluate
+
+experiment = Experiment(chain(), evaluate, {"score": "max"}, RandomSearch(), trials=2)
+for options in ({"resources": {"cpu": 1, "gpu": 0.5}}, {"address": "127.0.0.1:1"}):
+    try:
+        experiment.run("ray_tune", sys.argv[1], **options)
+    except BackendError as error:
+        print(error)
+"""
+
+
+def test_a_private_ray_without_what_trials_need_and_a_cluster_that_is_not_there(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-c", ALONE, str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "each trial is to have 0.5 gpu, and this machine has 0" in said
+    assert "there is no Ray cluster at address='127.0.0.1:1'" in said
