@@ -33,7 +33,6 @@ DEFAULTS: Mapping[str, Any] = {
 FIXED = ("architecture", "epochs", "seed")  # what a space cannot say: training finds the epochs
 SPACE = "space"  # beside its decisions as flat hyperparameters, for AutoGluon's own searchers
 RUNTIME = 600_000_000  # bytes of Keras with a Keras backend
-ROWS = 32  # steps of an epoch that batches are made for
 
 
 class KerasModel(AbstractModel):
@@ -236,5 +235,5 @@ def _settled(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _batch_size(rows: int) -> int:
-    """Return a power of two from 16 to 512, so that an epoch has some steps."""
-    return 2 ** min(max(int(math.log2(max(rows, 1) / ROWS)) if rows > ROWS else 4, 4), 9)
+    """Return a power of two from 32 to 512, so that an epoch has some steps."""
+    return int(2 ** min(max(math.log2(max(rows, 1)) // 1 - 4, 5), 9))

@@ -2,6 +2,7 @@
 # Tables are pandas's, which comes with AutoGluon.
 """A table as arrays for a network: numbers, categories, what is missing, and the target."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, final
 
@@ -24,8 +25,8 @@ FAR = 10.0  # standard deviations at which numbers are cut off
 class TableEncoder:
     """Learns columns of a table, and makes arrays of such tables.
 
-    Numbers are scaled ("standard"), or replaced by their rank as a normal variable ("quantile");
-    where one is missing it is the mean, and another column says so if that was seen in training.
+    Numbers are scaled ("standard"), or replaced by their rank on a bell curve ("quantile"); where
+    one is missing it is the mean, and another column says so if that was seen in training.
     Categories become numbers from 1, with 0 for those that are missing or new; or one column each,
     if they are few and none shall be embedded.
 
@@ -127,13 +128,9 @@ class _Scale:
 
 
 def _normal(rank: Array) -> Array:
-    """Return the quantiles of the normal distribution, to three digits.
-
-    References:
-        Tocher 1963, The Art of Simulation: the logistic approximation.
-    """
+    """Return quantiles of the logistic distribution of variance 1, which is nearly normal."""
     rank = rank.clip(1e-4, 1 - 1e-4)
-    return numpy.log(rank / (1 - rank)) * 0.6266570686577501
+    return numpy.log(rank / (1 - rank)) * (math.sqrt(3) / math.pi)
 
 
 @final

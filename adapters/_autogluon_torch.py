@@ -2,7 +2,7 @@
 # AutoGluon ships no types that can be relied on.
 """AutoGluon's own network, in a form that any searcher can search."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from autogluon.core.hpo.constants import CUSTOM_BACKEND
 from autogluon.tabular.models.tabular_nn.torch.tabular_nn_torch import TabularNeuralNetTorchModel
@@ -24,7 +24,7 @@ class TorchModel(TabularNeuralNetTorchModel):
     ag_key = "NASBRIDGE_TORCH"
     ag_name = "TorchModel"
     # see KerasModel: a process for each fold takes longer than a small network
-    _default_ag_args_ensemble_extra = {"fold_fitting_strategy": "sequential_local"}  # noqa: RUF012
+    _default_ag_args_ensemble_extra: ClassVar = {"fold_fitting_strategy": "sequential_local"}
 
     def _get_hpo_backend(self) -> str:
         return str(CUSTOM_BACKEND)

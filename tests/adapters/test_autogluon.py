@@ -5,7 +5,7 @@ import pytest
 from nasbridge.adapters._conformance import Door
 from nasbridge.adapters.testing import BackendTests
 
-pytestmark = pytest.mark.xdist_group("autogluon")
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("autogluon")]
 
 
 class TestAutoGluon(BackendTests):
