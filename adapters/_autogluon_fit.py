@@ -2,6 +2,7 @@
 # AutoGluon ships no types that can be relied on.
 """A whole search in one line of a `TabularPredictor`, and in two passes."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,8 +40,7 @@ def nas_hyperparameters(
 ) -> dict[type[AbstractModel], dict[str, Any]]:
     """Return what makes `TabularPredictor.fit` search the networks of a space.
 
-    The trials join the leaderboard and the ensemble like all models. In a stack only the first
-    level is searched.
+    Trials join the leaderboard and the ensemble. In a stack only the first level is searched.
 
     Args:
         space: What is searched; `library.tabular()` if None.
@@ -51,8 +51,7 @@ def nas_hyperparameters(
         keep: How many trials join the predictor, the best ones; None for all.
         trial_seconds: Time limit of one trial; see `NASSearcher`.
         history: Trials of a search before this one, which goes on from there.
-        model: What is searched: `KerasModel`, or any model of AutoGluon whose hyperparameters the
-            space's decisions are, as `TorchModel`.
+        model: What is searched; other than `KerasModel`, the decisions are its hyperparameters.
         **settings: Fixed hyperparameters of the model, as `epochs=50`.
 
     Returns:
@@ -63,13 +62,7 @@ def nas_hyperparameters(
     """
     space = library.tabular() if space is None else space
     searcher = NASSearcher(
-        space,
-        strategy,
-        objectives,
-        seed,
-        keep=keep,
-        trial_seconds=trial_seconds,
-        history=history,
+        space, strategy, objectives, seed, keep=keep, trial_seconds=trial_seconds, history=history
     )
     if issubclass(model, KerasModel):
         keras_part()  # loaded here, it does not cost the first trial its time
@@ -129,10 +122,34 @@ def fit_in_two_passes(
     Raises:
         BackendError: No trial was complete.
     """
-    searching = nas_hyperparameters(
+    ours = nas_hyperparameters(
         space, strategy, trials, objectives=objectives, seed=seed, keep=1, **(settings or {})
     )
-    searcher = searching[KerasModel]["ag_args"]["hyperparameter_tune_kwargs"]["searcher"]
+    began = time.monotonic()
+    history = _search(predictor, table, ours, time_limit and time_limit * SEARCH_SHARE, fit)
+    best = [bare(trial.architecture) for trial in _best(history, winners)]
+    fixed = [{**(settings or {}), "architecture": architecture} for architecture in best]
+    predictor.fit(
+        table,
+        hyperparameters={**(hyperparameters or {}), KerasModel: fixed},
+        time_limit=time_limit and max(time_limit - (time.monotonic() - began), 1.0),
+        num_bag_folds=num_bag_folds,
+        num_stack_levels=0,
+        dynamic_stacking=False,  # it would do all of it once more, in a Ray worker
+        **fit,
+    )
+    history.save(Path(predictor.path, FILE))
+    return predictor
+
+
+def _search(
+    predictor: Any,
+    table: Any,
+    ours: Mapping[Any, Any],
+    time_limit: float | None,
+    fit: Mapping[str, Any],
+) -> History:
+    """Search in a predictor like the given one, of which nothing but the history remains."""
     with TemporaryDirectory(prefix="nasbridge-") as folder:
         first = type(predictor)(
             label=predictor.label,
@@ -144,31 +161,14 @@ def fit_in_two_passes(
         )
         first.fit(
             table,
-            hyperparameters=searching,
-            time_limit=None if time_limit is None else time_limit * SEARCH_SHARE,
+            hyperparameters=ours,
+            time_limit=time_limit,
             fit_weighted_ensemble=False,
             raise_on_no_models_fitted=False,
             **fit,
         )
-        history: History = searcher.history
-    fixed = [
-        {**(settings or {}), "architecture": bare(trial.architecture)}
-        for trial in _best(history, winners)
-    ]
-    left = None
-    if time_limit is not None:
-        left = max(time_limit - sum(trial.seconds or 0.0 for trial in history), 1.0)
-    predictor.fit(
-        table,
-        hyperparameters={**(hyperparameters or {}), KerasModel: fixed},
-        time_limit=left,
-        num_bag_folds=num_bag_folds,
-        num_stack_levels=0,
-        dynamic_stacking=False,  # it would do all of it once more, in a Ray worker
-        **fit,
-    )
-    history.save(Path(predictor.path, FILE))
-    return predictor
+    history: History = ours[KerasModel]["ag_args"]["hyperparameter_tune_kwargs"]["searcher"].history
+    return history
 
 
 def _best(history: History, number: int) -> list[Trial]:

@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 SUPPORT = Support(
-    storage="history.jsonl, in a predictor's folder beside its models",
+    storage="history.jsonl (JSON Lines), beside a predictor's models",
     hook="NASSearcher, KerasModel, TorchModel, nas_hyperparameters, fit_in_two_passes",
     pruning="nasbridge.MedianPruner, under experiment.run",
     jobs="worker processes; AutoGluon's own scheduler runs one at a time",

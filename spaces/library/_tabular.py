@@ -33,9 +33,9 @@ def tabular(
     """Return a space of residual multilayer perceptrons for tables, with what they need beside.
 
     A dense layer of the common width, then blocks that are added to what flows past them:
-    normalization, a dense layer wider by a factor, activation, dropout, and a dense layer back.
-    Every block chooses its own factor, normalization, activation and dropout. The values beside
-    the network are for whoever trains it, as `nasbridge.adapters.autogluon.KerasModel` does.
+    normalization, a wider dense layer, activation, dropout, and a dense layer back; each block
+    chooses its own. The values beside the network are for whoever trains it, as
+    `nasbridge.adapters.autogluon.KerasModel` does.
 
     Args:
         classes: Number of outputs.
@@ -66,29 +66,33 @@ def tabular(
     References:
         Gorishniy et al. 2021, Revisiting Deep Learning Models for Tabular Data, arXiv:2106.11959.
     """
+    blocks = Repeat(
+        _block(expansion, normalization, activation, dropout), times=between(depth, "depth")
+    )
+    body = Chain(layer("Flatten"), layer("Dense", units=WIDTH), blocks)
+    network = Chain(
+        Scope(body, width=one_of(width, "width")),
+        layer("Activation", activation="relu"),
+        layer("Dense", units=classes, activation="softmax"),
+    )
+    beside = {"embedding": embedding, "numeric": numeric, "learning_rate": learning_rate}
+    return Space({"network": network, **{n: one_of(v, n) for n, v in beside.items()}})
+
+
+def _block(
+    expansion: int | Sequence[int],
+    normalization: str | Sequence[str],
+    activation: str | Sequence[str],
+    dropout: float | Sequence[float],
+) -> Node:
+    """Describe what is added to what flows past: see `tabular` for the arguments."""
     kinds = some_of(_NORMALIZATIONS, normalization, "normalization")
     factors = [expansion] if isinstance(expansion, int) else expansion
     units = one_of({f"{factor}x": WIDTH * factor for factor in factors}, "expansion")
-    block = residual(
+    return residual(
         one_of(kinds, "normalization"),
         layer("Dense", units=units),
         layer("Activation", activation=one_of(activation, "activation")),
         layer("Dropout", rate=one_of(dropout, "dropout")),
         layer("Dense", units=WIDTH),
     )
-    body = Chain(
-        layer("Flatten"),
-        layer("Dense", units=WIDTH),
-        Repeat(block, times=between(depth, "depth")),
-    )
-    network = Chain(
-        Scope(body, width=one_of(width, "width")),
-        layer("Activation", activation="relu"),
-        layer("Dense", units=classes, activation="softmax"),
-    )
-    beside = {
-        "embedding": one_of(embedding, "embedding"),
-        "numeric": one_of(numeric, "numeric"),
-        "learning_rate": one_of(learning_rate, "learning_rate"),
-    }
-    return Space({"network": network, **beside})
