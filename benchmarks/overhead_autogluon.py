@@ -62,7 +62,7 @@ def cpu_ms(searcher: Any, trials: int) -> float:
     """Return the CPU milliseconds of a whole fit; without a search if there is no searcher."""
     model: dict[str, Any] = dict(to_native(SPACE))
     if searcher is None:
-        model = {name: "b" for name in model}
+        model = dict.fromkeys(model, "b")
     else:
         tuning = {"scheduler": "local", "searcher": searcher, "num_trials": trials}
         model["ag_args"] = {"hyperparameter_tune_kwargs": tuning}

@@ -1,7 +1,7 @@
 # pyright: basic
 """Networks that were searched for, in AutoGluon's leaderboard beside what it has by itself.
 
-    python examples/autogluon_tables.py     # prints the leaderboards, writes docs/autogluon_measured.md
+    python examples/autogluon_tables.py     # writes docs/autogluon_measured.md
 
 Two tables that scikit-learn ships, and a larger synthetic one of seven classes, as Covertype is. A
 search un-bagged, then AutoGluon's own models and the best networks together. The test rows are
@@ -93,9 +93,9 @@ def markdown(name: str, table: pandas.DataFrame, board: pandas.DataFrame, second
 def main() -> None:
     """Compare on each table, print, and write what came out."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--trials", type=int, default=12)
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--rows", type=int, default=6000, help="of the synthetic table")
+    parser.add_argument("--trials", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--rows", type=int, default=3000, help="of the synthetic table")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="the name of one table; writes nothing")
     parser.add_argument(
@@ -118,9 +118,9 @@ def main() -> None:
         f"""# Searched networks in AutoGluon's leaderboard
 
 `KerasModel/T1`, `T2`, ... are the three best of {arguments.trials} networks of
-`library.tabular()`, at most {arguments.epochs} epochs each; all others are AutoGluon's, with their
-defaults. A quarter of the rows is for testing; scores are AutoGluon's, higher is better. One split,
-one seed: a place more or less says little. `fit s` of one network is without the search.
+`library.tabular()`, with at most {arguments.epochs} epochs each; all others are AutoGluon's, with their
+defaults. A quarter of the rows is for testing; scores are AutoGluon's, higher is better. One
+split, one seed: a place more or less says little. `fit s` of one network is without the search.
 
 {measured}
 

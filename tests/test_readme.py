@@ -34,6 +34,15 @@ def build_model(hp):
 """
 
 
+TABLE = """
+import numpy, pandas
+
+rng = numpy.random.default_rng(0)
+table = pandas.DataFrame(rng.random((60, 3))).add_prefix("x")
+table["target"] = (table["x0"] > 0.5).astype(int)
+"""
+
+
 class Block(NamedTuple):
     """A block of the README, and what is done to it.
 
@@ -93,6 +102,13 @@ EXPECTED = [
             "population=10, sample=3": "2, 1",
         },
         "assert 1 <= len(tuner.pareto()) <= 2\n",
+    ),
+    Block(
+        "nas_hyperparameters",
+        TABLE,
+        {"trials=20": "trials=2", "epochs=50": "epochs=1"},
+        "names = set(predictor.model_names())\n"
+        "assert {'KerasModel/T1', 'KerasModel/T2', 'RandomForest'} <= names\n",
     ),
 ]
 
