@@ -24,7 +24,7 @@ def scheduled(driver: Driver) -> None:
     Args:
         driver: Begins, evaluates and ends them, one at a time.
     """
-    steps = _Steps(driver)
+    steps: Any = _Steps(driver)
     space = ArchitectureSpace(driver.experiment.space)
     scheduler = LocalSequentialScheduler(
         steps.train, {KEY: space}, searcher=steps, num_trials=ENDLESS

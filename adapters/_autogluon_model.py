@@ -118,7 +118,6 @@ class KerasModel(AbstractModel):
             optimizer=params["optimizer"],
             learning_rate=float(params["learning_rate"]),
             weight_decay=float(params["weight_decay"]),
-            seed=int(params["seed"] or 0),
             deadline=math.inf if time_limit is None else began + time_limit,
         )
         weights = None if sample_weight is None else numpy.asarray(sample_weight, "float32")

@@ -98,7 +98,6 @@ class Training:
         optimizer: A name of Keras.
         learning_rate: Of the optimizer; falls to a tenth along a cosine.
         weight_decay: Of the optimizer; 0 for none.
-        seed: Of everything that is random.
         deadline: When it must be over, on the clock of `time.monotonic`.
     """
 
@@ -108,7 +107,6 @@ class Training:
     optimizer: str
     learning_rate: float
     weight_decay: float
-    seed: int
     deadline: float = math.inf
 
 

@@ -67,7 +67,8 @@ class OneSearch:
             strategy=repr(settings.strategy),
             facts={"backend": "autogluon", "model": self.name},
         )
-        self._trials = list(settings.before or ())
+        before = settings.before or ()  # a trial that was interrupted is proposed again
+        self._trials = [trial for trial in before if trial.state != "running"]
         self._search.replay(self._trials)
         self._next = max((trial.number for trial in self._trials), default=-1) + 1
         self._running: Trial | None = None

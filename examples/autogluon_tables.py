@@ -118,7 +118,7 @@ def main() -> None:
         f"""# Searched networks in AutoGluon's leaderboard
 
 `KerasModel/T1`, `T2`, ... are the three best of {arguments.trials} networks of
-`library.tabular()`, with at most {arguments.epochs} epochs each; all others are AutoGluon's, with their
+`library.tabular()`, of at most {arguments.epochs} epochs; all others are AutoGluon's, with their
 defaults. A quarter of the rows is for testing; scores are AutoGluon's, higher is better. One
 split, one seed: a place more or less says little. `fit s` of one network is without the search.
 

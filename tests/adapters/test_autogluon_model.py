@@ -350,7 +350,7 @@ def test_few_categories_may_have_an_input_each() -> None:
     made = encoder.arrays(data)
     assert set(made) == {"numbers"}
     assert (made["numbers"].sum(axis=1) == 1).all()
-    many = pandas.DataFrame({"id": pandas.Series(map(str, range(100)), dtype="category")})
+    many = pandas.DataFrame({"id": pandas.Series([str(k) for k in range(100)], dtype="category")})
     assert TableEncoder(many, embed=False).vocabulary == 101
 
 

@@ -7,6 +7,7 @@
 import copy
 import math
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +28,7 @@ from nasbridge import (
     RegularizedEvolution,
     Search,
     Space,
+    Trial,
 )
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._conformance import SPACES, facts, weight
@@ -91,7 +93,8 @@ def tuned(searcher: Any, trials: int = 6, **open_: Any) -> dict[str, Any]:
 
 
 def fitted(place: Path, models: dict[Any, Any], **settings: Any) -> Any:
-    predictor = TabularPredictor("y", "regression", path=str(place / "predictor"), verbosity=0)
+    path = str(place / "predictor")
+    predictor: Any = TabularPredictor("y", "regression", path=path, verbosity=0)
     standard = {"fit_weighted_ensemble": False, "dynamic_stacking": False}
     return predictor.fit(TABLE, hyperparameters=models, **standard | settings)
 
@@ -154,7 +157,8 @@ def test_the_global_setting_works_as_well(tmp_path: Path) -> None:
 def test_a_search_goes_on_where_another_one_ended(tmp_path: Path) -> None:
     first, space = NASSearcher(strategy=EVOLUTION), material.chain()
     searched(tmp_path / "a", first, space, 5)
-    second = NASSearcher(strategy=EVOLUTION, history=first.history)
+    killed = replace(first.history, trials=(*first.history, Trial(5, next(space.enumerate()))))
+    second = NASSearcher(strategy=EVOLUTION, history=killed)  # what was running is asked again
     predictor = searched(tmp_path / "b", second, space, 4)
     assert [trial.number for trial in second.history] == list(range(9))
     assert_as_local_says(second.history)
@@ -360,7 +364,7 @@ def test_what_autogluon_draws_is_an_architecture() -> None:
             "size": Choice({"small": 16, "big": 64}),
         }
     )
-    flat = to_native(space)
+    flat: Any = to_native(space)
     assert [d.domain for d in from_native(flat).decisions] == [d.domain for d in space.decisions]
     drawn = {"step": flat["step"].data[1], "one": 4, "size": flat["size"].data[1]}
     made = architecture_from(drawn, space)
