@@ -26,7 +26,7 @@ from nasbridge import BayesianOptimization, library
 from nasbridge.adapters.autogluon import load, nas_hyperparameters
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-OTHERS: dict[str, dict[str, Any]] = {"RF": {}, "XT": {}, "KNN": {}, "LR": {}}
+OTHERS: dict[Any, dict[str, Any]] = {"RF": {}, "XT": {}, "KNN": {}, "LR": {}}
 if find_spec("torch"):
     OTHERS["NN_TORCH"] = {}
 if find_spec("lightgbm"):
@@ -62,7 +62,8 @@ def tables(rows: int) -> dict[str, pandas.DataFrame]:
 
 def compared(table: pandas.DataFrame, trials: int, epochs: int, seed: int) -> pandas.DataFrame:
     """Search and fit on three quarters of a table, and return the leaderboard on the others."""
-    train, test = train_test_split(table, test_size=0.25, random_state=seed)
+    split: Any = train_test_split(table, test_size=0.25, random_state=seed)
+    train, test = split
     space = library.tabular()
     strategy = BayesianOptimization(initial=max(trials // 4, 3))
     ours = nas_hyperparameters(space, strategy, trials, keep=3, epochs=epochs, seed=seed)
@@ -72,8 +73,9 @@ def compared(table: pandas.DataFrame, trials: int, epochs: int, seed: int) -> pa
         history = load(predictor)
         print(f"{len(history.of_state('complete'))} of {len(history)} trials are complete")
         print(f"the best: {history.best.architecture}")
-        board: Any = predictor.leaderboard(test)
-    return board[["model", "score_test", "score_val", "fit_time", "pred_time_test"]]
+        columns = ["model", "score_test", "score_val", "fit_time", "pred_time_test"]
+        board: pandas.DataFrame = predictor.leaderboard(test)[columns]
+    return board
 
 
 def markdown(name: str, table: pandas.DataFrame, board: pandas.DataFrame, seconds: float) -> str:

@@ -50,7 +50,7 @@ RNG = numpy.random.default_rng(0)
 TABLE = pandas.DataFrame({"a": RNG.random(60), "b": RNG.random(60), "y": RNG.random(60) / 1000})
 
 
-class Stub(AbstractModel):
+class Stub(AbstractModel):  # type: ignore[misc]  # AutoGluon's classes are Any here
     """Predicts the score of its architecture, so that its error is the score, and trains nothing.
 
     Architectures that `fate` says so, fail.
@@ -81,7 +81,7 @@ class Flat(Stub):
 
     ag_name = "Flat"
 
-    def _fit(self, X: Any, y: Any, **kwargs: Any) -> None:
+    def _fit(self, X: Any, y: Any, time_limit: float | None = None, **kwargs: Any) -> None:
         params = self._get_model_params()
         assert {type(params["depth"]), type(params["kind"])} == {int, str}
         self.model = sum(weight(name, repr(params[name])) for name in ("depth", "kind", "rate"))
@@ -108,7 +108,7 @@ def searched(
 
 
 def hyperparameters(predictor: Any, model: str) -> dict[str, Any]:
-    return predictor._trainer.load_model(model).get_params()["hyperparameters"]
+    return dict(predictor._trainer.load_model(model).get_params()["hyperparameters"])
 
 
 def assert_as_local_says(history: History, strategy: Any = EVOLUTION) -> None:
