@@ -7,7 +7,7 @@ knows is in the store before it goes on, so it may be killed at any moment.
 import math
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,9 @@ from ._runner import InProcess, Runner
 from ._signals import uninterrupted
 
 __all__ = [
+    "Driver",
     "Experimental",
+    "Loop",
     "Observer",
     "Silent",
     "Store",
@@ -137,6 +139,7 @@ def drive(
     runner: Runner,
     directory: Path | None,
     observer: Observer,
+    loop: "Loop | None" = None,
 ) -> History:
     """Run the experiment until its trials, its seconds or its space are used up.
 
@@ -146,6 +149,8 @@ def drive(
         runner: Where trials are evaluated.
         directory: Where trials may keep files; None for a place that is removed afterwards.
         observer: Is told what happens.
+        loop: A framework's own loop, which begins and ends trials one after the other; ours if
+            None.
 
     Returns:
         The whole history, earlier runs included; the fact "exhausted" says that the run ended
@@ -157,8 +162,8 @@ def drive(
     with ExitStack() as stack:
         place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
         stack.callback(runner.close)
-        driver = _Driver(experiment, store, runner, place, observer)
-        driver.run()
+        driver = Driver(experiment, store, runner, place, observer)
+        driver.run(loop)
     history = store.history()
     if driver.exhausted:
         return replace(history, facts={**history.facts, "exhausted": True})
@@ -166,7 +171,21 @@ def drive(
 
 
 @dataclass
-class _Driver:
+class Driver:
+    """One run of an experiment.
+
+    Attributes:
+        experiment: What is run.
+        store: Where trials are stored.
+        runner: Where trials are evaluated.
+        directory: Where trials may keep files.
+        observer: Is told what happens.
+        running: The trials under way, by number.
+        exhausted: Whether the space has no more.
+        failures: How many trials in a row have failed.
+        deadline: When no trial begins any more, on the clock of `time.monotonic`.
+    """
+
     experiment: Experimental
     store: Store
     runner: Runner
@@ -174,24 +193,29 @@ class _Driver:
     observer: Observer
     running: dict[int, Trial] = field(default_factory=dict[int, Trial])
     exhausted: bool = False
-    failures: int = 0  # in a row
+    failures: int = 0
+    deadline: float = math.inf
 
-    def run(self) -> None:
+    def run(self, loop: "Loop | None" = None) -> None:
+        """Run until nothing is left to do, by a loop of the framework's own or by ours."""
         with uninterrupted():
             history = self.store.history()
         self.observer.begun(history)
         seconds = self.experiment.seconds
-        deadline = math.inf if seconds is None else time.monotonic() + seconds
+        self.deadline = math.inf if seconds is None else time.monotonic() + seconds
+        if loop is not None:
+            loop(self)
+            return
         while True:
-            while len(self.running) < self.runner.slots and time.monotonic() < deadline:
-                if not self._begin():
-                    break
+            while len(self.running) < self.runner.slots and self.begin():
+                pass
             if not self.running:
                 return
-            self._end(self.runner.wait(self._report))
+            self.end()
 
-    def _begin(self) -> bool:
-        if self.exhausted:
+    def begin(self) -> bool:
+        """Begin a trial; tell whether there was one to begin."""
+        if self.exhausted or time.monotonic() >= self.deadline:
             return False
         limit = self.experiment.trials
         try:
@@ -216,7 +240,22 @@ class _Driver:
         with uninterrupted():
             return self.store.report(trial, step)
 
-    def _end(self, outcome: Outcome) -> None:
+    def end(self) -> Trial:
+        """Wait until a trial has ended, and store it.
+
+        Raises:
+            TooManyFailures: As many trials in a row failed as the experiment allows.
+        """
+        trial = self._ended(self.runner.wait(self._report))
+        if self.failures >= self.experiment.max_failures:
+            raise TooManyFailures(
+                f"the last {self.failures} trials failed, trial {trial.number} with "
+                f"{trial.notes.get('error')}; mend evaluate or the space and resume, or raise "
+                "max_failures"
+            )
+        return trial
+
+    def _ended(self, outcome: Outcome) -> Trial:
         trial = replace(
             self.running.pop(outcome.number),
             state=outcome.state,
@@ -229,12 +268,11 @@ class _Driver:
             self.store.finish(trial)
         self.observer.finished(trial)
         self.failures = self.failures + 1 if outcome.state == "failed" else 0
-        if self.failures >= self.experiment.max_failures:
-            raise TooManyFailures(
-                f"the last {self.failures} trials failed, trial {trial.number} with "
-                f"{outcome.notes.get('error')}; mend evaluate or the space and resume, or raise "
-                "max_failures"
-            )
+        return trial
+
+
+Loop = Callable[[Driver], None]
+"""Calls `begin` and `end` in turn until there is no more to begin."""
 
 
 def pruned_by(

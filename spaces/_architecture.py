@@ -89,6 +89,12 @@ class Architecture(Mapping[str, Any]):
     def __getstate__(self) -> dict[str, object]:
         return {k: v for k, v in self.__dict__.items() if k != "_hash"}  # of this process alone
 
+    def __copy__(self) -> "Architecture":
+        return self  # nothing about it can change
+
+    def __deepcopy__(self, memo: object) -> "Architecture":
+        return self
+
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={label!r}" for name, label in self._choices.items())
         return f"Architecture({inside})"

@@ -13,10 +13,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Each adapter's framework: imported at the top of adapters/<name>.py and of its private parts
 # adapters/_<name>_*.py, and nowhere else.
+# KerasModel brings Keras to AutoGluon, in a module of its own that is loaded when it is needed;
 # Keras Tuner and AutoKeras hand Keras models and callbacks through their interfaces; NNI's tuners
 # hear of its manager by websockets, which NNI brings.
 FRAMEWORKS = {
-    "autogluon": {"autogluon"},
+    "autogluon": {"autogluon", "keras"},
     "autokeras": {"autokeras", "keras", "keras_tuner"},
     "keras_tuner": {"keras", "keras_tuner"},
     "local": set[str](),

@@ -34,6 +34,15 @@ def build_model(hp):
 """
 
 
+TABLE = """
+import numpy, pandas
+
+rng = numpy.random.default_rng(0)
+table = pandas.DataFrame(rng.random((60, 3))).add_prefix("x")
+table["target"] = (table["x0"] > 0.5).astype(int)
+"""
+
+
 class Block(NamedTuple):
     """A block of the README, and what is done to it.
 
@@ -99,6 +108,13 @@ EXPECTED = [
         'import ray\nray.init("local", num_cpus=2, include_dashboard=False)\n',
         {"num_samples=20": "num_samples=4"},
         "assert len(results) == len(searcher.history) == 4 and not results.errors\n",
+    ),
+    Block(
+        "nas_hyperparameters",
+        TABLE,
+        {"trials=20": "trials=2", "epochs=50": "epochs=1"},
+        "names = set(predictor.model_names())\n"
+        "assert {'KerasModel/T1', 'KerasModel/T2', 'RandomForest'} <= names\n",
     ),
 ]
 

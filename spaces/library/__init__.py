@@ -7,6 +7,7 @@ from ._mlp import mlp
 from ._nas_bench_201 import from_nas_bench_201_string, nas_bench_201, to_nas_bench_201_string
 from ._nasnet import enas_micro, nasnet
 from ._residual_cnn import residual_cnn
+from ._tabular import tabular
 
 __all__ = [
     "cnn",
@@ -18,6 +19,7 @@ __all__ = [
     "nas_bench_201",
     "nasnet",
     "residual_cnn",
+    "tabular",
     "to_darts_genotype",
     "to_nas_bench_201_string",
 ]

@@ -63,6 +63,7 @@ SPACES: dict[str, Searchable] = {
     "enas": library.enas_micro(),
     "long": Chain(Repeat(residual(BLOCK), times=12), layer("Dense", units=10)),
     "mlp": library.mlp(),
+    "tabular": library.tabular(),
     "nas_bench_201": library.nas_bench_201(),
     "nested": Choice(
         {

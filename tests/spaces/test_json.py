@@ -58,6 +58,7 @@ LIBRARY: list[Searchable] = [
     library.darts(),
     library.nasnet(),
     library.enas_micro(),
+    library.tabular(),
 ]
 
 

@@ -25,6 +25,7 @@ from nasbridge.spaces import (
     Choice,
     Node,
     Parallel,
+    Searchable,
     Zero,
     layer,
     library,
@@ -46,7 +47,7 @@ QUICK = {  # one step of training is not worth a long compilation
 class Case(NamedTuple):
     """A space for so many classes, and the input that its networks take."""
 
-    space: Callable[[int], Node]
+    space: Callable[[int], Searchable]
     input_shape: Shape
     classes: int = 3
 
@@ -93,6 +94,7 @@ SPACES: Mapping[str, Case] = {
     "nas_bench_201": Case(cells(library.nas_bench_201), (7, 9, 3)),
     "nasnet": Case(cells(library.nasnet, nodes=2), (8, 8, 3)),
     "residual_cnn": Case(lambda classes: library.residual_cnn(classes, stages=2), (8, 8, 1)),
+    "tabular": Case(library.tabular, (5,)),
     "text": Case(text, (6,)),
 }
 
@@ -116,7 +118,7 @@ def test_networks_are_built_trained_saved_and_loaded(
 # ---------------------------------------------------------------- the program
 
 
-def covering(space: Node) -> Iterator[Architecture]:
+def covering(space: Searchable) -> Iterator[Architecture]:
     """Choose random architectures until every option of every kind of decision has been taken."""
     rng, drawn = numpy.random.default_rng(1), list[tuple[Architecture, set[object]]]()
     for _ in range(100):

@@ -8,11 +8,22 @@ import numpy
 import pytest
 from numpy.random import Generator
 
-from nasbridge.spaces import Cell, Chain, Label, Operation, SpaceError, Zero, layer, library
+from nasbridge.spaces import (
+    Cell,
+    Chain,
+    Label,
+    Operation,
+    Searchable,
+    SpaceError,
+    Zero,
+    layer,
+    library,
+)
 from nasbridge.spaces._plan import plan
 
-MAKERS: dict[str, Callable[..., Chain]] = {
+MAKERS: dict[str, Callable[..., Searchable]] = {
     "mlp": library.mlp,
+    "tabular": library.tabular,
     "cnn": library.cnn,
     "residual_cnn": library.residual_cnn,
     "nas_bench_201": library.nas_bench_201,
@@ -22,7 +33,7 @@ MAKERS: dict[str, Callable[..., Chain]] = {
 }
 
 
-def names(space: Chain) -> list[str]:
+def names(space: Searchable) -> list[str]:
     return [decision.name for decision in space.decisions]
 
 
@@ -30,7 +41,9 @@ def names(space: Chain) -> list[str]:
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_every_draw_is_a_network_with_a_cost(make: Callable[..., Chain], rng: Generator) -> None:
+def test_every_draw_is_a_network_with_a_cost(
+    make: Callable[..., Searchable], rng: Generator
+) -> None:
     space = make(classes=7)
     for _ in range(3):
         architecture = space.sample(rng)
@@ -40,7 +53,7 @@ def test_every_draw_is_a_network_with_a_cost(make: Callable[..., Chain], rng: Ge
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_names_are_the_documented_ones(make: Callable[..., Chain]) -> None:
+def test_names_are_the_documented_ones(make: Callable[..., Searchable]) -> None:
     documented = (make.__doc__ or "").split("Returns:")[1]
     stems = {name.split(".")[0].rstrip("_0123456789") for name in names(make())}
     assert all(stem in documented for stem in stems)
@@ -74,6 +87,29 @@ def test_an_expansion_is_asked_of_inverted_blocks_only() -> None:
     assert filters.count(4 * 32) == 1
 
 
+def test_blocks_for_tables_choose_for_themselves() -> None:
+    space = library.tabular(3, depth=2, embedding=8, numeric="standard", learning_rate=1e-3)
+    assert space.count() == 3 * (3 * 3 * 3 * 3) ** 2
+    assert library.tabular().count() == 3 * sum(81**depth for depth in (1, 2, 3, 4)) * 4 * 2 * 3
+    values = {"width": 64} | {
+        f"{name}.{k}": value
+        for k, factor in enumerate(("2x", "4x"))
+        for name, value in {
+            "normalization": "batch",
+            "expansion": factor,
+            "activation": "gelu",
+            "dropout": 0.1,
+        }.items()
+    }
+    made = space.architecture(values)
+    assert made.settings == {"embedding": 8, "numeric": "standard", "learning_rate": 1e-3}
+    units = [v.operation.config.get("units") for v in made.graph().vertices]
+    assert [u for u in units if u] == [64, 128, 64, 256, 64, 3]
+    # weights and biases, and the four vectors of each normalization
+    blocks = sum(64 * wide + wide + wide * 64 + 64 + 4 * 64 for wide in (128, 256))
+    assert made.cost((10,)).parameters == 10 * 64 + 64 + blocks + 64 * 3 + 3
+
+
 def test_stages_share_what_they_should() -> None:
     space = library.cnn(stages=2)
     made = space.architecture(
@@ -102,6 +138,8 @@ def test_a_small_network_stays_below_100_000_parameters() -> None:
         (lambda: library.cnn(pooling="min"), r"no pooling 'min': take some of \['max', 'average'"),
         (lambda: library.residual_cnn(block="dense"), "there is no block 'dense'"),
         (lambda: library.residual_cnn(expansion=0), "the factor of WIDTH is 0"),
+        (lambda: library.tabular(normalization="group"), "no normalization 'group'"),
+        (lambda: library.tabular(expansion=()), "a choice has no options"),
         (lambda: library.mlp(units=()), "a choice has no options"),
         (lambda: library.mlp(depth=(3, 1)), r"\[3, 1\] is empty"),
         (lambda: library.cnn(depth=-1), "times= of a Repeat is -1"),

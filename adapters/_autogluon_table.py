@@ -1,0 +1,175 @@
+# pyright: basic
+# Tables are pandas's, which comes with AutoGluon.
+"""A table as arrays for a network: numbers, categories, what is missing, and the target."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, final
+
+import numpy
+from numpy.typing import NDArray
+
+__all__ = ["NUMERIC", "TableEncoder", "TargetEncoder"]
+
+Numeric = Literal["standard", "quantile"]
+NUMERIC = ("standard", "quantile")
+
+Array = NDArray[Any]
+
+ONE_HOT = 64  # categories of a column up to which each may have an input of its own
+POINTS = 256  # of a distribution, for its quantiles
+FAR = 10.0  # standard deviations at which numbers are cut off
+
+
+@final
+class TableEncoder:
+    """Learns columns of a table, and makes arrays of such tables.
+
+    Numbers are scaled ("standard"), or replaced by their rank on a bell curve ("quantile"); where
+    one is missing it is the mean, and another column says so if that was seen in training.
+    Categories become numbers from 1, with 0 for those that are missing or new; or one column each,
+    if they are few and none shall be embedded.
+
+    Args:
+        table: A pandas table with numbers, truth values and categories.
+        numeric: How numbers are scaled.
+        embed: Whether categories are to be embedded.
+    """
+
+    def __init__(self, table: Any, numeric: Numeric = "standard", embed: bool = True) -> None:
+        kinds = {name: str(table[name].dtype) for name in table.columns}
+        self._numbers = [name for name, kind in kinds.items() if kind not in ("category", "object")]
+        self._categories = [name for name in table.columns if name not in self._numbers]
+        self._known = {name: _categories(table[name]) for name in self._categories}
+        self._one_hot = [
+            name for name in self._categories if not embed and len(self._known[name]) <= ONE_HOT
+        ]
+        self._embedded = [name for name in self._categories if name not in self._one_hot]
+        numbers = self._floats(table)
+        self._gaps = numpy.flatnonzero(numpy.isnan(numbers).any(axis=0))
+        self._scale = _Scale(numbers, numeric)
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of codes, over all embedded columns; 0 for no such column."""
+        return sum(len(self._known[name]) + 1 for name in self._embedded)
+
+    @property
+    def embedded(self) -> int:
+        """Number of embedded columns."""
+        return len(self._embedded)
+
+    @property
+    def width(self) -> int:
+        """Number of the other inputs."""
+        one_hot = sum(len(self._known[name]) + 1 for name in self._one_hot)
+        return len(self._numbers) + len(self._gaps) + one_hot
+
+    def arrays(self, table: Any) -> dict[str, Array]:
+        """Return the inputs of a network: "numbers", shape (rows, `width`), and "codes"."""
+        numbers = self._floats(table)
+        parts = [self._scale.scaled(numbers), numpy.isnan(numbers)[:, self._gaps]]
+        for name in self._one_hot:
+            codes = self._codes(table[name], name)
+            parts.append(numpy.arange(len(self._known[name]) + 1) == codes[:, None])
+        made: dict[str, Array] = {}
+        if self.width:
+            made["numbers"] = numpy.concatenate(parts, axis=1, dtype="float32")
+        if self._embedded:
+            begin = 0
+            columns: list[Array] = []
+            for name in self._embedded:  # each column has codes of its own
+                columns.append(self._codes(table[name], name) + begin)
+                begin += len(self._known[name]) + 1
+            made["codes"] = numpy.stack(columns, axis=1).astype("int32")
+        return made
+
+    def _floats(self, table: Any) -> Array:
+        columns = [table[name].to_numpy("float64", na_value=numpy.nan) for name in self._numbers]
+        found = numpy.stack(columns, axis=1) if columns else numpy.zeros((len(table), 0))
+        found[~numpy.isfinite(found)] = numpy.nan
+        return found
+
+    def _codes(self, column: Any, name: str) -> Array:
+        return column.astype("object").map(self._known[name]).fillna(0).to_numpy("int64")
+
+
+def _categories(column: Any) -> Mapping[Any, int]:
+    """Return the code of each category that occurs, from 1, in order of appearance."""
+    return {value: k for k, value in enumerate(column.dropna().astype("object").unique(), 1)}
+
+
+@final
+class _Scale:
+    def __init__(self, numbers: Array, kind: Numeric) -> None:
+        self._points: list[Array] | None = None
+        known = [column[~numpy.isnan(column)] for column in numbers.T]
+        self._mean = numpy.array([column.mean() if column.size else 0.0 for column in known])
+        spread = numpy.array([column.std() if column.size else 0.0 for column in known])
+        self._spread = numpy.where(spread > 0, spread, 1.0)
+        if kind == "quantile":
+            at = numpy.linspace(0, 1, POINTS)
+            self._points = [numpy.quantile(c if c.size else [0.0], at) for c in known]
+
+    def scaled(self, numbers: Array) -> Array:
+        if self._points is None:
+            made = (numbers - self._mean) / self._spread
+        else:
+            made = numpy.empty_like(numbers)
+            at = numpy.linspace(0, 1, POINTS)
+            for k, points in enumerate(self._points):
+                # equal numbers are in the middle of their ranks
+                low = at[numpy.searchsorted(points, numbers[:, k], "left").clip(0, POINTS - 1)]
+                high = at[(numpy.searchsorted(points, numbers[:, k], "right") - 1).clip(0)]
+                rank = numpy.interp(numbers[:, k], points, at)
+                made[:, k] = _normal(numpy.where(high > low, (low + high) / 2, rank))
+            made[numpy.isnan(numbers)] = numpy.nan
+        return numpy.nan_to_num(made.clip(-FAR, FAR))
+
+
+def _normal(rank: Array) -> Array:
+    """Return quantiles of the logistic distribution of variance 1, which is nearly normal."""
+    rank = rank.clip(1e-4, 1 - 1e-4)
+    return numpy.log(rank / (1 - rank)) * (math.sqrt(3) / math.pi)
+
+
+@final
+class TargetEncoder:
+    """What a network is to predict, and back: classes as they are, numbers scaled.
+
+    Args:
+        target: The target, as AutoGluon gives it: classes from 0, or numbers.
+        problem: "binary", "multiclass" or "regression".
+        classes: How many there are.
+    """
+
+    def __init__(self, target: Array, problem: str, classes: int) -> None:
+        self._is_number = problem == "regression"
+        self.units = 1 if problem in ("binary", "regression") else classes
+        self.mean = float(numpy.mean(target)) if self._is_number else 0.0
+        spread = float(numpy.std(target)) if self._is_number else 1.0
+        self.spread = spread if spread > 0 else 1.0
+
+    @property
+    def activation(self) -> str:
+        """Of the last layer."""
+        if self._is_number:
+            return "linear"
+        return "sigmoid" if self.units == 1 else "softmax"
+
+    @property
+    def loss(self) -> str:
+        """What is minimised."""
+        if self._is_number:
+            return "mean_squared_error"
+        return "binary_crossentropy" if self.units == 1 else "sparse_categorical_crossentropy"
+
+    def array(self, target: Array) -> Array:
+        """Return the target for training."""
+        if self.units > 1:
+            return target.astype("int32")
+        return ((target.astype("float64") - self.mean) / self.spread).astype("float32")[:, None]
+
+    def predictions(self, output: Array) -> Array:
+        """Return what AutoGluon expects of an output, of shape (rows,) or (rows, classes)."""
+        return output if self.units > 1 else output[:, 0] * self.spread + self.mean

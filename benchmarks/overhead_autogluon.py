@@ -1,0 +1,127 @@
+# pyright: basic
+"""What a trial costs under AutoGluon: our searcher beside its own random one, nothing to train.
+
+    python benchmarks/overhead_autogluon.py     # writes docs/overhead_autogluon.md
+
+Twelve decisions of five options each, and a model that learns nothing. The searchers take turns in
+one process, so that a drifting machine is fair to both; what a fit without any search takes is
+taken off. The figure is CPU time a trial, the median of the repeats, and the ratio the median of
+the pairs.
+"""
+
+import argparse
+import platform
+import statistics
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pandas
+from autogluon.core.models import AbstractModel
+from autogluon.tabular import TabularPredictor
+
+from nasbridge import Choice, RegularizedEvolution, Space
+from nasbridge.adapters.autogluon import NASSearcher, to_native
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SPACE = Space({f"decision_{k}": Choice(list("abcde")) for k in range(12)})
+ROUNDS = {10: 9, 100: 5}  # trials: repeats
+RNG = numpy.random.default_rng(0)
+TABLE = pandas.DataFrame({"a": RNG.random(100), "b": RNG.random(100), "y": RNG.random(100)})
+
+
+class Idle(AbstractModel):
+    """Learns nothing; predicts how many of its decisions are "a"."""
+
+    ag_name = "Idle"
+
+    def _fit(self, X: Any, y: Any, **kwargs: Any) -> None:
+        self.model = sum(value == "a" for value in self._get_model_params().values())
+
+    def _predict_proba(self, X: Any, **kwargs: Any) -> Any:
+        return numpy.full(len(X), float(self.model or 0))
+
+
+def theirs(seed: int) -> Any:
+    """Return AutoGluon's own random search, by its name."""
+    return "random"
+
+
+def ours(seed: int) -> Any:
+    """Return our searcher with regularized evolution."""
+    return NASSearcher(SPACE, RegularizedEvolution(), seed=seed)
+
+
+SEARCHERS = {"AutoGluon, random": theirs, "nasbridge, RegularizedEvolution": ours}
+
+
+def cpu_ms(searcher: Any, trials: int) -> float:
+    """Return the CPU milliseconds of a whole fit; without a search if there is no searcher."""
+    model: dict[str, Any] = dict(to_native(SPACE))
+    if searcher is None:
+        model = dict.fromkeys(model, "b")
+    else:
+        tuning = {"scheduler": "local", "searcher": searcher, "num_trials": trials}
+        model["ag_args"] = {"hyperparameter_tune_kwargs": tuning}
+    with tempfile.TemporaryDirectory() as folder:
+        predictor: Any = TabularPredictor("y", "regression", path=folder, verbosity=0)
+        began = time.process_time()
+        predictor.fit(TABLE, hyperparameters={Idle: model}, fit_weighted_ensemble=False)
+        spent = time.process_time() - began
+        assert len(predictor.model_names()) == (1 if searcher is None else trials)
+    return 1000 * spent
+
+
+def measure(trials: int, repeats: int) -> list[str]:
+    """Return the rows of the table for a number of trials."""
+    spent: dict[str, list[float]] = {name: [] for name in SEARCHERS}
+    for repeat in range(repeats):
+        for name, make in SEARCHERS.items():
+            bare = cpu_ms(None, 0)
+            spent[name].append((cpu_ms(make(repeat), trials) - bare) / trials)
+    first = next(iter(spent.values()))
+    rows: list[str] = []
+    for name, times in spent.items():
+        ratio = statistics.median(one / other for one, other in zip(times, first, strict=True))
+        rows.append(
+            f"| {trials} | {name} | {statistics.median(times):.2f} | {ratio:.2f} | {repeats} |"
+        )
+    return rows
+
+
+def main() -> None:
+    """Measure, write the table, print it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--most", type=int, default=100, help="the most trials in one search")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "overhead_autogluon.md"
+    )
+    arguments = parser.parse_args()
+    for make in SEARCHERS.values():
+        cpu_ms(make(0), 5)  # warm up
+    rounds = {trials: n for trials, n in ROUNDS.items() if trials <= arguments.most}
+    table = "\n".join(row for trials, n in rounds.items() for row in measure(trials, n))
+    arguments.output.write_text(
+        f"""# What a trial costs under AutoGluon
+
+A search with 12 decisions of 5 options in `TabularPredictor.fit`, and a model that trains nothing;
+the searchers in turn in one process. CPU milliseconds a trial (median) beyond a fit without any
+search, and the median ratio to AutoGluon's own random search in the same round. The history is
+written to disk, which AutoGluon's own searcher does not do.
+
+| trials | searcher | CPU ms a trial | ratio to AutoGluon's | repeats |
+|---|---|---|---|---|
+{table}
+
+Made by `python benchmarks/overhead_autogluon.py`; Python {platform.python_version()}, AutoGluon
+{version("autogluon.tabular")}.
+"""
+    )
+    print(arguments.output.read_text())
+
+
+if __name__ == "__main__":
+    main()
