@@ -68,6 +68,7 @@ class Entry(NamedTuple):
 
 BACKENDS: Mapping[str, Entry] = MappingProxyType(
     {
+        "autokeras": Entry("nasbridge.adapters.autokeras", "autokeras", "autokeras"),
         "keras_tuner": Entry("nasbridge.adapters.keras_tuner", "keras_tuner", "keras-tuner"),
         "local": Entry("nasbridge.adapters.local", "", ""),
         "nni": Entry("nasbridge.adapters.nni", "nni", "nni"),
