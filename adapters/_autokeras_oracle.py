@@ -3,7 +3,8 @@
 """The oracle of AutoKeras' searches: blocks are searched, the rest stays as it is, or joins."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from autokeras.graph import Graph
 from keras_tuner import HyperParameters
@@ -12,11 +13,12 @@ from ..spaces import Choice, Integer, Real, Searchable, Space, from_json
 from ._autokeras_block import NASBlock
 from ._autokeras_space import Joint
 from ._errors import BackendError
+from ._keras_tuner_notes import NOTE, read_json
 from ._keras_tuner_oracle import NASOracle
 from ._keras_tuner_project import document_of
-from ._keras_tuner_space import to_native
+from ._keras_tuner_space import from_native, to_native
 
-__all__ = ["BlockOracle", "blocks_of", "joint_in"]
+__all__ = ["BlockOracle", "blocks_of", "space_in"]
 
 BLOCKS, OTHERS = "blocks", "others"  # in the project's own file
 
@@ -64,22 +66,16 @@ class BlockOracle(NASOracle):
         return values
 
     def searched(self) -> HyperParameters:
-        """Return what is open, conditions that a given value has settled left out."""
-        opened = HyperParameters()
-        for hp in self.hyperparameters.space:
-            asked = [c for c in hp.conditions if c.name in self._values]
-            if hp.name in self._values or not all(c.is_active(self._values) for c in asked):
-                continue
-            kept = type(hp).from_config(hp.get_config())
-            kept.conditions = [c for c in hp.conditions if c.name not in self._values]
-            opened.merge([kept], overwrite=False)
-        return opened
+        return _opened(self.hyperparameters, self._values)
 
     def description(self) -> dict[str, Any]:
         return {
             **super().description(),
             BLOCKS: {name: document_of(space) for name, space in self._blocks.items()},
-            OTHERS: document_of(Space(self._others)) if self._others else None,
+            OTHERS: {
+                name: {"open": Space({name: part}).to_json()} if _is_open(part) else {"value": part}
+                for name, part in self._others.items()
+            },
         }
 
 
@@ -105,16 +101,17 @@ def blocks_of(graph: Graph) -> dict[str, Searchable]:
     return spaces
 
 
-def joint_in(noted: Mapping[str, Any]) -> Joint | None:
+def space_in(project: Path) -> Searchable | None:
     """Return the space that a project's own file describes; None if it describes none.
 
     Args:
-        noted: What the file says.
+        project: The directory that holds `oracle.json`.
 
     Raises:
         BackendError: A space was not saved, for it holds functions.
     """
-    blocks, others = noted.get(BLOCKS, {}), noted.get(OTHERS)
+    noted = read_json(project / f"{NOTE}.json")
+    blocks, others = noted.get(BLOCKS, {}), noted.get(OTHERS, {})
     lost = [name for name, document in blocks.items() if document is None]
     if lost:
         raise BackendError(
@@ -122,11 +119,30 @@ def joint_in(noted: Mapping[str, Any]) -> Joint | None:
             "or classes, which JSON cannot carry: read the history of the AutoModel's tuner"
         )
     spaces = {name: from_json(document) for name, document in blocks.items()}
-    known: Any = None if others is None else from_json(others)
-    searched = {} if known is None else {n: p for n, p in known.tree.items() if _is_open(p)}
-    if not spaces and not searched:
+    searched: dict[str, Any] = {}
+    for told in others.values():
+        if "open" in told:
+            searched |= cast(Any, from_json(told["open"])).tree
+    values = {name: told["value"] for name, told in others.items() if "value" in told}
+    if spaces or searched:
+        return Joint(spaces, Space(searched) if searched else None)
+    known = read_json(project / "oracle.json").get("hyperparameters")
+    if not values or known is None:
         return None
-    return Joint(spaces, Space(searched) if searched else None)
+    return from_native(_opened(HyperParameters.from_config(dict(known)), values))
+
+
+def _opened(native: HyperParameters, values: Mapping[str, Any]) -> HyperParameters:
+    """Return what is open when some values are given, the conditions that these settle left out."""
+    opened = HyperParameters()
+    for hp in native.space:
+        asked = [c for c in hp.conditions if c.name in values]
+        if hp.name in values or not all(c.is_active(values) for c in asked):
+            continue
+        kept = type(hp).from_config(hp.get_config())
+        kept.conditions = [c for c in hp.conditions if c.name not in values]
+        opened.merge([kept], overwrite=False)
+    return opened
 
 
 def _is_open(part: object) -> bool:

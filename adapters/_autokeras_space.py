@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.random import Generator
 
-from ..spaces import Architecture, Clause, Decision, Label, Searchable, Space, SpaceError
+from ..spaces import Architecture, Clause, Decision, Graph, Label, Searchable, Space, SpaceError
 from ..spaces._walk import Outline, Walk
 from ..strategies import History
 
@@ -42,7 +42,8 @@ class Joint(Searchable):
         for name, space in self.blocks.items():
             resolved = space.resolve(_within(name, choices), brief)
             for part, found in resolved.items():
-                parts[name if len(resolved) == 1 else f"{name}/{part}"] = found
+                called = name if len(resolved) == 1 else f"{name}/{part}"
+                parts[called] = _renamed(found, name) if isinstance(found, Outline) else found
         if self.others is not None:
             parts |= self.others.resolve(choices, brief)
         return parts
@@ -91,6 +92,20 @@ def _declare(walk: Walk, decision: Decision, prefix: str) -> None:
                 asked = Clause(f"{prefix}{clause.decision}", clause.values)
                 stack.enter_context(walk.when(asked.decision, asked.values))
             deque(walk.decide(name, decision.domain, decision.options, name), maxlen=0)
+
+
+def _renamed(outline: Outline, block: str) -> Outline:
+    """Let the choices that a picture names be those of the joint space: models of quality ask."""
+    panels = {name: _renamed_graph(graph, block) for name, graph in outline.panels.items()}
+    return Outline(_renamed_graph(outline.graph, block), panels)
+
+
+def _renamed_graph(graph: Graph, block: str) -> Graph:
+    vertices = [
+        replace(v, blocks=tuple(replace(b, path=f"{block}/{b.path}") for b in v.blocks))
+        for v in graph.vertices
+    ]
+    return replace(graph, vertices=tuple(vertices))
 
 
 def _within(block: str, choices: Mapping[str, Label]) -> dict[str, Label]:

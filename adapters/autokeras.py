@@ -18,11 +18,10 @@ from ..spaces import Searchable
 from ..strategies import History
 from ._autokeras_block import NASBlock
 from ._autokeras_mend import mend
-from ._autokeras_oracle import joint_in
+from ._autokeras_oracle import space_in
 from ._autokeras_space import alone
 from ._autokeras_tuner import NASTuner
 from ._drive import Experimental, Observer
-from ._keras_tuner_notes import NOTE, read_json
 from ._keras_tuner_project import history_in
 from ._keras_tuner_run import project_at, run_project, store_project
 from ._keras_tuner_space import from_native, to_native
@@ -107,8 +106,7 @@ def load(
     if isinstance(location, autokeras.engine.tuner.AutoTuner):
         location = location.project_dir
     project = project_at(Path(location), project_name)
-    joint = None if space is not None else joint_in(read_json(project / f"{NOTE}.json"))
-    return _named(alone(history_in(project, joint or space, objectives)))
+    return _named(alone(history_in(project, space or space_in(project), objectives)))
 
 
 def store_history(
