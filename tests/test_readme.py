@@ -94,6 +94,12 @@ EXPECTED = [
         },
         "assert 1 <= len(tuner.pareto()) <= 2\n",
     ),
+    Block(
+        "NASBlock",
+        DATA,
+        {"epochs=5": "epochs=1, verbose=0", "max_trials=20": "max_trials=2"},
+        "assert len(model.tuner.history.of_state('complete')) == 2\n",
+    ),
 ]
 
 
