@@ -43,7 +43,7 @@ class NASTuner(DrivenTuner, AutoTuner):
         objective: As for every tuner; several may also be a dict of names to "max" or "min".
         max_trials: How many trials there are, interrupted ones counted once; None for no end.
         seed: Fixes every proposal, and the seed of every training; 0 if None.
-        strategy: The search method; the same as for an Experiment if None.
+        strategy: The search method; that of `default_strategy` if None.
         others: Other hyperparameters by their names in AutoKeras, as `{"learning_rate":
             Real(1e-4, 1e-2, log=True), "optimizer": "adam"}`.
         pruner: Stops trials early, as `MedianPruner()`.

@@ -19,6 +19,7 @@ from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
 from ..spaces import Searchable
 from ..strategies import Objective, Strategy
+from ..strategies._default import as_begun
 from ._keras_tuner_notes import NOTE, Noted, read_json, read_rows, write_json
 from ._keras_tuner_project import check_same, describe
 
@@ -126,8 +127,10 @@ class DurableOracle(keras_tuner.Oracle):
     def reload(self) -> None:
         """Read what is there: trials from their files, the rest from `oracle.json`."""
         project = Path(self._project_dir)
+        before = read_json(project / f"{NOTE}.json")
         now = {name: value for name, value in self.description().items() if name != "strategy"}
-        check_same(read_json(project / f"{NOTE}.json"), now, str(project))
+        check_same(before, now, str(project))
+        self.strategy = as_begun(self.strategy, before.get("strategy", ""))
         state = read_json(project / "oracle.json")
         rows = read_rows(project)
         self._reload_space(state, rows)

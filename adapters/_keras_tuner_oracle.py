@@ -16,11 +16,11 @@ from keras_tuner.src.distribute.utils import is_chief_oracle
 from ..spaces import Searchable
 from ..strategies import (
     Pruner,
-    RegularizedEvolution,
     Search,
     SpaceExhausted,
     Strategy,
     Trial,
+    default_strategy,
 )
 from ._drive import pruned_by
 from ._errors import TooManyFailures
@@ -44,7 +44,7 @@ class NASOracle(DurableOracle):
     declares later joins it. With several objectives the search is for their Pareto front.
 
     Args:
-        strategy: The search method; regularized evolution if None.
+        strategy: The search method; that of `default_strategy` if None.
         objective: As for every oracle; several may also be a dict of names to "max" or "min".
         max_trials: How many trials there are, interrupted ones counted once; None for no end.
         space: A space, for functions that call `suggest(hp, space)`; hyperparameters that are no
@@ -91,7 +91,7 @@ class NASOracle(DurableOracle):
             kwargs["hyperparameters"] = to_native(space)
             kwargs["hyperparameters"].merge([] if given is None else given, overwrite=False)
         super().__init__(
-            RegularizedEvolution() if strategy is None else strategy,
+            default_strategy(max_trials) if strategy is None else strategy,
             space,
             seed,
             objective=native_objective(objective),

@@ -30,7 +30,7 @@ class NASTuner(DrivenTuner):
     Args:
         hypermodel: A space of networks; or a model-building function, whose hyperparameters are
             searched as far as they are known: its first trial has their default values.
-        strategy: The search method; regularized evolution if None.
+        strategy: The search method; that of `default_strategy` if None.
         objective: As for every tuner; several may also be a dict of names to "max" or "min".
         max_trials: How many trials there are, interrupted ones counted once; None for no end.
         seed: Fixes every proposal, and the seed of every training.

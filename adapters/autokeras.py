@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import autokeras
+from autokeras.engine.tuner import AutoTuner
 
 from ..spaces import Searchable
 from ..strategies import History
@@ -85,7 +86,7 @@ def run(
 
 
 def load(
-    location: Path | str | autokeras.AutoModel | NASTuner,
+    location: Path | str | autokeras.AutoModel | AutoTuner,
     space: Searchable | None = None,
     project_name: str = PROJECT,
     objectives: Mapping[str, str] | None = None,
@@ -101,11 +102,9 @@ def load(
     Raises:
         BackendError: There is no such project, or its space or objectives are not known.
     """
-    if isinstance(location, autokeras.AutoModel):
-        location = location.tuner
-    if isinstance(location, autokeras.engine.tuner.AutoTuner):
-        location = location.project_dir
-    project = project_at(Path(location), project_name)
+    tuner = location.tuner if isinstance(location, autokeras.AutoModel) else location
+    found: Any = tuner.project_dir if isinstance(tuner, AutoTuner) else tuner
+    project = project_at(Path(found), project_name)
     return _named(alone(history_in(project, space or space_in(project), objectives)))
 
 

@@ -9,12 +9,22 @@ which network stands between its input and its head, and how fast it learns. Tak
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import autokeras
 import keras
 from digits import split  # type: ignore[import-not-found]  # its neighbour
 
-from nasbridge import BayesianOptimization, Chain, Choice, Integer, MedianPruner, Real, Repeat, layer
+from nasbridge import (
+    BayesianOptimization,
+    Chain,
+    Choice,
+    Integer,
+    MedianPruner,
+    Real,
+    Repeat,
+    layer,
+)
 from nasbridge.adapters.autokeras import NASBlock, NASTuner
 
 SPACE = Chain(
@@ -22,7 +32,9 @@ SPACE = Chain(
     Repeat(
         Choice(
             {
-                "conv": layer("Conv2D", filters=16, kernel_size=3, padding="same", activation="relu"),
+                "conv": layer(
+                    "Conv2D", filters=16, kernel_size=3, padding="same", activation="relu"
+                ),
                 "pool": layer("MaxPooling2D", pool_size=2),
                 "skip": layer("Identity"),
             },
@@ -60,7 +72,7 @@ def main() -> None:
 
     file = arguments.directory / "best.keras"
     model.export_model().save(file)
-    best = keras.models.load_model(file, autokeras.CUSTOM_OBJECTS)
+    best: Any = keras.models.load_model(file, autokeras.CUSTOM_OBJECTS)
     print(f"test accuracy {accuracy:.4f}, {best.count_params():,} weights, in {file}")
 
 

@@ -2,6 +2,7 @@
 """The backend `autokeras`, by our door; test_autokeras_theirs.py goes by the other one."""
 
 from pathlib import Path
+from typing import Any
 
 import autokeras
 import keras
@@ -36,11 +37,12 @@ def test_a_run_is_a_project_that_autokeras_opens(tmp_path: Path) -> None:
     history = experiment.run("autokeras", tmp_path, observer=Silent())
     assert history.facts["backend"] == "autokeras"
     source = autokeras.Input()
+    objective: Any = keras_tuner.Objective("score", "max")
     model = autokeras.AutoModel(
         source,
         autokeras.RegressionHead()(autokeras.DenseBlock()(source)),
         tuner="random",
-        objective=keras_tuner.Objective("score", "max"),
+        objective=objective,
         max_trials=15,
         directory=tmp_path,
     )
