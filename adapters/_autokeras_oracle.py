@@ -97,7 +97,7 @@ def blocks_of(graph: Graph) -> dict[str, Searchable]:
                 f"two blocks are called {block.name!r}: give each a name of its own, as "
                 'NASBlock(space, name="first")'
             )
-        spaces[block.name] = block.space
+        spaces[str(block.name)] = block.space
     return spaces
 
 

@@ -25,7 +25,6 @@ from nasbridge import (
     Experiment,
     History,
     Integer,
-    MedianPruner,
     RandomSearch,
     Real,
     RegularizedEvolution,
@@ -35,16 +34,11 @@ from nasbridge import (
     Trial,
     layer,
 )
-from nasbridge.adapters import TooManyFailures
 from nasbridge.adapters._autokeras_space import Joint
 from nasbridge.adapters._conformance import STRATEGIES, strategy
 from nasbridge.adapters.autokeras import NASBlock, NASTuner, load
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
-    pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer"),
-    pytest.mark.filterwarnings("ignore:The structure of `inputs` doesn't match"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
 
 RNG = numpy.random.default_rng(0)
 X, Y = RNG.random((24, 6), "float32"), RNG.integers(3, size=24)
@@ -106,10 +100,6 @@ def proposed(model: Any) -> list[dict[str, Any]]:
     """What AutoKeras built, as it has stored it."""
     rows = model.tuner.oracle.trials.values()
     return [row.hyperparameters.values for row in rows]
-
-
-def called(function: Any) -> Any:
-    return keras.callbacks.LambdaCallback(on_epoch_end=function)
 
 
 def assert_as_a_bare_search_says(history: History, strategy: Any = EVOLUTION) -> None:
@@ -392,72 +382,3 @@ def test_text_and_tables(tmp_path: Path) -> None:
     assert {name.split("/")[0] for t in history for name in t.architecture} == {"words", "numbers"}
     labels, numbers = model.predict([words, tables], verbose=0)
     assert (len(labels), len(numbers)) == (24, 24)
-
-
-# ---------------------------------------------------------------------- trials that end otherwise
-
-
-def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
-    expected = fitted(model_of(tmp_path / "whole")).tuner.history
-
-    def interrupt(epoch: int, logs: Any) -> None:
-        if (tmp_path / "cut" / "auto_model" / "trial_2").exists():
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fitted(model_of(tmp_path / "cut"), callbacks=[called(interrupt)])
-    assert [t.state for t in load(tmp_path / "cut")] == ["complete"] * 2 + ["running"]
-    history = fitted(model_of(tmp_path / "cut")).tuner.history
-    assert values(history) == values(expected)
-    longer = fitted(model_of(tmp_path / "cut", max_trials=6)).tuner.history
-    assert values(longer)[:5] == values(expected)
-    assert len(longer) == 6
-    with pytest.raises(BackendError, match=r"of another search: its fingerprint"):
-        model_of(tmp_path / "cut", NASBlock(Chain(layer("Dense", units=Integer(1, 3)))))
-
-
-def test_bad_trials_stop_early(tmp_path: Path) -> None:
-    def worse(epoch: int, logs: Any) -> None:
-        began = len(list(tmp_path.glob("*/trial_*")))
-        logs["val_loss"] = 1 / (epoch + 1) + (began == 4)
-
-    model = model_of(tmp_path, pruner=MedianPruner(startup=2))
-    history = fitted(model, epochs=3, callbacks=[called(worse)]).tuner.history
-    assert [t.state for t in history] == ["complete"] * 3 + ["pruned", "complete"]
-    assert len(history[3].curve) == 2
-    assert_as_a_bare_search_says(history)
-
-
-def test_several_objectives_have_a_front(tmp_path: Path) -> None:
-    goals = {"val_accuracy": "max", "flops": "min"}
-    model = fitted(model_of(tmp_path, objective=goals))
-    front = model.tuner.pareto()
-    points = [(-t.values["val_accuracy"], t.values["flops"]) for t in model.tuner.history]
-    expected = {
-        p for p in points if not any(o != p and o[0] <= p[0] and o[1] <= p[1] for o in points)
-    }
-    assert {(-t.values["val_accuracy"], t.values["flops"]) for t in front} == expected
-
-
-def test_failed_and_too_large_models_are_skipped_and_told(tmp_path: Path, capsys: Any) -> None:
-    wide = Chain(layer("Dense", units=Integer(1, 60)))
-    model = model_of(tmp_path, NASBlock(wide), max_model_size=300, max_trials=6)
-    model = fitted(model)
-    failed = model.tuner.history.of_state("failed")
-    assert 0 < len(failed) < 6
-    assert {trial.notes["error"].split(":")[0] for trial in failed} == {"FailedTrialError"}
-    assert all(trial.architecture["0.units"] > 28 for trial in failed)
-    model.tuner.results_summary()
-    assert "Oversized model" in capsys.readouterr().out
-    limited = NASBlock(wide.limit((6,), parameters=100))
-    small = fitted(model_of(tmp_path / "small", limited, max_trials=3)).tuner.history
-    assert all(trial.architecture["0.units"] <= 14 for trial in small)
-
-
-def test_a_search_in_which_nothing_is_completed_says_so(tmp_path: Path) -> None:
-    model = model_of(tmp_path, max_model_size=1, max_trials=2)
-    with pytest.raises(BackendError, match="no trial has been completed"):
-        fitted(model)
-    again = model_of(tmp_path / "b", max_model_size=1, oracle={"max_consecutive_failed_trials": 2})
-    with pytest.raises(TooManyFailures, match=r"last 2 trials failed.*Oversized"):
-        fitted(again)
