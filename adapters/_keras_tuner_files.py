@@ -14,9 +14,14 @@ from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
+from keras_tuner.src.engine.objective import MultiObjective
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
+from ..spaces import Searchable
+from ..strategies import Objective, Strategy
+from ..strategies._default import as_begun
 from ._keras_tuner_notes import NOTE, Noted, read_json, read_rows, write_json
+from ._keras_tuner_project import check_same, describe
 
 __all__ = ["DurableOracle"]
 
@@ -24,14 +29,27 @@ PAUSE = 0.5  # seconds between two looks at running trials
 
 
 class DurableOracle(keras_tuner.Oracle):
-    """What an oracle needs to go on after a kill at any moment; abstract.
+    """An oracle that goes on after a kill at any moment, in a project that says what it is of.
 
     Args:
+        strategy: The search method.
+        space: What is searched; None where it grows with what models declare.
+        seed: Fixes every proposal.
         **settings: As for every oracle.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(
+        self, strategy: Strategy[Any], space: Searchable | None, seed: int, **settings: Any
+    ) -> None:
+        super().__init__(
+            seed=seed or 1,  # 0 would be drawn at random; nothing of ours depends on it
+            **settings,
+        )
+        goal = self.objective
+        goals = goal.objectives if isinstance(goal, MultiObjective) else [goal]
+        self.objectives = tuple(Objective(one.name, one.direction) for one in goals)
+        self.strategy, self.space, self.nas_seed = strategy, space, seed
+        self._is_fixed = space is not None
         self.notes: dict[str, dict[str, Any]] = {}  # by the id of the trial
         self._shown = 0.0  # when a running trial was written last
         self._is_described = False  # in the project's own file
@@ -40,11 +58,8 @@ class DurableOracle(keras_tuner.Oracle):
 
     def description(self) -> dict[str, Any]:
         """Say what the search is of, for the project's own file."""
-        raise NotImplementedError
-
-    def check_description(self, before: Mapping[str, Any]) -> None:
-        """Raise an error if the project there is of another search."""
-        raise NotImplementedError
+        space = self.space if self._is_fixed else None
+        return describe(space, self.objectives, self.strategy, self.nas_seed)
 
     @contextmanager
     def _alone(self) -> Generator[None]:
@@ -112,7 +127,10 @@ class DurableOracle(keras_tuner.Oracle):
     def reload(self) -> None:
         """Read what is there: trials from their files, the rest from `oracle.json`."""
         project = Path(self._project_dir)
-        self.check_description(read_json(project / f"{NOTE}.json"))
+        before = read_json(project / f"{NOTE}.json")
+        now = {name: value for name, value in self.description().items() if name != "strategy"}
+        check_same(before, now, str(project))
+        self.strategy = as_begun(self.strategy, before.get("strategy", ""))
         state = read_json(project / "oracle.json")
         rows = read_rows(project)
         self._reload_space(state, rows)

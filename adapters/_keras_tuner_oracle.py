@@ -12,24 +12,22 @@ from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src.distribute.utils import is_chief_oracle
-from keras_tuner.src.engine.objective import MultiObjective
 
 from ..spaces import Searchable
 from ..strategies import (
-    Objective,
     Pruner,
-    RegularizedEvolution,
     Search,
     SpaceExhausted,
     Strategy,
     Trial,
+    default_strategy,
 )
 from ._drive import pruned_by
 from ._errors import TooManyFailures
 from ._evaluation import trial_seed
 from ._keras_tuner_files import DurableOracle
 from ._keras_tuner_notes import Noted, curve_of, error_in, trial_of
-from ._keras_tuner_project import Goal, check_same, describe, native_objective
+from ._keras_tuner_project import Goal, native_objective
 from ._keras_tuner_space import draw_others, from_native, native_values, to_native
 
 __all__ = ["NASOracle"]
@@ -46,7 +44,7 @@ class NASOracle(DurableOracle):
     declares later joins it. With several objectives the search is for their Pareto front.
 
     Args:
-        strategy: The search method; regularized evolution if None.
+        strategy: The search method; that of `default_strategy` if None.
         objective: As for every oracle; several may also be a dict of names to "max" or "min".
         max_trials: How many trials there are, interrupted ones counted once; None for no end.
         space: A space, for functions that call `suggest(hp, space)`; hyperparameters that are no
@@ -93,21 +91,16 @@ class NASOracle(DurableOracle):
             kwargs["hyperparameters"] = to_native(space)
             kwargs["hyperparameters"].merge([] if given is None else given, overwrite=False)
         super().__init__(
+            default_strategy(max_trials) if strategy is None else strategy,
+            space,
+            seed,
             objective=native_objective(objective),
             max_trials=max_trials,
-            seed=seed or 1,  # 0 would be drawn at random; nothing of ours depends on it
             max_consecutive_failed_trials=None,  # counted here
             **kwargs,
         )
-        goal = self.objective
-        goals = goal.objectives if isinstance(goal, MultiObjective) else [goal]
-        self.objectives = tuple(Objective(one.name, one.direction) for one in goals)
-        self.strategy = RegularizedEvolution() if strategy is None else strategy
-        self.space = space
-        self.nas_seed = seed
         self.pruner = pruner
         self.is_exhausted = False
-        self._is_fixed = space is not None
         self._known = 0  # hyperparameters that the space is made of
         self._search: Search | None = None
         self._finished: dict[int, Trial] = {}
@@ -147,21 +140,33 @@ class NASOracle(DurableOracle):
         number = int(trial_id)
         search = self._searching()
         if search is None:  # the first model will tell what there is to search
-            return {"status": TrialStatus.RUNNING, "values": {}}
+            return {"status": TrialStatus.RUNNING, "values": self.completed({}, number)}
         try:
             architecture = search.ask(number)
         except SpaceExhausted:
             self.is_exhausted = True
             return {"status": TrialStatus.STOPPED}
-        space = cast(Searchable, self.space)
-        values: dict[str, Any]
         if self._is_fixed:
-            values = dict(native_values(space, architecture.choices))
-            seed = trial_seed(self.nas_seed, number)
-            draw_others(self.hyperparameters, values, space, seed)
+            values = dict(native_values(cast(Searchable, self.space), architecture.choices))
         else:
             values = {name: architecture[name] for name in architecture}
-        return {"status": TrialStatus.RUNNING, "values": values}
+        return {"status": TrialStatus.RUNNING, "values": self.completed(values, number)}
+
+    def completed(self, values: dict[str, Any], number: int) -> dict[str, Any]:
+        """Add values of the hyperparameters that are no decisions: Keras Tuner would draw them.
+
+        Args:
+            values: Those of the decisions.
+            number: The trial's number.
+        """
+        if self._is_fixed:
+            seed = trial_seed(self.nas_seed, number)
+            draw_others(self.hyperparameters, values, cast(Searchable, self.space), seed)
+        return values
+
+    def searched(self) -> HyperParameters:
+        """Return the hyperparameters that make the space, where none was given."""
+        return self.hyperparameters
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Row:
         """Take note of what a trial reports; a status of "STOPPED" says that it should end."""
@@ -249,16 +254,9 @@ class NASOracle(DurableOracle):
     def tuner_ids(self, workers: set[str]) -> None:
         self._workers = workers
 
-    # ------------------------------------------------------------------ the project
-
-    def description(self) -> dict[str, Any]:
-        space = self.space if self._is_fixed else None
-        return describe(space, self.objectives, self.strategy, self.nas_seed)
-
-    def check_description(self, before: Mapping[str, Any]) -> None:
+    def reload(self) -> None:
         self._search = None  # it is told anew
-        now = {name: value for name, value in self.description().items() if name != "strategy"}
-        check_same(before, now, str(self._project_dir))
+        super().reload()
 
     # ------------------------------------------------------------------ proposing
 
@@ -268,9 +266,10 @@ class NASOracle(DurableOracle):
         if self._search is not None and (self._is_fixed or known == self._known):
             return self._search
         if not self._is_fixed:
-            if not known:
+            searched = self.searched()
+            if not searched.space:
                 return None
-            self.space, self._known = from_native(self.hyperparameters), known
+            self.space, self._known = from_native(searched), known
         space = cast(Searchable, self.space)
         self._search = Search(self.strategy, space, self.objectives, self.nas_seed)
         self._finished = {}

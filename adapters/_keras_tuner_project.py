@@ -15,7 +15,15 @@ from ._errors import BackendError
 from ._keras_tuner_notes import NOTE, SKIPPED, Noted, read_json, read_rows, trial_of
 from ._keras_tuner_space import from_native
 
-__all__ = ["Goal", "check_same", "describe", "history_in", "history_of", "native_objective"]
+__all__ = [
+    "Goal",
+    "check_same",
+    "describe",
+    "document_of",
+    "history_in",
+    "history_of",
+    "native_objective",
+]
 
 
 Goal: TypeAlias = str | Any | Sequence[Any] | Mapping[str, str] | None
@@ -51,14 +59,15 @@ def describe(
         "objectives": {o.metric: o.direction for o in objectives},
         "strategy": strategy if isinstance(strategy, str) else repr(strategy),
         "seed": seed,
-        "space": None if space is None else _document(space),
+        "space": None if space is None else document_of(space),
     }
 
 
-def _document(space: Searchable) -> str | None:
+def document_of(space: Searchable) -> str | None:
+    """Return a space as JSON; None if it holds what JSON cannot carry."""
     try:
         return space.to_json()
-    except SpaceError:  # it holds functions or classes
+    except SpaceError:
         return None
 
 

@@ -180,7 +180,12 @@ def architecture_in(space: Searchable, values: Mapping[str, Any]) -> Architectur
 
 
 def _rounded(decision: Decision, value: Any) -> Any:
-    """Bring a number that has been rounded past an end of its range back to that end."""
+    """Bring a number that has been rounded past an end of its range back to that end.
+
+    And a whole number among fractions to what it is meant to be: AutoKeras has such defaults.
+    """
+    if type(value) is int and decision.options and all(type(o) is float for o in decision.options):
+        return float(value)
     if isinstance(decision.domain, RealRange) and isinstance(value, float):
         for end in (decision.domain.low, decision.domain.high):
             if abs(value - end) <= ROUNDING * abs(end):

@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -21,12 +22,12 @@ from .. import strategies
 from ..spaces import Architecture, Searchable
 from ..strategies import (
     Objective,
-    RegularizedEvolution,
     Search,
     SpaceExhausted,
     Step,
     Strategy,
     Trial,
+    default_strategy,
 )
 from ._errors import BackendError, ExperimentError
 from ._modules import load_module
@@ -51,7 +52,8 @@ class NASTuner(Tuner):
         experiment: A Python file with an `Experiment`; its space, objectives, strategy and seed
             are taken.
         name: The variable in there; None for `experiment`, or the only one.
-        strategy: Without `experiment`: a strategy's name, as "RegularizedEvolution".
+        strategy: Without `experiment`: a strategy's name, as "RegularizedEvolution"; that of
+                `default_strategy` if None.
         settings: Without `experiment`: the strategy's settings.
         optimize_mode: Without `experiment`: "maximize" or "minimize" what trials report.
         seed: Without `experiment`: fixes every proposal.
@@ -176,7 +178,8 @@ class NASTuner(Tuner):
 
 def _strategy(name: str | None, settings: Mapping[str, Any]) -> Strategy[Any]:
     if name is None:
-        return RegularizedEvolution(**settings)
+        usual: Any = default_strategy(None)
+        return replace(usual, **settings)
     made = getattr(strategies, name, None)
     if not (isinstance(made, type) and issubclass(made, Strategy)):
         raise BackendError(

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ..spaces import Architecture, Label, Searchable
 from ..spaces._canonical import digest
-from ..strategies import RegularizedEvolution, Search, Strategy, Trial
+from ..strategies import Search, Strategy, Trial, default_strategy
 from ..strategies._search import generator
 from ._errors import BackendError
 from ._optuna_rows import (
@@ -57,12 +57,12 @@ class NASSampler(BaseSampler):
     Args:
         space: A space, for objectives that call `suggest(trial, space)`; or the distributions
             that an objective of your own suggests, by name.
-        strategy: The search method; regularized evolution if None.
+        strategy: The search method; that of `default_strategy` if None.
         seed: Fixes every proposal, together with the trial's number.
 
     Example:
         >>> import optuna
-        >>> from nasbridge import Choice, RegularizedEvolution, Space
+        >>> from nasbridge import Choice, Space
         >>> from nasbridge.adapters.optuna import NASSampler, suggest
         >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
         >>> space = Space({"units": Choice([16, 32, 64])})
@@ -80,7 +80,7 @@ class NASSampler(BaseSampler):
     ) -> None:
         self._native = None if isinstance(space, Searchable) else dict(space)
         self.space = space if isinstance(space, Searchable) else from_native(space)
-        self.strategy = RegularizedEvolution() if strategy is None else strategy
+        self.strategy = default_strategy(None) if strategy is None else strategy
         self.seed = seed
         self._distributions = self._native or to_native(self.space)
         self._lock = threading.RLock()

@@ -69,6 +69,7 @@ class Entry(NamedTuple):
 BACKENDS: Mapping[str, Entry] = MappingProxyType(
     {
         "autogluon": Entry("nasbridge.adapters.autogluon", "autogluon", "autogluon"),
+        "autokeras": Entry("nasbridge.adapters.autokeras", "autokeras", "autokeras"),
         "keras_tuner": Entry("nasbridge.adapters.keras_tuner", "keras_tuner", "keras-tuner"),
         "local": Entry("nasbridge.adapters.local", "", ""),
         "nni": Entry("nasbridge.adapters.nni", "nni", "nni"),

@@ -6,27 +6,21 @@ Two doors: `run` drives a whole experiment, and `NASTuner`, or `NASOracle` in an
 user's own search. Both give the same proposals. The files of the trials are the only truth.
 """
 
-import json
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import keras_tuner
 
 from ..spaces import Searchable
-from ..strategies import History, RandomSearch
-from ..strategies._lock import try_lock
-from ._drive import Experimental, Observer, Silent, drive, runner_for
-from ._errors import BackendError
-from ._keras_tuner_notes import NOTE, read_json, write_json
+from ..strategies import History
+from ._drive import Experimental, Observer
+from ._keras_tuner_driven import Reporter, history_of_oracle
 from ._keras_tuner_oracle import NASOracle
-from ._keras_tuner_project import check_same, describe, history_in
+from ._keras_tuner_project import history_in
+from ._keras_tuner_run import project_at, run_project, store_project
 from ._keras_tuner_space import from_native, suggest, to_native
-from ._keras_tuner_store import ProjectStore, fill
-from ._keras_tuner_tuner import NASTuner, Reporter, history_of_oracle
-from ._place import lock_in
+from ._keras_tuner_tuner import NASTuner
 from ._support import No, Support
 
 __all__ = [
@@ -83,44 +77,7 @@ def run(
         Unsupported: An option is unknown.
     """
     SUPPORT.refuse("keras_tuner", options)
-    runner = runner_for(experiment, jobs)
-    with ExitStack() as stack:
-        if directory is None:
-            place = Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
-        else:
-            place = directory
-            if not try_lock(stack.enter_context(lock_in(directory))):
-                raise BackendError(
-                    f"another process runs in {directory}: wait for it, or use another directory"
-                )
-        before = read_json(place / project_name / f"{NOTE}.json")
-        experiment = experiment.as_begun(before.get("strategy", ""))
-        now = describe(
-            experiment.space, experiment.objectives, experiment.strategy, experiment.seed
-        )
-        check_same(before, now, str(place / project_name))
-        oracle = _oracle(experiment, experiment.strategy, place, project_name)
-        oracle.pruner = experiment.pruner
-        oracle.reload()
-        return drive(
-            experiment, ProjectStore(experiment, oracle), runner, directory, observer or Silent()
-        )
-
-
-def _oracle(settings: Any, strategy: Any, place: Path, project_name: str) -> NASOracle:
-    """Return an oracle of an experiment, or of a history, in its project."""
-    oracle = NASOracle(
-        strategy,
-        [keras_tuner.Objective(o.metric, o.direction) for o in settings.objectives],
-        None,
-        space=settings.space,
-        seed=settings.seed,
-        max_consecutive_failed_trials=None,  # the driver counts
-    )
-    oracle.verbose = 0
-    oracle._set_project_dir(place, project_name)
-    write_json(Path(oracle._project_dir) / "tuner0.json", {})  # so that a tuner finds a project
-    return oracle
+    return run_project(experiment, directory, jobs, observer, project_name)
 
 
 def load(
@@ -146,20 +103,7 @@ def load(
         return history_of_oracle(location, space)
     if isinstance(location, keras_tuner.Oracle):
         location = str(location._project_dir)
-    return history_in(_project(Path(location), project_name), space, objectives)
-
-
-def _project(location: Path, project_name: str) -> Path:
-    """Return the project that a directory is, or holds."""
-    if (location / "oracle.json").exists() or any(location.glob("trial_*")):
-        return location
-    note = location / "run.json"
-    if note.exists():
-        try:
-            project_name = json.loads(note.read_text())["options"].get("project_name", project_name)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BackendError(f"{note} is damaged ({error!r}): remove it") from error
-    return location / project_name
+    return history_in(project_at(Path(location), project_name), space, objectives)
 
 
 def store_history(
@@ -180,14 +124,4 @@ def store_history(
         Unsupported: An option is unknown.
     """
     SUPPORT.refuse("keras_tuner", options)
-    with lock_in(directory):
-        project = directory / project_name
-        if project.exists():
-            raise BackendError(
-                f"{directory} holds a project {project_name!r} already: use another directory or "
-                "project_name"
-            )
-        described = describe(history.space, history.objectives, history.strategy, history.seed)
-        oracle = _oracle(history, RandomSearch(), directory, project_name)
-        write_json(project / f"{NOTE}.json", described)
-        fill(oracle, history)
+    store_project(history, directory, project_name)

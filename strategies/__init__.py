@@ -2,6 +2,7 @@
 
 from ._bananas import Bananas
 from ._bayesian import BayesianOptimization
+from ._default import default_strategy
 from ._errors import HistoryError, SpaceExhausted, StrategyError
 from ._evolution import RegularizedEvolution
 from ._history import History
@@ -38,6 +39,7 @@ __all__ = [
     "Strategy",
     "StrategyError",
     "Trial",
+    "default_strategy",
     "dominates",
     "non_dominated",
     "objectives_from",

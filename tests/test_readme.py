@@ -116,6 +116,12 @@ EXPECTED = [
         "names = set(predictor.model_names())\n"
         "assert {'KerasModel/T1', 'KerasModel/T2', 'RandomForest'} <= names\n",
     ),
+    Block(
+        "NASBlock",
+        DATA,
+        {"epochs=5": "epochs=1, verbose=0", "max_trials=20": "max_trials=2"},
+        "assert len(model.tuner.history.of_state('complete')) == 2\n",
+    ),
 ]
 
 

@@ -2,10 +2,9 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
-from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, cast
@@ -16,13 +15,14 @@ from .adapters import ExperimentError, Observer
 from .adapters._evaluation import Evaluate
 from .spaces import Searchable
 from .strategies import (
-    BayesianOptimization,
     History,
     Objective,
     Pruner,
     Strategy,
+    default_strategy,
     objectives_from,
 )
+from .strategies._default import as_begun, is_default
 
 __all__ = ["Experiment", "default_strategy"]
 
@@ -40,32 +40,6 @@ _NUMBERS: tuple[tuple[str, type, float, bool], ...] = (
 
 def _is_number(value: object, kind: type, least: float) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool) and cast(float, value) >= least
-
-
-LEAST, MOST = 4, 10  # random architectures before the first model
-
-
-def default_strategy(trials: int | None) -> Strategy[Any]:
-    """Return the strategy of an experiment that names none.
-
-    Bayesian optimization: on NAS-Bench-201 it is ahead of all others from 30 trials on
-    (see docs/benchmarks.md), takes several objectives, conditions and numbers, and has nothing
-    that must be tuned. A fifth of the trials, from 4 to 10, are random.
-
-    Args:
-        trials: How many trials there will be, or None.
-    """
-    return _bayesian(MOST if trials is None else min(max(trials // 5, LEAST), MOST))
-
-
-@cache  # so that a default is known for what it is wherever it is passed on
-def _bayesian(initial: int) -> Strategy[Any]:
-    return BayesianOptimization(initial)
-
-
-def _defaults() -> Iterator[Strategy[Any]]:
-    """List the strategies that experiments have which name none."""
-    return map(_bayesian, range(LEAST, MOST + 1))
 
 
 @dataclass(frozen=True, init=False)
@@ -191,7 +165,7 @@ class Experiment:
             )
 
     def _is_default(self) -> bool:
-        return any(self.strategy is one for one in _defaults())
+        return is_default(self.strategy)
 
     def as_begun(self, strategy: str) -> "Experiment":
         """Return the experiment as a run of it was begun, if it names no strategy itself.
@@ -201,8 +175,8 @@ class Experiment:
         Args:
             strategy: The strategy of that run, as text.
         """
-        begun = next((one for one in _defaults() if repr(one) == strategy), None)
-        if begun is None or not self._is_default():
+        begun = as_begun(self.strategy, strategy)
+        if begun is self.strategy:
             return self
         experiment = copy(self)
         object.__setattr__(experiment, "strategy", begun)

@@ -1,0 +1,195 @@
+# pyright: basic
+# Keras and Keras Tuner ship no types.
+"""What tuners with our oracle share, AutoKeras' included, and `Reporter` for all other tuners."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast, final
+
+import keras
+import keras_tuner
+from keras_tuner.engine.trial import Trial as Row
+from keras_tuner.engine.trial import TrialStatus
+from keras_tuner.src.engine import tuner_utils
+
+from ..spaces import Searchable
+from ..strategies import History, Trial
+from ._errors import ExperimentError
+from ._evaluation import trial_seed
+from ._keras_tuner_notes import Noted, read_json, write_json
+from ._keras_tuner_oracle import NASOracle
+from ._keras_tuner_project import history_in, history_of
+from ._keras_tuner_space import from_native
+
+__all__ = ["DrivenTuner", "Reporter", "history_of_oracle"]
+
+
+def history_of_oracle(oracle: NASOracle, space: Searchable | None = None) -> History:
+    """Read what an oracle knows.
+
+    Args:
+        oracle: The oracle.
+        space: The space, where it shall be another than the oracle's.
+    """
+    rows = [Noted(row, oracle.notes[key]) for key, row in oracle.trials.items()]
+    known = space or oracle.space or from_native(oracle.get_space())
+    return history_of(rows, known, oracle.objectives, oracle.description())
+
+
+@final
+class Reporter(keras.callbacks.Callback):
+    """Reports every epoch to the `NASOracle` of a tuner, whose pruner may end the training.
+
+    For tuners other than `NASTuner`, which does this by itself. With it trials keep whole learning
+    curves. Give it to `search(callbacks=[...])`, also where a chief and workers share the search.
+
+    Args:
+        tuner: The tuner.
+    """
+
+    def __init__(self, tuner: keras_tuner.Tuner) -> None:
+        super().__init__()
+        self._tuner = tuner
+        self._trial: Row | None = None
+
+    def __deepcopy__(self, memo: object) -> "Reporter":
+        return Reporter(self._tuner)  # Keras Tuner copies callbacks for each training
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        # A worker that has a trial is given the same again.
+        self._trial = self._tuner.oracle.create_trial(self._tuner.tuner_id)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        assert self._trial is not None
+        if _is_stopped(self._tuner, self._trial, epoch, logs or {}):
+            cast(Any, self.model).stop_training = True
+
+
+def _is_stopped(tuner: Any, trial: Row, epoch: int, logs: Mapping[str, Any]) -> bool:
+    """Report an epoch; tell whether the training should end."""
+    metrics = {name: float(value) for name, value in logs.items()}
+    return bool(
+        tuner.oracle.update_trial(trial.trial_id, metrics, step=epoch).status == TrialStatus.STOPPED
+    )
+
+
+class DrivenTuner(keras_tuner.Tuner):
+    """A tuner of Keras Tuner in which a `NASOracle` proposes; what its kinds have in common.
+
+    Args:
+        oracle: The oracle.
+        hypermodel: As for every tuner.
+        **kwargs: As for every tuner.
+    """
+
+    def __init__(self, oracle: NASOracle, hypermodel: Any, **kwargs: Any) -> None:
+        self.nas_oracle = oracle
+        self._pruned: Row | None = None
+        self._saved: Mapping[str, Any] | None = None  # as it is in its file
+        self._execution = 0
+        self._results: Any = None
+        self._size: Mapping[str, float] = {}
+        super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
+
+    # ------------------------------------------------------------------ what came out
+
+    @property
+    def history(self) -> History:
+        """All trials, as nasbridge has them."""
+        if self._is_worker():  # the chief knows, and writes
+            return history_in(Path(self.project_dir), self.nas_oracle.space, None)
+        return history_of_oracle(self.nas_oracle)
+
+    def pareto(self) -> tuple[Trial, ...]:
+        """Return the complete trials that no other one dominates; see `History.pareto`."""
+        return self.history.pareto
+
+    def results_summary(self, num_trials: int = 10) -> None:
+        """Print the best trials, and which failed or were stopped early."""
+        super().results_summary(num_trials)
+        if self._is_worker():
+            return
+        for trial in self.history.of_state("pruned"):
+            print(f"\nTrial {trial.number} was stopped early at step {trial.curve[-1].step}")
+        for trial in self.history.of_state("failed"):
+            print(f"\nTrial {trial.number} failed: {trial.notes['error']}")
+
+    # ------------------------------------------------------------------ what differs
+
+    def sizes(self, trial: Row) -> Mapping[str, float]:
+        """Return the sizes of a trial's network that objectives may name, where they are known."""
+        return {}
+
+    def _populate_initial_space(self) -> None:
+        """Build nothing: a space is known, and that of a function comes to be known by trials."""
+
+    def _configure_tensorboard_dir(
+        self, callbacks: list[Any], trial: Row, execution: int = 0
+    ) -> None:
+        boards = [c for c in callbacks if type(c).__name__ == "TensorBoard"]
+        if boards and keras.backend.backend() != "tensorflow":
+            raise keras_tuner.errors.FatalError(
+                "the callback TensorBoard works under the Keras backend TensorFlow alone: leave "
+                "it out, or set KERAS_BACKEND=tensorflow"
+            )
+        if boards:  # the package is asked for even where nobody wants it
+            super()._configure_tensorboard_dir(callbacks, trial, execution)
+
+    def on_trial_begin(self, trial: Row) -> None:
+        self._pruned, self._execution = None, 0
+        super().on_trial_begin(trial)
+
+    def _build_and_fit_model(self, trial: Row, *args: Any, **kwargs: Any) -> Any:
+        if self._pruned is not None:  # by an execution before this one
+            return self._results
+        seed = trial_seed(self.nas_oracle.nas_seed, int(trial.trial_id))
+        keras.utils.set_random_seed((seed + self._execution) % 2**32)
+        self._execution += 1
+        self._size = self.sizes(trial)
+        self._results = super()._build_and_fit_model(trial, *args, **kwargs)
+        return self._results
+
+    def on_epoch_end(
+        self, trial: Row, model: Any, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        super().on_epoch_end(trial, model, epoch, logs)
+        told = {} if logs is None else logs
+        for name, value in (self._size or {"parameters": float(model.count_params())}).items():
+            told.setdefault(name, value)  # for the callbacks after this one, which save the best
+        if _is_stopped(self, trial, epoch, told):
+            self._pruned = trial
+            model.stop_training = True
+
+    def _run_and_update_trial(self, trial: Row, *fit_args: Any, **fit_kwargs: Any) -> None:
+        results = self.run_trial(trial, *fit_args, **fit_kwargs)
+        objective = self.oracle.objective
+        told = self.oracle.get_trial(trial.trial_id).metrics.metrics
+        if all(objective.metric in told for objective in self.nas_oracle.objectives):
+            return  # with every epoch
+        several = getattr(objective, "objectives", None)
+        if several is not None and isinstance(results, dict):
+            missing = [o.name for o in several if o.name not in results]
+            if missing:
+                raise ExperimentError(f"the objectives {missing} are not among {sorted(results)}")
+            results = {**results, objective.name: objective.get_value(results)}
+        tuner_utils.validate_trial_results(results, objective, "Tuner.run_trial()")
+        self.oracle.update_trial(
+            trial.trial_id,
+            tuner_utils.convert_to_metrics_dict(results, objective),
+            step=max((o.step for h in told.values() for o in h.get_history()), default=0),
+        )
+
+    def save(self) -> None:
+        """Save the tuner; a crash leaves the old file or the new one."""
+        if not self._is_worker():
+            self.oracle.save()
+        state = self.get_state()
+        if state != self._saved:
+            write_json(Path(self._get_tuner_fname()), state)
+            self._saved = state
+
+    def reload(self) -> None:
+        """Read what is there, also after a crash."""
+        if not self._is_worker():
+            self.oracle.reload()
+        self.set_state(read_json(Path(self._get_tuner_fname())))

@@ -1,0 +1,165 @@
+# pyright: basic
+"""AutoKeras by their door: trials that fail, stop early or are interrupted; several objectives."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import autokeras
+import keras
+import numpy
+import pytest
+import tensorflow
+
+from nasbridge import (
+    BackendError,
+    Chain,
+    Choice,
+    History,
+    Integer,
+    MedianPruner,
+    RegularizedEvolution,
+    Repeat,
+    Search,
+    layer,
+)
+from nasbridge.adapters import TooManyFailures
+from nasbridge.adapters.autokeras import NASBlock, NASTuner, load
+
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+
+RNG = numpy.random.default_rng(0)
+X, Y = RNG.random((24, 6), "float32"), RNG.integers(3, size=24)
+EVOLUTION = RegularizedEvolution(population=3, sample=2)
+SPACE = Chain(
+    Repeat(
+        Choice({"dense": layer("Dense", units=Integer(2, 9)), "relu": layer("ReLU")}, name="op"),
+        times=Integer(1, 3, name="depth"),
+    ),
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _frozen() -> Iterator[None]:
+    """AutoKeras collects garbage before each model; half of the time went into that."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _eager() -> Iterator[None]:
+    """For networks this small, compiling takes nearly all of the time."""
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
+
+
+def head(**settings: Any) -> autokeras.ClassificationHead:
+    return autokeras.ClassificationHead(name="head", **settings)
+
+
+def model_of(directory: Path, *blocks: NASBlock, **settings: Any) -> Any:
+    source = autokeras.Input(name="source")
+    flow: Any = source
+    for block in blocks or [NASBlock(SPACE)]:
+        flow = block(flow)
+    standard: dict[str, Any] = {
+        "tuner": NASTuner,
+        "strategy": EVOLUTION,
+        "objective": "val_loss",
+        "max_trials": 5,
+        "seed": 3,
+    }
+    return autokeras.AutoModel(source, head()(flow), directory=directory, **standard | settings)
+
+
+def fitted(model: Any, x: Any = X, y: Any = Y, epochs: int = 1, **more: Any) -> Any:
+    model.fit(x, y, epochs=epochs, verbose=0, **more)
+    return model
+
+
+def values(history: History) -> list[dict[str, Any]]:
+    return [{**t.architecture.choices, **t.values} for t in history]
+
+
+def called(function: Any) -> Any:
+    return keras.callbacks.LambdaCallback(on_epoch_end=function)
+
+
+def assert_as_a_bare_search_says(history: History, strategy: Any = EVOLUTION) -> None:
+    search = Search(strategy, history.space, history.objectives, history.seed)
+    for trial in history:
+        assert search.ask(trial.number).choices == trial.architecture.choices
+        search.tell(trial)
+
+
+# ---------------------------------------------------------------------- trials that end otherwise
+
+
+def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
+    expected = fitted(model_of(tmp_path / "whole")).tuner.history
+
+    def interrupt(epoch: int, logs: Any) -> None:
+        if (tmp_path / "cut" / "auto_model" / "trial_2").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted(model_of(tmp_path / "cut"), callbacks=[called(interrupt)])
+    assert [t.state for t in load(tmp_path / "cut")] == ["complete"] * 2 + ["running"]
+    history = fitted(model_of(tmp_path / "cut")).tuner.history
+    assert values(history) == values(expected)
+    longer = fitted(model_of(tmp_path / "cut", max_trials=6)).tuner.history
+    assert values(longer)[:5] == values(expected)
+    assert len(longer) == 6
+    with pytest.raises(BackendError, match=r"of another search: its fingerprint"):
+        model_of(tmp_path / "cut", NASBlock(Chain(layer("Dense", units=Integer(1, 3)))))
+
+
+def test_bad_trials_stop_early(tmp_path: Path) -> None:
+    def worse(epoch: int, logs: Any) -> None:
+        began = len(list(tmp_path.glob("*/trial_*")))
+        logs["val_loss"] = 1 / (epoch + 1) + (began == 4)
+
+    model = model_of(tmp_path, pruner=MedianPruner(startup=2))
+    history = fitted(model, epochs=3, callbacks=[called(worse)]).tuner.history
+    assert [t.state for t in history] == ["complete"] * 3 + ["pruned", "complete"]
+    assert len(history[3].curve) == 2
+    assert_as_a_bare_search_says(history)
+
+
+def test_several_objectives_have_a_front(tmp_path: Path) -> None:
+    goals = {"val_accuracy": "max", "flops": "min"}
+    model = fitted(model_of(tmp_path, objective=goals))
+    front = model.tuner.pareto()
+    points = [(-t.values["val_accuracy"], t.values["flops"]) for t in model.tuner.history]
+    expected = {
+        p for p in points if not any(o != p and o[0] <= p[0] and o[1] <= p[1] for o in points)
+    }
+    assert {(-t.values["val_accuracy"], t.values["flops"]) for t in front} == expected
+
+
+def test_failed_and_too_large_models_are_skipped_and_told(tmp_path: Path, capsys: Any) -> None:
+    wide = Chain(layer("Dense", units=Integer(1, 60)))
+    model = model_of(tmp_path, NASBlock(wide), max_model_size=300, max_trials=6)
+    model = fitted(model)
+    failed = model.tuner.history.of_state("failed")
+    assert 0 < len(failed) < 6
+    assert {trial.notes["error"].split(":")[0] for trial in failed} == {"FailedTrialError"}
+    assert all(trial.architecture["0.units"] > 28 for trial in failed)
+    model.tuner.results_summary()
+    assert "Oversized model" in capsys.readouterr().out
+    limited = NASBlock(wide.limit((6,), parameters=100))
+    small = fitted(model_of(tmp_path / "small", limited, max_trials=3)).tuner.history
+    assert all(trial.architecture["0.units"] <= 14 for trial in small)
+
+
+def test_a_search_in_which_nothing_is_completed_says_so(tmp_path: Path) -> None:
+    model = model_of(tmp_path, max_model_size=1, max_trials=2)
+    with pytest.raises(BackendError, match="no trial has been completed"):
+        fitted(model)
+    again = model_of(tmp_path / "b", max_model_size=1, oracle={"max_consecutive_failed_trials": 2})
+    with pytest.raises(TooManyFailures, match=r"last 2 trials failed.*Oversized"):
+        fitted(again)
