@@ -10,15 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, final
 
-from ray.tune.result import (
-    AUTO_RESULT_KEYS,
-    DEBUG_METRICS,
-    DONE,
-    TIME_THIS_ITER_S,
-    TIME_TOTAL_S,
-    TRAINING_ITERATION,
-    TRIAL_ID,
-)
+from ray.air.constants import TIME_THIS_ITER_S, TRAINING_ITERATION
+from ray.tune.result import AUTO_RESULT_KEYS, DEBUG_METRICS, DONE, TIME_TOTAL_S, TRIAL_ID
 from ray.tune.search import Searcher
 
 from ..spaces import Architecture, Searchable
