@@ -11,6 +11,7 @@ are complete, pruned, failed and running.
 
 import argparse
 import platform
+import shlex
 import signal
 import sys
 import tempfile
@@ -169,8 +170,8 @@ def versions(names: Sequence[str]) -> str:
 
 PAGE = """# Portability
 
-Made by `python benchmarks/portability.py`; {versions}. No cell is filled by hand: the exit code of
-the command is 1 if one is not what it should be.
+Made by `{command}`; {versions}.
+No cell is filled by hand: the exit code of the command is 1 if one is not what it should be.
 
 ## The same proposals under every backend
 
@@ -212,6 +213,7 @@ def main() -> int:
     moves = pairs(names, trials)
     matrix = [[here, *(moves[here, there] for there in names)] for here in names]
     page = PAGE.format(
+        command=shlex.join(["python", "benchmarks/portability.py", *sys.argv[1:]]),
         versions=versions(names),
         trials=trials,
         half=trials // 2,
