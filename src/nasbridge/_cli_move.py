@@ -10,6 +10,7 @@ from ._cli_app import say
 from ._cli_load import history_at
 from ._moving import begin_with
 from ._runs import Origin, origin_from, read_note
+from .adapters import backend
 
 __all__ = ["export_run", "import_history", "report_history"]
 
@@ -41,6 +42,7 @@ def import_history(
     Raises:
         ExperimentError: The directory holds a run already, or the history has gaps.
     """
+    backend(backend_name)  # a wrong name is told before anything is read
     history = history_at(file, experiment)
     origin = Origin("" if experiment is None else str(experiment.resolve()))
     if experiment is None and "origin" in history.facts:  # `export` has put it there
