@@ -37,6 +37,7 @@ from ._support import Support
 
 __all__ = [
     "ANSWERS",
+    "CASES",
     "SPACES",
     "STRATEGIES",
     "WAIT_AT",
@@ -119,6 +120,16 @@ def few() -> Chain:
 
 SPACES: Mapping[str, Callable[[], Searchable]] = {"cell": cell, "chain": chain, "flat": flat}
 """Spaces that every backend searches."""
+
+CASES: tuple[tuple[str, str], ...] = (
+    *((name, "chain") for name in STRATEGIES),
+    *(
+        (name, space)
+        for name in ("BayesianOptimization", "RegularizedEvolution")
+        for space in ("cell", "flat")
+    ),
+)
+"""Strategies and spaces whose proposals are compared: all strategies, and all spaces."""
 
 
 # ---------------------------------------------------------------------- evaluations

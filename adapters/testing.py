@@ -28,8 +28,8 @@ from nasbridge import Experiment, History, MedianPruner, NasbridgeError
 from nasbridge.adapters import ExperimentError, No, TooManyFailures, Unsupported, backend
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._conformance import (
+    CASES,
     SPACES,
-    STRATEGIES,
     Door,
     bare_loop,
     facts,
@@ -95,8 +95,7 @@ class _Suite:
 class ProposalTests(_Suite):
     """The same proposals as anywhere else."""
 
-    @pytest.mark.parametrize("space", SPACES)
-    @pytest.mark.parametrize("name", STRATEGIES)
+    @pytest.mark.parametrize(("name", "space"), CASES)
     def test_proposals_are_those_of_a_bare_search(
         self, door: Door, place: Path | None, name: str, space: str
     ) -> None:

@@ -104,6 +104,12 @@ EXPECTED = [
         "assert 1 <= len(tuner.pareto()) <= 2\n",
     ),
     Block(
+        "NASBlock",
+        DATA,
+        {"epochs=5": "epochs=1, verbose=0", "max_trials=20": "max_trials=2"},
+        "assert len(model.tuner.history.of_state('complete')) == 2\n",
+    ),
+    Block(
         "NASSearcher",
         'import ray\nray.init("local", num_cpus=2, include_dashboard=False)\n',
         {"num_samples=20": "num_samples=4"},
@@ -115,12 +121,6 @@ EXPECTED = [
         {"trials=20": "trials=2", "epochs=50": "epochs=1"},
         "names = set(predictor.model_names())\n"
         "assert {'KerasModel/T1', 'KerasModel/T2', 'RandomForest'} <= names\n",
-    ),
-    Block(
-        "NASBlock",
-        DATA,
-        {"epochs=5": "epochs=1, verbose=0", "max_trials=20": "max_trials=2"},
-        "assert len(model.tuner.history.of_state('complete')) == 2\n",
     ),
 ]
 
