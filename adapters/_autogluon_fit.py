@@ -11,7 +11,7 @@ from typing import Any
 from autogluon.core.models import AbstractModel
 
 from ..spaces import Searchable, library
-from ..strategies import History, HistoryError, Objective, Strategy, Trial
+from ..strategies import History, HistoryError, Objective, Strategy, Trial, default_strategy
 from ._autogluon_model import KerasModel, keras_part
 from ._autogluon_models import SCORE
 from ._autogluon_search import FILE
@@ -44,7 +44,7 @@ def nas_hyperparameters(
 
     Args:
         space: What is searched; `library.tabular()` if None.
-        strategy: The search method; regularized evolution if None.
+        strategy: The search method; that of `default_strategy` if None.
         trials: The most trials; the time limit of `fit` may end the search before.
         objectives: See `NASSearcher`.
         seed: Fixes every proposal.
@@ -61,6 +61,7 @@ def nas_hyperparameters(
         `TabularPredictor("y").fit(table, hyperparameters={**nas_hyperparameters(), "GBM": {}})`
     """
     space = library.tabular() if space is None else space
+    strategy = default_strategy(trials) if strategy is None else strategy
     searcher = NASSearcher(
         space, strategy, objectives, seed, keep=keep, trial_seconds=trial_seconds, history=history
     )
@@ -105,7 +106,7 @@ def fit_in_two_passes(
         predictor: A `TabularPredictor` that has not been fitted.
         table: The training data.
         space: What is searched; `library.tabular()` if None.
-        strategy: The search method; regularized evolution if None.
+        strategy: The search method; that of `default_strategy` if None.
         trials: The most trials.
         winners: How many architectures are fitted in the second pass.
         hyperparameters: Other models of the second pass, as for `fit`.

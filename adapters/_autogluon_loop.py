@@ -36,7 +36,10 @@ def scheduled(driver: Driver) -> None:
 
 @final
 class _Steps(LocalSearcher):
-    """Searcher and training in one: what AutoGluon asks of either, the driver does."""
+    """Searcher and training in one: what AutoGluon asks of either, the driver does.
+
+    Whatever the driver raises is kept for `scheduled`: AutoGluon would log it and go on.
+    """
 
     def __init__(self, driver: Driver) -> None:
         super().__init__(search_space={})

@@ -12,9 +12,9 @@ from ..spaces import Searchable
 from ..strategies import (
     History,
     Objective,
-    RegularizedEvolution,
     SpaceExhausted,
     Strategy,
+    default_strategy,
     objectives_from,
 )
 from ._autogluon_models import METRICS, SCORE
@@ -36,7 +36,7 @@ class NASSearcher(LocalSearcher):
     Args:
         space: What is searched. None takes it from the model's hyperparameters, be they one
             `ArchitectureSpace` or any of AutoGluon's own.
-        strategy: The search method; regularized evolution if None.
+        strategy: The search method; that of `default_strategy` if None.
         objectives: As `{"score_val": "max", "pred_time_val": "min"}`, by the names that the
             leaderboard has; also "disk_usage", and "parameters" of a `KerasModel`. None takes the
             validation score alone, which is better the higher it is.
@@ -73,7 +73,7 @@ class NASSearcher(LocalSearcher):
     ) -> None:
         super().__init__(search_space={})
         self.space = space
-        self.strategy = RegularizedEvolution() if strategy is None else strategy
+        self.strategy = default_strategy(None) if strategy is None else strategy
         self.objectives = objectives_from({SCORE: "max"} if objectives is None else objectives)
         self.seed, self.keep, self.trial_seconds = seed, keep, trial_seconds
         self.max_failures, self.before = max_failures, history

@@ -67,7 +67,7 @@ def _wait_for_server(port: int, url_prefix: str | None, check: Callable[[], None
         try:
             rest.get(port, "/check-status", url_prefix)
             return
-        except Exception:
+        except Exception:  # the server is not up yet, whichever way that shows
             check()
             if time.monotonic() > deadline:
                 raise

@@ -18,12 +18,12 @@ from ..spaces import Architecture, Searchable
 from ..strategies import (
     History,
     Objective,
-    RegularizedEvolution,
     Search,
     SpaceExhausted,
     Step,
     Strategy,
     Trial,
+    default_strategy,
     objectives_from,
 )
 from ._errors import BackendError
@@ -50,7 +50,7 @@ class NASSearcher(Searcher):
 
     Args:
         space: What is searched; None for what is open in the `param_space`.
-        strategy: The search method; regularized evolution if None.
+        strategy: The search method; that of `default_strategy` if None.
         metric: The metric, or several.
         mode: "max" or "min", or one for each metric.
         objectives: Instead of both: metrics with "max" or "min", as {"accuracy": "max"}.
@@ -86,7 +86,7 @@ class NASSearcher(Searcher):
         max_t: int | None = None,
     ) -> None:
         self._space, self._seed, self._flat, self._max_t = space, seed, flat, max_t
-        self._strategy = RegularizedEvolution() if strategy is None else strategy
+        self._strategy = default_strategy(None) if strategy is None else strategy
         self._native: Mapping[str, Any] | None = None
         self._objectives: tuple[Objective, ...] = ()
         if objectives is not None:

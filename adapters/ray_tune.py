@@ -91,7 +91,8 @@ def run(
         The whole history.
 
     Raises:
-        BackendError: There is no cluster, it lacks what trials need, or the scheduler is unfit.
+        BackendError: There is no cluster, this machine lacks what trials need, or the scheduler is
+                unfit.
         Unsupported: An option is unknown.
         HistoryError: The directory belongs to another experiment, or is in use.
     """

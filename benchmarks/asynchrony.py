@@ -119,6 +119,9 @@ all trials have finished.
 |---|---:|{"---:|" * len(AT)}---:|---:|
 {lines}
 
+`BayesianOptimization` had 300 trials in all, the others 2,000: with 1,000 workers all of its trials
+run at once, and that line is not to be compared with the others'.
+
 Read down a column for what the same number of trials is worth when more of them run at a time, and
 the last column for what is won by it.
 

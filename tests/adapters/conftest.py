@@ -1,5 +1,6 @@
 """What the tests of several adapters share."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -18,3 +19,22 @@ def local_ray() -> Iterator[Any]:
         with pytest.warns(UserWarning, match="all network interfaces"):
             stack.enter_context(instance(None, {"cpu": 1}, 2))
         yield ray
+
+
+@pytest.fixture(scope="module")
+def frozen() -> Iterator[None]:
+    """AutoKeras collects garbage before each model; half of the time went into that."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """For networks this small, compiling takes nearly all of the time."""
+    import tensorflow
+
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)

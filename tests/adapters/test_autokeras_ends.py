@@ -1,8 +1,6 @@
 # pyright: basic
 """AutoKeras by their door: trials that fail, stop early or are interrupted; several objectives."""
 
-import gc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,6 @@ import autokeras
 import keras
 import numpy
 import pytest
-import tensorflow
 
 from nasbridge import (
     BackendError,
@@ -27,7 +24,10 @@ from nasbridge import (
 from nasbridge.adapters import TooManyFailures
 from nasbridge.adapters.autokeras import NASBlock, NASTuner, load
 
-pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+pytestmark = [
+    pytest.mark.usefixtures("eager", "frozen"),
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
+]
 
 RNG = numpy.random.default_rng(0)
 X, Y = RNG.random((24, 6), "float32"), RNG.integers(3, size=24)
@@ -38,23 +38,6 @@ SPACE = Chain(
         times=Integer(1, 3, name="depth"),
     ),
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _frozen() -> Iterator[None]:
-    """AutoKeras collects garbage before each model; half of the time went into that."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def _eager() -> Iterator[None]:
-    """For networks this small, compiling takes nearly all of the time."""
-    tensorflow.config.run_functions_eagerly(True)
-    yield
-    tensorflow.config.run_functions_eagerly(False)
 
 
 def head(**settings: Any) -> autokeras.ClassificationHead:

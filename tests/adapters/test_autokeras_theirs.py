@@ -1,11 +1,9 @@
 # pyright: basic
 """AutoKeras by their door: `NASBlock` in AutoModels that `NASTuner` searches."""
 
-import gc
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,6 @@ import keras
 import keras_tuner
 import numpy
 import pytest
-import tensorflow
 from autokeras.engine.tuner import AutoTuner
 from autokeras.graph import Graph, load_graph
 
@@ -38,7 +35,10 @@ from nasbridge.adapters._autokeras_space import Joint
 from nasbridge.adapters._conformance import STRATEGIES, strategy
 from nasbridge.adapters.autokeras import NASBlock, NASTuner, load
 
-pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+pytestmark = [
+    pytest.mark.usefixtures("eager", "frozen"),
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
+]
 
 RNG = numpy.random.default_rng(0)
 X, Y = RNG.random((24, 6), "float32"), RNG.integers(3, size=24)
@@ -49,23 +49,6 @@ SPACE = Chain(
         times=Integer(1, 3, name="depth"),
     ),
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _frozen() -> Iterator[None]:
-    """AutoKeras collects garbage before each model; half of the time went into that."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def _eager() -> Iterator[None]:
-    """For networks this small, compiling takes nearly all of the time."""
-    tensorflow.config.run_functions_eagerly(True)
-    yield
-    tensorflow.config.run_functions_eagerly(False)
 
 
 def head(**settings: Any) -> autokeras.ClassificationHead:

@@ -83,6 +83,6 @@ def test_a_node_that_is_killed_costs_no_trial(tmp_path: Path) -> None:
         assert [step.step for step in trial.curve] == [1, 2, 3]
     assert sum(trial.notes.get("workers_lost", 0) for trial in history) >= 1
     shown = results(tmp_path / "run")
-    addresses = {(r.metrics or {}).get("pid") for r in shown}
     assert len(shown) == len(facts(history))
-    assert len(addresses) >= 3  # workers that have worked
+    nodes = {file.read_text() for file in (tmp_path / "run" / "trials").glob("*/node")}
+    assert len(nodes) >= 2  # both that are left have worked
