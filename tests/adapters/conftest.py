@@ -1,3 +1,4 @@
+# pyright: basic
 """What the tests of several adapters share."""
 
 import gc
