@@ -91,8 +91,7 @@ def run(
         The whole history.
 
     Raises:
-        BackendError: There is no cluster, this machine lacks what trials need, or the scheduler is
-                unfit.
+        BackendError: No cluster, a machine without what trials need, or an unfit scheduler.
         Unsupported: An option is unknown.
         HistoryError: The directory belongs to another experiment, or is in use.
     """
