@@ -22,6 +22,7 @@ from nasbridge import Experiment, History, MedianPruner, NasbridgeError
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._conformance import Door, bare_loop, facts, strategy
 from nasbridge.adapters._killing import run_until
+from nasbridge.adapters.keras_tuner import NASTuner, load
 
 PRELOADED = [
     "nasbridge.adapters.keras_tuner",
@@ -107,6 +108,50 @@ def test_killed_at_twenty_moments(backend: str, trials: int, tmp_path: Path) -> 
     assert killed >= 10
     assert facts(door.run(searched, tmp_path / "run")) == expected
     assert facts(door.load(tmp_path / "run")) == expected
+
+
+class Scored(NASTuner):
+    """Scores architectures instead of training them; some fail."""
+
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
+        model: Any = self.hypermodel
+        architecture = model.architecture(trial.hyperparameters)
+        if material.fate(architecture) == "failed":
+            raise MemoryError(f"no memory for {architecture.key}")
+        return material.score(architecture)
+
+
+def search_by_their_door(directory: Path) -> None:
+    tuner = Scored(
+        material.chain(),
+        strategy("RegularizedEvolution"),
+        {"score": "max"},
+        16,
+        seed=3,
+        input_shape=(8, 8, 1),
+        directory=directory,
+        project_name="killed",
+    )
+    tuner.search(verbose=0)
+
+
+def test_killed_at_ten_moments_by_the_door_of_keras_tuner(tmp_path: Path) -> None:
+    searched = Experiment(
+        material.chain(),
+        material.evaluate_or_fail,
+        {"score": "max"},
+        strategy("RegularizedEvolution"),
+        16,
+        seed=3,
+    )
+    expected = [fact[:3] for fact in facts(bare_loop(searched))]
+    run, moments = partial(search_by_their_door, tmp_path), random.Random("their door")
+    killed = 0
+    for _ in range(10):
+        killed += run_and_kill(run, moments.randrange(SPANS["keras_tuner"])) != 0
+    assert killed >= 5
+    search_by_their_door(tmp_path)
+    assert [fact[:3] for fact in facts(load(tmp_path / "killed"))] == expected
 
 
 @pytest.mark.parametrize("pruner", ["hyperband", "successive-halving"])

@@ -1,0 +1,147 @@
+# pyright: basic
+"""The three ways into Keras Tuner, trained for real, beside `local` and `optuna`.
+
+    python benchmarks/keras_tuner_ways.py    # writes docs/keras_tuner_ways.md
+
+A space, a `build_model(hp)` and a `keras.Model` are searched under Keras Tuner on digits and on
+Fashion-MNIST, as examples/keras_tuner_digits.py does it. Then the same space, strategy and seed run
+under `local` and `optuna`, where each trial gets the value that Keras Tuner's trial of its number
+had, so that nothing but the proposals can differ. A cell counts those that are equal.
+"""
+
+import argparse
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY / "examples"))
+
+import digits  # noqa: E402  (examples are no package)
+import fashion_mnist  # noqa: E402
+import keras_tuner_digits  # noqa: E402
+
+from nasbridge import Architecture, BayesianOptimization, Experiment, History  # noqa: E402
+from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load  # noqa: E402
+from nasbridge.spaces import around  # noqa: E402
+
+METRIC = "val_accuracy"
+STRATEGY = BayesianOptimization(initial=4)
+SEED = 7
+BACKENDS = ("local", "optuna")
+
+
+def classifier(hp: keras_tuner.HyperParameters) -> keras.Model:
+    """What a team may have for Fashion-MNIST."""
+    layers: list[Any] = [keras.Input(fashion_mnist.SHAPE)]
+    for number in range(hp.Int("convolutions", 1, 3)):
+        layers.append(keras.layers.Conv2D(8 * (number + 1), 3, 2, "same", activation="relu"))
+    layers.append(keras.layers.GlobalAveragePooling2D())
+    has_dropout = hp.Boolean("dropout")
+    with hp.conditional_scope("dropout", [True]):  # without it, "rate" is known late
+        rate = hp.Float("rate", 0.1, 0.5, step=0.1)
+    layers.extend([keras.layers.Dropout(rate)] if has_dropout else [])
+    layers.append(keras.layers.Dense(10, "softmax"))
+    model = keras.Sequential(layers)
+    optimizer = keras.optimizers.Adam(hp.Float("learning_rate", 1e-3, 1e-2, sampling="log"))
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def searches(images: int) -> Iterator[tuple[str, Any, Any, tuple[Any, Any]]]:
+    """Yield data sets: a name, a space, a function that builds a model, and the data."""
+    yield "digits", digits.SPACE, keras_tuner_digits.build_model, digits.data()
+    (x, y), (x_val, y_val) = fashion_mnist.search_data()
+    data = (x[:images], y[:images]), (x_val[:images], y_val[:images])
+    yield "Fashion-MNIST", fashion_mnist.SPACE, classifier, data
+
+
+def tuners(space: Any, build: Any, trials: int, place: Path) -> Mapping[str, keras_tuner.Tuner]:
+    """Return a tuner for each way in."""
+    common: dict[str, Any] = {"seed": SEED, "max_trials": trials, "objective": METRIC}
+    model = build(keras_tuner.HyperParameters())
+    return {
+        "a space": NASTuner(space, STRATEGY, directory=place / "space", **common),
+        "a function": keras_tuner.Tuner(
+            oracle=NASOracle(STRATEGY, **common), hypermodel=build, directory=place / "function"
+        ),
+        "a model": NASTuner(around(model), STRATEGY, directory=place / "model", **common),
+    }
+
+
+class Replayed:
+    """Gives each trial the value that the trial of its number had elsewhere."""
+
+    def __init__(self, history: History) -> None:
+        self._values = {trial.number: dict(trial.values) for trial in history}
+
+    def __call__(self, architecture: Architecture, trial: Any) -> dict[str, float]:
+        """Return it."""
+        return self._values[trial.number]
+
+
+def equal(history: History, backend: str, place: Path) -> int:
+    """Count the proposals that are the same under a backend."""
+    evaluate = Replayed(history)
+    experiment = Experiment(
+        history.space, evaluate, {METRIC: "max"}, STRATEGY, trials=len(history), seed=SEED
+    )
+    other = experiment.run(backend, place / backend, jobs=1)
+    there = {trial.number: trial.architecture.choices for trial in other}
+    return sum(there.get(trial.number) == trial.architecture.choices for trial in history)
+
+
+def rows(arguments: argparse.Namespace, place: Path) -> Iterator[str]:
+    """Yield the rows of the table."""
+    for name, space, build, ((x, y), validation) in searches(arguments.images):
+        for way, tuner in tuners(space, build, arguments.trials, place / name).items():
+            settings = {"validation_data": validation, "epochs": arguments.epochs, "verbose": 0}
+            tuner.search(x, y, **settings)
+            history = load(tuner)
+            same = [equal(history, each, place / name / way) for each in BACKENDS]
+            cells = " | ".join(f"{count} of {len(history)}" for count in same)
+            distinct = len({trial.architecture for trial in history})
+            yield f"| {name} | {way} | {distinct} | {history.best.values[METRIC]:.3f} | {cells} |"
+
+
+def main() -> None:
+    """Search, compare, write the table, print it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--images", type=int, default=2_000, help="of Fashion-MNIST")
+    output = REPOSITORY / "docs" / "keras_tuner_ways.md"
+    parser.add_argument("--output", type=Path, default=output)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        table = "\n".join(rows(arguments, Path(place)))
+    arguments.output.write_text(
+        f"""# The three ways into Keras Tuner, and the same proposals elsewhere
+
+{arguments.trials} trials of {arguments.epochs} epochs, Fashion-MNIST with {arguments.images}
+images, BayesianOptimization(initial={STRATEGY.initial}), seed {SEED}. The last columns: of the
+proposals that Keras Tuner trained, how many `local` and `optuna` make for the same space, strategy
+and seed, where each of their trials gets the value that Keras Tuner's had. (A hyperparameter that a
+function declares late, outside a conditional scope, joins the space late: what was proposed before
+is then of a smaller space, and differs.)
+
+| data | what is searched | networks | best {METRIC} | as `local` | as `optuna` |
+|---|---|---|---|---|---|
+{table}
+
+Made by `python benchmarks/keras_tuner_ways.py`; Python {platform.python_version()}, Keras Tuner
+{version("keras-tuner")}, Keras {version("keras")}.
+"""
+    )
+    print(arguments.output.read_text())
+
+
+if __name__ == "__main__":
+    main()
