@@ -172,9 +172,10 @@ class NASOracle(DurableOracle):
         """Take note of what a trial reports; a status of "STOPPED" says that it should end."""
         with self._alone():
             row, note = self.trials[trial_id], self.notes[trial_id]
-            if "ended" in note:
-                return _stopped(row)  # it was given to another worker meanwhile
-            self._heard(self._owner(trial_id))
+            worker = self._owner(trial_id)
+            if worker is None:
+                return _stopped(row)  # it has ended, or is repeated: another chief gave it out
+            self._heard(worker)
             with self._held():
                 super().update_trial(trial_id, metrics, step)
             note["steps"] = sorted({*note.get("steps", ()), int(step)})
@@ -187,9 +188,10 @@ class NASOracle(DurableOracle):
         """Take note that a trial has ended; once."""
         with self._alone():
             row, note = self.trials[trial.trial_id], self.notes[trial.trial_id]
-            if "ended" in note:
-                return
-            self._heard(self._owner(trial.trial_id))
+            worker = self._owner(trial.trial_id)
+            if worker is None:
+                return  # as in update_trial
+            self._heard(worker)
             if trial is not row:
                 self._take_over(row, trial)
             with self._held():

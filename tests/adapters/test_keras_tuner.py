@@ -14,7 +14,7 @@ from nasbridge.adapters._conformance import Door, strategy
 from nasbridge.adapters._drive import Silent
 from nasbridge.adapters._keras_tuner_space import architecture_in, native_values
 from nasbridge.adapters._place import lock_in
-from nasbridge.adapters.keras_tuner import from_native, suggest, to_native
+from nasbridge.adapters.keras_tuner import NASOracle, from_native, load, suggest, to_native
 from nasbridge.adapters.testing import BackendTests
 from nasbridge.spaces import When
 from nasbridge.strategies._lock import try_lock
@@ -137,3 +137,32 @@ def test_nothing_is_left_to_keras_tuner_to_draw() -> None:
         hp.ensure_active_values()
         assert hp.values == given
         assert architecture_in(space, hp.values) == suggest(hp, space) == member
+
+
+def test_a_chief_begun_anew_repeats_the_trial_that_a_worker_still_tells_of(tmp_path: Path) -> None:
+    """The old chief was killed while the trial ran; the late word must not be half of its truth."""
+
+    def chief() -> NASOracle:
+        made = NASOracle(strategy("RandomSearch"), {"score": "max"}, 2, space=material.chain())
+        made._set_project_dir(tmp_path, "project")
+        return made
+
+    def ended(oracle: NASOracle, row: Any, score: float) -> None:
+        oracle.update_trial(row.trial_id, {"score": score})
+        row.status = "COMPLETED"
+        oracle.end_trial(row)
+
+    late = chief().create_trial("worker")
+    oracle = chief()
+    oracle.reload()
+    assert oracle.update_trial(late.trial_id, {"score": 1.0}).status == "STOPPED"
+    ended(oracle, late, 1.0)
+    again = oracle.create_trial("worker")
+    assert again.trial_id == late.trial_id
+    assert again.hyperparameters.values == late.hyperparameters.values
+    ended(oracle, again, 2.0)
+    second = oracle.create_trial("worker")
+    assert second.trial_id != late.trial_id
+    ended(oracle, second, 3.0)
+    assert oracle.create_trial("worker").status == "STOPPED"
+    assert [trial.values["score"] for trial in load(tmp_path / "project")] == [2.0, 3.0]
