@@ -8,6 +8,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, final
@@ -15,7 +16,16 @@ from typing import Any, Protocol, final
 from autogluon.common import space as native
 
 from ..spaces import Architecture, Searchable
-from ..strategies import History, HistoryFile, Objective, Search, Strategy, Trial, non_dominated
+from ..strategies import (
+    History,
+    HistoryError,
+    HistoryFile,
+    Objective,
+    Search,
+    Strategy,
+    Trial,
+    non_dominated,
+)
 from ._autogluon_models import SCORE, LastError, measured
 from ._autogluon_space import ArchitectureSpace, bare, from_native, native_values
 from ._errors import BackendError, TooManyFailures
@@ -23,7 +33,10 @@ from ._errors import BackendError, TooManyFailures
 __all__ = ["FILE", "OneSearch", "Settings"]
 
 FILE = "history.jsonl"
+BEFORE = "history.before.jsonl"  # where a file of another search in the same folder goes
 SHARES = 2  # of the time that is left: what one trial may take
+UNBOUNDED = 1000  # AutoGluon's number of trials where a time limit alone was given
+EXPECTED = 20  # trials still to come, as one reckons there
 TIME_LIMIT = "ag.max_time_limit"  # the name of a model's own time limit among hyperparameters
 
 
@@ -80,15 +93,29 @@ class OneSearch:
         self._dropped: set[int] = set()
         self._file = self._opened()
 
-    def _opened(self) -> HistoryFile | None:
+    def _opened(self) -> HistoryFile:
         file = self._place / FILE
-        if file.exists():  # of a search before this one in the same folder
-            return None
+        there = self._there(file)
+        if there is None:
+            file.replace(file.with_name(BEFORE))
         made = HistoryFile(file, self._settled)
         for trial in self._trials:
-            made.start(trial)
-            made.finish(trial)
+            if trial.number not in (there or ()):
+                made.start(trial)
+                made.finish(trial)
         return made
+
+    def _there(self, file: Path) -> set[int] | None:
+        """Return which of the trials before this search a file has; None if it is of another."""
+        if not file.exists():
+            return set()
+        with suppress(HistoryError):
+            there = History.load(file, self._settled.space)
+            ended = [trial for trial in there if trial.state != "running"]
+            known = {(trial.number, trial.architecture) for trial in self._trials}
+            if ended and known.issuperset((trial.number, trial.architecture) for trial in ended):
+                return {trial.number for trial in ended}
+        return None
 
     @property
     def history(self) -> History:
@@ -109,8 +136,7 @@ class OneSearch:
         architecture = self._search.ask(self._next)
         self._running = Trial(self._next, architecture, started=time.time())
         self._next += 1
-        if self._file is not None:
-            self._file.start(self._running)
+        self._file.start(self._running)
         self._heard.listen()
         return {**self._values(architecture), **self._time_limit()}
 
@@ -127,6 +153,8 @@ class OneSearch:
         if self._scheduler.time_out is not None and "max_time_limit" not in own:
             left = self._scheduler.time_out - (time.time() - self._began)
             trials = max(self._scheduler.num_trials - len(self._numbers), SHARES)
+            if self._scheduler.num_trials == UNBOUNDED:
+                trials = EXPECTED
             limits.append(max(left, 0.0) * SHARES / trials)
         known = [limit for limit in limits if limit is not None]
         folds = max(asked.get("fit_kwargs", {}).get("k_fold") or 1, 1)
@@ -158,8 +186,7 @@ class OneSearch:
         self._failures = self._failures + 1 if trial.state == "failed" else 0
         self._trials.append(trial)
         self._search.tell(trial)
-        if self._file is not None:
-            self._file.finish(trial)
+        self._file.finish(trial)
 
     def _judged(self, trial: Trial, reward: float, folder: Path | None) -> Trial:
         """Say whether a trial is complete, and with which values."""
@@ -218,9 +245,7 @@ class OneSearch:
     def close(self) -> None:
         """End the search: of its models only as many stay as shall be kept."""
         self._heard.stop()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._file.close()
         if self._settings.keep is not None:
             for trial in self._ranked()[self._settings.keep :]:
                 self._dropped.add(trial.number)

@@ -87,8 +87,9 @@ class Flat(Stub):
         self.model = sum(weight(name, repr(params[name])) for name in ("depth", "kind", "rate"))
 
 
-def tuned(searcher: Any, trials: int = 6, **open_: Any) -> dict[str, Any]:
-    tuning = {"scheduler": "local", "searcher": searcher, "num_trials": trials}
+def tuned(searcher: Any, trials: int | None = 6, **open_: Any) -> dict[str, Any]:
+    tuning = {"scheduler": "local", "searcher": searcher}
+    tuning |= {} if trials is None else {"num_trials": trials}
     return {**open_, "ag_args": {"hyperparameter_tune_kwargs": tuning}}
 
 
@@ -100,7 +101,7 @@ def fitted(place: Path, models: dict[Any, Any], **settings: Any) -> Any:
 
 
 def searched(
-    place: Path, searcher: NASSearcher, space: Any, trials: int = 6, **settings: Any
+    place: Path, searcher: NASSearcher, space: Any, trials: int | None = 6, **settings: Any
 ) -> Any:
     open_ = {"architecture": ArchitectureSpace(space)}
     model = settings.pop("model", Stub)
@@ -164,6 +165,21 @@ def test_a_search_goes_on_where_another_one_ended(tmp_path: Path) -> None:
     assert_as_local_says(second.history)
     assert len(predictor.model_names()) == 4
     assert facts(load(predictor)) == facts(second.history)
+
+
+def test_a_search_goes_on_in_its_own_folder(tmp_path: Path) -> None:
+    """A search that does not go on begins a file of its own, and keeps the one that was there."""
+    searched(tmp_path, NASSearcher(strategy=EVOLUTION), material.chain(), 3)
+    (file,) = tmp_path.rglob("history.jsonl")
+    second = NASSearcher(strategy=EVOLUTION, history=History.load(file))
+    predictor = searched(tmp_path, second, material.chain(), 2)
+    assert len(second.history) == 5
+    assert facts(load(predictor)) == facts(second.history)
+    assert not list(tmp_path.rglob("history.before.jsonl"))
+    other = NASSearcher(strategy=EVOLUTION, seed=8)
+    assert len(load(searched(tmp_path, other, material.chain(), 2))) == 2
+    (kept,) = tmp_path.rglob("history.before.jsonl")
+    assert facts(History.load(kept)) == facts(second.history)
 
 
 def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path) -> None:
@@ -246,6 +262,9 @@ def test_a_trial_may_take_twice_its_share_of_the_time(tmp_path: Path) -> None:
     predictor = searched(tmp_path / "a", searcher, material.chain(), 8, time_limit=100)
     first = predictor._trainer.load_model("Stub/T1")
     assert 15 < first.granted < 100 * 2 / 8
+    searcher = NASSearcher(strategy=RandomSearch())
+    predictor = searched(tmp_path / "c", searcher, material.few(), None, time_limit=100)
+    assert 5 < predictor._trainer.load_model("Stub/T1").granted < 100 * 2 / 20
     searcher = NASSearcher(strategy=EVOLUTION, trial_seconds=7)
     predictor = searched(tmp_path / "b", searcher, material.chain(), 2)
     assert 5 < predictor._trainer.load_model("Stub/T1").granted <= 7
