@@ -359,6 +359,7 @@ class NASOracle(DurableOracle):
                 f"{self.notes[row.trial_id]['notes']['error']}; mend the model or the space and "
                 "resume, or raise max_consecutive_failed_trials"
             )
+            self._failures = 0  # whoever goes on has as many again
             if not is_chief_oracle():
                 raise TooManyFailures(why)
             print(why)  # an error here would reach the worker, and never the chief

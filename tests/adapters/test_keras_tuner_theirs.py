@@ -243,6 +243,9 @@ def test_failures_in_a_row_end_the_search_and_leave_no_lock(tmp_path: Path) -> N
         searched(tuner)
     assert not LOCKS[tuner.oracle].locked()
     assert len(load(tuner.project_dir).of_state("failed")) == 3
+    with pytest.raises(TooManyFailures, match="last 3 trials failed"):
+        searched(tuner)
+    assert len(load(tuner.project_dir).of_state("failed")) == 6
 
 
 # ---------------------------------------------------------------------- NASOracle in their tuners
