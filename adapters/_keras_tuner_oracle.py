@@ -172,8 +172,7 @@ class NASOracle(DurableOracle):
         """Take note of what a trial reports; a status of "STOPPED" says that it should end."""
         with self._alone():
             row, note = self.trials[trial_id], self.notes[trial_id]
-            worker = self._owner(trial_id)
-            if worker is None:
+            if (worker := self._owner(trial_id)) is None:
                 return _stopped(row)  # it has ended, or is repeated: another chief gave it out
             self._heard(worker)
             with self._held():
@@ -188,8 +187,7 @@ class NASOracle(DurableOracle):
         """Take note that a trial has ended; once."""
         with self._alone():
             row, note = self.trials[trial.trial_id], self.notes[trial.trial_id]
-            worker = self._owner(trial.trial_id)
-            if worker is None:
+            if (worker := self._owner(trial.trial_id)) is None:
                 return  # as in update_trial
             self._heard(worker)
             if trial is not row:
