@@ -112,6 +112,7 @@ def fill(oracle: NASOracle, history: History) -> None:
         if trial.state != "running":
             oracle.notes[row.trial_id]["finished"] = trial.finished
             finish(oracle, row, trial)
+            oracle.ongoing_trials["history"] = row  # only what a worker has can end
             oracle.end_trial(row)
     for row in oracle.trials.values():
         oracle._written(row)
