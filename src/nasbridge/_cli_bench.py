@@ -27,7 +27,7 @@ from .bench._markdown import markdown, renew
 from .bench._notes import command, notes
 from .bench._page import write_page
 from .bench._picture import write_picture
-from .bench._specs import DEFAULTS
+from .bench._specs import DEFAULTS, Spec
 from .bench._tables import PROTOCOLS, Protocol, seconds_of
 
 __all__ = ["start_bench"]
@@ -72,6 +72,8 @@ def start_bench(
     budgets = {table.name: _budget(table, protocol, limits) for table in tables}
     records = Records(output / FILE)
     matches = schedule(tables, specs, range(seeds), budgets)
+    if not matches:
+        raise BenchError(f"nobody can take part: {_obstacles(specs, tables)}")
     with _bar(len(matches), sum(match.key in records for match in matches)) as done:
         try:
             failures = run(tables, matches, records, jobs, done)
@@ -82,6 +84,9 @@ def start_bench(
         summarize(table, budgets[table.name], specs, _of(records, seeds), _why(failures, table))
         for table in tables
     ]
+    if not any(summary.rows for summary in summaries):
+        said = dict.fromkeys(why for summary in summaries for why in summary.missing.values())
+        raise BenchError(f"no run has come to its end: {'; '.join(said)}")
     line = command([t.name for t in tables], specs, seeds, protocol, limits, data is not None)
     _write(summaries, protocol, notes(line, specs), output, document)
     for summary in summaries:
@@ -109,6 +114,11 @@ def _budget(table: Table, protocol: Protocol, limits: Mapping[str, float]) -> Bu
     return Budget(protocol, limits.get(counted, usual))
 
 
+def _obstacles(specs: Sequence[Spec], tables: Sequence[Table]) -> str:
+    pairs = ((spec, len(table.objectives)) for spec in specs for table in tables)
+    return "; ".join(dict.fromkeys(f"{spec.label}: {spec.obstacle(n)}" for spec, n in pairs))
+
+
 def _of(records: Records, seeds: int) -> list[Record]:
     return [record for record in records if record.seed < seeds]
 
@@ -121,7 +131,10 @@ def _why(failures: Sequence[Failure], table: Table) -> dict[str, str]:
         label: [failure.error for failure in mine if failure.match.spec.label == label]
         for label in labels
     }
-    return {label: f"{len(all_)} runs failed: {all_[0]}" for label, all_ in errors.items()}
+    return {
+        label: f"{len(all_)} run{'s' * (len(all_) > 1)} failed: {all_[0]}"
+        for label, all_ in errors.items()
+    }
 
 
 # ---------------------------------------------------------------------- what comes out

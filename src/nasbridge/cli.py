@@ -292,9 +292,9 @@ Contenders = Annotated[
     Option(
         "--contender",
         metavar="NAME",
-        help="A strategy, or a peer as optuna.TPESampler; settings in brackets, as "
-        "'RegularizedEvolution(population=10, sample=3)'. May be repeated.",
-        show_default="all peers, and two of ours",
+        help="A strategy, or a peer as optuna.TPESampler; settings in round brackets, as "
+        "'Bananas(initial=20)'. May be repeated.",
+        show_default="all peers, BayesianOptimization, RandomSearch, RegularizedEvolution",
     ),
 ]
 Data = Annotated[
@@ -337,7 +337,8 @@ def bench(
 ) -> None:
     """Compare strategies with each other and with other libraries, on tabular benchmarks.
 
-    What is in the output directory is not run again.
+    Every run is kept in the output directory, in results.jsonl, and is not run again. The table,
+    the picture and the page there show the tables and contenders of the last command only.
     """
     from ._cli_bench import start_bench
 

@@ -170,6 +170,11 @@ def test_a_missing_peer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     installed.add("nni")
     assert read_spec("nni.TPE").obstacle(1) == ""
     assert read_spec("nni.TPE").obstacle(2) == "takes one objective only"
+    installed.add("optuna")
+    assert read_spec("optuna.TPESampler").obstacle(1) == ""
+    assert read_spec("optuna.GPSampler").obstacle(1) == (
+        "torch is not installed: pip install torch"
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,7 +184,7 @@ def test_a_missing_peer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         ("optuna.TPE", "did you mean 'optuna.TPESampler'"),
         ("RegularizedEvolution(10)", "write it as Name or Name"),
         ("RegularizedEvolution(", "write it as Name or Name"),
-        ("RegularizedEvolution(size=10)", "the settings of RegularizedEvolution do not fit"),
+        ("RegularizedEvolution(size=10)", "no setting 'size': take one of population, sample"),
         ("RegularizedEvolution(sample=Strategy())", "no strategy 'Strategy'"),
         ("__import__('os').system('true')", "write it as Name or Name"),
     ],

@@ -84,6 +84,13 @@ def test_a_failing_contender_does_not_stop_the_others(nasbridge: Run, data: Path
     assert "optuna.TPESampler(nonsense=1) is missing: 2 runs failed: TypeError" in done.stderr
 
 
+def test_nothing_is_drawn_where_everyone_fails(folder: Path, refused: Refused, data: Path) -> None:
+    contender = ("--contender", "optuna.TPESampler(nonsense=1)", "--jobs", 0, "--seeds", 1)
+    said = refused("bench", "nb201-hw", "--data", "data", *contender)
+    assert "no run has come to its end: 1 run failed: TypeError" in said
+    assert not (folder / "bench").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -91,6 +98,15 @@ def test_a_failing_contender_does_not_stop_the_others(nasbridge: Run, data: Path
         ("nb201-hw", "give the folder of nb201.npz and nb201_hw.npz as --data FOLDER"),
         ("nb201-hw --protocol speed", "there is no protocol 'speed': take one (cost: short"),
         ("nb201-hw --contender Random", "there is no contender 'Random': did you mean"),
+        (
+            "nb201-hw --data data --contender RegularizedEvolution(popsize=3)",
+            "RegularizedEvolution has no setting 'popsize': take one of population, sample",
+        ),
+        (
+            "nb201-hw --data data --contender Bananas(initials=3)",
+            "Bananas has no setting 'initials': did you mean 'initial'?",
+        ),
+        ("nb201-hw --data data --contender nni.TPE", "nobody can take part: nni.TPE: takes one"),
         ("nb201-hw --data data --seconds 9", "--protocol queries is limited by --evaluations"),
         ("fcnet-naval --protocol cost", "there is no table 'fcnet-naval' with --protocol cost"),
     ],

@@ -1,8 +1,8 @@
 """Contenders by name: `RandomSearch`, `optuna.TPESampler(n_startup_trials=20)`."""
 
 import ast
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -26,12 +26,14 @@ class Peer(NamedTuple):
         library: Its import name.
         package: What is to be installed.
         several: Whether it takes several objectives.
+        needs: A library that is imported late, under the name of its package.
     """
 
     module: str
     library: str
     package: str
     several: bool = False
+    needs: str = ""
 
 
 class PeerModule(Protocol):
@@ -49,7 +51,7 @@ PEERS: Mapping[str, Peer] = MappingProxyType(
         "keras_tuner.RandomSearch": Peer("_peer_keras_tuner", "keras_tuner", "keras-tuner"),
         "nni.Evolution": Peer("_peer_nni", "nni", "nni"),
         "nni.TPE": Peer("_peer_nni", "nni", "nni"),
-        "optuna.GPSampler": Peer("_peer_optuna", "optuna", "optuna", several=True),
+        "optuna.GPSampler": Peer("_peer_optuna", "optuna", "optuna", several=True, needs="torch"),
         "optuna.NSGAIISampler": Peer("_peer_optuna", "optuna", "optuna", several=True),
         "optuna.RandomSampler": Peer("_peer_optuna", "optuna", "optuna", several=True),
         "optuna.TPESampler": Peer("_peer_optuna", "optuna", "optuna", several=True),
@@ -58,7 +60,8 @@ PEERS: Mapping[str, Peer] = MappingProxyType(
 )
 """The peers; each is imported on first use."""
 
-DEFAULTS = ("RandomSearch", "RegularizedEvolution(population=10, sample=3)", *PEERS)
+OURS = ("BayesianOptimization", "RandomSearch", "RegularizedEvolution(population=10, sample=3)")
+DEFAULTS = (*OURS, *PEERS)
 """Who takes part if nobody is named."""
 
 
@@ -91,8 +94,9 @@ class Spec:
         if self.is_ours:
             return ""
         peer = PEERS[self.name]
-        if find_spec(peer.library) is None:
-            return f"{peer.library} is not installed: pip install {peer.package}"
+        for library, package in ((peer.library, peer.package), (peer.needs, peer.needs)):
+            if library and find_spec(library) is None:
+                return f"{library} is not installed: pip install {package}"
         if objectives > 1 and not peer.several:
             return "takes one objective only"
         return ""
@@ -147,9 +151,7 @@ def read_spec(text: str) -> Spec:
         ) from error
     known = [*strategy_names(), *PEERS]
     if name not in known:
-        close = get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise BenchError(f"there is no contender {name!r}: {hint}take one of {', '.join(known)}")
+        raise BenchError(f"there is no contender {name!r}: {_hint(name, known)}")
     spec = Spec(ast.unparse(tree).removesuffix("()"), name, settings)
     if spec.is_ours:
         _strategy(name, settings)  # wrong settings are an error here, not in a worker
@@ -185,10 +187,19 @@ def _value(tree: ast.expr) -> Any:
 
 def _strategy(name: str, settings: Mapping[str, Any]) -> Strategy[Any]:
     if name not in strategy_names():
-        raise BenchError(
-            f"there is no strategy {name!r}: take one of {', '.join(strategy_names())}"
-        )
+        raise BenchError(f"there is no strategy {name!r}: {_hint(name, strategy_names())}")
+    strategy = getattr(strategies, name)
+    known = [field.name for field in fields(strategy)]
+    for setting in settings:
+        if setting not in known:
+            raise BenchError(f"{name} has no setting {setting!r}: {_hint(setting, known)}")
     try:
-        return cast(Strategy[Any], getattr(strategies, name)(**settings))
+        return cast(Strategy[Any], strategy(**settings))
     except TypeError as error:
         raise BenchError(f"the settings of {name} do not fit: {error}") from error
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    meant = f"did you mean {close[0]!r}? " if close else ""
+    return meant + (f"take one of {', '.join(known)}" if known else "it has none")
