@@ -33,9 +33,16 @@ experiment = Experiment(
 @contextmanager
 def nasbridge(folder: Path, *arguments: str) -> Generator[None]:
     """Run a command of nasbridge until Ctrl-C, which must end all that it has started."""
-    process = subprocess.Popen([sys.executable, "-m", "nasbridge", *arguments], cwd=folder)
+    command = [sys.executable, "-m", "nasbridge", *arguments]
+    said = folder / "said"
+    with said.open("w") as stream:
+        process = subprocess.Popen(command, cwd=folder, stderr=stream)
     try:
         yield
+        deadline = time.monotonic() + 30
+        while "until Ctrl-C" not in said.read_text():  # before, it would end a run
+            assert time.monotonic() < deadline, said.read_text()
+            time.sleep(0.1)
         below = psutil.Process(process.pid).children()
         assert below
         process.send_signal(signal.SIGINT)
