@@ -9,7 +9,7 @@ import numpy
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..spaces import Architecture
+from ..spaces import Architecture, RealRange
 from ._acquisition import (
     expected_improvement,
     hypervolume_improvement,
@@ -24,6 +24,7 @@ from ._gaussian_process import (
     View,
     covariance,
     fit,
+    graded_scores,
     normal_scores,
 )
 from ._mutation import mutated
@@ -54,6 +55,7 @@ class Evidence:
     Attributes:
         problem: What is searched.
         features: What of its architectures is compared.
+        graded: Whether it counts by how much good scores differ, and not only their order.
         observed: Trials with a score, in the order in which they finished; larger is better.
         failed: Architectures of failed trials.
         running: Architectures of running trials.
@@ -64,6 +66,7 @@ class Evidence:
 
     problem: Problem
     features: Features
+    graded: bool = False
     observed: tuple[Member, ...] = ()
     failed: tuple[Architecture, ...] = ()
     running: tuple[Architecture, ...] = ()
@@ -84,8 +87,9 @@ class BayesianOptimization(Strategy[Evidence]):
     decisions, each with a length-scale of its own; where twins count as different, all decisions
     enter there. Length-scales, weights and noise maximise the
     marginal likelihood. Scores enter as normal scores of their ranks, so that a few terrible
-    trials flatten nothing. Candidates are the neighbours of the best architectures, mutations of
-    them, and random ones.
+    trials flatten nothing; with one objective and decisions on real numbers, where an architecture
+    can be as close to the best as one likes, the better half enters by how much it differs.
+    Candidates are the neighbours of the best architectures, mutations of them, and random ones.
 
     Running trials count as observed at their predicted mean, so a batch spreads out. A pruned
     trial counts with its last value, which is lower than what it would have reached; a failed one
@@ -119,8 +123,10 @@ class BayesianOptimization(Strategy[Evidence]):
         Ru et al. 2021, Interpretable Neural Architecture Search via Bayesian Optimisation with
         Weisfeiler-Lehman Kernels, arXiv:2006.07556 (the words; sums instead of products, ranks,
         and mutation of the best are ours); Ginsbourger et al. 2010, Kriging is well-suited to
-        parallelize optimization (running trials); Zhang & Golovin 2020, Random Hypervolume
-        Scalarizations for Provable Multi-Objective Black Box Optimization, arXiv:2006.04655.
+        parallelize optimization (running trials); Song et al. 2024, The Vizier Gaussian Process
+        Bandit Algorithm, arXiv:2408.11527 (how good scores are kept apart); Zhang & Golovin 2020,
+        Random Hypervolume Scalarizations for Provable Multi-Objective Black Box Optimization,
+        arXiv:2006.04655.
     """
 
     initial: int = 10
@@ -139,7 +145,9 @@ class BayesianOptimization(Strategy[Evidence]):
                 'acquisition="thompson" of BayesianOptimization is for one objective: '
                 'give "ei" for several'
             )
-        return Evidence(problem, Features(problem.space, problem.twins))
+        is_real = any(isinstance(d.domain, RealRange) for d in problem.space.decisions)
+        graded = is_real and len(problem.objectives) == 1
+        return Evidence(problem, Features(problem.space, problem.twins), graded)
 
     def observe(self, state: Evidence, trial: Trial) -> Evidence:
         if trial.state == "running":
@@ -151,7 +159,7 @@ class BayesianOptimization(Strategy[Evidence]):
         observed = (*state.observed, member)
         hyper = state.hyper
         if _is_time_to_fit(len(observed)):
-            hyper = _fitted(state.features, observed)
+            hyper = _fitted(state, observed)
         front = state.front if len(scores) == 1 else _extended(state.front, member)
         return replace(state, observed=observed, front=front, hyper=hyper)
 
@@ -258,8 +266,8 @@ class _Surrogate:
         features: What is compared.
         rows: What the processes are conditioned on.
         processes: The posteriors.
-        values: Normal scores of the observed, shape (objectives, observed).
-        best: The best normal score of the first objective.
+        values: Scores of the observed, shape (objectives, observed).
+        best: The best score of the first objective.
         failed: Rows of failed architectures.
     """
 
@@ -276,7 +284,7 @@ class _Surrogate:
         kept = _kept(state.observed)
         observed = [features.row(architecture) for architecture, _ in kept]
         running = [features.row(architecture) for architecture in state.running]
-        values = _values(kept)
+        values = _values(kept, state.graded)
         views = features.views(observed, observed)
         processes = [
             GaussianProcess.of(views, value, hyper)
@@ -329,9 +337,9 @@ def _extended(front: tuple[Member, ...], member: Member) -> tuple[Member, ...]:
     return (*(one for one in front if not dominates(member[1], one[1])), member)
 
 
-def _values(observed: Sequence[Member]) -> Array:
+def _values(observed: Sequence[Member], graded: bool = False) -> Array:
     columns = zip(*(scores for _, scores in observed), strict=True)
-    return numpy.array([normal_scores(column) for column in columns])
+    return numpy.array([(graded_scores if graded else normal_scores)(c) for c in columns])
 
 
 def _is_time_to_fit(number: int) -> bool:
@@ -342,8 +350,8 @@ def _is_time_to_fit(number: int) -> bool:
     return due == number
 
 
-def _fitted(features: Features, observed: Sequence[Member]) -> tuple[Hyperparameters, ...]:
+def _fitted(state: Evidence, observed: Sequence[Member]) -> tuple[Hyperparameters, ...]:
     kept = _kept(observed)
-    rows = [features.row(architecture) for architecture, _ in kept]
-    views = features.views(rows, rows)
-    return tuple(fit(views, value) for value in _values(kept))
+    rows = [state.features.row(architecture) for architecture, _ in kept]
+    views = state.features.views(rows, rows)
+    return tuple(fit(views, value) for value in _values(kept, state.graded))

@@ -1,6 +1,5 @@
 """Policy gradient: the controller of neural architecture search by reinforcement learning."""
 
-import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +26,6 @@ Array = NDArray[numpy.float64]
 WEIGHTS = 2**64 - 1  # the number whose generator draws the initial weights; no trial has it
 RECENT = 1000  # finished trials that a new one is compared with, so that work stays bounded
 DECAY = 0.95  # of the baseline
-TINIEST = sys.float_info.min  # the least number above 0 that is not denormal
 
 
 @dataclass(frozen=True, eq=False)
