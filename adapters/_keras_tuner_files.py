@@ -22,6 +22,7 @@ from ..strategies import Objective, Strategy
 from ..strategies._default import as_begun
 from ._keras_tuner_notes import NOTE, Noted, read_json, read_rows, write_json
 from ._keras_tuner_project import check_same, describe
+from ._keras_tuner_space import settle
 
 __all__ = ["DurableOracle"]
 
@@ -93,6 +94,11 @@ class DurableOracle(keras_tuner.Oracle):
             self._is_described = True
         self._save_trial(row)
         self.save()
+
+    def _record_values(self, trial: Row) -> None:
+        """Record what was asked for, as it was asked for."""
+        settle(trial.hyperparameters)
+        self._tried_so_far.add(self._compute_values_hash(trial.hyperparameters.values))
 
     def _check_consecutive_failures(self) -> None:
         """Do nothing: Keras Tuner would go through all trials each time one ends."""

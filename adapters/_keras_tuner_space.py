@@ -28,7 +28,15 @@ from ..spaces import (
 from ..spaces._canonical import digest
 from ._errors import BackendError
 
-__all__ = ["architecture_in", "draw_others", "from_native", "native_values", "suggest", "to_native"]
+__all__ = [
+    "architecture_in",
+    "draw_others",
+    "from_native",
+    "native_values",
+    "settle",
+    "suggest",
+    "to_native",
+]
 
 ROUNDING = 1e-6  # relative; what a number loses on its way to a worker
 
@@ -150,6 +158,22 @@ def draw_others(
         if hp.name not in values and known.is_active(hp) and not _is_decision(space, hp.name):
             stream = int(digest([seed, hp.name]), 16)
             values[hp.name] = hp.prob_to_value(random.Random(stream).random())
+
+
+def settle(hp: HyperParameters) -> None:
+    """Leave the active values, as `ensure_active_values` does, but draw none and lose none.
+
+    Of a name in several conditional scopes Keras Tuner throws the value away in each scope that is
+    not entered, and so draws it anew, or has none.
+
+    Args:
+        hp: The hyperparameters of a trial.
+    """
+    for known in hp.space:
+        if not hp.is_active(known.name):
+            hp.values.pop(known.name, None)
+        elif known.name not in hp.values:
+            hp.values[known.name] = known.default
 
 
 def _is_decision(space: Searchable, name: str) -> bool:
