@@ -7,6 +7,7 @@ evaluated as the record says that NNI has stored for its process, not as we reme
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -16,17 +17,23 @@ from ..spaces import Architecture, NasbridgeError
 from ..strategies import History, Objective, Step, Trial
 from ._drive import Experimental
 from ._errors import BackendError
+from ._evaluation import Outcome, Report, Task
 from ._journal import Journal
 from ._nni_assessor import Assessment
 from ._nni_manager import Manager
 from ._nni_relay import Link, Relay, patiently
 from ._nni_space import architecture_from, parameters_of
+from ._runner import Runner
 
-__all__ = ["NNIStore", "shown_metrics"]
+__all__ = ["NNIStore", "Standing", "shown_metrics"]
 
 SETTLE = 10  # seconds that NNI has to note how the last trials ended
 PATIENCE = 180  # seconds until the process of a trial must be there, on the busiest machine
 FAILED = 1  # exit code
+
+
+class _Lost(Exception):
+    """The process of a trial has ended before it could begin."""
 
 
 def shown_metrics(
@@ -63,6 +70,9 @@ class NNIStore:
         relay: Where trials' processes call.
         resumed: Numbers of trials that NNI itself begins again when it is resumed.
         assessor: Stops trials early, or None.
+
+    Attributes:
+        lost: Why the process of a trial has ended before it could begin, by number.
     """
 
     def __init__(
@@ -82,6 +92,7 @@ class NNIStore:
         self._links: dict[int, Link] = {}
         self._settling: set[int] = set()  # NNI has yet to note how they ended
         self._taken = frozenset[str]()
+        self.lost: dict[int, str] = {}
 
     def history(self) -> History:
         return self._journal.history()
@@ -103,6 +114,8 @@ class NNIStore:
             manager.begin(trial.number, parameters)
         self._resumed.discard(trial.number)
         link = self._take(trial.number, manager)
+        if link is None:
+            return trial
         self._links[trial.number] = link
         given = architecture_from(link.record["parameters"], self._experiment.space)
         if given.choices != trial.architecture.choices:
@@ -113,7 +126,8 @@ class NNIStore:
         _draw(given, link)
         return replace(trial, architecture=given)
 
-    def _take(self, number: int, manager: Manager) -> Link:
+    def _take(self, number: int, manager: Manager) -> Link | None:
+        """Wait for the process of a trial; None if it has ended before it could begin."""
         deadline = time.monotonic() + PATIENCE
 
         def check() -> None:
@@ -125,14 +139,18 @@ class NNIStore:
                 )
             ended = manager.ended(number)
             if ended is not None:
-                raise BackendError(
-                    f"the process of trial {number} has ended ({ended}) before it could begin: "
-                    "its trial.stderr, which the web UI shows as its log, says why"
+                raise _Lost(
+                    f"ProcessError: NNI's process of the trial has ended ({ended}) before it could "
+                    "begin; its trial.stderr, which the web UI shows as its log, says why"
                 )
 
         finished = {trial.number: trial for trial in self._journal.history()}
         while True:
-            link = self._relay.take(lambda one: one == number or self._is_over(one), check)
+            try:
+                link = self._relay.take(lambda one: one == number or self._is_over(one), check)
+            except _Lost as error:
+                self.lost[number] = str(error)
+                return None
             if link.number == number:
                 return link
             self._tell(finished[link.number], link)  # NNI did not hear of its end in time
@@ -153,7 +171,8 @@ class NNIStore:
         self._journal.finish(trial)
         if self._assessor is not None:
             self._assessor.ended(trial)
-        self._tell(trial, self._links.pop(trial.number))
+        if self.lost.pop(trial.number, None) is None:
+            self._tell(trial, self._links.pop(trial.number))
 
     def _tell(self, trial: Trial, link: Link) -> None:
         """Let NNI know how a trial ended."""
@@ -172,6 +191,37 @@ class NNIStore:
         manager = self._manager
         if manager is not None:
             patiently(lambda: all(manager.ended(n) for n in self._settling), SETTLE)
+
+
+@final
+class Standing:
+    """A runner for trials whose processes NNI starts; those that have lost theirs fail.
+
+    Args:
+        runner: Where the others are evaluated.
+        lost: Why a trial has lost its process, by number.
+    """
+
+    def __init__(self, runner: Runner, lost: Mapping[int, str]) -> None:
+        self._runner, self._lost = runner, lost
+        self._failed: deque[Outcome] = deque()
+
+    @property
+    def slots(self) -> int:
+        return self._runner.slots
+
+    def submit(self, task: Task) -> None:
+        if task.number in self._lost:
+            notes = {"error": self._lost[task.number]}
+            self._failed.append(Outcome(task.number, "failed", notes=notes))
+        else:
+            self._runner.submit(task)
+
+    def wait(self, report: Report) -> Outcome:
+        return self._failed.popleft() if self._failed else self._runner.wait(report)
+
+    def close(self) -> None:
+        self._runner.close()
 
 
 def _draw(architecture: Architecture, link: Link) -> None:

@@ -22,7 +22,13 @@ from nni.algorithms.hpo.curvefitting_assessor import CurvefittingAssessor
 from nni.algorithms.hpo.medianstop_assessor import MedianstopAssessor
 
 from nasbridge import BackendError, Experiment, Integer, RandomSearch, Space
-from nasbridge.adapters import ActiveTrial, Unsupported, backend
+from nasbridge.adapters import (
+    ActiveTrial,
+    TooManyFailures,
+    Unsupported,
+    _nni_manager,
+    backend,
+)
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._conformance import bare_loop, facts, strategy
 from nasbridge.adapters._drive import Silent
@@ -241,7 +247,43 @@ def test_an_unknown_assessor_is_said(tmp_path: Path) -> None:
         run(experiment(), tmp_path, assessor="Nobody")
 
 
-# ---------------------------------------------------------------------- kills
+# ---------------------------------------------------------------------- crashes and kills
+
+
+CRASH = f"test $NNI_TRIAL_SEQ_ID -lt 2 -o $NNI_TRIAL_SEQ_ID -gt 4 || exit 1; {_nni_manager.COMMAND}"
+
+
+def evaluate_or_crash(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Do as NNI's processes do with that command."""
+    if 2 <= trial.number <= 4:
+        raise MemoryError("it has ended")
+    return material.score(architecture)
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_a_process_that_crashes_before_it_asks_costs_its_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    monkeypatch.setattr(_nni_manager, "COMMAND", CRASH)
+    history = run(experiment(), tmp_path, jobs=jobs)
+    if jobs == 0:  # with two at a time it depends on which of them ends first
+        assert facts(history) == facts(bare_loop(experiment(evaluate=evaluate_or_crash)))
+    assert {trial.number for trial in history.of_state("failed")} == {2, 3, 4}
+    for trial in history.of_state("failed"):
+        assert "(FAILED) before it could begin" in trial.notes["error"]
+    for number, job in jobs_in(tmp_path).items():
+        assert job.status == ("FAILED" if 2 <= number <= 4 else "SUCCEEDED")
+        assert job.sequence == number
+
+
+def test_processes_that_always_crash_end_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_nni_manager, "COMMAND", CRASH)
+    searched = experiment(max_failures=2)
+    with pytest.raises(TooManyFailures, match=r"trial 3 .*before it could begin.*trial\.stderr"):
+        run(searched, tmp_path)
+    assert len(run(searched, tmp_path)) == 12  # a resume goes on after them
 
 
 class _Kill:
