@@ -30,7 +30,7 @@ from ._autogluon_models import SCORE, LastError, measured
 from ._autogluon_space import ArchitectureSpace, bare, from_native, native_values
 from ._errors import BackendError, TooManyFailures
 
-__all__ = ["FILE", "OneSearch", "Settings"]
+__all__ = ["BEFORE", "FILE", "OneSearch", "Settings"]
 
 FILE = "history.jsonl"
 BEFORE = "history.before.jsonl"  # where a file of another search in the same folder goes
