@@ -190,26 +190,21 @@ class OneSearch:
 
     def _judged(self, trial: Trial, reward: float, folder: Path | None) -> Trial:
         """Say whether a trial is complete, and with which values."""
-        if not math.isfinite(reward) or folder is None:
-            return replace(trial, state="failed", notes=self._why())
+        # A model that was trained and could not be saved has a score, and an error beside it.
+        if self._heard.error or not math.isfinite(reward) or folder is None:
+            return _failed(trial, self._heard.error, folder)
         values = {SCORE: reward}
         model = self._scheduler.train_fn_kwargs["model_cls"]
         if len(self._settings.objectives) > 1 or getattr(model, "is_light", False):
-            values |= measured(model.load(path=str(folder), verbose=False))
+            try:
+                values |= measured(model.load(path=str(folder), verbose=False))
+            except Exception as error:
+                return _failed(trial, error, folder)
         missing = [o.metric for o in self._settings.objectives if o.metric not in values]
         if missing:
-            error = f"BackendError: {missing} are not known of this kind of model"
-            return replace(trial, state="failed", notes={"error": error})
+            unknown = BackendError(f"{missing} are not known of this kind of model")
+            return _failed(trial, unknown, folder)
         return replace(trial, state="complete", values=values)
-
-    def _why(self) -> dict[str, str]:
-        error = self._heard.error
-        if error is None:
-            return {"error": "AutoGluonError: the trial has no score; AutoGluon's log says why"}
-        return {
-            "error": f"{type(error).__name__}: {error}",
-            "traceback": "".join(traceback.format_exception(error)),
-        }
 
     def _check_failures(self) -> None:
         if self._failures >= self._settings.max_failures:
@@ -258,6 +253,19 @@ class OneSearch:
         front = set(non_dominated(scores)) if here else set()
         order = sorted(range(len(here)), key=lambda k: (k not in front, -here[k].values[SCORE], k))
         return [here[k] for k in order]
+
+
+def _failed(trial: Trial, error: BaseException | None, folder: Path | None) -> Trial:
+    """Return a trial as failed; what there is of its model is removed."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    notes = {"error": "AutoGluonError: the trial has no score; AutoGluon's log says why"}
+    if error is not None:
+        notes = {
+            "error": f"{type(error).__name__}: {error}",
+            "traceback": "".join(traceback.format_exception(error)),
+        }
+    return replace(trial, state="failed", notes=notes)
 
 
 def _key_of(open_: Mapping[str, native.Space]) -> str | None:
