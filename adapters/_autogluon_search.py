@@ -35,8 +35,7 @@ __all__ = ["BEFORE", "FILE", "OneSearch", "Settings"]
 FILE = "history.jsonl"
 BEFORE = "history.before.jsonl"  # where a file of another search in the same folder goes
 SHARES = 2  # of the time that is left: what one trial may take
-UNBOUNDED = 1000  # AutoGluon's number of trials where a time limit alone was given
-EXPECTED = 20  # trials still to come, as one reckons there
+EXPECTED = 20  # trials still to come, as one reckons where nobody has said how many
 TIME_LIMIT = "ag.max_time_limit"  # the name of a model's own time limit among hyperparameters
 
 
@@ -152,9 +151,9 @@ class OneSearch:
         limits = [self._settings.trial_seconds]
         if self._scheduler.time_out is not None and "max_time_limit" not in own:
             left = self._scheduler.time_out - (time.time() - self._began)
-            trials = max(self._scheduler.num_trials - len(self._numbers), SHARES)
-            if self._scheduler.num_trials == UNBOUNDED:
-                trials = EXPECTED
+            trials = EXPECTED
+            if asked["hpo_executor"].hyperparameter_tune_kwargs.get("num_trials") is not None:
+                trials = max(self._scheduler.num_trials - len(self._numbers), SHARES)
             limits.append(max(left, 0.0) * SHARES / trials)
         known = [limit for limit in limits if limit is not None]
         folds = max(asked.get("fit_kwargs", {}).get("k_fold") or 1, 1)
