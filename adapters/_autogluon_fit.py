@@ -2,27 +2,50 @@
 # AutoGluon ships no types that can be relied on.
 """A whole search in one line of a `TabularPredictor`, and in two passes."""
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from autogluon.core.models import AbstractModel
 
 from ..spaces import Searchable, library
-from ..strategies import History, HistoryError, Objective, Strategy, Trial, default_strategy
+from ..strategies import History, HistoryError, Objective, Strategy, default_strategy
 from ._autogluon_model import KerasModel, keras_part
 from ._autogluon_models import SCORE
-from ._autogluon_search import FILE
+from ._autogluon_search import BEFORE, FILE
 from ._autogluon_searcher import NASSearcher
 from ._autogluon_space import ArchitectureSpace, bare, to_native
 from ._errors import BackendError
 
-__all__ = ["fit_in_two_passes", "nas_hyperparameters"]
+__all__ = ["SEARCH", "fit_in_two_passes", "nas_hyperparameters"]
 
 WINNERS = 3
 SEARCH_SHARE = 0.5  # of the time that there is, for the first pass
+SEARCH = "search"  # the folder of the first pass, in that of the predictor
+PLAIN: dict[str, Any] = {
+    "auto_stack": False,
+    "num_bag_folds": 0,
+    "num_bag_sets": 1,
+    "num_stack_levels": 0,
+    "dynamic_stacking": False,
+    "use_bag_holdout": False,
+    "save_bag_folds": None,
+    "refit_full": False,
+    "set_best_to_refit_full": False,
+    "keep_only_best": False,
+    "save_space": False,
+    "fit_weighted_ensemble": False,
+    "fit_strategy": "sequential",
+    "raise_on_no_models_fitted": False,
+}
+"""How `fit` trains each model once and in this process, whatever the preset says."""
+BAGGED = {
+    "num_stack_levels": 0,
+    "dynamic_stacking": False,  # it would do all of it once more, in a Ray worker
+}
+"""What holds for the second pass unless the user says something else."""
 
 
 def nas_hyperparameters(
@@ -94,52 +117,54 @@ def fit_in_two_passes(
     time_limit: float | None = None,
     objectives: Mapping[str, str] | None = None,
     seed: int = 0,
+    history: History | None = None,
     settings: Mapping[str, Any] | None = None,
     **fit: Any,
 ) -> Any:
     """Search without bagging, then fit the best architectures with it: the cheapest good way.
 
     A search under bagging trains each trial once for each fold; here only the winners are. The
-    search is in `history.jsonl` in the predictor's folder, and `load(predictor)` reads it.
+    search is in the predictor's folder, and `load(predictor)` reads it, whatever became of it.
 
     Args:
         predictor: A `TabularPredictor` that has not been fitted.
         table: The training data.
         space: What is searched; `library.tabular()` if None.
         strategy: The search method; that of `default_strategy` if None.
-        trials: The most trials.
+        trials: The most trials; 0 takes the winners of `history` without a search.
         winners: How many architectures are fitted in the second pass.
         hyperparameters: Other models of the second pass, as for `fit`.
         num_bag_folds: Folds of the second pass, at least 2; 0 for none.
         time_limit: Seconds for both passes; at most half of it is for the search.
         objectives: See `NASSearcher`; of several, winners come from the Pareto front.
         seed: Fixes every proposal.
+        history: Trials of a search before this one, which goes on from there.
         settings: Fixed hyperparameters of `KerasModel`, as `{"epochs": 50}`.
-        **fit: What else `fit` takes, for both passes.
+        **fit: What else `fit` takes, for both passes; what bags, stacks or refits for the second.
 
     Returns:
         The predictor, fitted.
 
     Raises:
-        BackendError: No trial was complete.
+        BackendError: No trial was complete, or the second pass failed.
     """
     ours = nas_hyperparameters(
-        space, strategy, trials, objectives=objectives, seed=seed, keep=1, **(settings or {})
+        space,
+        strategy,
+        trials,
+        objectives=objectives,
+        seed=seed,
+        keep=1,
+        history=history,
+        **(settings or {}),
     )
     began = time.monotonic()
-    history = _search(predictor, table, ours, time_limit and time_limit * SEARCH_SHARE, fit)
-    best = [bare(trial.architecture) for trial in _best(history, winners)]
-    fixed = [{**(settings or {}), "architecture": architecture} for architecture in best]
-    predictor.fit(
-        table,
-        hyperparameters={**(hyperparameters or {}), KerasModel: fixed},
-        time_limit=time_limit and max(time_limit - (time.monotonic() - began), 1.0),
-        num_bag_folds=num_bag_folds,
-        num_stack_levels=0,
-        dynamic_stacking=False,  # it would do all of it once more, in a Ray worker
-        **fit,
-    )
-    history.save(Path(predictor.path, FILE))
+    searched = _search(predictor, table, ours, time_limit and time_limit * SEARCH_SHARE, fit)
+    left = time_limit and max(time_limit - (time.monotonic() - began), 1.0)
+    fixed = [{**(settings or {}), "architecture": best} for best in _best(searched, winners)]
+    models = {**(hyperparameters or {}), KerasModel: fixed}
+    bagged = {"num_bag_folds": num_bag_folds, "time_limit": left}
+    _fit_winners(predictor, table, {**BAGGED, **fit, **bagged, "hyperparameters": models})
     return predictor
 
 
@@ -151,32 +176,61 @@ def _search(
     fit: Mapping[str, Any],
 ) -> History:
     """Search in a predictor like the given one, of which nothing but the history remains."""
-    with TemporaryDirectory(prefix="nasbridge-") as folder:
+    tuning = ours[KerasModel]["ag_args"]["hyperparameter_tune_kwargs"]
+    searcher: NASSearcher = tuning["searcher"]
+    place = Path(predictor.path, SEARCH)
+    if tuning["num_trials"] > 0:
         first = type(predictor)(
             label=predictor.label,
             problem_type=predictor.problem_type,
             eval_metric=predictor.eval_metric,
             sample_weight=predictor.sample_weight,
-            path=str(Path(folder, "search")),
+            path=str(place),
             verbosity=predictor.verbosity,
         )
-        first.fit(
-            table,
-            hyperparameters=ours,
-            time_limit=time_limit,
-            fit_weighted_ensemble=False,
-            raise_on_no_models_fitted=False,
-            **fit,
-        )
-    history: History = ours[KerasModel]["ag_args"]["hyperparameter_tune_kwargs"]["searcher"].history
+        try:
+            first.fit(table, **{**fit, **PLAIN, "hyperparameters": ours, "time_limit": time_limit})
+        finally:
+            for search in searcher.searches:
+                search.close()
+    elif searcher.before is None:
+        raise BackendError("trials=0 searches nothing: give the history of a search before")
+    history = searcher.history if searcher.searches else searcher.before
+    assert history is not None
+    _keep(history, Path(predictor.path, FILE))
+    shutil.rmtree(place, ignore_errors=True)
     return history
 
 
-def _best(history: History, number: int) -> list[Trial]:
-    """List the best trials, those of the Pareto front before all others."""
+def _keep(history: History, file: Path) -> None:
+    """Write a history before anything else can fail."""
+    if file.exists():
+        file.replace(file.with_name(BEFORE))
+    history.save(file)
+
+
+def _best(history: History, number: int) -> list[Any]:
+    """List the best architectures, those of the Pareto front before all others."""
     try:
         front = history.pareto
     except HistoryError as error:
         raise BackendError(f"the search has no winner: {error}") from error
-    complete = history.of_state("complete")
-    return sorted(complete, key=lambda t: (t not in front, -t.values[SCORE]))[:number]
+    complete = [trial for trial in history.of_state("complete") if SCORE in trial.values]
+    if not complete:
+        raise BackendError(
+            f"no trial of the history has a {SCORE!r}, which AutoGluon's trials have: search here, "
+            "with trials= above 0"
+        )
+    complete.sort(key=lambda trial: (trial not in front, -trial.values[SCORE]))
+    return [bare(trial.architecture) for trial in complete[:number]]
+
+
+def _fit_winners(predictor: Any, table: Any, fit: Mapping[str, Any]) -> None:
+    try:
+        predictor.fit(table, **fit)
+    except Exception as error:
+        raise BackendError(
+            f"the second pass failed ({type(error).__name__}: {error}); the search is whole, in "
+            f"{Path(predictor.path, FILE)}: mend the cause and give a new predictor with "
+            "history=load(that file) and trials=0"
+        ) from error

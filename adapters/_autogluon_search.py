@@ -30,13 +30,12 @@ from ._autogluon_models import SCORE, LastError, measured
 from ._autogluon_space import ArchitectureSpace, bare, from_native, native_values
 from ._errors import BackendError, TooManyFailures
 
-__all__ = ["FILE", "OneSearch", "Settings"]
+__all__ = ["BEFORE", "FILE", "OneSearch", "Settings"]
 
 FILE = "history.jsonl"
 BEFORE = "history.before.jsonl"  # where a file of another search in the same folder goes
 SHARES = 2  # of the time that is left: what one trial may take
-UNBOUNDED = 1000  # AutoGluon's number of trials where a time limit alone was given
-EXPECTED = 20  # trials still to come, as one reckons there
+EXPECTED = 20  # trials still to come, as one reckons where nobody has said how many
 TIME_LIMIT = "ag.max_time_limit"  # the name of a model's own time limit among hyperparameters
 
 
@@ -152,9 +151,9 @@ class OneSearch:
         limits = [self._settings.trial_seconds]
         if self._scheduler.time_out is not None and "max_time_limit" not in own:
             left = self._scheduler.time_out - (time.time() - self._began)
-            trials = max(self._scheduler.num_trials - len(self._numbers), SHARES)
-            if self._scheduler.num_trials == UNBOUNDED:
-                trials = EXPECTED
+            trials = EXPECTED
+            if asked["hpo_executor"].hyperparameter_tune_kwargs.get("num_trials") is not None:
+                trials = max(self._scheduler.num_trials - len(self._numbers), SHARES)
             limits.append(max(left, 0.0) * SHARES / trials)
         known = [limit for limit in limits if limit is not None]
         folds = max(asked.get("fit_kwargs", {}).get("k_fold") or 1, 1)
@@ -190,26 +189,21 @@ class OneSearch:
 
     def _judged(self, trial: Trial, reward: float, folder: Path | None) -> Trial:
         """Say whether a trial is complete, and with which values."""
-        if not math.isfinite(reward) or folder is None:
-            return replace(trial, state="failed", notes=self._why())
+        # A model that was trained and could not be saved has a score, and an error beside it.
+        if self._heard.error or not math.isfinite(reward) or folder is None:
+            return _failed(trial, self._heard.error, folder)
         values = {SCORE: reward}
         model = self._scheduler.train_fn_kwargs["model_cls"]
         if len(self._settings.objectives) > 1 or getattr(model, "is_light", False):
-            values |= measured(model.load(path=str(folder), verbose=False))
+            try:
+                values |= measured(model.load(path=str(folder), verbose=False))
+            except Exception as error:
+                return _failed(trial, error, folder)
         missing = [o.metric for o in self._settings.objectives if o.metric not in values]
         if missing:
-            error = f"BackendError: {missing} are not known of this kind of model"
-            return replace(trial, state="failed", notes={"error": error})
+            unknown = BackendError(f"{missing} are not known of this kind of model")
+            return _failed(trial, unknown, folder)
         return replace(trial, state="complete", values=values)
-
-    def _why(self) -> dict[str, str]:
-        error = self._heard.error
-        if error is None:
-            return {"error": "AutoGluonError: the trial has no score; AutoGluon's log says why"}
-        return {
-            "error": f"{type(error).__name__}: {error}",
-            "traceback": "".join(traceback.format_exception(error)),
-        }
 
     def _check_failures(self) -> None:
         if self._failures >= self._settings.max_failures:
@@ -258,6 +252,19 @@ class OneSearch:
         front = set(non_dominated(scores)) if here else set()
         order = sorted(range(len(here)), key=lambda k: (k not in front, -here[k].values[SCORE], k))
         return [here[k] for k in order]
+
+
+def _failed(trial: Trial, error: BaseException | None, folder: Path | None) -> Trial:
+    """Return a trial as failed; what there is of its model is removed."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    notes = {"error": "AutoGluonError: the trial has no score; AutoGluon's log says why"}
+    if error is not None:
+        notes = {
+            "error": f"{type(error).__name__}: {error}",
+            "traceback": "".join(traceback.format_exception(error)),
+        }
+    return replace(trial, state="failed", notes=notes)
 
 
 def _key_of(open_: Mapping[str, native.Space]) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..spaces import Searchable
 from ..strategies import History, HistoryFile
-from ._autogluon_fit import fit_in_two_passes, nas_hyperparameters
+from ._autogluon_fit import SEARCH, fit_in_two_passes, nas_hyperparameters
 from ._autogluon_loop import scheduled
 from ._autogluon_model import KerasModel
 from ._autogluon_search import FILE
@@ -128,6 +128,7 @@ def _files_in(path: Path) -> Iterator[Path]:
         yield path / FILE
     else:
         yield from path.glob(f"models/*/{FILE}")
+        yield from path.glob(f"{SEARCH}/models/*/{FILE}")  # of a first pass that was killed
 
 
 def store_history(history: History, directory: Path, **options: Any) -> None:

@@ -18,7 +18,6 @@ from nasbridge import (
     BackendError,
     Chain,
     Choice,
-    History,
     Integer,
     RandomSearch,
     RegularizedEvolution,
@@ -32,7 +31,6 @@ from nasbridge.adapters.autogluon import (
     ArchitectureSpace,
     KerasModel,
     NASSearcher,
-    fit_in_two_passes,
     load,
     nas_hyperparameters,
     to_native,
@@ -265,35 +263,6 @@ def test_a_training_that_diverges_is_a_failed_trial(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------------- searches
-
-
-def test_two_passes_search_and_then_bag_the_winners(tmp_path: Path) -> None:
-    predictor = TabularPredictor("y", path=str(tmp_path / "predictor"), verbosity=0)
-    objectives = {"score_val": "max", "parameters": "min"}
-    made = fit_in_two_passes(
-        predictor,
-        table().drop(columns="weight"),
-        PLAIN,
-        EVOLUTION,
-        trials=4,
-        winners=2,
-        hyperparameters={"LR": {}},
-        num_bag_folds=2,
-        time_limit=300,
-        objectives=objectives,
-        settings={"epochs": 2},
-        ag_args_ensemble=HERE,
-    )
-    names = {"KerasModel_BAG_L1", "KerasModel_2_BAG_L1", "LinearModel_BAG_L1"}
-    assert made is predictor
-    assert names <= set(predictor.model_names())
-    history = load(predictor)
-    assert isinstance(history, History)
-    assert len(history) == 4
-    front = {trial.architecture for trial in history.pareto}
-    first = model_of(predictor, "KerasModel_BAG_L1").load_child("S1F1")
-    assert first.params["architecture"] in front
-    assert len(predictor.predict(table())) == ROWS
 
 
 def test_autogluons_own_random_search_as_the_baseline(tmp_path: Path) -> None:

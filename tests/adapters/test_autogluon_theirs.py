@@ -258,16 +258,16 @@ def test_a_metric_that_a_model_does_not_have_is_a_failure(tmp_path: Path) -> Non
 
 
 def test_a_trial_may_take_twice_its_share_of_the_time(tmp_path: Path) -> None:
-    searcher = NASSearcher(strategy=EVOLUTION)
-    predictor = searched(tmp_path / "a", searcher, material.chain(), 8, time_limit=100)
-    first = predictor._trainer.load_model("Stub/T1")
-    assert 15 < first.granted < 100 * 2 / 8
-    searcher = NASSearcher(strategy=RandomSearch())
-    predictor = searched(tmp_path / "c", searcher, material.few(), None, time_limit=100)
-    assert 5 < predictor._trainer.load_model("Stub/T1").granted < 100 * 2 / 20
-    searcher = NASSearcher(strategy=EVOLUTION, trial_seconds=7)
-    predictor = searched(tmp_path / "b", searcher, material.chain(), 2)
-    assert 5 < predictor._trainer.load_model("Stub/T1").granted <= 7
+    def granted(space: Any, trials: int | None, seconds: float | None, **limits: Any) -> float:
+        searcher = NASSearcher(strategy=RandomSearch(), trial_seconds=seconds)
+        place = tmp_path / f"{trials} {seconds}"
+        predictor = searched(place, searcher, space, trials, **limits)
+        return float(predictor._trainer.load_model("Stub/T1").granted)
+
+    assert 15 < granted(material.chain(), 8, None, time_limit=100) < 100 * 2 / 8
+    assert 5 < granted(material.few(), None, None, time_limit=100) < 100 * 2 / 20
+    assert granted(material.few(), 1000, None, time_limit=1000) < 1000 * 2 / 1000  # as many as said
+    assert 5 < granted(material.chain(), 2, 7) <= 7
 
 
 # ---------------------------------------------------------------------- bags and stacks
