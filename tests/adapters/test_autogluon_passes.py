@@ -45,7 +45,7 @@ def fresh(place: Path) -> Any:
 
 
 def passes(predictor: Any, trials: int = 3, **settings: Any) -> Any:
-    standard = {
+    standard: dict[str, Any] = {
         "winners": 1,
         "num_bag_folds": 2,
         "settings": {"epochs": 2},

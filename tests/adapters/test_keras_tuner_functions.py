@@ -69,8 +69,14 @@ def test_one_name_in_two_scopes_has_the_value_that_was_proposed(make: Any, tmp_p
         oracle = NASOracle(EVOLUTION, "val_loss", 8, seed=3)
         tuner = make(oracle=oracle, hypermodel=twins, directory=tmp_path)
     trained: list[Any] = []
-    build = tuner.hypermodel.build
-    tuner.hypermodel.build = lambda hp: trained.append(build(hp)) or trained[-1]
+    hypermodel: Any = tuner.hypermodel
+    build = hypermodel.build
+
+    def kept(hp: Any) -> keras.Model:
+        trained.append(build(hp))
+        return trained[-1]
+
+    hypermodel.build = kept
     history = load(searched(tuner))
     assert [trial.state for trial in history] == ["complete"] * 8
     assert {trial.architecture["kind"] for trial in history} == {"narrow", "wide"}
