@@ -243,7 +243,7 @@ class Manager:
             "_start_rest_server": start,
         }
         theirs = {name: getattr(launcher, name) for name in mends}
-        vars(launcher).update(mends)
+        launcher.__dict__.update(mends)
         versions = {"nniVersion": nni.__version__, "pythonPath": sys.executable}
         ours = {
             "NODE_OPTIONS": NODE_OPTIONS,
@@ -272,7 +272,7 @@ class Manager:
                 f"another port=, or see the logs in {self.log}"
             ) from error
         finally:
-            vars(launcher).update(theirs)  # an experiment of the user's own may follow
+            launcher.__dict__.update(theirs)  # an experiment of the user's own may follow
             for name in ours:
                 if name in before:
                     os.environ[name] = before[name]
