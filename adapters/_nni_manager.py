@@ -227,7 +227,6 @@ class Manager:
 
     def _launch(self, relay: str) -> None:
         silence_stdout()
-        launcher._ensure_port_idle = _check_port
         started: list[Popen[bytes]] = []
 
         def start(*given: Any) -> Popen[bytes]:
@@ -238,7 +237,13 @@ class Manager:
             _wait_for_server(port, url_prefix, lambda: _check_alive(started[0], self.log))
 
         start_rest_server = launcher._start_rest_server
-        launcher._start_rest_server, launcher._check_rest_server = start, wait
+        mends = {
+            "_check_rest_server": wait,
+            "_ensure_port_idle": _check_port,
+            "_start_rest_server": start,
+        }
+        theirs = {name: getattr(launcher, name) for name in mends}
+        launcher.__dict__.update(mends)
         versions = {"nniVersion": nni.__version__, "pythonPath": sys.executable}
         ours = {
             "NODE_OPTIONS": NODE_OPTIONS,
@@ -267,7 +272,7 @@ class Manager:
                 f"another port=, or see the logs in {self.log}"
             ) from error
         finally:
-            launcher._start_rest_server = start_rest_server
+            launcher.__dict__.update(theirs)  # an experiment of the user's own may follow
             for name in ours:
                 if name in before:
                     os.environ[name] = before[name]

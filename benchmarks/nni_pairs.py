@@ -1,96 +1,125 @@
 # pyright: basic
-"""NNI with nasbridge beside NNI as it is: are architectures those that were trained, and how fast.
+"""NNI with nasbridge beside NNI as it is: are networks those that were trained, and how fast.
 
-    python benchmarks/nni_pairs.py          # writes docs/nni_measured.md; about five minutes
+    python benchmarks/nni_pairs.py          # writes docs/nni_measured.md; about 13 minutes
 
-Pairs: 40 trials, two at a time, that sleep at random before they ask for their parameters; three
-crash before they do. Each writes down what it trained; wrong is a pair of trial and parameters in
-NNI's database that says something else. Time: ten trials of one second, two at a time, from the
-start to the end of everything; both ways in turn. NNI as it is runs the same strategy, as a class
-by its name, and trials that `import nni`. It is kept on the loopback address, too.
+Pairs: 40 trials of examples/digits.py for one epoch each, two at a time. The processes that NNI
+starts for them sleep at random before they ask for their parameters; three crash before they do.
+Each trial saves the `keras.Model` that it has trained; wrong is one whose layers are not those of
+the architecture in NNI's database. Time: ten trials of one second, two at a time, from the start
+to the end of everything; both ways in turn. NNI as it is runs the same strategy, as a class by its
+name, and trials that `import nni`. It is kept on the loopback address, too.
 """
 
 import argparse
 import json
 import os
 import platform
-import random
-import signal
 import statistics
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from nni.experiment import Experiment as NNIExperiment
 from nni.experiment.config import CustomAlgorithmConfig
 
-from nasbridge import Choice, Experiment, RandomSearch, Space
-from nasbridge.adapters import ActiveTrial
+from nasbridge import Choice, Experiment, History, RandomSearch, Space
+from nasbridge.adapters import ActiveTrial, _nni_manager
+from nasbridge.adapters._modules import load_module
 from nasbridge.adapters._nni_database import read_database
 from nasbridge.adapters._nni_history import database_at
-from nasbridge.adapters._nni_manager import NODE_OPTIONS, free_port
+from nasbridge.adapters._nni_manager import CLIENT, NODE_OPTIONS, free_port
 from nasbridge.adapters.nni import architecture_from
 from nasbridge.spaces import Architecture
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SPACE = Space({f"edge_{k}": Choice(list("abcde")) for k in range(8)})
-CRASHES = (3, 11, 20)  # trials that die before they ask
+DIGITS = REPOSITORY / "examples" / "digits.py"
+SHAPE = 8, 8, 1  # of the digits
+CRASHES = (3, 11, 20)  # trials whose processes die before they ask
 
-TRIAL = """
-import json, os, random, sys, time
-number, seconds = int(os.environ["NNI_TRIAL_SEQ_ID"]), float(sys.argv[1])
-if not seconds:
-    time.sleep(random.Random(number).random() * 2)
-    if number in {crashes}:
-        sys.exit(1)
+LATE = f"""
+import os, random, sys, time
+number = int(os.environ["NNI_TRIAL_SEQ_ID"])
+time.sleep(random.Random(number).random() * 2)
+if number in {CRASHES}:
+    sys.exit(1)
+"""
+
+OURS = f"""{LATE}
+os.execv(sys.executable, [sys.executable, "-I", "-S", {str(CLIENT)!r}])
+"""
+
+STOCK = f"""{LATE}
 import nni
 parameters = nni.get_next_parameter()
-with open(os.path.join(os.environ["NNI_OUTPUT_DIR"], "trained.json"), "w") as file:
-    json.dump(parameters["arch"], file)
-time.sleep(seconds)
-nni.report_final_result(float(number))
+sys.path.insert(0, {str(REPOSITORY / "benchmarks")!r})
+from nni_pairs import digits
+from nasbridge.adapters.nni import architecture_from
+experiment = digits()
+evaluate = experiment.evaluate
+train, validation = evaluate.data()
+architecture = architecture_from(parameters, experiment.space)
+model = evaluate.train(architecture, train, validation, seed=number)
+model.save(os.path.join(os.environ["NNI_OUTPUT_DIR"], "model.keras"))
+nni.report_final_result(model.evaluate(*validation, verbose=0, return_dict=True)["accuracy"])
+"""
+
+SLEEPER = """
+import os, time
+import nni
+nni.get_next_parameter()
+time.sleep(1)
+nni.report_final_result(float(os.environ["NNI_TRIAL_SEQ_ID"]))
 """
 
 
-def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Do what the trials of NNI do: sleep, perhaps die, write down what is trained."""
-    if trial.budget is None:
-        time.sleep(random.Random(trial.number).random() * 2)
-        if trial.number in CRASHES:
-            os.kill(os.getpid(), signal.SIGKILL)
-    (trial.directory / "trained.json").write_text(json.dumps(dict(architecture.choices)))
-    time.sleep(trial.budget or 0)
+def digits() -> Experiment:
+    """Return the example's experiment, shorter; workers of the other one need not load it."""
+    found: Experiment = load_module("digits", DIGITS).experiment
+    evaluate: Any = found.evaluate
+    return replace(found, evaluate=replace(evaluate, epochs=1, save=True), trials=40)
+
+
+def evaluate_a_second(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Do what the sleeping trials of NNI do."""
+    time.sleep(1)
     return {"score": float(trial.number)}
 
 
-experiment = Experiment(SPACE, evaluate, {"score": "max"}, RandomSearch(), trials=40, seed=0)
+experiment = Experiment(
+    Space({f"edge_{k}": Choice(list("abcde")) for k in range(8)}),
+    evaluate_a_second,
+    {"score": "max"},
+    RandomSearch(),
+    trials=10,
+)
 
 
-def ours(place: Path, trials: int, seconds: float) -> float:
-    """Run under NNI with nasbridge; return the seconds that it took."""
+def ours(place: Path, wanted: Experiment, trial: str | None) -> tuple[float, History]:
+    """Run under NNI with nasbridge; return the seconds that it took, and what it says."""
+    command = _nni_manager.COMMAND
+    if trial is not None:
+        (place / "trial.py").write_text(trial)
+        _nni_manager.COMMAND = f'exec "$NASBRIDGE_PYTHON" -S "{place / "trial.py"}"'
     began = time.perf_counter()
-    wanted = Experiment(
-        SPACE,
-        evaluate,
-        {"score": "max"},
-        RandomSearch(),
-        trials=trials,
-        seed=0,
-        budget=seconds or None,
-    )
-    wanted.run("nni", place, 2)
-    return time.perf_counter() - began
+    try:
+        history = wanted.run("nni", place, 2)
+    finally:
+        _nni_manager.COMMAND = command
+    return time.perf_counter() - began, history
 
 
-def stock(place: Path, trials: int, seconds: float) -> float:
-    """Run under NNI as it is; return the seconds that it took."""
+def stock(place: Path, file: Path, trials: int, trial: str) -> float:
+    """Run a file's experiment under NNI as it is; return the seconds that it took."""
     began = time.perf_counter()
-    (place / "trial.py").write_text(TRIAL.replace("{crashes}", str(CRASHES)))
+    (place / "trial.py").write_text(trial)
     told = NNIExperiment("local")
     told.config.search_space = {}
-    told.config.trial_command = f"{sys.executable} trial.py {seconds}"
+    told.config.trial_command = f"{sys.executable} trial.py"
     told.config.trial_code_directory = str(place)
     told.config.trial_concurrency = 2
     told.config.max_trial_number = trials
@@ -98,7 +127,7 @@ def stock(place: Path, trials: int, seconds: float) -> float:
     told.config.tuner = CustomAlgorithmConfig(
         class_name="nasbridge.adapters.nni.NASTuner",
         code_directory=str(place),
-        class_args={"experiment": str(Path(__file__).resolve())},
+        class_args={"experiment": str(file)},
     )
     os.environ["NODE_OPTIONS"], os.environ["NASBRIDGE_STOCK"] = NODE_OPTIONS, "1"
     try:
@@ -111,63 +140,91 @@ def stock(place: Path, trials: int, seconds: float) -> float:
     return time.perf_counter() - began
 
 
+def layers(model: Any) -> str:
+    """Return a network's layers with their settings and wires; a saved one has lists for tuples."""
+    return json.dumps(model.get_config()["layers"])
+
+
 def wrong(place: Path, is_ours: bool) -> tuple[int, int]:
-    """Return how many trials have other parameters in NNI's database, and of how many."""
+    """Return how many trials have another network in NNI's database, and of how many."""
     file = database_at(place / "nni" if is_ours else place)
+    import keras
+
+    space = digits().space
     bad = checked = 0
     for job in read_database(file).jobs:
         folder = file.parent.parent / "environments" / "local-env" / "trials" / job.id
         if is_ours:
             folder = place / "trials" / f"{job.sequence:05d}"
-        if job.record is not None and (folder / "trained.json").exists():
-            trained = json.loads((folder / "trained.json").read_text())
-            trained.pop("_name", None)
+        if job.record is not None and (folder / "model.keras").exists():
+            trained = keras.models.load_model(folder / "model.keras")
+            shown = architecture_from(job.record["parameters"], space).build(SHAPE)
             checked += 1
-            shown = architecture_from(job.record["parameters"], SPACE)
-            bad += dict(shown.choices) != trained
+            bad += layers(trained) != layers(shown)
     return bad, checked
+
+
+def pairs() -> str:
+    """Run the digits both ways; return the rows of the table."""
+    rows: list[str] = []
+    with TemporaryDirectory() as name:
+        place = Path(name)
+        seconds, history = ours(place, digits(), OURS)
+        failed = {trial.number for trial in history.of_state("failed")}
+        if failed != set(CRASHES):
+            raise SystemExit(f"the trials {sorted(failed)} failed, not {CRASHES}")
+        bad, checked = wrong(place, True)
+        rows.append(f"| nasbridge | {checked} | {bad} | {seconds:.0f} |")
+        print(rows[-1], flush=True)
+    with TemporaryDirectory() as name:
+        place = Path(name)
+        seconds = stock(place, DIGITS, 40, STOCK)
+        bad, checked = wrong(place, False)
+        rows.append(f"| NNI as it is | {checked} | {bad} | {seconds:.0f} |")
+        print(rows[-1], flush=True)
+    return "\n".join(rows)
 
 
 def main() -> None:
     """Measure, write the tables, print them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "nni_measured.md")
-    parser.add_argument("--pairs", type=int, default=2)
+    parser.add_argument("--pairs", type=int, default=3)
     arguments = parser.parse_args()
-    rows: list[str] = []
-    for name, way in (("nasbridge", ours), ("NNI as it is", stock)):
-        with TemporaryDirectory() as place:
-            seconds = way(Path(place), 40, 0.0)
-            bad, checked = wrong(Path(place), way is ours)
-            rows.append(f"| {name} | {checked} | {bad} | {seconds:.0f} |")
-            print(rows[-1], flush=True)
+    table = pairs()
     times: list[tuple[float, float]] = []
     for _ in range(arguments.pairs):
         with TemporaryDirectory() as one, TemporaryDirectory() as other:
-            times.append((ours(Path(one), 10, 1.0), stock(Path(other), 10, 1.0)))
+            mine, _ = ours(Path(one), experiment, None)
+            times.append((mine, stock(Path(other), Path(__file__).resolve(), 10, SLEEPER)))
             print(times[-1], flush=True)
     ratio = statistics.median(theirs / mine for mine, theirs in times)
-    pairs = "\n".join(f"| {mine:.1f} | {theirs:.1f} |" for mine, theirs in times)
-    table = "\n".join(rows)
+    timed = "\n".join(f"| {mine:.1f} | {theirs:.1f} |" for mine, theirs in times)
     arguments.output.write_text(
         f"""# NNI with nasbridge, and NNI as it is
 
-Forty trials, two at a time, that sleep at random. Three crash: with NNI before they ask for their
-parameters, with nasbridge as the evaluation begins, since there nothing of the user's runs earlier.
+Forty trials of `examples/digits.py`, two at a time: its networks in Keras, trained for one epoch
+each instead of ten. The processes that NNI starts for trials sleep at random before they ask for
+their parameters, and three crash before they do, which costs these trials alone. Each trial saves
+the `keras.Model` that it has trained; its layers are compared with those of the architecture that
+NNI's database has for the trial.
 
-| | trials that trained | with other parameters in NNI's database | seconds |
+| | trials that trained | with another network in NNI's database | seconds |
 |---|---|---|---|
 {table}
+
+(With nasbridge, workers load Keras once; NNI as it is loads it in each trial.)
 
 Ten trials of one second, two at a time; seconds from start to end, both ways in turn. The median
 ratio is {ratio:.1f}.
 
 | nasbridge | NNI as it is (tuner by class name, `import nni` in trials) |
 |---|---|
-{pairs}
+{timed}
 
 Load average of the machine afterwards: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores. Made by
-`python benchmarks/nni_pairs.py`; Python {platform.python_version()}, NNI {version("nni")}.
+`python benchmarks/nni_pairs.py`; Python {platform.python_version()}, NNI {version("nni")}, Keras
+{version("keras")}.
 """
     )
     print(arguments.output.read_text())

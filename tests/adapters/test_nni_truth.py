@@ -20,6 +20,7 @@ import psutil
 import pytest
 from nni.algorithms.hpo.curvefitting_assessor import CurvefittingAssessor
 from nni.algorithms.hpo.medianstop_assessor import MedianstopAssessor
+from nni.experiment import launcher
 
 from nasbridge import BackendError, Experiment, Integer, RandomSearch, Space
 from nasbridge.adapters import (
@@ -160,10 +161,11 @@ class _Look:
 
 
 def test_the_web_ui_is_on_the_loopback_address_only(tmp_path: Path) -> None:
-    look = _Look()
+    look, before = _Look(), dict(vars(launcher))
     experiment(strategy=RandomSearch(), trials=4).run("nni", tmp_path, 0, look)
     assert look.addresses == {"127.0.0.1"}
     assert not managers()
+    assert vars(launcher) == before  # an experiment of the user's own may follow
 
 
 def test_another_address_is_warned_of(tmp_path: Path) -> None:
