@@ -29,7 +29,7 @@ def around(
     what it has. What gives the outputs stays as it is. Widths and kernel sizes are chosen for each
     layer; the activation and the normalization for all layers that are alike; depth and shortcut,
     for each block of layers that comes several times in a row. A model within the model is kept, with
-    its weights.
+    its weights. What the model was compiled with, `NASTuner` of Keras Tuner gives to its variants.
 
     Args:
         model: A `keras.Sequential`, or a functional model with one input and one output; it needs

@@ -49,7 +49,10 @@ def around(
     opener.step = math.lcm(*groups)
     grouped = max((k for k, number in enumerate(groups) if number > 1), default=-1)
     opener.stepped = {id(one) for one in listed[: grouped + 1]}
-    return Chain(*opener.chain(parts))
+    space = Chain(*opener.chain(parts))
+    if model.compiled:
+        object.__setattr__(space, "compiling", dict(model._compile_config.config))
+    return space
 
 
 def _is_rigid(one: Layer) -> bool:
