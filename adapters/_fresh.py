@@ -12,6 +12,10 @@ __all__ = ["anew", "check_configuration"]
 
 def anew(thing: Any) -> Any:
     """Return an object of Keras as it was before any training, anything else as it is."""
+    if isinstance(thing, list | tuple):
+        return [anew(part) for part in thing]
+    if isinstance(thing, dict):
+        return {name: anew(part) for name, part in thing.items()}
     if isinstance(thing, type) or not hasattr(thing, "from_config"):
         return thing
     return type(thing).from_config(thing.get_config())
@@ -19,6 +23,10 @@ def anew(thing: Any) -> Any:
 
 def check_configuration(thing: Any) -> None:
     """Refuse an object whose copies, in the next training or another process, would differ."""
+    if isinstance(thing, list | tuple | dict):
+        for part in thing.values() if isinstance(thing, dict) else thing:
+            check_configuration(part)
+        return
     way_out = (
         "give a function, of targets and predictions for a loss or metric, of the architecture "
         "for an optimizer"

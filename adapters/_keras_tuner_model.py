@@ -14,6 +14,12 @@ from ._keras_tuner_space import architecture_in
 
 __all__ = ["SpaceModel", "shape_in"]
 
+STANDARD = {
+    "optimizer": "adam",
+    "loss": "sparse_categorical_crossentropy",
+    "metrics": ["accuracy"],
+}
+
 
 @final
 class SpaceModel(keras_tuner.HyperModel):
@@ -23,8 +29,8 @@ class SpaceModel(keras_tuner.HyperModel):
         space: The space.
         input_shape: Shape of one example; None until the data are known.
         part: Which network, where a `Space` of a mapping has several.
-        compiling: Arguments of `model.compile`; an optimizer may be a function from the
-            architecture to one.
+        compiling: Arguments of `model.compile`, None where nothing was said; an optimizer may be a
+            function from the architecture to one.
     """
 
     def __init__(
@@ -35,10 +41,10 @@ class SpaceModel(keras_tuner.HyperModel):
         compiling: Mapping[str, Any],
     ) -> None:
         super().__init__()
-        for thing in (compiling["optimizer"], compiling["loss"], *compiling["metrics"]):
-            check_configuration(thing)
+        given = {name: thing for name, thing in compiling.items() if thing is not None}
+        self._compiling = {**(_compiled_with(space, part) or STANDARD), **given}
+        check_configuration(self._compiling)
         self.space, self.input_shape, self._part = space, input_shape, part
-        self._compiling = compiling
 
     def build(self, hp: keras_tuner.HyperParameters) -> Any:
         if self.input_shape is None:
@@ -48,13 +54,11 @@ class SpaceModel(keras_tuner.HyperModel):
             )
         architecture = self.architecture(hp)
         model = architecture.build(self.input_shape, self._part)
-        optimizer = self._compiling["optimizer"]
-        custom = callable(optimizer) and not hasattr(optimizer, "from_config")
-        model.compile(
-            optimizer=optimizer(architecture) if custom else anew(optimizer),
-            loss=anew(self._compiling["loss"]),
-            metrics=[anew(metric) for metric in self._compiling["metrics"]],
-        )
+        settings = anew(self._compiling)
+        optimizer = settings["optimizer"]
+        if callable(optimizer) and not hasattr(optimizer, "from_config"):
+            settings["optimizer"] = optimizer(architecture)
+        model.compile(**settings)
         return model
 
     def architecture(self, hp: keras_tuner.HyperParameters) -> Architecture:
@@ -70,6 +74,15 @@ class SpaceModel(keras_tuner.HyperModel):
         except SpaceError:  # of values only: it builds no network either, which says more
             return {}
         return {"parameters": float(cost.parameters), "flops": float(cost.flops)}
+
+
+def _compiled_with(space: Any, part: str | None) -> Mapping[str, Any]:
+    """Return what the model was compiled with around which a space, or its part, was made."""
+    tree = getattr(space, "tree", space)  # of a space with constraints
+    if isinstance(tree, Mapping):
+        networks = [one for name, one in tree.items() if part in (None, name)]
+        return next(filter(None, (getattr(one, "compiling", {}) for one in networks)), {})
+    return getattr(tree, "compiling", {})
 
 
 def shape_in(arguments: Sequence[Any], settings: Mapping[str, Any]) -> tuple[int, ...] | None:

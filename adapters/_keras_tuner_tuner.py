@@ -39,9 +39,11 @@ class NASTuner(DrivenTuner):
         input_shape: Shape of one example of a space's networks; None takes that of `search`'s x.
         part: Which network, where a `Space` of a mapping has several.
         optimizer: As in `model.compile`, for the networks of a space; or a function from the
-            architecture to an optimizer.
-        loss: As in `model.compile`, for the networks of a space.
-        metrics: As in `model.compile`, for the networks of a space.
+            architecture to an optimizer. None takes that of a model that `around` was given
+            compiled, with all else that it was compiled with; or else "adam".
+        loss: As in `model.compile`; None takes the model's likewise, or else
+            "sparse_categorical_crossentropy".
+        metrics: As in `model.compile`; None takes the model's likewise, or else accuracy.
         oracle: Settings of `NASOracle` beside these, as `{"patience": 60}`.
         **kwargs: As for every tuner: `directory`, `project_name`, `overwrite`,
             `executions_per_trial`, `max_model_size` and so on.
@@ -74,9 +76,9 @@ class NASTuner(DrivenTuner):
         max_seconds: float | None = None,
         input_shape: tuple[int, ...] | None = None,
         part: str | None = None,
-        optimizer: Any = "adam",
-        loss: Any = "sparse_categorical_crossentropy",
-        metrics: Sequence[Any] = ("accuracy",),
+        optimizer: Any = None,
+        loss: Any = None,
+        metrics: Sequence[Any] | None = None,
         oracle: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:

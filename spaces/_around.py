@@ -28,7 +28,9 @@ def around(
     The model itself is a member, the first of `enumerate()`: of every decision, the first option is
     what it has. What gives the outputs stays as it is. Widths and kernel sizes are chosen for each
     layer; the activation and the normalization for all layers that are alike; depth and shortcut,
-    for each block of layers that comes several times in a row.
+    for each block of layers that comes several times in a row. A model within the model is kept,
+    with its weights. What the model was compiled with, `NASTuner` of Keras Tuner gives to its
+    variants.
 
     Args:
         model: A `keras.Sequential`, or a functional model with one input and one output; it needs

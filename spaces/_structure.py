@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 from ._domains import Label
 from ._errors import SpaceError
@@ -142,12 +142,17 @@ class Chain(Node):
 
     parts: tuple[Node, ...]
     name: str | None = None
+    compiling: ClassVar[Mapping[str, object]] = {}  # what `around` has found; of no document
 
     def __init__(self, *parts: Node, name: str | None = None) -> None:
         check_name(name)
         _check_parts(parts, "Chain")
         object.__setattr__(self, "parts", parts)
         object.__setattr__(self, "name", name)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out what no other process may be able to read."""
+        return {name: part for name, part in vars(self).items() if name != "compiling"}
 
     def expand(self, walk: Walk, x: Ref) -> Ref:
         for key, part in enumerate(self.parts):

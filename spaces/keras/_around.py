@@ -2,13 +2,15 @@
 # Keras ships no types.
 """The variants of a model that is there already, as a space."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from .._node import Node
 from .._structure import Chain, Layer, Parallel, Repeat, layer
 from .._values import Choice
+from ._kept import Kept
 from ._reading import Branches, Part, parts_of
 
 __all__ = ["around"]
@@ -35,14 +37,49 @@ def around(
     opener = _Opener(
         tuple(widths), tuple(kernels), tuple(activations), tuple(normalizations), deeper, skips
     )
-    opener.is_bare = not any(_kind(one) in NORMALIZATIONS for one in _layers(parts))
     listed = list(_layers(parts))
-    weighty = [k for k, one in enumerate(listed) if _kind(one) in WIDTHS]
-    rigid = max((k for k, one in enumerate(listed) if _kind(one) in RIGID), default=-1)
-    opener.fixed = {id(one) for one in listed[: rigid + 1]}
-    if weighty:  # the last one gives the outputs
-        opener.last = {id(one) for one in listed[weighty[-1] :]}
-    return Chain(*opener.chain(parts))
+    opener.is_bare = not any(_kind(one) in NORMALIZATIONS for one in listed)
+    rigid = max((k for k, one in enumerate(listed) if _is_rigid(one)), default=-1)
+    shaping, _ = _giving(parts, all)
+    opener.fixed = {id(one) for one in (*listed[: rigid + 1], *shaping)}
+    opener.last = {id(one) for one in _giving(parts, any)[0]}
+    groups = [
+        cast(int, one.config.get("groups", 1)) if _kind(one) in KERNELS else 1 for one in listed
+    ]
+    opener.step = math.lcm(*groups)
+    grouped = max((k for k, number in enumerate(groups) if number > 1), default=-1)
+    opener.stepped = {id(one) for one in listed[: grouped + 1]}
+    space = Chain(*opener.chain(parts))
+    if model.compiled:
+        object.__setattr__(space, "compiling", dict(model._compile_config.config))
+    return space
+
+
+def _is_rigid(one: Layer) -> bool:
+    return _kind(one) in RIGID or (one.cls is not None and issubclass(one.cls, Kept))
+
+
+def _giving(
+    parts: Sequence[Part], ends: Callable[[Iterable[bool]], bool]
+) -> tuple[list[Part], bool]:
+    """Find what gives the outputs of parts, and whether their inputs are among it.
+
+    Args:
+        parts: Parts in a row.
+        ends: Tells of branches, each with a layer that has outputs of its own or without, whether
+            the search ends there: with `all`, what flows in by a shortcut counts, too.
+    """
+    found: list[Part] = []
+    for part in reversed(parts):
+        found.append(part)
+        if isinstance(part, Branches):
+            ways = [_giving(branch, ends) for branch in part.branches]
+            found += [one for way, _ in ways for one in way]
+            if ends(not through for _, through in ways):
+                return found, False
+        elif "units" in part.config or "filters" in part.config:
+            return found, False
+    return found, True
 
 
 def _layers(parts: Sequence[Part]) -> Any:
@@ -70,7 +107,9 @@ class _Opener:
     skips: bool
     is_bare: bool = False  # it has no normalization
     fixed: set[int] = field(default_factory=set[int])  # layers whose width stays, by id
-    last: set[int] = field(default_factory=set[int])  # layers that give the outputs, by id
+    last: set[int] = field(default_factory=set[int])  # parts that give the outputs, by id
+    step: int = 1  # of widths, so that groups divide them
+    stepped: set[int] = field(default_factory=set[int])  # layers with such widths, by id
     number: int = 0  # of blocks so far
     shared: dict[str, Choice] = field(default_factory=dict[str, Choice])
 
@@ -134,7 +173,8 @@ class _Opener:
             return [self._normalization(part)]
         config: dict[str, Any] = dict(part.config)
         if kind in WIDTHS and id(part) not in self.fixed:
-            config[WIDTHS[kind]] = self._width(cast(int, config[WIDTHS[kind]]))
+            step = self.step if id(part) in self.stepped else 1
+            config[WIDTHS[kind]] = self._width(cast(int, config[WIDTHS[kind]]), step)
         if kind in KERNELS and config.get("padding") == "same":
             config["kernel_size"] = self._kernel(config["kernel_size"])
         if kind == "ReLU" and not config:
@@ -151,13 +191,18 @@ class _Opener:
         merge = cast(Literal["add", "concatenate"], part.merge)
         whole = Parallel(*(Chain(*way) for way in ways), merge=merge)
         longer = [Chain(*way) for way, one in zip(ways, part.branches, strict=True) if one]
-        if not self.skips or part.merge != "add" or len(longer) != len(ways) - 1 != 1:
+        is_shortcut = merge == "add" and len(ways) == 2 and len(longer) == 1
+        if not self.skips or not is_shortcut or id(part) in self.last:
             return whole
         self.number += 1
         return Choice({"add": whole, "none": longer[0]}, name=f"skip_{self.number}")
 
-    def _width(self, width: int) -> object:
-        made = {f"{factor:g}x": max(round(width * factor), 1) for factor in (1, *self.widths)}
+    def _width(self, width: int, step: int) -> object:
+        rest = width % step  # it stays, so that groups divide sums of widths, too
+        made = {
+            f"{factor:g}x": max(rest + step * round((width * factor - rest) / step), rest or step)
+            for factor in (1, *self.widths)
+        }
         distinct = {number: label for label, number in reversed(made.items())}
         return (
             Choice({label: made[label] for label in made if distinct[made[label]] == label})

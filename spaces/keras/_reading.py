@@ -9,6 +9,7 @@ from typing import Any
 
 from .._errors import SpaceError
 from .._structure import Layer, layer
+from ._kept import keep
 from ._layers import keras
 
 __all__ = ["Branches", "Part", "parts_of"]
@@ -95,6 +96,7 @@ class _Reader:
 
     def __init__(self, model: Any, inputs: Mapping[str, tuple[str, ...]]) -> None:
         self._model, self._inputs = model, inputs
+        self._parts = {one.name: one for one in model.operations}  # of keras.ops, too
         self._seen: set[str] = set()
         self._above: dict[str, list[str]] = {}
 
@@ -110,19 +112,14 @@ class _Reader:
                 self._refuse(here)
             self._seen.add(here)
             if len(sources) == 1:
-                parts.append(_described(self._model.get_layer(here)))
+                parts.append(_described(self._parts[here]))
                 here = sources[0]
                 continue
-            kind = type(self._model.get_layer(here)).__name__
-            if kind not in MERGES:
-                raise SpaceError(
-                    f"the layer {here!r} ({kind}) has {len(sources)} inputs, and only Add and "
-                    f"Concatenate may have several: {WAY_OUT}"
-                )
+            merge = _merge(self._parts[here], len(sources))
             common = [self.above(source) for source in sources]
             start = next(name for name in common[0] if all(name in one for one in common))
             branches = tuple(self.chain(source, start) for source in sources)
-            parts.append(Branches(branches, MERGES[kind]))
+            parts.append(Branches(branches, merge))
             here = start
         return tuple(reversed(parts))
 
@@ -147,13 +144,44 @@ class _Reader:
         )
 
 
+def _merge(one: Any, inputs: int) -> str:
+    """Tell how a layer, or an operator, merges what flows in."""
+    kind = type(one).__name__
+    if kind not in MERGES:
+        raise SpaceError(
+            f"the layer {one.name!r} ({kind}) has {inputs} inputs, and only Add and "
+            f"Concatenate may have several: {WAY_OUT}"
+        )
+    shapes = [tuple(tensor.shape) for tensor in _flat(one._inbound_nodes[0].input_tensors)]
+    if kind == "Add" and len(set(shapes)) > 1:
+        raise SpaceError(
+            f"{one.name!r} adds up {' and '.join(map(str, shapes))}, and a space only what is of "
+            f"one shape: {WAY_OUT}"
+        )
+    if kind == "Concatenate" and one.axis not in (-1, len(shapes[0]) - 1):
+        raise SpaceError(
+            f"{one.name!r} concatenates along axis {one.axis}, and a space only along the last: "
+            f"{WAY_OUT}"
+        )
+    return MERGES[kind]
+
+
+def _flat(tensors: Any) -> Iterator[Any]:
+    for one in tensors:
+        yield from _flat(one) if isinstance(one, list | tuple) else (one,)
+
+
 def _described(one: Any) -> Layer:
     """Describe a layer, with the settings that it does not have anyway."""
     cls = type(one)
     if isinstance(one, keras.Model):
-        raise SpaceError(f"the layer {one.name!r} is a model of its own: call its layers instead")
+        return keep(one)
     if not isinstance(one, keras.layers.Layer):
-        raise SpaceError(f"{getattr(one, 'name', one)!r} is no layer: {WAY_OUT}")
+        raise SpaceError(
+            f"{getattr(one, 'name', one)!r} is an operator ({cls.__name__}) and no layer: use one "
+            "of keras.layers in its place, as Rescaling, ReLU or GlobalAveragePooling2D, or "
+            f"{WAY_OUT}"
+        )
     defaults = {
         name: parameter.default
         for name, parameter in inspect.signature(cls.__init__).parameters.items()

@@ -32,7 +32,7 @@ def _eager() -> Iterator[None]:
     tensorflow.config.run_functions_eagerly(False)
 
 
-def network(units: int, activation: str = "relu") -> keras.Model:
+def dense(units: int, activation: str = "relu") -> keras.Model:
     hidden = keras.layers.Dense(units, activation)
     model = keras.Sequential([keras.Input((6,)), hidden, keras.layers.Dense(3, "softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -58,7 +58,7 @@ def twins(hp: Any) -> keras.Model:
                 hp.Boolean("few")
             if kind == one:
                 units = declared
-    return network(units)
+    return dense(units)
 
 
 @pytest.mark.parametrize("make", [NASTuner, keras_tuner.Tuner])
@@ -69,18 +69,18 @@ def test_one_name_in_two_scopes_has_the_value_that_was_proposed(make: Any, tmp_p
         oracle = NASOracle(EVOLUTION, "val_loss", 8, seed=3)
         tuner = make(oracle=oracle, hypermodel=twins, directory=tmp_path)
     trained: list[Any] = []
-    hypermodel: Any = tuner.hypermodel
-    build = hypermodel.build
+    model: Any = tuner.hypermodel
+    build = model.build
 
-    def kept(hp: Any) -> keras.Model:
+    def noting(hp: Any) -> keras.Model:
         trained.append(build(hp))
         return trained[-1]
 
-    hypermodel.build = kept
+    model.build = noting
     history = load(searched(tuner))
     assert [trial.state for trial in history] == ["complete"] * 8
     assert {trial.architecture["kind"] for trial in history} == {"narrow", "wide"}
-    for trial, model in zip(history, trained[-8:], strict=True):
-        assert trial.architecture["units"] == model.layers[0].units
+    for trial, network in zip(history, trained[-8:], strict=True):
+        assert trial.architecture["units"] == network.layers[0].units
         assert ("few" in trial.architecture) == (trial.architecture["units"] <= 20)
     assert load(tuner.project_dir, objectives={"val_loss": "min"}).trials == history.trials

@@ -32,6 +32,7 @@ from nasbridge import (
 )
 from nasbridge.adapters import TooManyFailures
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter, load, suggest
+from nasbridge.spaces import around
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
@@ -246,6 +247,37 @@ def test_failures_in_a_row_end_the_search_and_leave_no_lock(tmp_path: Path) -> N
     with pytest.raises(TooManyFailures, match="last 3 trials failed"):
         searched(tuner)
     assert len(load(tuner.project_dir).of_state("failed")) == 6
+
+
+def test_variants_of_a_model_are_compiled_as_it_is(tmp_path: Path) -> None:
+    def half_error(true: Any, predicted: Any) -> Any:  # which no other process could read
+        return keras.ops.mean(keras.ops.square(true - predicted), axis=-1) / 2
+
+    layers = [keras.Input((6,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1)]
+    model: Any = keras.Sequential(layers)
+    optimizer = keras.optimizers.SGD(0.25, momentum=0.5)
+    metric = keras.metrics.MeanAbsoluteError(name="distance")
+    model.compile(optimizer, half_error, metrics=[metric], loss_weights=[2.0])
+    model.fit(X, Y, verbose=0)
+    kept = model.get_weights(), optimizer.iterations.numpy(), metric.result().numpy()
+    space = around(model).limit((6,), parameters=1000)
+    tuner = searched(tuner_of(tmp_path, space, objective={"val_distance": "min"}, max_trials=3))
+    build: Any = tuner.hypermodel.build
+    variants = [build(row.hyperparameters) for row in tuner.oracle.trials.values()]
+    for variant in variants:
+        assert variant.optimizer.get_config() == optimizer.get_config()
+        assert variant.optimizer is not optimizer
+        assert variant.loss is half_error
+        assert variant.get_compile_config()["loss_weights"] == [2.0]
+    assert all("val_distance" in trial.values for trial in tuner.history)
+    for before, after in zip(kept[0], model.get_weights(), strict=True):
+        numpy.testing.assert_array_equal(before, after)
+    assert kept[1:] == (optimizer.iterations.numpy(), metric.result().numpy())
+    other: Any = tuner_of(
+        tmp_path / "other", space, objective="val_loss", loss="mae", input_shape=(6,)
+    )
+    variant = other.hypermodel.build(tuner.oracle.get_trial("0").hyperparameters)
+    assert (variant.loss, type(variant.optimizer)) == ("mae", keras.optimizers.SGD)
 
 
 # ---------------------------------------------------------------------- NASOracle in their tuners

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nasbridge.bench import Budget, Match, Summary, Table, play, read_spec, summarize
+from nasbridge.bench import BenchError, Budget, Match, Summary, Table, play, read_spec, summarize
 from nasbridge.bench._markdown import markdown, renew
 from nasbridge.bench._notes import command, notes
 from nasbridge.bench._page import write_page
@@ -58,7 +58,7 @@ def test_each_protocol_has_its_place_in_the_document(tmp_path: Path) -> None:
     assert "first" not in text
     assert text.index("second") < text.index("## Short trainings") < text.index("seconds\n")
     document.write_text("something else")
-    with pytest.raises(LookupError, match="<!-- results: cost -->"):
+    with pytest.raises(BenchError, match="<!-- results: cost -->"):
         renew(document, "cost", "seconds")
 
 

@@ -43,12 +43,40 @@ def sequential() -> Any:
     )
 
 
+def ends_in_a_sum() -> Any:
+    """Of two branches, each of which gives a part of the outputs."""
+    inputs = keras.Input((8, 8, 2))
+    flat = layers.Flatten()(inputs)
+    deep = layers.Dense(3)(layers.Dense(8, "relu")(flat))
+    return keras.Model(inputs, layers.Softmax()(layers.Add()([deep, layers.Dense(3)(flat)])))
+
+
+def ends_in_a_concatenation() -> Any:
+    inputs = keras.Input((8, 8, 2))
+    hidden = layers.Dense(8, "relu")(layers.Flatten()(inputs))
+    return keras.Model(
+        inputs, layers.Concatenate()([layers.Dense(1)(hidden), layers.Dense(2)(hidden)])
+    )
+
+
+def ends_in_shortcuts() -> Any:
+    """What it gives is the sum of all its blocks, and they are added by an operator."""
+    inputs = keras.Input((8, 8, 2))
+    x = layers.Dense(3)(layers.Flatten()(inputs))
+    for _ in range(3):
+        x = x + layers.Dense(3, "relu")(layers.Dense(7)(x))
+    return keras.Model(inputs, x)
+
+
 def first(space: Any) -> Architecture:
     member: Architecture = next(space.enumerate())
     return member
 
 
-@pytest.mark.parametrize("make", [residual_net, sequential])
+ENDS = [ends_in_a_sum, ends_in_a_concatenation, ends_in_shortcuts]
+
+
+@pytest.mark.parametrize("make", [residual_net, sequential, *ENDS])
 def test_the_model_is_a_member_and_computes_the_same(make: Any) -> None:
     model = make()
     space = around(model)
@@ -71,6 +99,87 @@ def test_variants_can_be_built_and_keep_the_outputs(make: Any) -> None:
         assert model.output_shape == (None, 3)
         assert model.layers[-1].activation is keras.activations.softmax
     assert len(sizes) > 6
+
+
+@pytest.mark.parametrize("make", ENDS)
+def test_outputs_stay_whatever_the_model_ends_in(make: Any) -> None:
+    space = around(make())
+    assert space.count() > 20
+    rng = numpy.random.default_rng(0)
+    for _ in range(12):
+        model = space.sample(rng).build((8, 8, 2))
+        assert model.output_shape == (None, 3)
+        end: Any = model.layers[-1]
+        if make is ends_in_a_sum:
+            assert isinstance(end, layers.Softmax)
+            summed: Any = end.input
+            end = summed._keras_history.operation
+        assert isinstance(end, layers.Concatenate if "concat" in make.__name__ else layers.Add)
+        activations = [one._keras_history.operation.activation for one in end.input[1:]]
+        wanted = "relu" if make is ends_in_shortcuts else "linear"
+        assert activations == [keras.activations.get(wanted)]
+
+
+def grouped() -> Any:
+    """Convolutions in groups, one of them behind what is joined."""
+    x = inputs = keras.Input((8, 8, 4))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu", groups=4)(x)
+    one, two = layers.Conv2D(5, 1)(x), layers.Conv2D(7, 3, padding="same")(x)
+    x = layers.Conv2D(12, 3, padding="same", groups=3)(layers.Concatenate()([one, two]))
+    return keras.Model(inputs, layers.Dense(3)(layers.Dense(10, "relu")(layers.Flatten()(x))))
+
+
+def test_groups_divide_every_width() -> None:
+    space = around(grouped(), widths=(0.4, 1.5, 2, 3))
+    rng = numpy.random.default_rng(0)
+    widths = set()
+    for _ in range(20):
+        model = space.sample(rng).build((8, 8, 4))
+        widths.add(tuple(one.filters for one in model.layers if hasattr(one, "filters")))
+    assert len(widths) > 8
+
+
+def nested(trainable: bool) -> Any:
+    base = keras.Sequential(
+        [
+            keras.Input((8, 8, 2)),
+            layers.Conv2D(4, 3, padding="same"),
+            layers.BatchNormalization(),
+            layers.Flatten(),
+        ],
+        name="the base",
+    )
+    base.trainable = trainable
+    x = inputs = keras.Input((8, 8, 2))
+    x = layers.Conv2D(2, 3, padding="same", activation="relu")(x)
+    x = layers.Dense(6, "relu")(base(x, training=False))
+    return keras.Model(inputs, layers.Dense(3)(x))
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_a_model_within_the_model_is_kept_with_its_weights(trainable: bool) -> None:
+    model = nested(trainable)
+    space = around(model)
+    base = model.layers[2]
+    rng = numpy.random.default_rng(0)
+    counts = set()
+    for _ in range(6):
+        architecture = space.sample(rng)
+        variant = architecture.build((8, 8, 2))
+        (copied,) = [one for one in variant.layers if isinstance(one, keras.Model)]
+        assert copied is not base
+        assert len(copied.trainable_weights) == len(base.trainable_weights)
+        for ours, theirs in zip(copied.get_weights(), base.get_weights(), strict=True):
+            numpy.testing.assert_array_equal(ours, theirs)
+        copied.set_weights([0 * weight for weight in copied.get_weights()])  # the next is as before
+        assert architecture.cost((8, 8, 2)).parameters == variant.count_params()
+        counts.add(variant.count_params())
+    assert len(counts) > 3
+    member = first(from_json(space.to_json())).build((8, 8, 2))
+    member.set_weights(model.get_weights())
+    numpy.testing.assert_allclose(member(IMAGES), model(IMAGES), rtol=1e-5, atol=1e-6)
+    assert around(model) == space
+    assert around(nested(trainable)) != space  # it has other weights
 
 
 def test_what_is_open_is_what_was_asked_for() -> None:
@@ -119,9 +228,27 @@ def attention() -> Any:
     return keras.Model(inputs, layers.MultiHeadAttention(1, 2, name="attends")(inputs, inputs))
 
 
+def computing() -> Any:
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, layers.Dense(3)(layers.Dense(4)(inputs) * 2))
+
+
+def broadcasting() -> Any:
+    inputs = keras.Input((4, 4, 2))
+    return keras.Model(inputs, layers.Add(name="sum")([inputs, layers.Conv2D(2, 4)(inputs)]))
+
+
+def stacking() -> Any:
+    inputs = keras.Input((4, 2))
+    return keras.Model(inputs, layers.Concatenate(1, name="both")([inputs, layers.ReLU()(inputs)]))
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
+        (computing, r"'multiply.*' is an operator \(Multiply\) .* use one of keras.layers"),
+        (broadcasting, r"'sum' adds up \(None, 4, 4, 2\) and \(None, 1, 1, 2\)"),
+        (stacking, "'both' concatenates along axis 1"),
         (twisted, "chains and branches"),
         (two_inputs, "one input and one output"),
         (shared, "'twice' is called 2 times"),
