@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .._tables import replaced
+from ._errors import BenchError
 from ._summary import Summary
 from ._tables import PROTOCOLS, Protocol
 
@@ -46,11 +47,15 @@ def renew(document: Path, protocol: Protocol, text: str) -> None:
         text: The results.
 
     Raises:
-        LookupError: The document has no place for them.
+        BenchError: The document has no place for them.
     """
     before = document.read_text("utf-8") if document.exists() else _empty()
     document.parent.mkdir(parents=True, exist_ok=True)
-    document.write_text(replaced(before, f"results: {protocol}", text), "utf-8")
+    try:
+        after = replaced(before, f"results: {protocol}", text)
+    except LookupError as error:
+        raise BenchError(f"{document}: {error}") from error
+    document.write_text(after, "utf-8")
 
 
 def _empty() -> str:
