@@ -100,6 +100,11 @@ class DurableOracle(keras_tuner.Oracle):
         settle(trial.hyperparameters)
         self._tried_so_far.add(self._compute_values_hash(trial.hyperparameters.values))
 
+    def _check_objective_found(self, metrics: Mapping[str, float]) -> None:
+        """Refuse what has no objective; of several, some may come at the trial's end."""
+        if not any(objective.metric in metrics for objective in self.objectives):
+            super()._check_objective_found(metrics)
+
     def _check_consecutive_failures(self) -> None:
         """Do nothing: Keras Tuner would go through all trials each time one ends."""
 

@@ -11,7 +11,7 @@ import numpy
 import pytest
 import tensorflow
 
-from nasbridge import RegularizedEvolution
+from nasbridge import GridSearch, RegularizedEvolution
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load
 
 pytestmark = [
@@ -84,3 +84,60 @@ def test_one_name_in_two_scopes_has_the_value_that_was_proposed(make: Any, tmp_p
         assert trial.architecture["units"] == network.layers[0].units
         assert ("few" in trial.architecture) == (trial.architecture["units"] <= 20)
     assert load(tuner.project_dir, objectives={"val_loss": "min"}).trials == history.trials
+
+
+# ---------------------------------------------------------------------- what `fit` returns
+
+
+class Measuring(keras_tuner.HyperModel):
+    """A hypermodel with a `fit` of its own, which returns a dict; some lack an objective."""
+
+    def build(self, hp: Any) -> keras.Model:
+        return dense(hp.Int("units", 2, 9))
+
+    def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        told = model.fit(*args, **kwargs).history
+        found = {"val_loss": min(told["val_loss"]), "latency": 1.0 / hp.get("units")}
+        return found if hp.get("units") != 2 else {"val_loss": 1.0}
+
+
+@pytest.mark.parametrize("executions", [1, 2])
+def test_a_fit_returns_the_values_of_several_objectives(executions: int, tmp_path: Path) -> None:
+    objective = {"val_loss": "min", "latency": "min"}
+    tuner = NASTuner(
+        Measuring(), GridSearch(), objective, 4, directory=tmp_path, executions_per_trial=executions
+    )
+    history = searched(tuner).history
+    assert isinstance(tuner.hypermodel, Measuring)
+    assert [trial.state for trial in history] == ["failed"] + ["complete"] * 3
+    assert "the objectives ['latency'] are not among" in history[0].notes["error"]
+    for trial in history.of_state("complete"):
+        assert trial.values["latency"] == pytest.approx(1.0 / trial.architecture["units"])
+        score = tuner.oracle.get_trial(str(trial.number)).score
+        assert score == pytest.approx(trial.values["latency"] + trial.values["val_loss"])
+    assert 0 < len(tuner.pareto()) <= 3
+    assert load(tuner.project_dir).trials == history.trials
+
+
+def test_a_fit_returns_what_no_epoch_tells(tmp_path: Path) -> None:
+    tuner = NASTuner(Measuring(), GridSearch(), {"latency": "min"}, 4, directory=tmp_path)
+    with pytest.raises(keras_tuner.errors.FatalValueError, match="specified objective, latency"):
+        searched(tuner)  # as Keras Tuner has it where one objective is all
+    tuner = NASTuner(Measuring(), GridSearch(), {"latency": "min"}, 4, directory=tmp_path / "b")
+    tuner.hypermodel = Quick()
+    found = [trial.values["latency"] for trial in searched(tuner).history]
+    assert found == pytest.approx([1 / 2, 1 / 3, 1 / 4, 1 / 5])
+
+
+def test_an_objective_that_no_epoch_tells_fails_with_the_first(tmp_path: Path) -> None:
+    objective = {"val_loss": "min", "val_acc": "max"}
+    tuner = NASTuner(lambda hp: dense(hp.Int("n", 2, 9)), None, objective, 1, directory=tmp_path)
+    tuner.search(X, Y, validation_data=(X, Y), epochs=9, verbose=0)
+    (failed,) = tuner.history
+    assert "the objectives ['val_acc'] are not among ['accuracy'" in failed.notes["error"]
+
+
+class Quick(Measuring):
+    def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        model.fit(*args, **kwargs)
+        return {"latency": 1.0 / hp.get("units")}
