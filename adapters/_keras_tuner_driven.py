@@ -120,6 +120,11 @@ class DrivenTuner(keras_tuner.Tuner):
         self._size: Mapping[str, float] = {}
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
 
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> Any:
+        """Search; takes what `model.fit` takes."""
+        self.nas_oracle.begin()
+        return super().search(*fit_args, **fit_kwargs)
+
     # ------------------------------------------------------------------ what came out
 
     @property
