@@ -286,10 +286,12 @@ def _conditional(
 
 def _labels(node: Choice | Integer | Real, values: Any) -> Iterator[Label]:
     """Return the labels of values that a condition names; those that cannot be are left out."""
-    for value in values:
-        if not isinstance(node, Choice):
-            yield value
+    for value in values:  # 1, 1.0 and True are one and the same to Keras Tuner
+        if isinstance(node, Choice):
+            yield from (label for label, option in node.options.items() if option == value)
+        elif isinstance(value, str):
             continue
-        for label, option in node.options.items():
-            if type(option) is type(value) and option == value:
-                yield label
+        elif isinstance(node, Real):
+            yield float(value)
+        elif value == int(value):
+            yield int(value)
