@@ -3,6 +3,7 @@
 """Keras Tuner's hyperparameters and our spaces, there and back."""
 
 import random
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, cast
@@ -252,6 +253,13 @@ def _node(name: str, group: list[Any]) -> Choice | Integer | Real:
         raise BackendError(
             f"the hyperparameter {name!r} is declared twice, as {group[0]} and otherwise: Keras "
             "Tuner itself cannot tell these apart; give them different names"
+        )
+    if first.get("sampling") == "reverse_log" and first["step"] is None:
+        warnings.warn(
+            f"the hyperparameter {name!r} is searched evenly between its ends, for our spaces have "
+            "no sampling='reverse_log': declare its distance from the upper end instead, with "
+            "sampling='log'",
+            stacklevel=2,
         )
     match group[0]:
         case kinds.Choice() as hp:

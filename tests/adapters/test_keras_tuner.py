@@ -1,6 +1,7 @@
 # pyright: basic
 """The backend `keras_tuner`, by our door; test_keras_tuner_theirs.py goes by the other one."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,22 @@ def test_a_condition_may_name_its_values_as_numbers_of_another_type() -> None:
         hp.values = dict(member)
         hp.ensure_active_values()
         assert hp.values == dict(member)
+
+
+def test_a_sampling_that_spaces_do_not_have_is_told() -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Float("momentum", 0.5, 1.0, sampling="reverse_log")
+    hp.Int("units", 1, 64, sampling="reverse_log")
+    with pytest.warns(UserWarning, match="is searched evenly") as told:
+        space = from_native(hp)
+    assert ["momentum" in str(one.message) for one in told] == [True, False]
+    domains = [str(decision.domain) for decision in space.decisions]
+    assert domains == ["a number from 0.5 to 1", "an integer from 1 to 64"]
+    stepped = keras_tuner.HyperParameters()  # every value is known: there is nothing to draw
+    stepped.Int("units", 1, 64, step=2, sampling="reverse_log")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert from_native(stepped).count() == 7
 
 
 def test_a_name_with_two_domains_is_refused() -> None:
