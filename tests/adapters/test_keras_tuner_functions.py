@@ -10,6 +10,8 @@ import keras_tuner
 import numpy
 import pytest
 import tensorflow
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
 
 from nasbridge import GridSearch, RegularizedEvolution
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load
@@ -84,6 +86,36 @@ def test_one_name_in_two_scopes_has_the_value_that_was_proposed(make: Any, tmp_p
         assert trial.architecture["units"] == network.layers[0].units
         assert ("few" in trial.architecture) == (trial.architecture["units"] <= 20)
     assert load(tuner.project_dir, objectives={"val_loss": "min"}).trials == history.trials
+
+
+# ---------------------------------------------------------------------- tuners of other libraries
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_search_among_models_of_scikit_learn_is_read(ours: bool, tmp_path: Path) -> None:
+    goal = keras_tuner.Objective("score", "max")
+    oracle: Any = (
+        NASOracle(EVOLUTION, goal, 5)
+        if ours
+        else keras_tuner.oracles.RandomSearchOracle(goal, 5, seed=1)
+    )
+
+    def build(hp: Any) -> Ridge:
+        return Ridge(hp.Float("alpha", 1e-3, 10, sampling="log"), fit_intercept=hp.Boolean("bias"))
+
+    tuner = keras_tuner.SklearnTuner(
+        oracle=oracle, hypermodel=build, metrics=[r2_score], directory=tmp_path, project_name="it"
+    )
+    tuner.search(X, Y)
+    history = load(tuner)
+    assert [dict(t.architecture) for t in history] == [
+        row.hyperparameters.values for row in tuner.oracle.trials.values()
+    ]
+    assert [t.values["score"] for t in history] == [
+        row.score for row in tuner.oracle.trials.values()
+    ]
+    for place in (tmp_path, tuner.project_dir):
+        assert load(place, objectives={"score": "max"}).trials == history.trials
 
 
 # ---------------------------------------------------------------------- what `fit` returns
