@@ -4,6 +4,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast, final
 
@@ -160,14 +161,17 @@ class DrivenTuner(keras_tuner.Tuner):
     def _configure_tensorboard_dir(
         self, callbacks: list[Any], trial: Row, execution: int = 0
     ) -> None:
-        boards = [c for c in callbacks if type(c).__name__ == "TensorBoard"]
-        if boards and keras.backend.backend() != "tensorflow":
+        boards: list[Any] = [c for c in callbacks if type(c).__name__ == "TensorBoard"]
+        if boards and find_spec("tensorflow") is None:
             raise keras_tuner.errors.FatalError(
-                "the callback TensorBoard works under the Keras backend TensorFlow alone: leave "
-                "it out, or set KERAS_BACKEND=tensorflow"
+                "the callback TensorBoard writes with TensorFlow, under every Keras backend, and "
+                "that is not installed: leave the callback out, or pip install tensorflow"
             )
-        if boards:  # the package is asked for even where nobody wants it
+        if boards and keras.backend.backend() == "tensorflow":  # without, it is not asked for
             super()._configure_tensorboard_dir(callbacks, trial, execution)
+            return
+        for board in boards:  # Keras Tuner lets all trials write into one place
+            board.log_dir = self._get_tensorboard_dir(board.log_dir, trial.trial_id, execution)
 
     def on_trial_begin(self, trial: Row) -> None:
         self._pruned, self._execution = None, 0

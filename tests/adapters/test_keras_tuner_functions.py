@@ -1,7 +1,11 @@
 # pyright: basic
 """Keras Tuner: what functions `build_model(hp)` declare and return, as teams write them."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +177,44 @@ class Quick(Measuring):
     def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
         model.fit(*args, **kwargs)
         return {"latency": 1.0 / hp.get("units")}
+
+
+# ---------------------------------------------------------------------- TensorBoard
+
+BOARD_PARTS = ("train", "validation")
+BOARD = """
+import sys
+if {hidden}:
+    sys.modules["tensorflow"] = None
+import keras, keras_tuner, numpy
+from nasbridge import Chain, Integer, RandomSearch, layer
+from nasbridge.adapters.keras_tuner import NASTuner
+x, y = numpy.eye(3, dtype="float32"), numpy.arange(3)
+space = Chain(layer("Dense", units=Integer(4, 9)), layer("Softmax"))
+tuner = NASTuner(space, RandomSearch(), "val_loss", 2, directory={place!r})
+board = keras.callbacks.TensorBoard({place!r} + "/board")
+try:
+    tuner.search(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[board])
+except keras_tuner.errors.FatalError as error:
+    print(error)
+print([trial.state for trial in tuner.history])
+"""
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_board_under_pytorch_asks_for_tensorflow(hidden: bool, tmp_path: Path) -> None:
+    code = BOARD.format(hidden=hidden, place=str(tmp_path))
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    written = {str(f.relative_to(tmp_path / "board")) for f in (tmp_path / "board").glob("*/*/*")}
+    if hidden:
+        assert "TensorBoard writes with TensorFlow" in told.stdout, told.stderr
+        assert not written
+    else:
+        assert "['complete', 'complete']" in told.stdout, told.stderr
+        expected = {f"{trial}/execution0/{part}" for trial in "01" for part in BOARD_PARTS}
+        assert written == expected
+        assert all(list((tmp_path / "board" / part).glob("*tfevents*")) for part in written)
