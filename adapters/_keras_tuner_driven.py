@@ -2,7 +2,9 @@
 # Keras and Keras Tuner ship no types.
 """What tuners with our oracle share, AutoKeras' included, and `Reporter` for all other tuners."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast, final
 
@@ -11,6 +13,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src.engine import tuner_utils
+from keras_tuner.src.engine.objective import MultiObjective
 
 from ..spaces import Searchable
 from ..strategies import History, Trial
@@ -73,6 +76,33 @@ def _is_stopped(tuner: Any, trial: Row, epoch: int, logs: Mapping[str, Any]) -> 
     )
 
 
+def _summed(results: Any, objective: Any) -> Any:
+    """Add the sum of several objectives, which Keras Tuner asks for, to a dict of their values."""
+    if isinstance(results, list):
+        return [_summed(one, objective) for one in results]
+    if not isinstance(results, dict) or not isinstance(objective, MultiObjective):
+        return results
+    missing = [one.name for one in objective.objectives if one.name not in results]
+    if missing:
+        raise ExperimentError(f"the objectives {missing} are not among {sorted(results)}")
+    return {**results, objective.name: objective.get_value(results)}
+
+
+@final
+class _Summing(keras_tuner.HyperModel):
+    """A hypermodel whose `fit` may leave out the sum of several objectives."""
+
+    def __init__(self, theirs: Any, objective: Any) -> None:
+        super().__init__()
+        self._theirs, self._objective = theirs, objective
+
+    def build(self, hp: Any) -> Any:
+        return self._theirs.build(hp)
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        return _summed(self._theirs.fit(*args, **kwargs), self._objective)
+
+
 class DrivenTuner(keras_tuner.Tuner):
     """A tuner of Keras Tuner in which a `NASOracle` proposes; what its kinds have in common.
 
@@ -90,6 +120,11 @@ class DrivenTuner(keras_tuner.Tuner):
         self._results: Any = None
         self._size: Mapping[str, float] = {}
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
+
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> Any:
+        """Search; takes what `model.fit` takes."""
+        self.nas_oracle.begin()
+        return super().search(*fit_args, **fit_kwargs)
 
     # ------------------------------------------------------------------ what came out
 
@@ -126,14 +161,17 @@ class DrivenTuner(keras_tuner.Tuner):
     def _configure_tensorboard_dir(
         self, callbacks: list[Any], trial: Row, execution: int = 0
     ) -> None:
-        boards = [c for c in callbacks if type(c).__name__ == "TensorBoard"]
-        if boards and keras.backend.backend() != "tensorflow":
+        boards: list[Any] = [c for c in callbacks if type(c).__name__ == "TensorBoard"]
+        if boards and find_spec("tensorflow") is None:
             raise keras_tuner.errors.FatalError(
-                "the callback TensorBoard works under the Keras backend TensorFlow alone: leave "
-                "it out, or set KERAS_BACKEND=tensorflow"
+                "the callback TensorBoard writes with TensorFlow, under every Keras backend, and "
+                "that is not installed: leave the callback out, or pip install tensorflow"
             )
-        if boards:  # the package is asked for even where nobody wants it
+        if boards and keras.backend.backend() == "tensorflow":  # without, it is not asked for
             super()._configure_tensorboard_dir(callbacks, trial, execution)
+            return
+        for board in boards:  # Keras Tuner lets all trials write into one place
+            board.log_dir = self._get_tensorboard_dir(board.log_dir, trial.trial_id, execution)
 
     def on_trial_begin(self, trial: Row) -> None:
         self._pruned, self._execution = None, 0
@@ -146,8 +184,23 @@ class DrivenTuner(keras_tuner.Tuner):
         keras.utils.set_random_seed((seed + self._execution) % 2**32)
         self._execution += 1
         self._size = self.sizes(trial)
-        self._results = super()._build_and_fit_model(trial, *args, **kwargs)
+        with self._summing():
+            self._results = super()._build_and_fit_model(trial, *args, **kwargs)
         return self._results
+
+    @contextmanager
+    def _summing(self) -> Generator[None]:
+        """Let a `fit` of the user's own return the objectives alone: Keras Tuner asks for a sum."""
+        theirs, objective = self.hypermodel, self.oracle.objective
+        if isinstance(objective, MultiObjective) and self._has_own_fit():
+            self.hypermodel = _Summing(theirs, objective)
+        try:
+            yield
+        finally:
+            self.hypermodel = theirs
+
+    def _has_own_fit(self) -> bool:
+        return type(self.hypermodel).fit is not keras_tuner.HyperModel.fit
 
     def on_epoch_end(
         self, trial: Row, model: Any, epoch: int, logs: dict[str, Any] | None = None
@@ -156,6 +209,12 @@ class DrivenTuner(keras_tuner.Tuner):
         told = {} if logs is None else logs
         for name, value in (self._size or {"parameters": float(model.count_params())}).items():
             told.setdefault(name, value)  # for the callbacks after this one, which save the best
+        wanted = [objective.metric for objective in self.nas_oracle.objectives]
+        missing = [name for name in wanted if name not in told]
+        if missing and not self._has_own_fit():
+            raise ExperimentError(f"the objectives {missing} are not among {sorted(told)}")
+        if missing == wanted:
+            return  # what `fit` returns will tell
         if _is_stopped(self, trial, epoch, told):
             self._pruned = trial
             model.stop_training = True
@@ -166,17 +225,12 @@ class DrivenTuner(keras_tuner.Tuner):
         told = self.oracle.get_trial(trial.trial_id).metrics.metrics
         if all(objective.metric in told for objective in self.nas_oracle.objectives):
             return  # with every epoch
-        several = getattr(objective, "objectives", None)
-        if several is not None and isinstance(results, dict):
-            missing = [o.name for o in several if o.name not in results]
-            if missing:
-                raise ExperimentError(f"the objectives {missing} are not among {sorted(results)}")
-            results = {**results, objective.name: objective.get_value(results)}
+        results = _summed(results, objective)
         tuner_utils.validate_trial_results(results, objective, "Tuner.run_trial()")
         self.oracle.update_trial(
             trial.trial_id,
             tuner_utils.convert_to_metrics_dict(results, objective),
-            step=max((o.step for h in told.values() for o in h.get_history()), default=0),
+            step=1 + max((o.step for h in told.values() for o in h.get_history()), default=-1),
         )
 
     def save(self) -> None:

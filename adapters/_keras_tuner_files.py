@@ -14,14 +14,13 @@ from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
-from keras_tuner.src.engine.objective import MultiObjective
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
 from ..spaces import Searchable
-from ..strategies import Objective, Strategy
+from ..strategies import Strategy, objectives_from
 from ..strategies._default import as_begun
 from ._keras_tuner_notes import NOTE, Noted, read_json, read_rows, write_json
-from ._keras_tuner_project import check_same, describe
+from ._keras_tuner_project import check_same, describe, objectives_in
 from ._keras_tuner_space import settle
 
 __all__ = ["DurableOracle"]
@@ -46,9 +45,7 @@ class DurableOracle(keras_tuner.Oracle):
             seed=seed or 1,  # 0 would be drawn at random; nothing of ours depends on it
             **settings,
         )
-        goal = self.objective
-        goals = goal.objectives if isinstance(goal, MultiObjective) else [goal]
-        self.objectives = tuple(Objective(one.name, one.direction) for one in goals)
+        self.objectives = objectives_from(objectives_in(self))
         self.strategy, self.space, self.nas_seed = strategy, space, seed
         self._is_fixed = space is not None
         self.notes: dict[str, dict[str, Any]] = {}  # by the id of the trial
@@ -99,6 +96,11 @@ class DurableOracle(keras_tuner.Oracle):
         """Record what was asked for, as it was asked for."""
         settle(trial.hyperparameters)
         self._tried_so_far.add(self._compute_values_hash(trial.hyperparameters.values))
+
+    def _check_objective_found(self, metrics: Mapping[str, float]) -> None:
+        """Refuse what has no objective; of several, some may come at the trial's end."""
+        if not any(objective.metric in metrics for objective in self.objectives):
+            super()._check_objective_found(metrics)
 
     def _check_consecutive_failures(self) -> None:
         """Do nothing: Keras Tuner would go through all trials each time one ends."""

@@ -8,6 +8,7 @@ half-written one nor a moment between two writes matters.
 """
 
 import json
+import math
 import os
 import re
 import warnings
@@ -20,7 +21,7 @@ from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 
 from ..spaces import Architecture, InvalidArchitecture, Searchable
-from ..strategies import Step, Trial
+from ..strategies import Objective, Step, Trial
 from ._keras_tuner_space import architecture_in
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "read_json",
     "read_rows",
     "trial_of",
+    "unscored",
     "write_json",
 ]
 
@@ -125,6 +127,14 @@ def error_in(message: str | None) -> dict[str, str]:
     error = (ends or [text])[-1]
     error = re.sub(r"^(?:\w+\.)+(?=\w+(: |$))", "", error)
     return {"error": error, "traceback": text}
+
+
+def unscored(row: Row, objectives: Sequence[Objective]) -> str:
+    """Say why a trial that raised no error has failed; nothing where it has a score."""
+    if row.score is None or not math.isnan(row.score):
+        return ""
+    names = " and ".join(repr(objective.metric) for objective in objectives)
+    return f"ValueError: no finite value of the objective {names} was reported"
 
 
 def curve_of(row: Row, steps: Sequence[int] | None = None) -> tuple[Step, ...]:

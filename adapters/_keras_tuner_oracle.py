@@ -26,7 +26,7 @@ from ._drive import pruned_by
 from ._errors import TooManyFailures
 from ._evaluation import trial_seed
 from ._keras_tuner_files import DurableOracle
-from ._keras_tuner_notes import Noted, curve_of, error_in, trial_of
+from ._keras_tuner_notes import Noted, curve_of, error_in, trial_of, unscored
 from ._keras_tuner_project import Goal, native_objective
 from ._keras_tuner_space import draw_others, from_native, native_values, to_native
 
@@ -51,7 +51,7 @@ class NASOracle(DurableOracle):
             decisions of it are drawn at random, each from a stream of its trial and name.
         seed: Fixes every proposal, together with the trial's number.
         pruner: Stops trials that report every epoch, as under `NASTuner` or with `Reporter`.
-        max_seconds: No trial begins when a search has lasted this long; None for no limit.
+        max_seconds: No trial begins when a `search` has lasted this long; None for no limit.
         max_consecutive_failed_trials: As many failed trials in a row end the search; None for no
             limit.
         patience: Seconds without a word from a worker, until a chief takes it for dead and gives
@@ -107,12 +107,18 @@ class NASOracle(DurableOracle):
         self._failures, self._failures_allowed = 0, max_consecutive_failed_trials
         self._seconds, self._deadline = max_seconds, math.inf
 
+    def begin(self) -> None:
+        """Begin another search, which has all of its seconds."""
+        self._deadline = math.inf
+
     # ------------------------------------------------------------------ what Keras Tuner asks
 
     def create_trial(self, tuner_id: str) -> Row:
         """Give a worker its next trial: an interrupted one, or a new one."""
         with self._alone():
             self._heard(tuner_id)
+            if not self.tuner_ids and not is_chief_oracle():
+                self.begin()
             if self._seconds is not None and self._deadline == math.inf:
                 self._deadline = time.monotonic() + self._seconds
             if tuner_id in self.ongoing_trials:
@@ -314,7 +320,7 @@ class NASOracle(DurableOracle):
         note.setdefault("finished", time.time())
         note.setdefault("seconds", note["finished"] - note.get("started", note["finished"]))
         if failed:
-            note.setdefault("notes", error_in(row.message or self._why_unscored(row)))
+            note.setdefault("notes", error_in(row.message or unscored(row, self.objectives)))
             note.setdefault("values", {})
         elif "pruned" in note:
             row.message = f"PRUNED: stopped early at step {note['pruned']}"
@@ -327,12 +333,6 @@ class NASOracle(DurableOracle):
             elif trial is not None:
                 search.tell(trial)
                 self._finished[trial.number] = trial
-
-    def _why_unscored(self, row: Row) -> str:
-        if row.score is None or not math.isnan(row.score):
-            return ""
-        names = " and ".join(repr(objective.metric) for objective in self.objectives)
-        return f"ValueError: no finite value of the objective {names} was reported"
 
     def _take_over(self, row: Row, told: Row) -> None:
         """Take what a worker tells of a trial; values that have been proposed stay as they were.

@@ -23,6 +23,7 @@ __all__ = [
     "history_in",
     "history_of",
     "native_objective",
+    "objectives_in",
 ]
 
 
@@ -38,6 +39,12 @@ def native_objective(objective: Goal) -> Any:
         return objective
     made: list[Any] = [*objective]
     return made if len(made) > 1 else made[0]
+
+
+def objectives_in(oracle: keras_tuner.Oracle) -> dict[str, str]:
+    """Return the objectives of an oracle, as `{"val_accuracy": "max"}`."""
+    goal: Any = oracle.objective
+    return {one.name: one.direction for one in getattr(goal, "objectives", [goal])}
 
 
 def describe(

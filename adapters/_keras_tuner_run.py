@@ -86,13 +86,13 @@ def project_at(location: Path, project_name: str) -> Path:
     """Return the project that a directory is, or holds.
 
     Args:
-        location: The directory of a run, or a project's directory.
+        location: The directory of a run or of a tuner, or a project's directory.
         project_name: The project's name, where the run does not say.
 
     Raises:
         BackendError: The note that a run has left is damaged.
     """
-    if (location / "oracle.json").exists() or any(location.glob("trial_*")):
+    if _is_project(location):
         return location
     note = location / "run.json"
     if note.exists():
@@ -100,7 +100,14 @@ def project_at(location: Path, project_name: str) -> Path:
             project_name = json.loads(note.read_text())["options"].get("project_name", project_name)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BackendError(f"{note} is damaged ({error!r}): remove it") from error
+    others = [place for place in location.glob("*") if _is_project(place)]
+    if len(others) == 1 and not (location / project_name).exists():
+        return others[0]  # of a tuner: it has the directory, and a name for its project
     return location / project_name
+
+
+def _is_project(place: Path) -> bool:
+    return (place / "oracle.json").exists() or any(place.glob("trial_*"))
 
 
 def store_project(history: History, directory: Path, project_name: str) -> None:

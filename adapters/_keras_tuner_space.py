@@ -3,6 +3,7 @@
 """Keras Tuner's hyperparameters and our spaces, there and back."""
 
 import random
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, cast
@@ -253,6 +254,13 @@ def _node(name: str, group: list[Any]) -> Choice | Integer | Real:
             f"the hyperparameter {name!r} is declared twice, as {group[0]} and otherwise: Keras "
             "Tuner itself cannot tell these apart; give them different names"
         )
+    if first.get("sampling") == "reverse_log" and first["step"] is None:
+        warnings.warn(
+            f"the hyperparameter {name!r} is searched evenly between its ends, for our spaces have "
+            "no sampling='reverse_log': declare its distance from the upper end instead, with "
+            "sampling='log'",
+            stacklevel=2,
+        )
     match group[0]:
         case kinds.Choice() as hp:
             return Choice(list(hp.values))
@@ -286,10 +294,12 @@ def _conditional(
 
 def _labels(node: Choice | Integer | Real, values: Any) -> Iterator[Label]:
     """Return the labels of values that a condition names; those that cannot be are left out."""
-    for value in values:
-        if not isinstance(node, Choice):
-            yield value
+    for value in values:  # 1, 1.0 and True are one and the same to Keras Tuner
+        if isinstance(node, Choice):
+            yield from (label for label, option in node.options.items() if option == value)
+        elif isinstance(value, str):
             continue
-        for label, option in node.options.items():
-            if type(option) is type(value) and option == value:
-                yield label
+        elif isinstance(node, Real):
+            yield float(value)
+        elif value == int(value):
+            yield int(value)

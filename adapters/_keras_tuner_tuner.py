@@ -35,7 +35,7 @@ class NASTuner(DrivenTuner):
         max_trials: How many trials there are, interrupted ones counted once; None for no end.
         seed: Fixes every proposal, and the seed of every training.
         pruner: Stops trials early, as `MedianPruner()`.
-        max_seconds: No trial begins when a search has lasted this long; None for no limit.
+        max_seconds: No trial begins when a `search` has lasted this long; None for no limit.
         input_shape: Shape of one example of a space's networks; None takes that of `search`'s x.
         part: Which network, where a `Space` of a mapping has several.
         optimizer: As in `model.compile`, for the networks of a space; or a function from the

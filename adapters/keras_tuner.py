@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import keras_tuner
+from keras_tuner.engine.base_tuner import BaseTuner
 
 from ..spaces import Searchable
 from ..strategies import History
 from ._drive import Experimental, Observer
 from ._keras_tuner_driven import Reporter, history_of_oracle
 from ._keras_tuner_oracle import NASOracle
-from ._keras_tuner_project import history_in
+from ._keras_tuner_project import history_in, objectives_in
 from ._keras_tuner_run import project_at, run_project, store_project
 from ._keras_tuner_space import from_native, suggest, to_native
 from ._keras_tuner_tuner import NASTuner
@@ -81,7 +82,7 @@ def run(
 
 
 def load(
-    location: Path | str | keras_tuner.Oracle | keras_tuner.Tuner,
+    location: Path | str | keras_tuner.Oracle | BaseTuner,
     space: Searchable | None = None,
     project_name: str = PROJECT,
     objectives: Mapping[str, str] | None = None,
@@ -89,19 +90,21 @@ def load(
     """Read a finished or half-finished project, one of Keras Tuner's own tuners included.
 
     Args:
-        location: The directory of a run, a project's directory, a tuner, or an oracle.
+        location: The directory of a run or of a tuner, a project's directory, a tuner of any kind,
+            or an oracle.
         space: The space, where the project's own description is not enough.
-        project_name: The project's name, where the location does not say.
+        project_name: The project's name, where the location does not say and holds several.
         objectives: As `{"val_accuracy": "max"}`, where the project does not say.
 
     Raises:
         BackendError: There is no such project, or its space or objectives are not known.
     """
-    if isinstance(location, keras_tuner.Tuner):
-        return load(cast(keras_tuner.Oracle, location.oracle), space, objectives=objectives)
+    if isinstance(location, BaseTuner):
+        location = cast(keras_tuner.Oracle, location.oracle)
     if isinstance(location, NASOracle):
         return history_of_oracle(location, space)
     if isinstance(location, keras_tuner.Oracle):
+        objectives = objectives or objectives_in(location)
         location = str(location._project_dir)
     return history_in(project_at(Path(location), project_name), space, objectives)
 

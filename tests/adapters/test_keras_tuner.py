@@ -1,6 +1,7 @@
 # pyright: basic
 """The backend `keras_tuner`, by our door; test_keras_tuner_theirs.py goes by the other one."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,51 @@ def test_hyperparameters_of_every_kind_become_a_space() -> None:
         hp.values = dict(member)
         hp.ensure_active_values()
         assert hp.values == dict(member)  # nothing is active there that is not here
+
+
+def test_a_condition_may_name_its_values_as_numbers_of_another_type() -> None:
+    hp = keras_tuner.HyperParameters()
+    parents: dict[str, list[Any]] = {"whole": [1.0, 2.0, 2.5], "choice": [1], "bit": [True]}
+    parents |= {"flag": [1], "stepped": [1], "real": [1]}
+    hp.Int("whole", 1, 3)
+    hp.Choice("choice", [1.0, 2.0])
+    hp.Choice("bit", [0, 1])
+    hp.Boolean("flag")
+    hp.Float("stepped", 0.5, 2.0, step=0.5)
+    hp.Float("real", 1, 2)
+    for parent, values in parents.items():
+        hp.Int(f"{parent}_child", 1, 9, parent_name=parent, parent_values=values)
+    space = from_native(hp)
+    said = {d.name: d.conditions[0][0].values for d in space.decisions if "child" in d.name}
+    assert said == {
+        "whole_child": (1, 2),
+        "choice_child": ("1.0",),
+        "bit_child": ("1",),
+        "flag_child": ("True",),
+        "stepped_child": ("1.0",),
+        "real_child": (1.0,),
+    }
+    for number in range(30):
+        member = space.sample(numpy.random.default_rng(number))
+        hp.values = dict(member)
+        hp.ensure_active_values()
+        assert hp.values == dict(member)
+
+
+def test_a_sampling_that_spaces_do_not_have_is_told() -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Float("momentum", 0.5, 1.0, sampling="reverse_log")
+    hp.Int("units", 1, 64, sampling="reverse_log")
+    with pytest.warns(UserWarning, match="is searched evenly") as told:
+        space = from_native(hp)
+    assert ["momentum" in str(one.message) for one in told] == [True, False]
+    domains = [str(decision.domain) for decision in space.decisions]
+    assert domains == ["a number from 0.5 to 1", "an integer from 1 to 64"]
+    stepped = keras_tuner.HyperParameters()  # every value is known: there is nothing to draw
+    stepped.Int("units", 1, 64, step=2, sampling="reverse_log")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert from_native(stepped).count() == 7
 
 
 def test_a_name_with_two_domains_is_refused() -> None:

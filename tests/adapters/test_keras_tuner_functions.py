@@ -1,7 +1,11 @@
 # pyright: basic
 """Keras Tuner: what functions `build_model(hp)` declare and return, as teams write them."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,10 @@ import keras_tuner
 import numpy
 import pytest
 import tensorflow
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
 
-from nasbridge import RegularizedEvolution
+from nasbridge import GridSearch, RegularizedEvolution
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load
 
 pytestmark = [
@@ -84,3 +90,131 @@ def test_one_name_in_two_scopes_has_the_value_that_was_proposed(make: Any, tmp_p
         assert trial.architecture["units"] == network.layers[0].units
         assert ("few" in trial.architecture) == (trial.architecture["units"] <= 20)
     assert load(tuner.project_dir, objectives={"val_loss": "min"}).trials == history.trials
+
+
+# ---------------------------------------------------------------------- tuners of other libraries
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_search_among_models_of_scikit_learn_is_read(ours: bool, tmp_path: Path) -> None:
+    goal = keras_tuner.Objective("score", "max")
+    oracle: Any = (
+        NASOracle(EVOLUTION, goal, 5)
+        if ours
+        else keras_tuner.oracles.RandomSearchOracle(goal, 5, seed=1)
+    )
+
+    def build(hp: Any) -> Ridge:
+        return Ridge(hp.Float("alpha", 1e-3, 10, sampling="log"), fit_intercept=hp.Boolean("bias"))
+
+    tuner = keras_tuner.SklearnTuner(
+        oracle=oracle, hypermodel=build, metrics=[r2_score], directory=tmp_path, project_name="it"
+    )
+    tuner.search(X, Y)
+    history = load(tuner)
+    assert [dict(t.architecture) for t in history] == [
+        row.hyperparameters.values for row in tuner.oracle.trials.values()
+    ]
+    assert [t.values["score"] for t in history] == [
+        row.score for row in tuner.oracle.trials.values()
+    ]
+    for place in (tmp_path, tuner.project_dir):
+        assert load(place, objectives={"score": "max"}).trials == history.trials
+
+
+# ---------------------------------------------------------------------- what `fit` returns
+
+
+class Measuring(keras_tuner.HyperModel):
+    """A hypermodel with a `fit` of its own, which returns a dict; some lack an objective."""
+
+    def build(self, hp: Any) -> keras.Model:
+        return dense(hp.Int("units", 2, 9))
+
+    def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        told = model.fit(*args, **kwargs).history
+        found = {"val_loss": min(told["val_loss"]), "latency": 1.0 / hp.get("units")}
+        return found if hp.get("units") != 2 else {"val_loss": 1.0}
+
+
+@pytest.mark.parametrize("executions", [1, 2])
+def test_a_fit_returns_the_values_of_several_objectives(executions: int, tmp_path: Path) -> None:
+    objective = {"val_loss": "min", "latency": "min"}
+    tuner = NASTuner(
+        Measuring(), GridSearch(), objective, 4, directory=tmp_path, executions_per_trial=executions
+    )
+    history = searched(tuner).history
+    assert isinstance(tuner.hypermodel, Measuring)
+    assert [trial.state for trial in history] == ["failed"] + ["complete"] * 3
+    assert "the objectives ['latency'] are not among" in history[0].notes["error"]
+    for trial in history.of_state("complete"):
+        assert trial.values["latency"] == pytest.approx(1.0 / trial.architecture["units"])
+        score = tuner.oracle.get_trial(str(trial.number)).score
+        assert score == pytest.approx(trial.values["latency"] + trial.values["val_loss"])
+    assert 0 < len(tuner.pareto()) <= 3
+    assert load(tuner.project_dir).trials == history.trials
+
+
+def test_a_fit_returns_what_no_epoch_tells(tmp_path: Path) -> None:
+    tuner = NASTuner(Measuring(), GridSearch(), {"latency": "min"}, 4, directory=tmp_path)
+    with pytest.raises(keras_tuner.errors.FatalValueError, match="specified objective, latency"):
+        searched(tuner)  # as Keras Tuner has it where one objective is all
+    tuner = NASTuner(Measuring(), GridSearch(), {"latency": "min"}, 4, directory=tmp_path / "b")
+    tuner.hypermodel = Quick()
+    found = [trial.values["latency"] for trial in searched(tuner).history]
+    assert found == pytest.approx([1 / 2, 1 / 3, 1 / 4, 1 / 5])
+
+
+def test_an_objective_that_no_epoch_tells_fails_with_the_first(tmp_path: Path) -> None:
+    objective = {"val_loss": "min", "val_acc": "max"}
+    tuner = NASTuner(lambda hp: dense(hp.Int("n", 2, 9)), None, objective, 1, directory=tmp_path)
+    tuner.search(X, Y, validation_data=(X, Y), epochs=9, verbose=0)
+    (failed,) = tuner.history
+    assert "the objectives ['val_acc'] are not among ['accuracy'" in failed.notes["error"]
+
+
+class Quick(Measuring):
+    def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        model.fit(*args, **kwargs)
+        return {"latency": 1.0 / hp.get("units")}
+
+
+# ---------------------------------------------------------------------- TensorBoard
+
+BOARD_PARTS = ("train", "validation")
+BOARD = """
+import sys
+if {hidden}:
+    sys.modules["tensorflow"] = None
+import keras, keras_tuner, numpy
+from nasbridge import Chain, Integer, RandomSearch, layer
+from nasbridge.adapters.keras_tuner import NASTuner
+x, y = numpy.eye(3, dtype="float32"), numpy.arange(3)
+space = Chain(layer("Dense", units=Integer(4, 9)), layer("Softmax"))
+tuner = NASTuner(space, RandomSearch(), "val_loss", 2, directory={place!r})
+board = keras.callbacks.TensorBoard({place!r} + "/board")
+try:
+    tuner.search(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[board])
+except keras_tuner.errors.FatalError as error:
+    print(error)
+print([trial.state for trial in tuner.history])
+"""
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_board_under_pytorch_asks_for_tensorflow(hidden: bool, tmp_path: Path) -> None:
+    code = BOARD.format(hidden=hidden, place=str(tmp_path))
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    written = {str(f.relative_to(tmp_path / "board")) for f in (tmp_path / "board").glob("*/*/*")}
+    if hidden:
+        assert "TensorBoard writes with TensorFlow" in told.stdout, told.stderr
+        assert not written
+    else:
+        assert "['complete', 'complete']" in told.stdout, told.stderr
+        expected = {f"{trial}/execution0/{part}" for trial in "01" for part in BOARD_PARTS}
+        assert written == expected
+        assert all(list((tmp_path / "board" / part).glob("*tfevents*")) for part in written)

@@ -2,6 +2,7 @@
 """Keras Tuner by their door: `NASTuner`, and `NASOracle` in tuners that users write."""
 
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -232,6 +233,17 @@ def test_a_search_ends_after_its_seconds_and_with_its_space(tmp_path: Path) -> N
     assert not searched(tuner_of(tmp_path / "a", max_seconds=0)).history
     few = Chain(layer("Dense", units=Choice([3, 4, 5])))
     assert len(searched(tuner_of(tmp_path / "b", few, max_trials=9)).history) == 3
+
+
+@pytest.mark.parametrize("make", [NASTuner, keras_tuner.Tuner])
+def test_every_search_of_a_tuner_has_its_seconds(make: Any, tmp_path: Path) -> None:
+    slow = called(lambda epoch, logs: time.sleep(1.2))
+    if make is NASTuner:
+        tuner: Any = tuner_of(tmp_path, max_seconds=1)
+    else:
+        tuner = plain(tmp_path, NASOracle(EVOLUTION, "val_loss", max_seconds=1))
+    for searches in (1, 2, 3):
+        assert len(load(searched(tuner, callbacks=[slow])).of_state("complete")) == searches
 
 
 def test_failures_in_a_row_end_the_search_and_leave_no_lock(tmp_path: Path) -> None:
