@@ -148,16 +148,8 @@ def fit_in_two_passes(
     Raises:
         BackendError: No trial was complete, or the second pass failed.
     """
-    ours = nas_hyperparameters(
-        space,
-        strategy,
-        trials,
-        objectives=objectives,
-        seed=seed,
-        keep=1,
-        history=history,
-        **(settings or {}),
-    )
+    searched_as: dict[str, Any] = {"objectives": objectives, "seed": seed, "history": history}
+    ours = nas_hyperparameters(space, strategy, trials, keep=1, **searched_as, **(settings or {}))
     began = time.monotonic()
     searched = _search(predictor, table, ours, time_limit and time_limit * SEARCH_SHARE, fit)
     left = time_limit and max(time_limit - (time.monotonic() - began), 1.0)

@@ -125,7 +125,7 @@ def test_a_search_among_models_of_scikit_learn_is_read(ours: bool, tmp_path: Pat
 # ---------------------------------------------------------------------- what `fit` returns
 
 
-class Measuring(keras_tuner.HyperModel):
+class Measuring(keras_tuner.HyperModel):  # type: ignore[misc]
     """A hypermodel with a `fit` of its own, which returns a dict; some lack an objective."""
 
     def build(self, hp: Any) -> keras.Model:
