@@ -112,6 +112,8 @@ class DrivenTuner(keras_tuner.Tuner):
         **kwargs: As for every tuner.
     """
 
+    hypermodel: Any
+
     def __init__(self, oracle: NASOracle, hypermodel: Any, **kwargs: Any) -> None:
         self.nas_oracle = oracle
         self._pruned: Row | None = None
