@@ -112,7 +112,7 @@ class DrivenTuner(keras_tuner.Tuner):
         **kwargs: As for every tuner.
     """
 
-    hypermodel: Any  # of Keras Tuner
+    hypermodel: Any
 
     def __init__(self, oracle: NASOracle, hypermodel: Any, **kwargs: Any) -> None:
         self.nas_oracle = oracle

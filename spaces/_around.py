@@ -25,12 +25,10 @@ def around(
 ) -> "Chain":
     """Return the space of the variants of a model that is there already.
 
-    The model itself is a member, the first of `enumerate()`: of every decision, the first option is
-    what it has. What gives the outputs stays as it is. Widths and kernel sizes are chosen for each
-    layer; the activation and the normalization for all layers that are alike; depth and shortcut,
-    for each block of layers that comes several times in a row. A model within the model is kept,
-    with its weights. What the model was compiled with, `NASTuner` of Keras Tuner gives to its
-    variants.
+    The model itself is the first member: of every decision, the first option is what it has. What
+    gives the outputs stays as it is, and a model within the model, with its weights. Widths and
+    kernel sizes are chosen for each layer; the activation and the normalization for all layers that
+    are alike; depth and shortcut, for each block of layers that comes several times in a row.
 
     Args:
         model: A `keras.Sequential`, or a functional model with one input and one output; it needs

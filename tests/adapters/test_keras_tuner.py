@@ -2,14 +2,25 @@
 """The backend `keras_tuner`, by our door; test_keras_tuner_theirs.py goes by the other one."""
 
 import warnings
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
 import numpy
 import pytest
+from keras_tuner.src.engine.oracle import LOCKS
 
-from nasbridge import BackendError, Choice, Experiment, Integer, Real, Space
+from nasbridge import (
+    BackendError,
+    Choice,
+    ConstraintError,
+    Experiment,
+    Integer,
+    RandomSearch,
+    Real,
+    Space,
+)
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._conformance import Door, strategy
 from nasbridge.adapters._drive import Silent
@@ -212,3 +223,14 @@ def test_a_chief_begun_anew_repeats_the_trial_that_a_worker_still_tells_of(tmp_p
     ended(oracle, second, 3.0)
     assert oracle.create_trial("worker").status == "STOPPED"
     assert [trial.values["score"] for trial in load(tmp_path / "project")] == [2.0, 3.0]
+
+
+def test_an_error_while_proposing_leaves_no_lock(tmp_path: Path) -> None:
+    space = Space({"units": Integer(1, 99)}).where(lambda a: bool(1 / (a["units"] - 42) or True))
+    oracle = NASOracle(RandomSearch(), "val_loss", 200, space=space)
+    oracle.verbose = 0
+    oracle._set_project_dir(tmp_path, "it")
+    workers = map(str, range(200))
+    with pytest.raises(ConstraintError, match="division by zero"):
+        deque(map(oracle.create_trial, workers))
+    assert not LOCKS[oracle].locked()

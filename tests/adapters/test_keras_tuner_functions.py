@@ -4,8 +4,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ import keras
 import keras_tuner
 import numpy
 import pytest
-import tensorflow
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
@@ -21,6 +18,7 @@ from nasbridge import GridSearch, RegularizedEvolution
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load
 
 pytestmark = [
+    pytest.mark.usefixtures("eager"),
     pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
     pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer"),
 ]
@@ -28,14 +26,6 @@ pytestmark = [
 RNG = numpy.random.default_rng(0)
 X, Y = RNG.random((32, 6), "float32"), RNG.integers(3, size=32)
 EVOLUTION = RegularizedEvolution(population=3, sample=2)
-
-
-@pytest.fixture(autouse=True)
-def _eager() -> Iterator[None]:
-    """For networks this small, compiling takes nearly all of the time."""
-    tensorflow.config.run_functions_eagerly(True)
-    yield
-    tensorflow.config.run_functions_eagerly(False)
 
 
 def dense(units: int, activation: str = "relu") -> keras.Model:
@@ -201,7 +191,7 @@ print([trial.state for trial in tuner.history])
 """
 
 
-@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.frameworks
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_board_under_pytorch_asks_for_tensorflow(hidden: bool, tmp_path: Path) -> None:
     code = BOARD.format(hidden=hidden, place=str(tmp_path))
