@@ -285,13 +285,13 @@ def graded_scores(values: Sequence[float]) -> Array:
         (half-rank and log warping).
     """
     given, ranked = numpy.asarray(values, dtype=numpy.float64), normal_scores(values)
-    middle = numpy.median(given)
-    good = given >= middle
-    width = math.sqrt(float(((given[good] - middle) ** 2).mean()))
-    if width == 0:  # nothing is better than the median
+    above = given - numpy.median(given)
+    if above.max() == 0:  # nothing is better than the median
         return ranked
-    halved = numpy.where(good, given, middle + width * numpy.minimum(ranked, 0))
-    below = (halved.max() - halved) / (halved.max() - halved.min())
+    above /= above.max()  # before squares, which may be too large otherwise
+    width = math.sqrt(float((above[above >= 0] ** 2).mean()))
+    halved = numpy.where(above >= 0, above, width * numpy.minimum(ranked, 0))
+    below = (1 - halved) / (1 - halved.min())
     warped = -numpy.log1p(below * (STRETCH - 1))
     scores: Array = (warped - warped.mean()) / warped.std()
     return scores

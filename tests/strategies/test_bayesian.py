@@ -111,10 +111,12 @@ def test_graded_scores_keep_how_far_good_values_are_apart() -> None:
     assert near.mean() == pytest.approx(0)
     assert near.std() == pytest.approx(1)
     assert list(gp.graded_scores([4, 4, 4])) == [0, 0, 0]
+    huge = gp.graded_scores([0, 1e200, 2e200, 3e200, 3.1e200])
+    assert huge == pytest.approx(near)
 
 
 def test_a_smooth_function_of_real_numbers_is_followed_to_its_top() -> None:
-    """By ranks alone it would be .05 short after 60 trials, of values down to -300."""
+    """By ranks alone it is .05, .18 and .94 short with these seeds."""
 
     def branin(x: float, y: float) -> float:
         bend = y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6
