@@ -117,7 +117,7 @@ class NASOracle(DurableOracle):
         """Give a worker its next trial: an interrupted one, or a new one."""
         with self._alone():
             self._heard(tuner_id)
-            if not self.tuner_ids and not is_chief_oracle():
+            if not self.tuner_ids and not is_chief_oracle():  # a plain tuner has begun to search
                 self.begin()
             if self._seconds is not None and self._deadline == math.inf:
                 self._deadline = time.monotonic() + self._seconds
