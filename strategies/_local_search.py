@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, final
 
 from numpy.random import Generator
@@ -48,7 +49,7 @@ class Climb:
             self.memo[here] = tuple(self.problem.space.neighbors(here))
         return self.memo[here]
 
-    @property
+    @cached_property
     def is_through(self) -> bool:
         """Whether every neighbour of the centre, or a twin of it, has been tried."""
         forms = set(self.forms)

@@ -117,6 +117,15 @@ def test_a_step_must_be_an_int_that_grows(step: Any) -> None:
     assert "step" in failed.notes["error"]
 
 
+def test_a_search_that_found_nothing_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
+        raise ValueError("no data")
+
+    searched = experiment(evaluate=broken, trials=3, max_failures=100)
+    searched.run()
+    assert "no trial is complete: 3 failed with ValueError: no data" in caplog.text
+
+
 def test_a_metric_may_be_called_like_anything() -> None:
     def report(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
         trial.report(1, score=0.5, step=3.0, number=4.0)

@@ -23,7 +23,7 @@ from .bench import (
     schedule,
     summarize,
 )
-from .bench._markdown import markdown, renew
+from .bench._markdown import check_place, markdown, renew
 from .bench._notes import command, notes
 from .bench._page import write_page
 from .bench._picture import write_picture
@@ -67,6 +67,8 @@ def start_bench(
         MissingExtra: The tables' package, or what draws, is not installed.
     """
     protocol = _protocol(protocol_name)
+    if document is not None:
+        check_place(document, protocol)
     specs = [read_spec(text) for text in dict.fromkeys(contenders or DEFAULTS)]
     tables = [load_table(name, protocol, data) for name in dict.fromkeys(names)]
     budgets = {table.name: _budget(table, protocol, limits) for table in tables}

@@ -1,5 +1,6 @@
 """The experiment: what is searched, how, and for how long; it runs under any backend."""
 
+import logging
 import math
 import warnings
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from .strategies._default import as_begun, is_default
 
 __all__ = ["Experiment", "default_strategy"]
 
+LOG = logging.getLogger("nasbridge")
 
 _NUMBERS: tuple[tuple[str, type, float, bool], ...] = (
     ("trials", Integral, 1, True),
@@ -216,4 +218,7 @@ class Experiment:
         if continue_from is not None:
             begun = Path(continue_from) if isinstance(continue_from, str) else continue_from
             continue_experiment(self, begun, backend, place, options)
-        return run_experiment(self, backend, place, jobs, observer, options)
+        history = run_experiment(self, backend, place, jobs, observer, options)
+        if history.failure and not history.of_state("complete"):
+            LOG.warning("no trial is complete: %s", history.failure)
+        return history

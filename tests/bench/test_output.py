@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nasbridge.bench import BenchError, Budget, Match, Summary, Table, play, read_spec, summarize
-from nasbridge.bench._markdown import markdown, renew
+from nasbridge.bench._markdown import check_place, markdown, renew
 from nasbridge.bench._notes import command, notes
 from nasbridge.bench._page import write_page
 from nasbridge.bench._picture import write_picture
@@ -58,8 +58,9 @@ def test_each_protocol_has_its_place_in_the_document(tmp_path: Path) -> None:
     assert "first" not in text
     assert text.index("second") < text.index("## Short trainings") < text.index("seconds\n")
     document.write_text("something else")
-    with pytest.raises(BenchError, match="<!-- results: cost -->"):
-        renew(document, "cost", "seconds")
+    for fails in (lambda: renew(document, "cost", "seconds"), lambda: check_place(document, "cost")):
+        with pytest.raises(BenchError, match="<!-- results: cost -->"):
+            fails()
 
 
 def test_the_command_can_be_repeated() -> None:

@@ -60,6 +60,17 @@ def test_a_bench_is_run_once_and_told(folder: Path, nasbridge: Run, data: Path) 
     assert "--evaluations 8 --data FOLDER" in (folder / "docs" / "benchmarks.md").read_text()
 
 
+def test_a_document_without_a_place_is_told_before_anything_is_played(
+    folder: Path, refused: Refused, data: Path
+) -> None:
+    (folder / "mine.md").write_text("# Mine\n", "utf-8")
+    limits = ("--evaluations", 8, "--document", "mine.md")
+    said = refused("bench", "nb201-hw", "--data", "data", *CONTENDERS, *limits)
+    assert "mine.md" in said
+    assert "<!-- results: queries -->" in said
+    assert not (folder / "bench").exists()
+
+
 def test_the_cost_protocol_counts_seconds(folder: Path, nasbridge: Run, data: Path) -> None:
     limits = ("--protocol", "cost", "--seconds", 900, "--seeds", 2, "--jobs", 0)
     done = nasbridge("bench", "nb201-cifar10", "--data", "data", *CONTENDERS[:2], *limits)

@@ -8,7 +8,7 @@ from ._errors import BenchError
 from ._summary import Summary
 from ._tables import PROTOCOLS, Protocol
 
-__all__ = ["markdown", "renew"]
+__all__ = ["check_place", "markdown", "renew"]
 
 HEAD = """# Benchmarks
 
@@ -38,6 +38,15 @@ def _table(summary: Summary) -> list[str]:
     return [part for part in parts if part]
 
 
+def check_place(document: Path, protocol: Protocol) -> None:
+    """Check that a document has a place for results, before hours are spent on them.
+
+    Raises:
+        BenchError: It has none.
+    """
+    _renewed(document, protocol, "")
+
+
 def renew(document: Path, protocol: Protocol, text: str) -> None:
     """Put the results of a protocol into their place in a document, which is made if it is not.
 
@@ -49,13 +58,17 @@ def renew(document: Path, protocol: Protocol, text: str) -> None:
     Raises:
         BenchError: The document has no place for them.
     """
-    before = document.read_text("utf-8") if document.exists() else _empty()
+    after = _renewed(document, protocol, text)
     document.parent.mkdir(parents=True, exist_ok=True)
+    document.write_text(after, "utf-8")
+
+
+def _renewed(document: Path, protocol: Protocol, text: str) -> str:
+    before = document.read_text("utf-8") if document.exists() else _empty()
     try:
-        after = replaced(before, f"results: {protocol}", text)
+        return replaced(before, f"results: {protocol}", text)
     except LookupError as error:
         raise BenchError(f"{document}: {error}") from error
-    document.write_text(after, "utf-8")
 
 
 def _empty() -> str:
