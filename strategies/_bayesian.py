@@ -266,8 +266,8 @@ class _Surrogate:
         features: What is compared.
         rows: What the processes are conditioned on.
         processes: The posteriors.
-        values: Scores of the observed, shape (objectives, observed).
-        best: The best score of the first objective.
+        values: Scores of the observed and predicted ones of the running, shape (objectives, rows).
+        best: The best of the first objective.
         failed: Rows of failed architectures.
     """
 
@@ -293,10 +293,10 @@ class _Surrogate:
         rows = [*observed, *running]
         if running:
             ahead, among = features.views(running, observed), features.views(rows, rows)
+            predicted = numpy.array([process.predict(ahead)[0] for process in processes])
+            values = numpy.concatenate([values, predicted], axis=1)
             processes = [
-                GaussianProcess.of(
-                    among, numpy.concatenate([value, process.predict(ahead)[0]]), process.hyper
-                )
+                GaussianProcess.of(among, value, process.hyper)
                 for value, process in zip(values, processes, strict=True)
             ]
         failed = [features.row(architecture) for architecture in state.failed[-CAPACITY:]]

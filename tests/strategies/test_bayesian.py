@@ -264,6 +264,22 @@ def test_what_runs_lowers_the_wish_to_try_what_is_like_it() -> None:
     assert narrow < 0.5 * wide
 
 
+def test_what_runs_counts_as_observed_where_better_than_the_best_is_told() -> None:
+    """As if the best were still to be beaten, a rising line would be climbed twice."""
+    space = Space({"x": Real(0, 1)})
+    strategy = BayesianOptimization(initial=2)
+    state = strategy.start(Problem(space, objectives_from({"v": "max"}), 0))
+    for number, x in enumerate([0.0, 0.2, 0.4, 0.6]):
+        state = strategy.observe(
+            state, Trial(number, space.architecture({"x": x}), "complete", {"v": x})
+        )
+    above = strategy.observe(state, Trial(4, space.architecture({"x": 0.7})))
+    observed, believed = _Surrogate.of(state), _Surrogate.of(above)
+    assert believed.best > observed.best
+    assert believed.best == believed.values[0, -1]
+    assert believed.values.shape == (1, 5)
+
+
 def test_what_failed_is_avoided() -> None:
     space = Space({f"x{k}": Choice(list("abcd")) for k in range(5)})
 
