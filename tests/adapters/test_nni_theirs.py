@@ -104,7 +104,7 @@ def nnictl(*arguments: str, folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "nasbridge", "nnictl", *arguments],
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "HOME": str(folder), "PATH": path},  # its registry is in the home folder
         capture_output=True,
         text=True,
         timeout=120,
