@@ -305,6 +305,13 @@ class Manager:
         """Return NNI's word for how a trial ended; None while it runs."""
         return self._dispatcher.ended.get(number)
 
+    def status(self) -> str:
+        """Return NNI's word for how the experiment is; "silent" if it does not answer."""
+        try:
+            return str(rest.get(self.port, "/check-status", None)["status"])
+        except Exception:  # whichever way it does not
+            return "silent"
+
     def check(self) -> None:
         """Raise `BackendError` if NNI is at work no more."""
         _check_alive(self._experiment._proc, self.log)

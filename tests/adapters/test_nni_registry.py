@@ -48,7 +48,8 @@ def add(home: Path, *names: str) -> None:
 
 def entries(home: Path) -> dict[str, Any]:
     """Read the registry as a whole; it must be one."""
-    return json.loads((home / ".experiment").read_text())
+    known: dict[str, Any] = json.loads((home / ".experiment").read_text())
+    return known
 
 
 def names(home: Path) -> set[str]:
