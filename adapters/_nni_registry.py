@@ -10,6 +10,7 @@ import json
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from nni.tools.nnictl.common_utils import get_file_lock
@@ -38,7 +39,8 @@ def forget(experiment: str) -> None:
     registry = Path(NNI_HOME_DIR) / ".experiment"
     if not registry.is_file():
         return
-    lock = get_file_lock(str(registry), stale=STALE)
+    path: Any = str(registry)  # their annotation names a module
+    lock = get_file_lock(path, stale=STALE)
     with suppress(OSError, ValueError), lock.acquire(timeout=PATIENCE):
         entries = json.loads(registry.read_text("utf-8"))
         if not isinstance(entries, dict) or entries.pop(experiment, None) is None:

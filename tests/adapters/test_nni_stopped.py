@@ -118,7 +118,8 @@ class Somebody(threading.Thread):
     def _job(self, number: int) -> str:
         address = f"http://127.0.0.1:{self._port}/api/v1/nni/trial-jobs"
         with urllib.request.urlopen(address, timeout=10) as answer:
-            return next(j["trialJobId"] for j in json.load(answer) if j["sequenceId"] == number)
+            jobs = {job["sequenceId"]: str(job["trialJobId"]) for job in json.load(answer)}
+        return jobs[number]
 
     def _in_the_ui(self, number: int) -> None:
         """Ask as the page does when its button is pressed."""
