@@ -1,6 +1,6 @@
 """NNI's web UI in a browser: it shows the trials, their values and whole architectures.
 
-The screenshots of docs/nni.md are of a run that `--keep` has left open, two commands at a time:
+The screenshots of docs/nni.md are of a run that `--keep` has left open, by two commands:
 
     nasbridge run examples/digits.py --backend nni --port 8080 --jobs 2 --assessor Medianstop --keep
     python tests/adapters/test_nni_browser.py http://127.0.0.1:8080 docs
@@ -163,4 +163,4 @@ if __name__ == "__main__":
     complaints: list[str] = []
     with chromium() as drawing:
         screenshots(opened(drawing, complaints), sys.argv[1], Path(sys.argv[2]))
-    sys.exit("\n".join(complaints))
+    sys.exit("\n".join(complaints) or None)
