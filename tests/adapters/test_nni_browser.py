@@ -25,7 +25,7 @@ from nasbridge.spaces import Architecture
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
-SETTLED = 2500  # milliseconds until the page has drawn everything
+SETTLED = 4000  # milliseconds until the page has drawn everything
 FONTS = "res.cdn.office.net"  # NNI's page asks for its fonts there
 
 
