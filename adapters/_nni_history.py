@@ -17,16 +17,16 @@ from ._errors import BackendError
 from ._nni_database import DATABASE, Job, Stored
 from ._nni_space import architecture_from, from_native
 
-__all__ = ["database_at", "history_of", "metrics_from"]
+__all__ = ["STATES", "database_at", "history_of", "metrics_from"]
 
 DEFAULT = "default"  # NNI's name for what is optimized
 
-_STATES: Mapping[str, Literal["complete", "pruned", "failed"]] = {
+STATES: Mapping[str, Literal["complete", "pruned", "failed"]] = {
     "EARLY_STOPPED": "pruned",
     "FAILED": "failed",
     "SUCCEEDED": "complete",
     "SYS_CANCELED": "failed",
-    "USER_CANCELED": "pruned",  # NNI 3.0 calls those so, too, that an assessor has stopped
+    "USER_CANCELED": "pruned",  # by a user or a signal; NNI 3.0 says it of an assessor's work, too
 }
 
 
@@ -145,7 +145,7 @@ class _Reader:
         except (NasbridgeError, KeyError, TypeError):
             self.outside.add(job.sequence)
             return None
-        state = _STATES.get(job.status)
+        state = STATES.get(job.status)
         curve = tuple(Step(k, self._metrics(job.reported[k])) for k in sorted(job.reported))
         if state is None:
             return Trial(job.sequence, architecture, curve=curve, started=job.started)

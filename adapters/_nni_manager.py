@@ -27,6 +27,7 @@ from websockets.sync.client import connect
 
 from ._errors import BackendError, Unsupported
 from ._nni_database import experiment_in, update_settings
+from ._nni_registry import forget, is_temporary
 from ._nni_relay import patiently
 
 __all__ = ["LOOPBACK", "NODE_OPTIONS", "Manager", "free_port", "wait_for_server"]
@@ -304,6 +305,13 @@ class Manager:
         """Return NNI's word for how a trial ended; None while it runs."""
         return self._dispatcher.ended.get(number)
 
+    def status(self) -> str:
+        """Return NNI's word for how the experiment is; "silent" if it does not answer."""
+        try:
+            return str(rest.get(self.port, "/check-status", None)["status"])
+        except Exception:  # whichever way it does not
+            return "silent"
+
     def check(self) -> None:
         """Raise `BackendError` if NNI is at work no more."""
         _check_alive(self._experiment._proc, self.log)
@@ -311,17 +319,20 @@ class Manager:
     # ------------------------------------------------------------------ ending
 
     def close(self) -> None:
-        """End the manager and everything that it has started."""
-        process = self._experiment._proc if self._experiment else None
-        if process is None:
+        """End the manager and everything that it has started; NNI forgets a temporary place."""
+        experiment, self._experiment = self._experiment, None
+        if experiment is None:
             return
-        with suppress(Exception):  # it may have been killed
-            rest.delete(self.port, "/experiment", None)
-        if not patiently(lambda: process.poll() is not None, STOP):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process = experiment._proc
+        if process is not None:
+            with suppress(Exception):  # it may have been killed
+                rest.delete(self.port, "/experiment", None)
+            if not patiently(lambda: process.poll() is not None, STOP):
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         if self._dispatcher is not None:
             self._dispatcher.close()
             self._dispatcher = None
-        self._experiment = None
+        if is_temporary(self._place):  # after the manager, which notes its end there
+            forget(experiment.id)

@@ -84,6 +84,11 @@ function mendManager(NNIManager) {
   mended.pingDispatcher = function () {
     return ping.call(Object.create(this, { pollInterval: { value: 1 } }));
   };
+  const setup = mended.setupTuner;
+  mended.setupTuner = async function (...given) {
+    await setup.apply(this, given);
+    tuner = this.dispatcherPid || 0; // none where the tuner is an object in a run of ours
+  };
   // 6. After a resume the numbers of trials began anew where none had been interrupted.
   const recover = mended.addRecoveredTrialJob;
   mended.addRecoveredTrialJob = function (jobs) {
@@ -91,6 +96,32 @@ function mendManager(NNIManager) {
     const known = jobs.map((job) => (job.sequenceId === undefined ? -1 : job.sequenceId));
     this.experimentProfile.nextSequenceId = Math.max(-1, ...known) + 1;
     return count;
+  };
+}
+
+// 8. A tuner had ten seconds to connect, in which a busy machine does not even import a library;
+//    and one that had broken down was waited for as long.
+const CONNECT = 120; // seconds
+let tuner = 0; // the process's id
+function isAlive(pid) {
+  try { return process.kill(pid, 0); } catch (_) { return false; }
+}
+function mendConnecting(loaded) {
+  const mended = Object.getPrototypeOf(loaded.getTunerServer());
+  const init = mended.init;
+  mended.init = function () {
+    if (this.connect.settled) return init.call(this);
+    const deadline = Date.now() + 1000 * CONNECT;
+    const timer = setInterval(() => {
+      const isLost = tuner && !isAlive(tuner);
+      if (!this.connect.settled && (isLost || Date.now() > deadline)) {
+        const said = isLost ? "has ended before it connected"
+          : `did not connect in ${CONNECT} seconds`;
+        this.connect.reject(new Error(`Tuner ${said}. Please check tuner (dispatcher) log.`));
+      }
+      if (this.connect.settled) clearInterval(timer);
+    }, POLL);
+    return this.connect.promise;
   };
 }
 
@@ -107,6 +138,7 @@ function mendScripts(scripts) {
 const mends = process.env.NASBRIDGE_STOCK ? [] : [
   [/v3\/compat$/, (loaded) => loaded.V3asV1 && mendTrials(loaded.V3asV1)],
   [/core\/nnimanager$/, (loaded) => loaded.NNIManager && mendManager(loaded.NNIManager)],
+  [/\/tuner_command_channel$/, (loaded) => mendConnecting(loaded)],
   [/common\/pythonScript$/, (loaded) => mendScripts(loaded)],
   [/common\/utils$/, (loaded) => mendWaiting(loaded)],
 ];

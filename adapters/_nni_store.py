@@ -7,33 +7,30 @@ evaluated as the record says that NNI has stored for its process, not as we reme
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import final
 
 from ..spaces import Architecture, NasbridgeError
 from ..strategies import History, Objective, Step, Trial
 from ._drive import Experimental
 from ._errors import BackendError
-from ._evaluation import Outcome, Report, Task
 from ._journal import Journal
 from ._nni_assessor import Assessment
 from ._nni_manager import Manager
 from ._nni_relay import Link, Relay, patiently
 from ._nni_space import architecture_from, parameters_of
-from ._runner import Runner
 
-__all__ = ["NNIStore", "Standing", "shown_metrics"]
+__all__ = ["Lost", "NNIStore", "shown_metrics"]
 
 SETTLE = 10  # seconds that NNI has to note how the last trials ended
 PATIENCE = 180  # seconds until the process of a trial must be there, on the busiest machine
+TICK = 0.02  # seconds between two looks at NNI's word
 FAILED = 1  # exit code
 
 
-class _Lost(Exception):
-    """The process of a trial has ended before it could begin."""
+class Lost(Exception):
+    """The process of a trial has ended before it could begin; says how."""
 
 
 def shown_metrics(
@@ -70,9 +67,6 @@ class NNIStore:
         relay: Where trials' processes call.
         resumed: Numbers of trials that NNI itself begins again when it is resumed.
         assessor: Stops trials early, or None.
-
-    Attributes:
-        lost: Why the process of a trial has ended before it could begin, by number.
     """
 
     def __init__(
@@ -92,7 +86,6 @@ class NNIStore:
         self._links: dict[int, Link] = {}
         self._settling: set[int] = set()  # NNI has yet to note how they ended
         self._taken = frozenset[str]()
-        self.lost: dict[int, str] = {}
 
     def history(self) -> History:
         return self._journal.history()
@@ -113,44 +106,54 @@ class NNIStore:
         if trial.number not in self._resumed:
             manager.begin(trial.number, parameters)
         self._resumed.discard(trial.number)
-        link = self._take(trial.number, manager)
-        if link is None:
-            return trial
-        self._links[trial.number] = link
+        return trial
+
+    def take(self, number: int, expected: Architecture) -> Architecture:
+        """Wait for the process that NNI starts for a trial.
+
+        Args:
+            number: The trial's number.
+            expected: What NNI was told to give to it.
+
+        Returns:
+            What the record says that NNI has stored for the process.
+
+        Raises:
+            Lost: The process has ended before it could begin.
+            BackendError: It does not come, NNI has ended, or the record is of something else.
+        """
+        link = self._links[number] = self._arrived(number)
         given = architecture_from(link.record["parameters"], self._experiment.space)
-        if given.choices != trial.architecture.choices:
+        if given.choices != expected.choices:
             raise BackendError(
-                f"NNI has stored another architecture for trial {trial.number} than it was given "
-                f"({given} instead of {trial.architecture}): use another directory"
+                f"NNI has stored another architecture for trial {number} than it was given "
+                f"({given} instead of {expected}): use another directory"
             )
         _draw(given, link)
-        return replace(trial, architecture=given)
+        return given
 
-    def _take(self, number: int, manager: Manager) -> Link | None:
-        """Wait for the process of a trial; None if it has ended before it could begin."""
-        deadline = time.monotonic() + PATIENCE
+    def _arrived(self, number: int) -> Link:
+        manager, deadline = self.start(), time.monotonic() + PATIENCE
 
         def check() -> None:
             manager.check()
-            if time.monotonic() > deadline:
-                raise BackendError(
-                    f"NNI has not begun trial {number} within {PATIENCE} s: resume to go on, its "
-                    f"logs are in {manager.log}"
-                )
             ended = manager.ended(number)
             if ended is not None:
-                raise _Lost(
+                raise Lost(
                     f"ProcessError: NNI's process of the trial has ended ({ended}) before it could "
                     "begin; its trial.stderr, which the web UI shows as its log, says why"
+                )
+            if time.monotonic() > deadline:
+                raise BackendError(
+                    f"NNI has not begun trial {number} within {PATIENCE} s, and says that it is "
+                    f"{manager.status()}: is the machine out of memory or of processes, or was "
+                    f"the experiment changed in the web UI? Its logs are in {manager.log}; resume "
+                    "to go on"
                 )
 
         finished = {trial.number: trial for trial in self._journal.history()}
         while True:
-            try:
-                link = self._relay.take(lambda one: one == number or self._is_over(one), check)
-            except _Lost as error:
-                self.lost[number] = str(error)
-                return None
+            link = self._relay.take(lambda one: one == number or self._is_over(one), check)
             if link.number == number:
                 return link
             self._tell(finished[link.number], link)  # NNI did not hear of its end in time
@@ -159,20 +162,37 @@ class NNIStore:
         states = {trial.number: trial.state for trial in self._journal.history()}
         return states.get(number, "running") != "running"
 
+    def is_lost(self, number: int) -> bool:
+        """Tell whether the process of a running trial has ended, which nobody here has wanted."""
+        link = self._links.get(number)
+        return link is not None and link.is_lost
+
+    def word(self, number: int) -> str:
+        """Return NNI's word for how a trial has ended whose process is lost.
+
+        Raises:
+            BackendError: NNI itself has ended, and the trial with it; a resume begins it again.
+        """
+        manager, deadline = self.start(), time.monotonic() + PATIENCE
+        while (ended := manager.ended(number)) is None and time.monotonic() < deadline:
+            manager.check()
+            time.sleep(TICK)
+        return ended or "UNKNOWN"
+
     def report(self, trial: Trial, step: Step) -> bool:
-        link = self._links[trial.number]
         shown = shown_metrics(step.metrics, self._experiment.objectives, self._taken)
         if shown is not None:
-            link.report(shown)
+            self._links[trial.number].report(shown)
         is_bad = self._assessor is not None and self._assessor.reported(trial.number, step)
-        return self._journal.report(trial, step) or is_bad or link.is_lost
+        return self._journal.report(trial, step) or is_bad
 
     def finish(self, trial: Trial) -> None:
         self._journal.finish(trial)
         if self._assessor is not None:
             self._assessor.ended(trial)
-        if self.lost.pop(trial.number, None) is None:
-            self._tell(trial, self._links.pop(trial.number))
+        link = self._links.pop(trial.number, None)
+        if link is not None and not link.is_lost:
+            self._tell(trial, link)
 
     def _tell(self, trial: Trial, link: Link) -> None:
         """Let NNI know how a trial ended."""
@@ -191,37 +211,6 @@ class NNIStore:
         manager = self._manager
         if manager is not None:
             patiently(lambda: all(manager.ended(n) for n in self._settling), SETTLE)
-
-
-@final
-class Standing:
-    """A runner for trials whose processes NNI starts; those that have lost theirs fail.
-
-    Args:
-        runner: Where the others are evaluated.
-        lost: Why a trial has lost its process, by number.
-    """
-
-    def __init__(self, runner: Runner, lost: Mapping[int, str]) -> None:
-        self._runner, self._lost = runner, lost
-        self._failed: deque[Outcome] = deque()
-
-    @property
-    def slots(self) -> int:
-        return self._runner.slots
-
-    def submit(self, task: Task) -> None:
-        if task.number in self._lost:
-            notes = {"error": self._lost[task.number]}
-            self._failed.append(Outcome(task.number, "failed", notes=notes))
-        else:
-            self._runner.submit(task)
-
-    def wait(self, report: Report) -> Outcome:
-        return self._failed.popleft() if self._failed else self._runner.wait(report)
-
-    def close(self) -> None:
-        self._runner.close()
 
 
 def _draw(architecture: Architecture, link: Link) -> None:

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -68,6 +68,9 @@ class Pool:
         seconds: Time limit of one trial, in seconds; None for none.
         recycle: Trials until a worker is replaced, at least 1.
 
+    Attributes:
+        is_cancelled: Tells by number whether a task is to be ended at once, as a failed one.
+
     Raises:
         ExperimentError: `evaluate` cannot be sent to another process.
     """
@@ -85,6 +88,7 @@ class Pool:
         self._payload = _pickled(evaluate, space, tuple(objectives))
         self._jobs, self._seconds, self._recycle = jobs, seconds, recycle
         self._workers: list[_Worker] = []
+        self.is_cancelled: Callable[[int], bool] = lambda number: False
 
     @property
     def slots(self) -> int:
@@ -108,7 +112,7 @@ class Pool:
                 if outcome is not None:
                     return outcome
             for worker in busy.values():
-                outcome = self._late(worker)
+                outcome = self._cancelled(worker) or self._late(worker)
                 if outcome is not None:
                     return outcome
 
@@ -170,6 +174,11 @@ class Pool:
             except OSError:
                 return self._died(worker)
         return None
+
+    def _cancelled(self, worker: _Worker) -> Outcome | None:
+        if worker.task is None or not self.is_cancelled(worker.task.number):
+            return None
+        return self._lost(worker, "ProcessError: the trial was ended from outside")
 
     def _late(self, worker: _Worker) -> Outcome | None:
         spent = time.monotonic() - worker.began

@@ -29,7 +29,8 @@ from ._nni_manager import LOOPBACK, NODE_OPTIONS, Manager
 from ._nni_moved import write_experiment
 from ._nni_relay import Relay
 from ._nni_space import architecture_from, from_native, shown_space, to_native
-from ._nni_store import NNIStore, Standing
+from ._nni_standing import Standing
+from ._nni_store import NNIStore
 from ._nni_tuner import NASTuner, next_parameter
 from ._support import Support
 
@@ -108,7 +109,7 @@ def run(
         manager = Manager(place / FOLDER, port, host)
         stack.callback(manager.close)
         store = _store(experiment, file, manager, runner.slots, assessor, stack)
-        standing = Standing(runner, store.lost)
+        standing = Standing(runner, store)
         history = drive(experiment, store, standing, place, observer or Silent())
         store.settle()
         if keep:

@@ -1,6 +1,9 @@
 """NNI's web UI in a browser: it shows the trials, their values and whole architectures.
 
-`python tests/adapters/test_nni_browser.py FOLDER` writes the screenshots of docs/nni.md.
+The screenshots of docs/nni.md are of a run that `--keep` has left open, by two commands:
+
+    nasbridge run examples/digits.py --backend nni --port 8080 --jobs 2 --assessor Medianstop --keep
+    python tests/adapters/test_nni_browser.py http://127.0.0.1:8080 docs
 """
 
 import re
@@ -9,7 +12,6 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
@@ -23,6 +25,7 @@ from nasbridge.spaces import Architecture
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
+SETTLED = 4000  # milliseconds until the page has drawn everything
 FONTS = "res.cdn.office.net"  # NNI's page asks for its fonts there
 
 
@@ -143,19 +146,21 @@ def test_the_picture_of_an_architecture_is_a_link_away(page: Page, url: str) -> 
 def screenshots(page: Page, url: str, folder: Path) -> None:
     """Write the four screenshots."""
     page.goto(f"{url}/oview")
-    page.wait_for_timeout(2500)
+    page.wait_for_timeout(SETTLED)
     page.screenshot(path=folder / "nni_overview.png")
     for tab in ("Hyper-parameter", "Intermediate result"):
         details(page, url, tab)
-        page.wait_for_timeout(2500)
+        page.wait_for_timeout(SETTLED)
         page.screenshot(path=folder / f"nni_{tab.split()[0].lower()}.png")
     details(page, url, "Hyper-parameter")
     expand(page, 1)
     page.mouse.wheel(0, 600)
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(SETTLED)
     page.screenshot(path=folder / "nni_row.png")
 
 
 if __name__ == "__main__":
-    with TemporaryDirectory() as place, shown(Path(place) / "digits") as ui, chromium() as drawing:
-        screenshots(opened(drawing, []), ui, Path(sys.argv[1]))
+    complaints: list[str] = []
+    with chromium() as drawing:
+        screenshots(opened(drawing, complaints), sys.argv[1], Path(sys.argv[2]))
+    sys.exit("\n".join(complaints) or None)

@@ -16,6 +16,7 @@ import pytest
 from nasbridge import History, RandomSearch
 from nasbridge.adapters import _nni_manager
 from nasbridge.adapters._nni_database import DATABASE, read_database
+from nasbridge.adapters._nni_history import database_at
 from nasbridge.adapters._nni_manager import Manager, free_port
 from nasbridge.adapters._nni_space import architecture_from
 from nasbridge.adapters.nni import load
@@ -25,14 +26,18 @@ from nasbridge.strategies import Search
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
 SPACE = Space({"slope": Integer(1, 40)})
+CRASHED = 3  # the trial whose code raises
 SEED = 44  # the first two of six random slopes are by far the steepest
 
 SEARCH = f"""
-import json
+import json, os, time
 from dataclasses import dataclass
 from pathlib import Path
 from nasbridge import Experiment, Integer, RandomSearch, Space
 from nasbridge.strategies import Strategy
+
+if os.environ.get("SDK_PROCESS") == "dispatcher":
+    time.sleep(10)  # as on a busy machine: NNI itself would have given the tuner up
 
 TOLD = Path(__file__).with_name("told.jsonl")
 
@@ -54,7 +59,7 @@ space = Space({{"slope": Integer(1, 40)}})
 experiment = Experiment(space, lambda a, t: {{}}, {{"score": "max"}}, Noting(), seed={SEED})
 """
 
-TRIAL = """
+TRIAL = f"""
 import json, os, time
 import nni
 from nasbridge.adapters.nni import architecture_from
@@ -66,8 +71,10 @@ with open(os.path.join(os.environ["NNI_OUTPUT_DIR"], "trained.json"), "w") as fi
     json.dump(parameters, file)
 for step in range(3):
     nni.report_intermediate_result(slope * (step + 1.0))
+    if os.environ["NNI_TRIAL_SEQ_ID"] == "{CRASHED}":
+        raise MemoryError("no memory for this one")
     time.sleep(60 if slope < 20 and step == 1 else 0.1)  # a flat one waits to be stopped
-nni.report_final_result({"default": slope * 3.0, "steps": 3})
+nni.report_final_result({{"default": slope * 3.0, "steps": 3}})
 """
 
 CONFIG: dict[str, Any] = {
@@ -104,7 +111,7 @@ def nnictl(*arguments: str, folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "nasbridge", "nnictl", *arguments],
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "HOME": str(folder), "PATH": path},  # its registry is in the home folder
         capture_output=True,
         text=True,
         timeout=120,
@@ -131,7 +138,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     port = free_port()
     nnictl("create", "--config", "config.json", "--port", str(port), folder=folder)
     try:
-        address, deadline = f"http://127.0.0.1:{port}/api/v1/nni", time.monotonic() + 150
+        address, deadline = f"http://127.0.0.1:{port}/api/v1/nni", time.monotonic() + 240
         while status(address) not in ("DONE", "ERROR"):
             assert time.monotonic() < deadline, status(address)
             time.sleep(0.2)
@@ -160,7 +167,7 @@ def test_an_experiment_of_nnictl_runs_our_strategy(folder: Path, history: Histor
 
 def test_an_assessor_of_nnictl_stops_trials(history: History) -> None:
     """They show as stopped early, with what they had reported."""
-    for trial in history:
+    for trial in [trial for trial in history if trial.number != CRASHED]:
         slope, steps = trial.architecture["slope"], 3 if trial.number < 2 else 2
         assert trial.state == ("complete" if trial.number < 2 else "pruned")
         reported = [step.metrics["default"] for step in trial.curve]
@@ -168,15 +175,37 @@ def test_an_assessor_of_nnictl_stops_trials(history: History) -> None:
         assert trial.values["default"] == slope * steps
 
 
+def told_in(folder: Path) -> dict[int, list[Any]]:
+    """What the strategy was told, by number."""
+    lines = (folder / "told.jsonl").read_text().splitlines()
+    return {number: facts for number, *facts in map(json.loads, lines)}
+
+
 def test_the_strategy_is_told_of_stopped_trials(folder: Path, history: History) -> None:
     """NNI's dispatcher gives the last value as the result, and then a failed end."""
-    lines = (folder / "told.jsonl").read_text().splitlines()
-    told = {number: facts for number, *facts in map(json.loads, lines)}
+    told = told_in(folder)
     assert sorted(told) == list(range(6))
-    for trial in history:
+    for trial in [trial for trial in history if trial.number != CRASHED]:
         slope, state, values = told[trial.number]
         assert (slope, state) == (trial.architecture["slope"], trial.state)
         assert values["score"] == trial.values["default"]
+
+
+def test_the_strategy_is_told_of_a_crash_and_the_experiment_goes_on(
+    folder: Path, history: History
+) -> None:
+    """The code of a user's own trial has raised; NNI, our history and the strategy say failed."""
+    (crashed,) = history.of_state("failed")
+    slope = crashed.architecture["slope"]
+    assert (crashed.number, crashed.values) == (CRASHED, {})
+    assert [step.metrics for step in crashed.curve] == [{"default": slope}]  # until it crashed
+    assert "FAILED" in crashed.notes["error"]
+    assert told_in(folder)[CRASHED] == [slope, "failed", {}]
+    stored = {job.sequence: job for job in read_database(database_at(folder / "work")).jobs}
+    assert stored[CRASHED].status == "FAILED"
+    log = folder / "work" / "_latest" / "environments" / "local-env" / "trials" / stored[CRASHED].id
+    assert "MemoryError: no memory for this one" in (log / "trial.stderr").read_text()
+    assert {trial.number for trial in history if trial.state != "failed"} == {0, 1, 2, 4, 5}
 
 
 def test_next_parameter_is_right_where_nni_is_as_it_is(

@@ -328,7 +328,8 @@ def started(directory: Path) -> tuple[subprocess.Popen[bytes], set[int]]:
     """Start a run by the command line; return it and its managers, when trials have ended."""
     (directory / "search.py").write_text(FILE)
     command = [sys.executable, "-m", "nasbridge", "run", "search.py", "--backend", "nni"]
-    process = subprocess.Popen([*command, "--directory", "run"], cwd=directory)
+    home = {**os.environ, "HOME": str(directory)}  # a killed run leaves its entry in NNI's registry
+    process = subprocess.Popen([*command, "--directory", "run"], cwd=directory, env=home)
     history, deadline = directory / "run" / "history.jsonl", time.monotonic() + 90
     while not history.exists() or history.read_text().count('"finish"') < 3:
         assert time.monotonic() < deadline, "no trial has ended"

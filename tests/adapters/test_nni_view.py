@@ -1,6 +1,7 @@
 """By the command line: the web UI stays with --keep, and `nasbridge view` opens it again."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -30,13 +31,21 @@ experiment = Experiment(
 """
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """A home folder of its own, and a temporary directory in which the run is not."""
+    home, temporary = folder / "home", folder / "temporary"
+    for place in (home, temporary):
+        place.mkdir(exist_ok=True)
+    return {**os.environ, "HOME": str(home), "TMPDIR": str(temporary)}
+
+
 @contextmanager
 def nasbridge(folder: Path, *arguments: str) -> Generator[None]:
     """Run a command of nasbridge until Ctrl-C, which must end all that it has started."""
     command = [sys.executable, "-m", "nasbridge", *arguments]
     said = folder / "said"
     with said.open("w") as stream:
-        process = subprocess.Popen(command, cwd=folder, stderr=stream)
+        process = subprocess.Popen(command, cwd=folder, env=environment(folder), stderr=stream)
     try:
         yield
         deadline = time.monotonic() + 30
@@ -84,3 +93,6 @@ def test_the_web_ui_stays_and_comes_back(tmp_path: Path) -> None:
     with nasbridge(tmp_path, "view", "run", "--port", str(port)):
         wait_for(port, "VIEWED")
         assert values(port) == kept
+    known = json.loads((tmp_path / "home" / "nni-experiments" / ".experiment").read_text())
+    (entry,) = known.values()  # nnictl finds it, too
+    assert (entry["status"], entry["logDir"]) == ("STOPPED", str(tmp_path / "run" / "nni"))
