@@ -19,6 +19,8 @@ PARTS = 24  # decisions up to which each has a length-scale of its own
 DRAWS = 64  # architectures that tell which decisions the words cover
 KEPT = 20_000  # rows that are remembered
 
+_NOTHING: Array = numpy.zeros(0)
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -91,6 +93,8 @@ class Features:
 
     def numbers(self, architecture: Architecture) -> Array:
         """Return the encoding of the decisions that words do not cover."""
+        if not len(self._uncovered):
+            return _NOTHING
         return self.space.encode(architecture)[self._uncovered]
 
     @cached_property
@@ -130,13 +134,15 @@ class Features:
             others: m rows.
         """
         views: list[View] = []
+        both = rows if rows is others else (*rows, *others)
         if self._has_graph:
             for height in range(HEIGHT + 1):
-                table = _table([row.words[height] for row in (*rows, *others)])
-                views.append(_view(table, len(rows), _one_part(table)))
+                table = _table([row.words[height] for row in both])
+                parts = numpy.zeros(table.shape[1], dtype=numpy.intp)
+                views.append(View(table[: len(rows)], table[len(both) - len(others) :], parts))
         if len(self._uncovered):
-            table = numpy.array([row.numbers for row in (*rows, *others)])
-            views.append(_view(table, len(rows), self._parts))
+            table = numpy.array([row.numbers for row in both])
+            views.append(View(table[: len(rows)], table[len(both) - len(others) :], self._parts))
         return tuple(views)
 
     @cached_property
@@ -158,22 +164,21 @@ def choices_of(architecture: Architecture) -> set[str]:
     return {path for sketch in sketches(architecture).values() for path in sketch.choices}
 
 
-def _one_part(table: Array) -> NDArray[numpy.intp]:
-    return numpy.array([0] * table.shape[1], dtype=numpy.intp)
-
-
-def _view(table: Array, rows: int, parts: NDArray[numpy.intp]) -> View:
-    return View(table[:rows], table[rows:], parts)
-
-
 def _table(words: Sequence[Words]) -> Array:
     """Return log(1 + count) of every word that any of them has, in the same columns for all."""
     lengths = [len(one.numbers) for one in words]
-    numbers, columns = numpy.unique(
-        numpy.concatenate([one.numbers for one in words]), return_inverse=True
-    )
-    table = numpy.zeros((len(words), len(numbers)))
-    table[numpy.repeat(numpy.arange(len(words)), lengths), columns] = numpy.concatenate(
+    numbers = numpy.concatenate([one.numbers for one in words])
+    column = _columns(numbers)
+    table = numpy.zeros((len(words), int(column[-1]) + 1))
+    table[numpy.repeat(numpy.arange(len(words)), lengths), column[numbers]] = numpy.concatenate(
         [one.logs for one in words]
     )
     return table
+
+
+def _columns(numbers: NDArray[numpy.intp]) -> NDArray[numpy.intp]:
+    """Return for each number up to the largest its rank among those that are there."""
+    there = numpy.zeros(int(numbers.max()) + 1, dtype=numpy.bool_)
+    there[numbers] = True
+    ranks: NDArray[numpy.intp] = numpy.cumsum(there, dtype=numpy.intp) - 1
+    return ranks
