@@ -73,12 +73,8 @@ def _operate(walk: Walk, cell: "Cell | NodeCell", key: str, x: Ref, strided: boo
         for label, _ in walk.decide(path, domain, domain.labels, identity):
             chosen = str(label)
             option = cell.operations[chosen]
-            with (
-                walk.inside(chosen, option),
-                walk.block(path, chosen, "choice"),
-                walk.bind(stride=2 if strided else 1),
-            ):
-                result = option.expand(walk, x)
+            with walk.bind(stride=2 if strided else 1):
+                result = walk.option(path, chosen, option, x)
     return result
 
 

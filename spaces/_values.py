@@ -230,8 +230,7 @@ class Choice(Node):
             )
         result, path = x, walk.here or "choice"
         for label, option in decide(walk, self, path):
-            with walk.inside(label, option), walk.block(path, str(label), "choice"):
-                result = cast(Node, option).expand(walk, x)
+            result = walk.option(path, str(label), cast(Node, option), x)
         return result
 
 

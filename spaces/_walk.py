@@ -9,16 +9,28 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
 
 from ._decisions import Clause, Condition, Decision
 from ._domains import Categorical, Domain, Label
 from ._errors import NameClash, SpaceError
-from ._graph import Block, Graph, Operation, Vertex
+from ._graph import Block, Graph, Operation, Slot, Vertex
 
 __all__ = ["Discovery", "Outline", "Resolution", "Walk"]
 
 Ref = int
 """What flows between nodes: the position of a vertex."""
+
+Asked = tuple[str, Label | None]
+"""A decision that a walk has asked, and what was chosen there; None where it is not active."""
+
+
+class Part(Protocol):
+    """A part of a network; see `Node`."""
+
+    def expand(self, walk: "Walk", x: Ref) -> Ref:
+        """Say how this part is put together."""
+        ...
 
 
 class Walk(ABC):
@@ -142,6 +154,18 @@ class Walk(ABC):
         """Mark what is emitted within the context as one part of a picture."""
         return nullcontext()
 
+    def option(self, decision: str, label: str, part: Part, x: Ref) -> Ref:
+        """Expand an option of a choice between parts.
+
+        Args:
+            decision: The choice.
+            label: The option's label.
+            part: The option.
+            x: What flows in.
+        """
+        with self.inside(label, part), self.block(decision, label, "choice"):
+            return part.expand(self, x)
+
     @abstractmethod
     def panel(
         self,
@@ -241,11 +265,18 @@ class Outline:
     Attributes:
         graph: The whole; a stack of cells is one vertex in it.
         panels: The cells by name, as "normal" and "reduction".
+        asked: The decisions that it depends on, in the order in which the walk asked them.
     """
 
-    def __init__(self, graph: Graph, panels: Mapping[str, Graph]) -> None:
+    def __init__(self, graph: Graph, panels: Mapping[str, Graph], asked: tuple[Asked, ...]) -> None:
         self.graph = graph
         self.panels = panels
+        self.asked = asked
+
+    @property
+    def graphs(self) -> Mapping[str, Graph]:
+        """All graphs by name, that of the whole being "network"."""
+        return {"network": self.graph, **self.panels}
 
 
 class Resolution(Walk):
@@ -259,7 +290,9 @@ class Resolution(Walk):
     def __init__(self, choices: Mapping[str, Label], brief: bool = False) -> None:
         super().__init__(brief)
         self._choices = choices
+        self._asked: list[Asked] = []
         self._vertices: list[Vertex] = []
+        self._slots: list[Slot] = []
         self._blocks: tuple[Block, ...] = ()
         self._paths = Counter[str]()
         self._marks = Counter[str]()
@@ -274,6 +307,7 @@ class Resolution(Walk):
         identity: object,
     ) -> Iterator[tuple[Label, object]]:
         label = self._choices[name]
+        self._asked.append((name, label))
         if isinstance(domain, Categorical):
             yield label, options[domain.labels.index(str(label))]
         else:
@@ -281,7 +315,9 @@ class Resolution(Walk):
 
     @contextmanager
     def when(self, decision: str, values: Sequence[Label]) -> Generator[bool]:
-        yield self._choices.get(decision) in values
+        label = self._choices.get(decision)
+        self._asked.append((decision, label))
+        yield label in values
 
     def emit(self, operation: Operation, inputs: Sequence[Ref], key: str | int = "") -> Ref:
         own = (str(key),) if key != "" else ()
@@ -300,6 +336,14 @@ class Resolution(Walk):
         finally:
             self._blocks = before
 
+    def option(self, decision: str, label: str, part: Part, x: Ref) -> Ref:
+        start, before = len(self._vertices), (len(self._asked), len(self.panels))
+        with self.inside(label, part), self.block(decision, label, "choice"):
+            result = part.expand(self, x)
+        if result >= start and before == (len(self._asked), len(self.panels)):
+            self._slots.append(Slot(decision, label, start, len(self._vertices), x, result))
+        return result
+
     def panel(
         self,
         name: str,
@@ -310,20 +354,23 @@ class Resolution(Walk):
         self._names[name] += 1
         times = self._names[name]
         unique = f"{name} {times}" if times > 1 else name  # a network may have several stacks
-        outside = self._vertices, self._blocks
-        self._vertices, self._blocks = [], ()
+        outside = self._vertices, self._slots, self._blocks
+        self._vertices, self._slots, self._blocks = [], [], ()
         source = Operation("input", {} if channels is None else {"channels": channels})
         try:
             sources = [self.emit(source, (), f"{name}_input_{k}") for k in range(inputs)]
             output = expand(tuple(sources))
-            self.panels[unique] = Graph(tuple(self._vertices), output)
+            self.panels[unique] = self._graph(output)
         finally:
-            self._vertices, self._blocks = outside
+            self._vertices, self._slots, self._blocks = outside
         return unique
 
     def outline(self, output: Ref) -> Outline:
         """Return what was recorded, the given vertex being the output."""
-        return Outline(Graph(tuple(self._vertices), output), self.panels)
+        return Outline(self._graph(output), self.panels, tuple(self._asked))
+
+    def _graph(self, output: Ref) -> Graph:
+        return Graph(tuple(self._vertices), output, tuple(self._slots))
 
 
 def _numbered(path: str, seen: Counter[str]) -> str:

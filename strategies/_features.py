@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy
 from numpy.typing import NDArray
 
-from ..spaces import Architecture, Decision, Searchable, sketches
+from ..spaces import Architecture, Decision, Searchable, operation_choices, sketches
 from ._gaussian_process import View
 
 __all__ = ["Features", "Row"]
@@ -119,7 +119,7 @@ class Features:
         """Names of the decisions that choose an operation, which is a word."""
         rng = numpy.random.Generator(numpy.random.Philox(0))
         drawn = (self.space.unconstrained().sample(rng) for _ in range(DRAWS))
-        return frozenset(name for one in drawn for name in choices_of(one))
+        return frozenset(name for one in drawn for name in operation_choices(one))
 
     @cached_property
     def _has_graph(self) -> bool:
@@ -157,11 +157,6 @@ class Features:
 def entries(decision: Decision) -> int:
     """Return how many entries of the encoding a decision has."""
     return decision.domain.width + (decision.domain.width == 1 and () not in decision.conditions)
-
-
-def choices_of(architecture: Architecture) -> set[str]:
-    """Return the names of the decisions whose labels are operations of the graph."""
-    return {path for sketch in sketches(architecture).values() for path in sketch.choices}
 
 
 def _table(words: Sequence[Words]) -> Array:
