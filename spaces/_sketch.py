@@ -13,7 +13,7 @@ References:
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 __all__ = ["Flow", "Sketch"]
@@ -35,6 +35,7 @@ class Sketch:
 
     labels: list[str] = field(default_factory=list[str])
     sources: list[Flow] = field(default_factory=list[Flow])
+    _words: tuple[Counter[str], ...] = field(default=(), init=False, repr=False, compare=False)
 
     def append(self, label: str, sources: Flow) -> int:
         """Add an operation; return its position."""
@@ -64,23 +65,31 @@ class Sketch:
                 ways[source] += ways[position] * times
         return ways
 
-    def words(self, height: int) -> Iterator[Counter[str]]:
-        """Yield the words of heights 0, 1, ... up to and with the given one.
+    def words(self, height: int) -> Sequence[Mapping[str, int]]:
+        """Return the words of heights 0, 1, ... up to and with the given one.
 
-        The output's word is one step ahead, so that each height says what is summed up there.
+        The output's word is one step ahead, so that each height says what is summed up there. They
+        are counted once: many architectures may share the sketch.
 
         Args:
             height: The largest height, at least 0.
         """
-        ways, words = self.ways(), list(self.labels)
-        for _ in range(height + 1):
+        if len(self._words) <= height:
+            self._words = tuple(self._counted(height))
+        return self._words[: height + 1]
+
+    def _counted(self, height: int) -> Iterator[Counter[str]]:
+        ways = self.ways()
+        there = [k for k, times in enumerate(ways[:-1]) if times]  # all that is spelt below is, too
+        words = dict(enumerate(self.labels))
+        for step in range(height + 1):
+            if step:
+                words = {k: _spell(self.labels[k], self.sources[k], words) for k in there}
             counted = Counter[str]()
-            for word, times in zip(words[:-1], ways, strict=False):
-                if times:
-                    counted[word] += times
+            for k in there:
+                counted[words[k]] += ways[k]
             counted[_spell(OUTPUT, self.sources[-1], words)] += 1
             yield counted
-            words = [_spell(label, self.sources[k], words) for k, label in enumerate(self.labels)]
 
     def paths(self, most: int = 10_000) -> Counter[tuple[str, ...]]:
         """Count the paths from an input to the output, each as the operations that it passes.
@@ -104,6 +113,6 @@ class Sketch:
         return known[-1]
 
 
-def _spell(label: str, sources: Flow, words: list[str]) -> str:
+def _spell(label: str, sources: Flow, words: Mapping[int, str]) -> str:
     inside = sorted(words[k] if n == 1 else f"{n}*{words[k]}" for k, n in sources.items())
     return f"{label}({','.join(inside)})" if inside else label

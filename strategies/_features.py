@@ -65,7 +65,9 @@ class Features:
     space: Searchable
     twins: bool = False
     _known: dict[Architecture, Row] = field(default_factory=dict[Architecture, Row], compare=False)
-    _vocabulary: dict[str, int] = field(default_factory=dict[str, int], compare=False)
+    _vocabulary: dict[tuple[str, str], int] = field(
+        default_factory=dict[tuple[str, str], int], compare=False
+    )
 
     def row(self, architecture: Architecture) -> Row:
         """Return the features of an architecture; they follow from it alone, and are kept."""
@@ -79,16 +81,21 @@ class Features:
     def _row(self, architecture: Architecture) -> Row:
         if not self._has_graph:
             return Row((), self.numbers(architecture))
-        counts = tuple(dict[str, int]() for _ in range(HEIGHT + 1))
-        for name, sketch in sketches(architecture).items():
-            for known, counted in zip(counts, sketch.words(HEIGHT), strict=True):
-                known.update({f"{name} {word}": n for word, n in counted.items()})
-        return Row(tuple(map(self._words, counts)), self.numbers(architecture))
+        counts = {name: one.words(HEIGHT) for name, one in sketches(architecture).items()}
+        heights = range(HEIGHT + 1)
+        words = tuple(self._words({n: c[height] for n, c in counts.items()}) for height in heights)
+        return Row(words, self.numbers(architecture))
 
-    def _words(self, counts: Mapping[str, int]) -> Words:
+    def _words(self, counts: Mapping[str, Mapping[str, int]]) -> Words:
+        """Return the words of some sketches, given by their names."""
         known = self._vocabulary
-        numbers = [known.setdefault(word, len(known)) for word in counts]
-        logs = numpy.log1p(numpy.array(list(counts.values()), dtype=float))
+        numbers = [
+            known.setdefault((name, word), len(known))
+            for name, words in counts.items()
+            for word in words
+        ]
+        times = [number for words in counts.values() for number in words.values()]
+        logs = numpy.log1p(numpy.array(times, dtype=float))
         return Words(numpy.array(numbers, dtype=numpy.intp), logs)
 
     def numbers(self, architecture: Architecture) -> Array:
