@@ -28,7 +28,6 @@ __all__ = [
     "check_name",
     "evaluate",
     "is_open",
-    "settings",
 ]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
@@ -391,8 +390,3 @@ def evaluate(walk: Walk, value: object, key: str | int) -> object:
             parts = [evaluate(walk, part, k) for k, part in enumerate(cast(list[object], value))]
             return tuple(parts) if isinstance(value, tuple) else parts
     return value
-
-
-def settings(walk: Walk, config: Mapping[str, object]) -> dict[str, object]:
-    """Evaluate all settings of a layer."""
-    return {name: evaluate(walk, value, name) for name, value in config.items()}

@@ -33,6 +33,30 @@ class Part(Protocol):
         ...
 
 
+class _Change(AbstractContextManager[None]):
+    """A context in which some attributes of a walk are others: walks enter very many.
+
+    Args:
+        walk: The walk.
+        **attributes: What they are within.
+    """
+
+    __slots__ = ("_after", "_before", "_state")
+
+    def __init__(self, walk: "Walk", **attributes: object) -> None:
+        self._state = vars(walk)
+        self._after = attributes
+        self._before: dict[str, object] = {}
+
+    def __enter__(self) -> None:
+        state = self._state
+        self._before = {name: state[name] for name in self._after}
+        state.update(self._after)
+
+    def __exit__(self, *_: object) -> None:
+        self._state.update(self._before)
+
+
 class Walk(ABC):
     """A traversal: where it is, which widths and strides hold there, and what to do.
 
@@ -61,8 +85,7 @@ class Walk(ABC):
         """Where the node stands in the tree, names aside; for messages."""
         return ".".join(self._trail) or "the top"
 
-    @contextmanager
-    def inside(self, key: str | int | None, child: object = None) -> Generator[None]:
+    def inside(self, key: str | int | None, child: object = None) -> AbstractContextManager[None]:
         """Stand inside a child; a child's own name restarts the path.
 
         Args:
@@ -71,46 +94,21 @@ class Walk(ABC):
         """
         name: str | None = getattr(child, "name", None)
         shared: bool = getattr(child, "shared", False)
-        before = self._path, self._trail
-        self._trail = self._trail if key is None else (*self._trail, str(key))
-        if name is None:
-            self._path = self._path if key is None else (*self._path, str(key))
-        else:
-            self._path = (name,) if shared else (name, *self._indices)
-        try:
-            yield
-        finally:
-            self._path, self._trail = before
+        own = () if key is None else (str(key),)
+        restarted = () if name is None else (name,) if shared else (name, *self._indices)
+        return _Change(self, _path=restarted or self._path + own, _trail=self._trail + own)
 
-    @contextmanager
-    def repetition(self, number: int) -> Generator[None]:
+    def repetition(self, number: int) -> AbstractContextManager[None]:
         """Let the names within end in the number of a repetition."""
-        before = self._indices
-        self._indices = (*before, str(number))
-        try:
-            yield
-        finally:
-            self._indices = before
+        return _Change(self, _indices=(*self._indices, str(number)))
 
-    @contextmanager
-    def copy(self, name: str) -> Generator[None]:
+    def copy(self, name: str) -> AbstractContextManager[None]:
         """Stand in one of several copies that share their decisions, but not their weights."""
-        before = self._copies
-        self._copies = (*before, name)
-        try:
-            yield
-        finally:
-            self._copies = before
+        return _Change(self, _copies=(*self._copies, name))
 
-    @contextmanager
-    def bind(self, **values: int) -> Generator[None]:
+    def bind(self, **values: int) -> AbstractContextManager[None]:
         """Let placeholders such as WIDTH mean these values while the context lasts."""
-        before = self._bound
-        self._bound = {**before, **values}
-        try:
-            yield
-        finally:
-            self._bound = before
+        return _Change(self, _bound={**self._bound, **values})
 
     def bound(self, name: str, factor: int, default: int | None = None) -> int:
         """Return what a placeholder means here, or the default where it means nothing."""
@@ -313,11 +311,10 @@ class Resolution(Walk):
         else:
             yield label, label
 
-    @contextmanager
-    def when(self, decision: str, values: Sequence[Label]) -> Generator[bool]:
+    def when(self, decision: str, values: Sequence[Label]) -> AbstractContextManager[bool]:
         label = self._choices.get(decision)
         self._asked.append((decision, label))
-        yield label in values
+        return nullcontext(label in values)
 
     def emit(self, operation: Operation, inputs: Sequence[Ref], key: str | int = "") -> Ref:
         own = (str(key),) if key != "" else ()
@@ -326,15 +323,9 @@ class Resolution(Walk):
         self._vertices.append(Vertex(operation, tuple(inputs), unique, self._blocks))
         return len(self._vertices) - 1
 
-    @contextmanager
-    def block(self, path: str, label: str, kind: str) -> Generator[None]:
-        before = self._blocks
+    def block(self, path: str, label: str, kind: str) -> AbstractContextManager[None]:
         unique = _numbered(".".join((*self._copies, path)), self._marks)
-        self._blocks = (*before, Block(unique, label, kind))
-        try:
-            yield
-        finally:
-            self._blocks = before
+        return _Change(self, _blocks=(*self._blocks, Block(unique, label, kind)))
 
     def option(self, decision: str, label: str, part: Part, x: Ref) -> Ref:
         start, before = len(self._vertices), (len(self._asked), len(self.panels))
