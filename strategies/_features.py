@@ -146,10 +146,10 @@ class Features:
             for height in range(HEIGHT + 1):
                 table = _table([row.words[height] for row in both])
                 parts = numpy.zeros(table.shape[1], dtype=numpy.intp)
-                views.append(View(table[: len(rows)], table[len(both) - len(others) :], parts))
+                views.append(_view(table, len(rows), len(others), parts))
         if len(self._uncovered):
             table = numpy.array([row.numbers for row in both])
-            views.append(View(table[: len(rows)], table[len(both) - len(others) :], self._parts))
+            views.append(_view(table, len(rows), len(others), self._parts))
         return tuple(views)
 
     @cached_property
@@ -184,3 +184,10 @@ def _columns(numbers: NDArray[numpy.intp]) -> NDArray[numpy.intp]:
     there[numbers] = True
     ranks: NDArray[numpy.intp] = numpy.cumsum(there, dtype=numpy.intp) - 1
     return ranks
+
+
+def _view(table: Array, rows: int, others: int, parts: NDArray[numpy.intp]) -> View:
+    """Return the first rows of a table beside the last ones, which may be the same."""
+    ours = table[:rows]
+    theirs = ours if len(table) == rows else table[len(table) - others :]
+    return View(ours, theirs, parts)
