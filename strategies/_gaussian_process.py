@@ -208,19 +208,21 @@ def fit(views: Sequence[View], values: Array) -> Hyperparameters:
         Riedmiller 2013, Optimization of Gaussian Process Hyperparameters using Rprop, ESANN.
     """
     start = _prior_mode(views)
-    point, steps = start.copy(), numpy.full(len(start), 0.2)
-    before = numpy.zeros(len(start))
+    point = start
+    steps, before = [0.2] * len(start), [0.0] * len(start)
     best, best_value = point, -numpy.inf
     for _ in range(STEPS):
-        value, slope = _objective(views, values, point, start)
+        value, slopes = _objective(views, values, point, start)
         if value > best_value:
             best, best_value = point, value
-        agreement = slope * before
-        steps = numpy.clip(
-            steps * numpy.where(agreement > 0, 1.3, numpy.where(agreement < 0, 0.5, 1)), 0.01, 0.7
-        )
-        before = numpy.where(agreement < 0, 0.0, slope)
-        point = point + numpy.sign(before) * steps
+        moved: list[float] = []
+        for k, slope in enumerate(slopes.tolist()):  # few: numbers are faster than arrays
+            agreement = slope * before[k]
+            factor = 1.3 if agreement > 0 else 0.5 if agreement < 0 else 1.0
+            steps[k] = min(max(steps[k] * factor, 0.01), 0.7)
+            before[k] = slope if agreement >= 0 else 0.0
+            moved.append(math.copysign(steps[k], before[k]) if before[k] else 0.0)
+        point = point + numpy.array(moved)
     return _unpack(views, numpy.round(best, 2))
 
 
@@ -286,7 +288,7 @@ def normal_scores(values: Sequence[float]) -> Array:
     given = numpy.asarray(values)
     _, where, counts = numpy.unique(given, return_inverse=True, return_counts=True)
     ranks = numpy.cumsum(counts) - 0.5 * counts  # the mean rank, from 0 to n
-    table = numpy.array([_quantile(rank / len(given)) for rank in ranks])
+    table = numpy.array(list(map(_quantile, (ranks / len(given)).tolist())))
     return table[where]
 
 
