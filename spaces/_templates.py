@@ -73,6 +73,8 @@ class Drawing:
         Raises:
             KeyError: A filling is not known.
         """
+        if not self.steps:  # nothing, or what enters
+            return entering if self.result == ENTERING else {}
         flows: list[Flow] = [{}, entering]
         merged: dict[str, int] = {}
         for step in self.steps:
@@ -86,16 +88,17 @@ class Drawing:
 
 def _flow(step: Step, sources: Sequence[Flow], sketch: Sketch, merged: dict[str, int]) -> Flow:
     """Follow one step: what it gives, as a sum of operations of the sketch."""
-    if sources and not any(sources):
+    flow = _sum(sources)
+    if sources and not flow:
         return {}
     own = merged.get(step.key)
-    if own is not None and all(k <= own for source in sources for k in source):
+    if own is not None and all(k <= own for k in flow):
         for source in sources:  # a later part of an operation that has begun
             sketch.join(own, source)
         return {own: 1}
     if step.label is None:
-        return _sum(sources)
-    made = sketch.append(step.label, _sum(sources))
+        return flow
+    made = sketch.append(step.label, flow)
     if step.key:
         merged[step.key] = made
     return {made: 1}

@@ -81,9 +81,9 @@ class Features:
     def _row(self, architecture: Architecture) -> Row:
         if not self._has_graph:
             return Row((), self.numbers(architecture))
-        counts = {name: one.words(HEIGHT) for name, one in sketches(architecture).items()}
-        heights = range(HEIGHT + 1)
-        words = tuple(self._words({n: c[height] for n, c in counts.items()}) for height in heights)
+        drawn = sketches(architecture)
+        by_height = zip(*(sketch.words(HEIGHT) for sketch in drawn.values()), strict=True)
+        words = tuple(self._words(dict(zip(drawn, counts, strict=True))) for counts in by_height)
         return Row(words, self.numbers(architecture))
 
     def _words(self, counts: Mapping[str, Mapping[str, int]]) -> Words:
