@@ -10,16 +10,7 @@ from ._domains import Label
 from ._errors import SpaceError
 from ._graph import Operation
 from ._node import Node
-from ._values import (
-    WIDEST,
-    Choice,
-    Integer,
-    check_counts,
-    check_name,
-    evaluate,
-    is_open,
-    plain,
-)
+from ._values import WIDEST, Choice, Integer, check_counts, check_name, evaluate, is_open, plain
 from ._walk import Ref, Walk
 
 __all__ = [
@@ -288,11 +279,7 @@ class Repeat(Node):
         again = walk.copy(f"copy_{number}") if self.tied else walk.repetition(number)
         key = "part" if self.tied else number
         path = f"{walk.here}.{number}"
-        with (
-            again,
-            walk.block(path, f"repetition {number}", "repeat"),
-            walk.inside(key, self.part),
-        ):
+        with again, walk.block(path, f"repetition {number}", "repeat"), walk.inside(key, self.part):
             return self.part.expand(walk, x)
 
 
