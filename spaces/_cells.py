@@ -267,8 +267,9 @@ class Stack(Node):
             raise SpaceError("the reduction cell of a Stack keeps its size: give reduction=True")
 
     def expand(self, walk: Walk, x: Ref) -> Ref:
-        width = cast(int, evaluate(walk, self.width, "width"))
-        repeats = cast(int, evaluate(walk, self.repeats, "repeats"))
+        with walk.aside():  # in a brief walk, for which alone it counts
+            width = cast(int, evaluate(walk, self.width, "width"))
+            repeats = cast(int, evaluate(walk, self.repeats, "repeats"))
         if walk.brief:
             config = dict[str, int | str](stages=self.stages, repeats=repeats, width=width)
             config["normal"] = self._panel(walk, "normal", self.normal, width)

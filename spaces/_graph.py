@@ -71,6 +71,7 @@ class Slot:
         end: The position after the last one.
         source: Position of the vertex whose result flows in.
         result: Position of the vertex whose result flows out.
+        bound: The widths and strides that hold there, by name.
     """
 
     decision: str
@@ -79,6 +80,7 @@ class Slot:
     end: int
     source: int
     result: int
+    bound: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

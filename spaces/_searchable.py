@@ -76,7 +76,7 @@ class Searchable(ABC):
     @cached_property
     def templates(self) -> Templates:
         """What the sketches of its architectures have in common, as far as they were drawn."""
-        return Templates(frozenset(name for d in self.decisions for name in d.parents))
+        return Templates({decision.name: decision.parents for decision in self.decisions})
 
     def decision(self, name: str) -> Decision:
         """Return a decision by its name.

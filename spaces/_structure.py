@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal, cast
 
+from ._canonical import SOMETIMES_IDENTITY
 from ._domains import Label
 from ._errors import SpaceError
 from ._graph import Operation
@@ -67,7 +69,8 @@ class Layer(Node):
     def as_setting(self, walk: Walk) -> Operation:
         if self._fixed is not None:
             return self._fixed
-        found = {name: evaluate(walk, value, name) for name, value in self._open.items()}
+        with nullcontext() if self.operation in SOMETIMES_IDENTITY else walk.aside():
+            found = {name: evaluate(walk, value, name) for name, value in self._open.items()}
         return Operation(self.operation, {**self.config, **found}, self.cls)
 
     @cached_property
@@ -334,7 +337,8 @@ class Scope(Node):
         check_counts(self.width, "width= of a Scope", most=WIDEST)
 
     def expand(self, walk: Walk, x: Ref) -> Ref:
-        width = cast(int, evaluate(walk, self.width, "width"))
+        with walk.aside():
+            width = cast(int, evaluate(walk, self.width, "width"))
         with walk.bind(width=width), walk.inside("part", self.part):
             return self.part.expand(walk, x)
 

@@ -17,7 +17,7 @@ from ._walk import Asked, Outline
 
 __all__ = ["Templates"]
 
-MOST = 256  # templates that a space keeps
+MOST = 500  # walks after which a space forgets its templates
 
 NOTHING, ENTERING = 0, 1
 """What flows before the first step: nothing at all, and what enters a filling."""
@@ -48,7 +48,12 @@ class Gap(NamedTuple):
 
     decision: str
     source: int
-    fillings: dict[Label, "Drawing"]
+    fillings: "Fillings"
+
+
+Fillings = dict[Label, "Drawing"]
+Place = tuple[str, tuple[tuple[str, int], ...], tuple[str, ...]]
+"""A choice, the widths and strides there, and the labels of the choices around."""
 
 
 class Drawing:
@@ -63,9 +68,10 @@ class Drawing:
         self.steps = tuple(steps)
         self.result = result
 
-    def gaps(self) -> list[Gap]:
-        """Return the steps that depend on a choice."""
-        return [step for step in self.steps if isinstance(step, Gap)]
+    @property
+    def is_fixed(self) -> bool:
+        """Whether no step depends on a choice."""
+        return not any(isinstance(step, Gap) for step in self.steps)
 
     def draw(self, sketch: Sketch, choices: Mapping[str, Label], entering: Flow) -> Flow:
         """Add the operations to a sketch, and return what flows out.
@@ -123,12 +129,20 @@ class _Composer:
     Args:
         graph: The graph.
         slots: What is left open, by the first vertex.
+        known: The fillings of each place, to be added to.
         places: Which flow each vertex gives that is there already.
     """
 
-    def __init__(self, graph: Graph, slots: Mapping[int, Slot], places: dict[int, int]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        slots: Mapping[int, Slot],
+        known: dict[Place, Fillings],
+        places: dict[int, int],
+    ) -> None:
         self._graph = graph
         self._slots = slots
+        self._known = known
         self._places = places
         self._steps: list[Step | Gap] = []
         self._latest: dict[str, int] = {}  # operation of each choice
@@ -143,13 +157,20 @@ class _Composer:
                 self._places[position] = self._place(position, vertex)
                 position += 1
             else:
-                source = self._places[slot.source]
-                inner = _Composer(self._graph, {}, {slot.source: ENTERING})
-                filling = inner.compose(slot.start, slot.end, slot.result)
-                gap = Gap(slot.decision, source, {slot.label: filling})
+                gap = Gap(slot.decision, self._places[slot.source], self._fillings(slot))
                 self._places[slot.result] = self._add(gap)
                 position = slot.end
         return Drawing(self._steps, self._places[result])
+
+    def _fillings(self, slot: Slot) -> Fillings:
+        """Return what is known of a place, with what is there now."""
+        blocks = self._graph.vertices[slot.start].blocks
+        around = tuple(block.label for block in blocks if block.kind == "choice")[:-1]
+        fillings = self._known.setdefault((slot.decision, slot.bound, around), {})
+        if slot.label not in fillings:
+            inner = _Composer(self._graph, {}, {}, {slot.source: ENTERING})
+            fillings[slot.label] = inner.compose(slot.start, slot.end, slot.result)
+        return fillings
 
     def _place(self, position: int, vertex: Vertex) -> int:
         """Return which flow a vertex gives, after a step of its own if it needs one."""
@@ -179,9 +200,9 @@ class _Composer:
         return ENTERING + len(self._steps)
 
 
-def _compose(graph: Graph, open_choices: frozenset[str]) -> Drawing:
+def _compose(graph: Graph, open_choices: frozenset[str], known: dict[Place, Fillings]) -> Drawing:
     slots = {slot.start: slot for slot in graph.slots if slot.decision in open_choices}
-    return _Composer(graph, slots, {}).compose(0, len(graph.vertices), graph.output)
+    return _Composer(graph, slots, known, {}).compose(0, len(graph.vertices), graph.output)
 
 
 # ---------------------------------------------------------------------- of a space
@@ -197,7 +218,7 @@ class Template:
     def __init__(self, drawings: Mapping[str, Drawing]) -> None:
         self._drawings = drawings
         self._fixed = {
-            name: _sketch(drawing, {}) for name, drawing in drawings.items() if not drawing.gaps()
+            name: _sketch(drawing, {}) for name, drawing in drawings.items() if drawing.is_fixed
         }
 
     def sketches(self, choices: Mapping[str, Label]) -> Mapping[str, Sketch] | None:
@@ -209,13 +230,6 @@ class Template:
             }
         except KeyError:
             return None
-
-    def learn(self, other: "Template") -> None:
-        """Take over the fillings of the same template."""
-        for name, drawing in self._drawings.items():
-            pairs = zip(drawing.gaps(), other._drawings[name].gaps(), strict=True)
-            for ours, theirs in pairs:
-                ours.fillings.update(theirs.fillings)
 
 
 def _sketch(drawing: Drawing, choices: Mapping[str, Label]) -> Sketch:
@@ -235,15 +249,20 @@ class Templates:
     """The templates of one space: a tree of the decisions that more than a filling depends on.
 
     Args:
-        parents: Names of the decisions that others depend on.
+        parents: The decisions that each one depends on.
     """
 
-    def __init__(self, parents: frozenset[str]) -> None:
+    def __init__(self, parents: Mapping[str, Sequence[str]]) -> None:
         self._parents = parents
+        self._branching = frozenset[str]()  # decisions that open others
+        self._forget()
+
+    def _forget(self) -> None:
         self._root = _Branch("", {})  # no decision has this name
+        self._fillings = dict[Place, Fillings]()
         self._count = 0
 
-    def __reduce__(self) -> tuple[type["Templates"], tuple[frozenset[str]]]:
+    def __reduce__(self) -> tuple[type["Templates"], tuple[Mapping[str, Sequence[str]]]]:
         return Templates, (self._parents,)  # what it knows is learnt again
 
     def sketches(self, choices: Mapping[str, Label]) -> Mapping[str, Sketch] | None:
@@ -261,9 +280,12 @@ class Templates:
         """
         asked = [one for outline in outlines.values() for one in outline.asked]
         open_choices = self._open(asked, outlines.values())
+        if self._count >= MOST:
+            self._forget()
+        self._count += 1
         template = Template(
             {
-                f"{prefix}{name}": _compose(graph, open_choices)
+                f"{prefix}{name}": _compose(graph, open_choices, self._fillings)
                 for prefix, outline in outlines.items()
                 for name, graph in outline.graphs.items()
             }
@@ -274,22 +296,20 @@ class Templates:
     def _open(self, asked: Iterable[Asked], outlines: Iterable[Outline]) -> frozenset[str]:
         """Return the decisions that do nothing but fill a gap."""
         times = Counter(name for name, _ in asked)
+        branching = self._branching.union(*(self._parents.get(name, ()) for name in times))
+        if branching != self._branching:  # what was kept may have taken these for gaps
+            self._branching = branching
+            self._forget()
         for outline in outlines:
             for graph in outline.graphs.values():
                 times.subtract(slot.decision for slot in graph.slots)
-        return frozenset(n for n, left in times.items() if not left and n not in self._parents)
+        return frozenset(n for n, left in times.items() if not left and n not in branching)
 
     def _keep(self, asked: Mapping[str, Label | None], template: Template) -> None:
-        if self._count >= MOST:
-            self._root, self._count = _Branch("", {}), 0
         node, value = self._root, None
         for name, chosen in asked.items():
             child = node.after.setdefault(value, _Branch(name, {}))
             if not isinstance(child, _Branch) or child.decision != name:
                 return  # an option that puts nothing there has hidden this decision before
             node, value = child, chosen
-        known = node.after.setdefault(value, template)
-        if known is template:
-            self._count += 1
-        elif isinstance(known, Template):
-            known.learn(template)
+        node.after.setdefault(value, template)

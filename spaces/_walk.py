@@ -152,6 +152,10 @@ class Walk(ABC):
         """Mark what is emitted within the context as one part of a picture."""
         return nullcontext()
 
+    def aside(self) -> AbstractContextManager[None]:
+        """Ask within the context what no shape of a graph depends on, such as a layer's width."""
+        return nullcontext()
+
     def option(self, decision: str, label: str, part: Part, x: Ref) -> Ref:
         """Expand an option of a choice between parts.
 
@@ -263,7 +267,8 @@ class Outline:
     Attributes:
         graph: The whole; a stack of cells is one vertex in it.
         panels: The cells by name, as "normal" and "reduction".
-        asked: The decisions that it depends on, in the order in which the walk asked them.
+        asked: The decisions that its shape depends on, in the order in which the walk asked them:
+            those that make no more than a setting of a layer are left out.
     """
 
     def __init__(self, graph: Graph, panels: Mapping[str, Graph], asked: tuple[Asked, ...]) -> None:
@@ -327,12 +332,16 @@ class Resolution(Walk):
         unique = _numbered(".".join((*self._copies, path)), self._marks)
         return _Change(self, _blocks=(*self._blocks, Block(unique, label, kind)))
 
+    def aside(self) -> AbstractContextManager[None]:
+        return _Change(self, _asked=list[Asked]())
+
     def option(self, decision: str, label: str, part: Part, x: Ref) -> Ref:
         start, before = len(self._vertices), (len(self._asked), len(self.panels))
         with self.inside(label, part), self.block(decision, label, "choice"):
             result = part.expand(self, x)
         if result >= start and before == (len(self._asked), len(self.panels)):
-            self._slots.append(Slot(decision, label, start, len(self._vertices), x, result))
+            end, bound = len(self._vertices), tuple(sorted(self._bound.items()))
+            self._slots.append(Slot(decision, label, start, end, x, result, bound))
         return result
 
     def panel(
