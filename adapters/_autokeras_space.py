@@ -97,7 +97,8 @@ def _declare(walk: Walk, decision: Decision, prefix: str) -> None:
 def _renamed(outline: Outline, block: str) -> Outline:
     """Let the choices that a picture names be those of the joint space: models of quality ask."""
     panels = {name: _renamed_graph(graph, block) for name, graph in outline.panels.items()}
-    return Outline(_renamed_graph(outline.graph, block), panels)
+    asked = tuple((f"{block}/{name}", chosen) for name, chosen in outline.asked)
+    return Outline(_renamed_graph(outline.graph, block), panels, asked)
 
 
 def _renamed_graph(graph: Graph, block: str) -> Graph:
@@ -105,7 +106,8 @@ def _renamed_graph(graph: Graph, block: str) -> Graph:
         replace(v, blocks=tuple(replace(b, path=f"{block}/{b.path}") for b in v.blocks))
         for v in graph.vertices
     ]
-    return replace(graph, vertices=tuple(vertices))
+    slots = tuple(replace(slot, decision=f"{block}/{slot.decision}") for slot in graph.slots)
+    return replace(graph, vertices=tuple(vertices), slots=slots)
 
 
 def _within(block: str, choices: Mapping[str, Label]) -> dict[str, Label]:

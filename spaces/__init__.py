@@ -21,10 +21,11 @@ from ._graph import Block, Graph, Operation, Vertex
 from ._json import from_json
 from ._node import Node
 from ._searchable import Searchable
+from ._sketch import Sketch
 from ._space import Space
 from ._structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero, layer, residual
 from ._values import STRIDE, WIDTH, Choice, Integer, Real, When
-from ._words import Sketch, sketches
+from ._words import operation_choices, sketches
 
 __all__ = [
     "Architecture",
@@ -71,6 +72,7 @@ __all__ = [
     "from_json",
     "layer",
     "library",
+    "operation_choices",
     "residual",
     "sketches",
 ]

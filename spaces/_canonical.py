@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, cast
 from ._graph import Graph, Operation
 from ._walk import Outline
 
-__all__ = ["canonical_form", "digest", "is_identity"]
+__all__ = ["SOMETIMES_IDENTITY", "canonical_form", "digest", "is_identity"]
 
 Terms = tuple[str, ...]
 """Digests of what is summed up, sorted; empty for nothing at all."""
@@ -153,7 +153,14 @@ def _channels(operation: Operation, source: Flow, form: str) -> Width:
     return source.channels if keeping and _KEEPING.fullmatch(operation.name) else form
 
 
+SOMETIMES_IDENTITY = frozenset(
+    {"Activation", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}
+)
+"""Layers whose settings say whether they do anything."""
+
+
 def is_identity(operation: Operation) -> bool:
+    """Tell whether an operation gives what it gets."""
     match operation.name:
         case "Identity":
             return True

@@ -73,12 +73,8 @@ def _operate(walk: Walk, cell: "Cell | NodeCell", key: str, x: Ref, strided: boo
         for label, _ in walk.decide(path, domain, domain.labels, identity):
             chosen = str(label)
             option = cell.operations[chosen]
-            with (
-                walk.inside(chosen, option),
-                walk.block(path, chosen, "choice"),
-                walk.bind(stride=2 if strided else 1),
-            ):
-                result = option.expand(walk, x)
+            with walk.bind(stride=2 if strided else 1):
+                result = walk.option(path, chosen, option, x)
     return result
 
 
@@ -271,8 +267,9 @@ class Stack(Node):
             raise SpaceError("the reduction cell of a Stack keeps its size: give reduction=True")
 
     def expand(self, walk: Walk, x: Ref) -> Ref:
-        width = cast(int, evaluate(walk, self.width, "width"))
-        repeats = cast(int, evaluate(walk, self.repeats, "repeats"))
+        with walk.aside():  # in a brief walk, for which alone it counts
+            width = cast(int, evaluate(walk, self.width, "width"))
+            repeats = cast(int, evaluate(walk, self.repeats, "repeats"))
         if walk.brief:
             config = dict[str, int | str](stages=self.stages, repeats=repeats, width=width)
             config["normal"] = self._panel(walk, "normal", self.normal, width)

@@ -7,7 +7,7 @@ and compared from it, so that each of those is written once for all kinds of spa
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["STRUCTURAL", "Block", "Graph", "Operation", "Vertex"]
+__all__ = ["STRUCTURAL", "Block", "Graph", "Operation", "Slot", "Vertex"]
 
 STRUCTURAL = frozenset({"input", "add", "concatenate", "zero", "factorized_reduction", "stack"})
 """Operations that are ours; all others are layers of Keras or of the user."""
@@ -61,16 +61,41 @@ class Vertex:
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """What one option of a choice has put into a graph: a run of vertices.
+
+    Attributes:
+        decision: Name of the choice.
+        label: The option.
+        start: Position of the first vertex.
+        end: The position after the last one.
+        source: Position of the vertex whose result flows in.
+        result: Position of the vertex whose result flows out.
+        bound: The widths and strides that hold there, by name.
+    """
+
+    decision: str
+    label: str
+    start: int
+    end: int
+    source: int
+    result: int
+    bound: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
     """A directed acyclic graph in topological order.
 
     Attributes:
         vertices: The first ones are the inputs.
         output: Position of the vertex whose result is the graph's.
+        slots: Where another option would have put other vertices; known of what a walk recorded.
     """
 
     vertices: tuple[Vertex, ...]
     output: int
+    slots: tuple[Slot, ...] = field(default=(), compare=False)
 
     @property
     def inputs(self) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from ._encoding import Encoding
 from ._errors import InvalidArchitecture, NoneAllowed
 from ._fingerprint import plain_data
 from ._moves import Moves
+from ._templates import Templates
 from ._walk import Discovery, Outline, Walk
 
 if TYPE_CHECKING:
@@ -71,6 +72,11 @@ class Searchable(ABC):
     def moves(self) -> Moves:
         """How its choices are drawn and changed, constraints aside."""
         return Moves(self.decisions)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """What the sketches of its architectures have in common, as far as they were drawn."""
+        return Templates({decision.name: decision.parents for decision in self.decisions})
 
     def decision(self, name: str) -> Decision:
         """Return a decision by its name.

@@ -2,25 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal, cast
 
+from ._canonical import SOMETIMES_IDENTITY
 from ._domains import Label
 from ._errors import SpaceError
 from ._graph import Operation
 from ._node import Node
-from ._values import (
-    WIDEST,
-    Choice,
-    Integer,
-    check_counts,
-    check_name,
-    evaluate,
-    is_open,
-    plain,
-    settings,
-)
+from ._values import WIDEST, Choice, Integer, check_counts, check_name, evaluate, is_open, plain
 from ._walk import Ref, Walk
 
 __all__ = [
@@ -77,12 +69,19 @@ class Layer(Node):
     def as_setting(self, walk: Walk) -> Operation:
         if self._fixed is not None:
             return self._fixed
-        return Operation(self.operation, settings(walk, self.config), self.cls)
+        with nullcontext() if self.operation in SOMETIMES_IDENTITY else walk.aside():
+            found = {name: evaluate(walk, value, name) for name, value in self._open.items()}
+        return Operation(self.operation, {**self.config, **found}, self.cls)
+
+    @cached_property
+    def _open(self) -> Mapping[str, object]:
+        """The settings that a walk has to look at."""
+        return {name: value for name, value in self.config.items() if is_open(value)}
 
     @cached_property
     def _fixed(self) -> Operation | None:
         """The operation where nothing about it is open, made once."""
-        return None if is_open(self.config) else Operation(self.operation, self.config, self.cls)
+        return None if self._open else Operation(self.operation, self.config, self.cls)
 
 
 def layer(kind: str | type, /, *, name: str | None = None, **config: object) -> Layer:
@@ -282,8 +281,8 @@ class Repeat(Node):
     def _repetition(self, walk: Walk, x: Ref, number: int) -> Ref:
         again = walk.copy(f"copy_{number}") if self.tied else walk.repetition(number)
         key = "part" if self.tied else number
-        mark = walk.block(f"{walk.here}.{number}", f"repetition {number}", "repeat")
-        with again, mark, walk.inside(key, self.part):
+        path = f"{walk.here}.{number}"
+        with again, walk.block(path, f"repetition {number}", "repeat"), walk.inside(key, self.part):
             return self.part.expand(walk, x)
 
 
@@ -338,7 +337,8 @@ class Scope(Node):
         check_counts(self.width, "width= of a Scope", most=WIDEST)
 
     def expand(self, walk: Walk, x: Ref) -> Ref:
-        width = cast(int, evaluate(walk, self.width, "width"))
+        with walk.aside():
+            width = cast(int, evaluate(walk, self.width, "width"))
         with walk.bind(width=width), walk.inside("part", self.part):
             return self.part.expand(walk, x)
 

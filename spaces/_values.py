@@ -28,7 +28,6 @@ __all__ = [
     "check_name",
     "evaluate",
     "is_open",
-    "settings",
 ]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
@@ -230,8 +229,7 @@ class Choice(Node):
             )
         result, path = x, walk.here or "choice"
         for label, option in decide(walk, self, path):
-            with walk.inside(label, option), walk.block(path, str(label), "choice"):
-                result = cast(Node, option).expand(walk, x)
+            result = walk.option(path, str(label), cast(Node, option), x)
         return result
 
 
@@ -392,8 +390,3 @@ def evaluate(walk: Walk, value: object, key: str | int) -> object:
             parts = [evaluate(walk, part, k) for k, part in enumerate(cast(list[object], value))]
             return tuple(parts) if isinstance(value, tuple) else parts
     return value
-
-
-def settings(walk: Walk, config: Mapping[str, object]) -> dict[str, object]:
-    """Evaluate all settings of a layer."""
-    return {name: evaluate(walk, value, name) for name, value in config.items()}

@@ -9,16 +9,52 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
 
 from ._decisions import Clause, Condition, Decision
 from ._domains import Categorical, Domain, Label
 from ._errors import NameClash, SpaceError
-from ._graph import Block, Graph, Operation, Vertex
+from ._graph import Block, Graph, Operation, Slot, Vertex
 
 __all__ = ["Discovery", "Outline", "Resolution", "Walk"]
 
 Ref = int
 """What flows between nodes: the position of a vertex."""
+
+Asked = tuple[str, Label | None]
+"""A decision that a walk has asked, and what was chosen there; None where it is not active."""
+
+
+class Part(Protocol):
+    """A part of a network; see `Node`."""
+
+    def expand(self, walk: "Walk", x: Ref) -> Ref:
+        """Say how this part is put together."""
+        ...
+
+
+class _Change(AbstractContextManager[None]):
+    """A context in which some attributes of a walk are others: walks enter very many.
+
+    Args:
+        walk: The walk.
+        **attributes: What they are within.
+    """
+
+    __slots__ = ("_after", "_before", "_state")
+
+    def __init__(self, walk: "Walk", **attributes: object) -> None:
+        self._state = vars(walk)
+        self._after = attributes
+        self._before: dict[str, object] = {}
+
+    def __enter__(self) -> None:
+        state = self._state
+        self._before = {name: state[name] for name in self._after}
+        state.update(self._after)
+
+    def __exit__(self, *_: object) -> None:
+        self._state.update(self._before)
 
 
 class Walk(ABC):
@@ -49,8 +85,7 @@ class Walk(ABC):
         """Where the node stands in the tree, names aside; for messages."""
         return ".".join(self._trail) or "the top"
 
-    @contextmanager
-    def inside(self, key: str | int | None, child: object = None) -> Generator[None]:
+    def inside(self, key: str | int | None, child: object = None) -> AbstractContextManager[None]:
         """Stand inside a child; a child's own name restarts the path.
 
         Args:
@@ -59,46 +94,21 @@ class Walk(ABC):
         """
         name: str | None = getattr(child, "name", None)
         shared: bool = getattr(child, "shared", False)
-        before = self._path, self._trail
-        self._trail = self._trail if key is None else (*self._trail, str(key))
-        if name is None:
-            self._path = self._path if key is None else (*self._path, str(key))
-        else:
-            self._path = (name,) if shared else (name, *self._indices)
-        try:
-            yield
-        finally:
-            self._path, self._trail = before
+        own = () if key is None else (str(key),)
+        restarted = () if name is None else (name,) if shared else (name, *self._indices)
+        return _Change(self, _path=restarted or self._path + own, _trail=self._trail + own)
 
-    @contextmanager
-    def repetition(self, number: int) -> Generator[None]:
+    def repetition(self, number: int) -> AbstractContextManager[None]:
         """Let the names within end in the number of a repetition."""
-        before = self._indices
-        self._indices = (*before, str(number))
-        try:
-            yield
-        finally:
-            self._indices = before
+        return _Change(self, _indices=(*self._indices, str(number)))
 
-    @contextmanager
-    def copy(self, name: str) -> Generator[None]:
+    def copy(self, name: str) -> AbstractContextManager[None]:
         """Stand in one of several copies that share their decisions, but not their weights."""
-        before = self._copies
-        self._copies = (*before, name)
-        try:
-            yield
-        finally:
-            self._copies = before
+        return _Change(self, _copies=(*self._copies, name))
 
-    @contextmanager
-    def bind(self, **values: int) -> Generator[None]:
+    def bind(self, **values: int) -> AbstractContextManager[None]:
         """Let placeholders such as WIDTH mean these values while the context lasts."""
-        before = self._bound
-        self._bound = {**before, **values}
-        try:
-            yield
-        finally:
-            self._bound = before
+        return _Change(self, _bound={**self._bound, **values})
 
     def bound(self, name: str, factor: int, default: int | None = None) -> int:
         """Return what a placeholder means here, or the default where it means nothing."""
@@ -141,6 +151,22 @@ class Walk(ABC):
     def block(self, path: str, label: str, kind: str) -> AbstractContextManager[None]:
         """Mark what is emitted within the context as one part of a picture."""
         return nullcontext()
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Ask within the context what no shape of a graph depends on, such as a layer's width."""
+        return nullcontext()
+
+    def option(self, decision: str, label: str, part: Part, x: Ref) -> Ref:
+        """Expand an option of a choice between parts.
+
+        Args:
+            decision: The choice.
+            label: The option's label.
+            part: The option.
+            x: What flows in.
+        """
+        with self.inside(label, part), self.block(decision, label, "choice"):
+            return part.expand(self, x)
 
     @abstractmethod
     def panel(
@@ -241,11 +267,19 @@ class Outline:
     Attributes:
         graph: The whole; a stack of cells is one vertex in it.
         panels: The cells by name, as "normal" and "reduction".
+        asked: The decisions that its shape depends on, in the order in which the walk asked them:
+            those that make no more than a setting of a layer are left out.
     """
 
-    def __init__(self, graph: Graph, panels: Mapping[str, Graph]) -> None:
+    def __init__(self, graph: Graph, panels: Mapping[str, Graph], asked: tuple[Asked, ...]) -> None:
         self.graph = graph
         self.panels = panels
+        self.asked = asked
+
+    @property
+    def graphs(self) -> Mapping[str, Graph]:
+        """All graphs by name, that of the whole being "network"."""
+        return {"network": self.graph, **self.panels}
 
 
 class Resolution(Walk):
@@ -259,7 +293,9 @@ class Resolution(Walk):
     def __init__(self, choices: Mapping[str, Label], brief: bool = False) -> None:
         super().__init__(brief)
         self._choices = choices
+        self._asked: list[Asked] = []
         self._vertices: list[Vertex] = []
+        self._slots: list[Slot] = []
         self._blocks: tuple[Block, ...] = ()
         self._paths = Counter[str]()
         self._marks = Counter[str]()
@@ -274,14 +310,16 @@ class Resolution(Walk):
         identity: object,
     ) -> Iterator[tuple[Label, object]]:
         label = self._choices[name]
+        self._asked.append((name, label))
         if isinstance(domain, Categorical):
             yield label, options[domain.labels.index(str(label))]
         else:
             yield label, label
 
-    @contextmanager
-    def when(self, decision: str, values: Sequence[Label]) -> Generator[bool]:
-        yield self._choices.get(decision) in values
+    def when(self, decision: str, values: Sequence[Label]) -> AbstractContextManager[bool]:
+        label = self._choices.get(decision)
+        self._asked.append((decision, label))
+        return nullcontext(label in values)
 
     def emit(self, operation: Operation, inputs: Sequence[Ref], key: str | int = "") -> Ref:
         own = (str(key),) if key != "" else ()
@@ -290,15 +328,21 @@ class Resolution(Walk):
         self._vertices.append(Vertex(operation, tuple(inputs), unique, self._blocks))
         return len(self._vertices) - 1
 
-    @contextmanager
-    def block(self, path: str, label: str, kind: str) -> Generator[None]:
-        before = self._blocks
+    def block(self, path: str, label: str, kind: str) -> AbstractContextManager[None]:
         unique = _numbered(".".join((*self._copies, path)), self._marks)
-        self._blocks = (*before, Block(unique, label, kind))
-        try:
-            yield
-        finally:
-            self._blocks = before
+        return _Change(self, _blocks=(*self._blocks, Block(unique, label, kind)))
+
+    def aside(self) -> AbstractContextManager[None]:
+        return _Change(self, _asked=list[Asked]())
+
+    def option(self, decision: str, label: str, part: Part, x: Ref) -> Ref:
+        start, before = len(self._vertices), (len(self._asked), len(self.panels))
+        with self.inside(label, part), self.block(decision, label, "choice"):
+            result = part.expand(self, x)
+        if result >= start and before == (len(self._asked), len(self.panels)):
+            end, bound = len(self._vertices), tuple(sorted(self._bound.items()))
+            self._slots.append(Slot(decision, label, start, end, x, result, bound))
+        return result
 
     def panel(
         self,
@@ -310,20 +354,23 @@ class Resolution(Walk):
         self._names[name] += 1
         times = self._names[name]
         unique = f"{name} {times}" if times > 1 else name  # a network may have several stacks
-        outside = self._vertices, self._blocks
-        self._vertices, self._blocks = [], ()
+        outside = self._vertices, self._slots, self._blocks
+        self._vertices, self._slots, self._blocks = [], [], ()
         source = Operation("input", {} if channels is None else {"channels": channels})
         try:
             sources = [self.emit(source, (), f"{name}_input_{k}") for k in range(inputs)]
             output = expand(tuple(sources))
-            self.panels[unique] = Graph(tuple(self._vertices), output)
+            self.panels[unique] = self._graph(output)
         finally:
-            self._vertices, self._blocks = outside
+            self._vertices, self._slots, self._blocks = outside
         return unique
 
     def outline(self, output: Ref) -> Outline:
         """Return what was recorded, the given vertex being the output."""
-        return Outline(Graph(tuple(self._vertices), output), self.panels)
+        return Outline(self._graph(output), self.panels, tuple(self._asked))
+
+    def _graph(self, output: Ref) -> Graph:
+        return Graph(tuple(self._vertices), output, tuple(self._slots))
 
 
 def _numbered(path: str, seen: Counter[str]) -> str:

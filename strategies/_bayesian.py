@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import nlargest
 from typing import Literal, final
 
 import numpy
@@ -203,8 +204,9 @@ def _parents(state: Evidence) -> list[Architecture]:
     """Return the best architectures; with several objectives, those that none dominates."""
     if len(state.problem.objectives) > 1:
         return [architecture for architecture, _ in state.front]
-    ranked = sorted(range(len(state.observed)), key=lambda k: (-state.observed[k][1][0], k))
-    return [state.observed[k][0] for k in ranked[:PARENTS]]
+    scores = [score for _, (score,) in state.observed]
+    best = nlargest(PARENTS, range(len(scores)), key=scores.__getitem__)  # the first of equals
+    return [state.observed[k][0] for k in best]
 
 
 def _candidates(

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy
 from numpy.typing import NDArray
 
-from ..spaces import Architecture, Decision, Searchable, sketches
+from ..spaces import Architecture, Decision, Searchable, operation_choices, sketches
 from ._gaussian_process import View
 
 __all__ = ["Features", "Row"]
@@ -18,6 +18,8 @@ HEIGHT = 1  # of the words: an operation, and an operation with its inputs
 PARTS = 24  # decisions up to which each has a length-scale of its own
 DRAWS = 64  # architectures that tell which decisions the words cover
 KEPT = 20_000  # rows that are remembered
+
+_NOTHING: Array = numpy.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,9 @@ class Features:
     space: Searchable
     twins: bool = False
     _known: dict[Architecture, Row] = field(default_factory=dict[Architecture, Row], compare=False)
-    _vocabulary: dict[str, int] = field(default_factory=dict[str, int], compare=False)
+    _vocabulary: dict[tuple[str, str], int] = field(
+        default_factory=dict[tuple[str, str], int], compare=False
+    )
 
     def row(self, architecture: Architecture) -> Row:
         """Return the features of an architecture; they follow from it alone, and are kept."""
@@ -77,20 +81,27 @@ class Features:
     def _row(self, architecture: Architecture) -> Row:
         if not self._has_graph:
             return Row((), self.numbers(architecture))
-        counts = tuple(dict[str, int]() for _ in range(HEIGHT + 1))
-        for name, sketch in sketches(architecture).items():
-            for known, counted in zip(counts, sketch.words(HEIGHT), strict=True):
-                known.update({f"{name} {word}": n for word, n in counted.items()})
-        return Row(tuple(map(self._words, counts)), self.numbers(architecture))
+        drawn = sketches(architecture)
+        by_height = zip(*(sketch.words(HEIGHT) for sketch in drawn.values()), strict=True)
+        words = tuple(self._words(dict(zip(drawn, counts, strict=True))) for counts in by_height)
+        return Row(words, self.numbers(architecture))
 
-    def _words(self, counts: Mapping[str, int]) -> Words:
+    def _words(self, counts: Mapping[str, Mapping[str, int]]) -> Words:
+        """Return the words of some sketches, given by their names."""
         known = self._vocabulary
-        numbers = [known.setdefault(word, len(known)) for word in counts]
-        logs = numpy.log1p(numpy.array(list(counts.values()), dtype=float))
+        numbers = [
+            known.setdefault((name, word), len(known))
+            for name, words in counts.items()
+            for word in words
+        ]
+        times = [number for words in counts.values() for number in words.values()]
+        logs = numpy.log1p(numpy.array(times, dtype=float))
         return Words(numpy.array(numbers, dtype=numpy.intp), logs)
 
     def numbers(self, architecture: Architecture) -> Array:
         """Return the encoding of the decisions that words do not cover."""
+        if not len(self._uncovered):
+            return _NOTHING
         return self.space.encode(architecture)[self._uncovered]
 
     @cached_property
@@ -115,7 +126,7 @@ class Features:
         """Names of the decisions that choose an operation, which is a word."""
         rng = numpy.random.Generator(numpy.random.Philox(0))
         drawn = (self.space.unconstrained().sample(rng) for _ in range(DRAWS))
-        return frozenset(name for one in drawn for name in choices_of(one))
+        return frozenset(name for one in drawn for name in operation_choices(one))
 
     @cached_property
     def _has_graph(self) -> bool:
@@ -130,13 +141,15 @@ class Features:
             others: m rows.
         """
         views: list[View] = []
+        both = rows if rows is others else (*rows, *others)
         if self._has_graph:
             for height in range(HEIGHT + 1):
-                table = _table([row.words[height] for row in (*rows, *others)])
-                views.append(_view(table, len(rows), _one_part(table)))
+                table = _table([row.words[height] for row in both])
+                parts = numpy.zeros(table.shape[1], dtype=numpy.intp)
+                views.append(_view(table, len(rows), len(others), parts))
         if len(self._uncovered):
-            table = numpy.array([row.numbers for row in (*rows, *others)])
-            views.append(_view(table, len(rows), self._parts))
+            table = numpy.array([row.numbers for row in both])
+            views.append(_view(table, len(rows), len(others), self._parts))
         return tuple(views)
 
     @cached_property
@@ -153,27 +166,28 @@ def entries(decision: Decision) -> int:
     return decision.domain.width + (decision.domain.width == 1 and () not in decision.conditions)
 
 
-def choices_of(architecture: Architecture) -> set[str]:
-    """Return the names of the decisions whose labels are operations of the graph."""
-    return {path for sketch in sketches(architecture).values() for path in sketch.choices}
-
-
-def _one_part(table: Array) -> NDArray[numpy.intp]:
-    return numpy.array([0] * table.shape[1], dtype=numpy.intp)
-
-
-def _view(table: Array, rows: int, parts: NDArray[numpy.intp]) -> View:
-    return View(table[:rows], table[rows:], parts)
-
-
 def _table(words: Sequence[Words]) -> Array:
     """Return log(1 + count) of every word that any of them has, in the same columns for all."""
     lengths = [len(one.numbers) for one in words]
-    numbers, columns = numpy.unique(
-        numpy.concatenate([one.numbers for one in words]), return_inverse=True
-    )
-    table = numpy.zeros((len(words), len(numbers)))
-    table[numpy.repeat(numpy.arange(len(words)), lengths), columns] = numpy.concatenate(
+    numbers = numpy.concatenate([one.numbers for one in words])
+    column = _columns(numbers)
+    table = numpy.zeros((len(words), int(column[-1]) + 1))
+    table[numpy.repeat(numpy.arange(len(words)), lengths), column[numbers]] = numpy.concatenate(
         [one.logs for one in words]
     )
     return table
+
+
+def _columns(numbers: NDArray[numpy.intp]) -> NDArray[numpy.intp]:
+    """Return for each number up to the largest its rank among those that are there."""
+    there = numpy.zeros(int(numbers.max()) + 1, dtype=numpy.bool_)
+    there[numbers] = True
+    ranks: NDArray[numpy.intp] = numpy.cumsum(there, dtype=numpy.intp) - 1
+    return ranks
+
+
+def _view(table: Array, rows: int, others: int, parts: NDArray[numpy.intp]) -> View:
+    """Return the first rows of a table beside the last ones, which may be the same."""
+    ours = table[:rows]
+    theirs = ours if len(table) == rows else table[len(table) - others :]
+    return View(ours, theirs, parts)

@@ -1,9 +1,10 @@
 """Gaussian process regression on several views of the same things."""
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, reduce
 from statistics import NormalDist
 
 import numpy
@@ -44,6 +45,11 @@ class View:
     theirs: Array
     parts: NDArray[numpy.intp]
 
+    @cached_property
+    def ours_squared(self) -> Array:
+        """The squares of our features."""
+        return self.ours**2
+
     @property
     def count(self) -> int:
         """The number of parts."""
@@ -60,9 +66,13 @@ class View:
         """
         scale = numpy.exp(-numpy.array(lengths))[self.parts]
         ours, theirs = self.ours * scale, self.theirs * scale
-        squares = (ours**2).sum(1)[:, None] + (theirs**2).sum(1)
-        distances: Array = numpy.maximum(squares - 2 * ours @ theirs.T, 0.0)
-        return distances
+        lengths_of = numpy.add.reduce(ours * ours, 1)
+        others_of = lengths_of
+        if self.ours is not self.theirs:
+            others_of = numpy.add.reduce(theirs * theirs, 1)
+        distances: Array = lengths_of[:, None] + others_of
+        distances -= 2 * ours @ theirs.T  # of two arrays, lest another product be taken
+        return numpy.maximum(distances, 0.0, out=distances)
 
     def by_part(self, of_features: Array) -> Array:
         """Add up numbers of the features, shape (f,), to numbers of the parts."""
@@ -91,16 +101,29 @@ def covariance(views: Sequence[View], hyper: Hyperparameters) -> list[Array]:
     k_v = w_v (1 + s + s^2 / 3) exp(-s) with s^2 = 5 sum_p d_p^2 / l_p^2, the Matern function of
     smoothness 5/2.
     """
-    return [(1 + s + s**2 / 3) * decay for s, decay in _scaled(views, hyper)]
+    return [_matern(s, decay) for s, decay in _scaled(views, hyper)]
+
+
+def _matern(s: Array, decay: Array) -> Array:
+    """Return (1 + s + s^2 / 3) w exp(-s); in place, as there are many."""
+    square = s * s
+    square /= 3
+    part = 1 + s
+    part += square
+    part *= decay
+    return part
 
 
 def _scaled(views: Sequence[View], hyper: Hyperparameters) -> list[tuple[Array, Array]]:
     """Return s and w_v exp(-s) of `covariance` under each view."""
-    scaled = [
-        numpy.sqrt(5 * view.squares(lengths))
-        for view, lengths in zip(views, hyper.lengths, strict=True)
-    ]
-    return [(s, numpy.exp(weight - s)) for s, weight in zip(scaled, hyper.weights, strict=True)]
+    scaled: list[tuple[Array, Array]] = []
+    for view, lengths, weight in zip(views, hyper.lengths, hyper.weights, strict=True):
+        squares = view.squares(lengths)
+        squares *= 5
+        s = numpy.sqrt(squares, out=squares)
+        decay = weight - s
+        scaled.append((s, numpy.exp(decay, out=decay)))
+    return scaled
 
 
 @dataclass(frozen=True)
@@ -157,13 +180,12 @@ class GaussianProcess:
 
 
 def _total(parts: Sequence[Array]) -> Array:
-    total: Array = numpy.sum(parts, axis=0)
-    return total
+    return reduce(operator.add, parts)
 
 
 def _noisy(parts: Sequence[Array], hyper: Hyperparameters) -> Array:
-    total = _total(parts)
-    noisy: Array = total + (math.exp(hyper.noise) + JITTER) * numpy.eye(len(total))
+    noisy = parts[0].copy() if len(parts) == 1 else _total(parts)
+    noisy.ravel()[:: len(noisy) + 1] += math.exp(hyper.noise) + JITTER  # the diagonal
     return noisy
 
 
@@ -186,19 +208,21 @@ def fit(views: Sequence[View], values: Array) -> Hyperparameters:
         Riedmiller 2013, Optimization of Gaussian Process Hyperparameters using Rprop, ESANN.
     """
     start = _prior_mode(views)
-    point, steps = start.copy(), numpy.full(len(start), 0.2)
-    before = numpy.zeros(len(start))
+    point = start
+    steps, before = [0.2] * len(start), [0.0] * len(start)
     best, best_value = point, -numpy.inf
     for _ in range(STEPS):
-        value, slope = _objective(views, values, point, start)
+        value, slopes = _objective(views, values, point, start)
         if value > best_value:
             best, best_value = point, value
-        agreement = slope * before
-        steps = numpy.clip(
-            steps * numpy.where(agreement > 0, 1.3, numpy.where(agreement < 0, 0.5, 1)), 0.01, 0.7
-        )
-        before = numpy.where(agreement < 0, 0.0, slope)
-        point = point + numpy.sign(before) * steps
+        moved: list[float] = []
+        for k, slope in enumerate(slopes.tolist()):  # few: numbers are faster than arrays
+            agreement = slope * before[k]
+            factor = 1.3 if agreement > 0 else 0.5 if agreement < 0 else 1.0
+            steps[k] = min(max(steps[k] * factor, 0.01), 0.7)
+            before[k] = slope if agreement >= 0 else 0.0
+            moved.append(math.copysign(steps[k], before[k]) if before[k] else 0.0)
+        point = point + numpy.array(moved)
     return _unpack(views, numpy.round(best, 2))
 
 
@@ -234,15 +258,18 @@ def _objective(
     outer = 0.5 * (numpy.outer(weights, weights) - inverse)  # dL = sum(outer * dK)
     slope: list[float] = []
     for view, (s, decay), lengths in zip(views, scaled, hyper.lengths, strict=True):
-        pull = outer * (1 + s) * decay * (5 / 3)  # dk / d(-log l) / d^2
+        pull = 1 + s  # dk / d(-log l) / d^2
+        pull *= outer
+        pull *= decay
+        pull *= 5 / 3
         x = view.ours  # sum_ij pull_ij (x_i - x_j)^2 of each feature, pull being symmetric
-        apart = 2 * (pull.sum(axis=1) @ x**2 - (x * (pull @ x)).sum(axis=0))
+        moved = pull @ x
+        moved *= x
+        apart = 2 * (numpy.add.reduce(pull, 1) @ view.ours_squared - numpy.add.reduce(moved, 0))
         slope.extend(view.by_part(apart) * numpy.exp(-2 * numpy.array(lengths)))
     slope.extend(float((outer * part).sum()) for part in parts)
-    slope.append(float(numpy.trace(outer)) * numpy.exp(hyper.noise))
-    spread = numpy.full(len(point), LENGTH_PRIOR)
-    spread[-1 - len(views) :] = 1.0
-    spread[-1] = NOISE_PRIOR[1]
+    slope.append(float(outer.trace()) * numpy.exp(hyper.noise))
+    spread = [LENGTH_PRIOR] * (len(point) - len(views) - 1) + [1.0] * len(views) + [NOISE_PRIOR[1]]
     away = (point - mode) / spread
     return value - 0.5 * float(away @ away), numpy.array(slope) - away / spread
 
@@ -261,7 +288,7 @@ def normal_scores(values: Sequence[float]) -> Array:
     given = numpy.asarray(values)
     _, where, counts = numpy.unique(given, return_inverse=True, return_counts=True)
     ranks = numpy.cumsum(counts) - 0.5 * counts  # the mean rank, from 0 to n
-    table = numpy.array([_quantile(rank / len(given)) for rank in ranks])
+    table = numpy.array(list(map(_quantile, (ranks / len(given)).tolist())))
     return table[where]
 
 
