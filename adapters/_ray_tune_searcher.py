@@ -170,12 +170,12 @@ class NASSearcher(Searcher):
             return
         before = self._marks.pop(number, None)
         trial = self._running[number] if result is None else self._note(number, result)
-        is_said_again = result is not None and _mark(result) == before
+        has_returned = bool(result) and bool(result.get(DONE)) and _mark(result) == before
         del self._running[number]
         self._marks.pop(number, None)
         now = time.time()
         trial = replace(trial, finished=now, seconds=now - (trial.started or now))
-        trial = self._ended(trial, error, is_said_again)
+        trial = self._ended(trial, error, has_returned)
         self._finished.append(trial)
         self._known().tell(trial)
 
@@ -274,11 +274,12 @@ class NASSearcher(Searcher):
         self._marks[number] = _mark(result)
         return self._running[number]
 
-    def _ended(self, trial: Trial, error: bool, is_said_again: bool) -> Trial:
+    def _ended(self, trial: Trial, error: bool, has_returned: bool) -> Trial:
         """Say how a trial ended.
 
-        When a function returns, Ray says its last report once more; when it stops a trial, it says
-        a report that was not there before, or none.
+        When a function returns, Ray says its last report once more, now as done. When it stops a
+        trial, it says a report that was not there before, as done; or none; or, if a scheduler ends
+        it while its checkpoint is being written, the last report once more, as not done.
         """
         if error:
             said = "the trial ended with an error, which Ray keeps in its error.txt"
@@ -292,7 +293,7 @@ class NASSearcher(Searcher):
             return replace(trial, state="failed", notes={**trial.notes, "error": said})
         is_long = self._max_t is not None and trial.curve[-1].step >= self._max_t
         return replace(
-            trial, state="complete" if is_said_again or is_long else "pruned", values=values
+            trial, state="complete" if has_returned or is_long else "pruned", values=values
         )
 
 
