@@ -29,7 +29,7 @@ from nasbridge.adapters.ray_tune import NASSearcher, to_native
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SPACE = Space({f"decision_{k}": Choice(list("abcde")) for k in range(12)})
-ROUNDS = {10: 5, 100: 3}  # trials: repeats
+ROUNDS = {10: 5, 100: 3, 1000: 3}  # trials: repeats; a quarter of an hour and more
 
 
 def score(values: Mapping[str, Any]) -> dict[str, float]:

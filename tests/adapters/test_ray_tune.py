@@ -173,5 +173,5 @@ def test_a_private_ray_without_what_trials_need_and_a_cluster_that_is_not_there(
 ) -> None:
     command = [sys.executable, "-c", ALONE, str(tmp_path)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "each trial is to have 0.5 gpu, and this machine has 0" in said
+    assert "each trial is to have 1 CPU, 0.5 GPU on one node, and no node" in said
     assert "there is no Ray cluster at address='127.0.0.1:1'" in said
