@@ -20,7 +20,9 @@ from ._errors import BackendError
 __all__ = ["JOINING", "needed", "require"]
 
 JOINING = 3.0  # seconds that nodes have which are about to join
-GROUP = "ray.io/node-group"  # the label of nodes that `ray up`, KubeRay or an autoscaler has started
+GROUP = (
+    "ray.io/node-group"  # the label of nodes that `ray up`, KubeRay or an autoscaler has started
+)
 
 
 def needed(resources: Mapping[str, Any]) -> dict[str, float]:
@@ -33,14 +35,15 @@ def needed(resources: Mapping[str, Any]) -> dict[str, float]:
         BackendError: An amount is not one.
     """
     said = f"resources={dict(resources)!r}"
-    for name, amount in resources.items():
-        is_real = isinstance(amount, numbers.Real) and not isinstance(amount, bool)
-        if not is_real or not math.isfinite(amount) or amount < 0:
+    for name, given in resources.items():
+        is_real = isinstance(given, numbers.Real) and not isinstance(given, bool)
+        amount = float(given) if is_real else math.nan
+        if not 0 <= amount < math.inf:
             raise BackendError(
-                f"{said}: {name!r} is {amount!r}, and an amount is a number "
+                f"{said}: {name!r} is {given!r}, and an amount is a number "
                 'from 0, as in {"cpu": 2, "gpu": 0.5}'
             )
-        if name.lower() == "gpu" and amount > 1 and amount != int(amount):
+        if name.lower() == "gpu" and amount > 1 and not amount.is_integer():
             raise BackendError(
                 f"{said}: Ray shares single GPUs only, so {name!r} is a fraction below 1, or a "
                 "whole number"

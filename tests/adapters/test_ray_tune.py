@@ -155,6 +155,8 @@ def test_what_cannot_work_says_so(tmp_path: Path) -> None:
 
 ALONE = """
 import sys
+import ray
+from ray import tune
 from nasbridge import Experiment, RandomSearch
 from nasbridge.adapters import BackendError
 from nasbridge.adapters._conformance import chain, evaluate
@@ -165,13 +167,30 @@ for options in ({"resources": {"cpu": 1, "gpu": 0.5}}, {"address": "127.0.0.1:1"
         experiment.run("ray_tune", sys.argv[1], **options)
     except BackendError as error:
         print(error)
+
+class Full(tune.Callback):
+    is_full = False
+
+    def begun(self, history): ...
+
+    def finished(self, trial):
+        self.is_full = trial.number == 1
+
+    def get_state(self):
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+
+full = Full()
+history = experiment.run("ray_tune", sys.argv[1], observer=full, callbacks=[full])
+print(len(history), "trials; Ray is left behind:", ray.is_initialized())
 """
 
 
-def test_a_private_ray_without_what_trials_need_and_a_cluster_that_is_not_there(
-    tmp_path: Path,
-) -> None:
+def test_what_a_ray_of_its_own_says(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ALONE, str(tmp_path)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = done.stdout
     assert "each trial is to have 1 CPU, 0.5 GPU on one node, and no node" in said
     assert "there is no Ray cluster at address='127.0.0.1:1'" in said
+    assert "2 trials; Ray is left behind: False" in said
+    assert "could not write its own view of the run (OSError: [Errno 28] No space" in done.stderr
