@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ray import tune
 from ray.tune import ResultGrid
+from ray.tune.logger import CSVLoggerCallback, TBXLoggerCallback
 from ray.tune.schedulers import (
     ASHAScheduler,
     MedianStoppingRule,
@@ -98,8 +99,11 @@ def test_ray_has_the_trials_as_its_own(tmp_path: Path) -> None:
     experiment = _experiment(evaluate=evaluate_variously, trials=10)
     begun = replace(experiment, trials=4).run("local", None, 0, Silent())
     store_history(begun, tmp_path / "run")
-    history = experiment.run("ray_tune", tmp_path / "run")
+    loggers = [TBXLoggerCallback(), CSVLoggerCallback()]
+    history = experiment.run("ray_tune", tmp_path / "run", callbacks=loggers)
     place = tmp_path / "run" / "ray"
+    for pattern in ("events.out.tfevents.*", "progress.csv"):
+        assert len(list(place.glob(f"*/{pattern}"))) == 6  # those of this run
     for shown in (results(tmp_path / "run"), ResultGrid(tune.ExperimentAnalysis(str(place)))):
         by_number = {result.config["number"]: result for result in shown if result.config}
         assert sorted(by_number) == list(range(10))

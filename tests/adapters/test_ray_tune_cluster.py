@@ -108,10 +108,14 @@ def evaluate(architecture, trial):
     (trial.directory / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
     return score(architecture)
 
-def run(name, **resources):
+def run(name, address=None, **resources):
     experiment = Experiment(chain(), evaluate, {"score": "max"}, RandomSearch(), trials=2)
     return experiment.run(
-        "ray_tune", f"{sys.argv[1]}-{name}", 2, address=cluster.address, resources=resources
+        "ray_tune",
+        f"{sys.argv[1]}-{name}",
+        2,
+        address=address or cluster.address,
+        resources=resources,
     )
 
 def grow(message, *rest):
@@ -121,6 +125,7 @@ def grow(message, *rest):
 
 if __name__ == "__main__":
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    os.environ["RAY_ADDRESS"] = cluster.address  # what "auto" goes by first
     cluster.add_node(num_cpus=1, num_gpus=1)  # Ray takes our word for the GPU
     try:
         for resources in ({"cpu": 2, "gpu": 0.5}, {"cpu": 100}):
@@ -128,7 +133,7 @@ if __name__ == "__main__":
                 run("error", **resources)
             except BackendError as error:
                 print(error, flush=True)
-        print(len(run("shared", cpu=0.5, gpu=0.5)), "trials on half a GPU each", flush=True)
+        print(len(run("shared", "auto", cpu=0.5, gpu=0.5)), "trials on half a GPU each", flush=True)
         os.environ["RAY_NODE_TYPE_NAME"] = "small"  # as autoscalers name the nodes they start
         cluster.add_node(num_cpus=1)
         warnings.showwarning = grow

@@ -1,6 +1,7 @@
 # pyright: basic
 """What schedulers of Ray end, told from what has ended by itself."""
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +136,7 @@ def test_max_t_counts_what_the_scheduler_counts(tmp_path: Path) -> None:
 
 def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
     width = float(architecture["width"])
+    (trial.directory / "pid").write_text(str(os.getpid()))
     for step in (1, 2, 3):
         trial.report(step, score=width * step, epoch=10.0 * step)
     return {"score": 3 * width}
@@ -148,6 +150,7 @@ def test_a_whole_trial_is_complete_whatever_asha_counts(tmp_path: Path) -> None:
     assert {trial.state for trial in history} == {"complete", "pruned"}
     for trial in history:
         assert (trial.state == "complete") == (len(trial.curve) == 3)
+    assert len({file.read_text() for file in tmp_path.glob("run/trials/*/pid")}) == 1  # one worker
     unknown = ASHAScheduler("minutes", max_t=30)
     with pytest.warns(UserWarning, match=r"time_attr='minutes'.*training_iteration"):
         replace(EXPERIMENT, trials=1).run("ray_tune", tmp_path / "other", scheduler=unknown)
