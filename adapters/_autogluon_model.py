@@ -16,7 +16,7 @@ from ._autogluon_space import ArchitectureSpace, architecture_from, bare
 from ._autogluon_table import NUMERIC, TableEncoder, TargetEncoder
 from ._errors import BackendError
 
-__all__ = ["KerasModel", "keras_part"]
+__all__ = ["CELL", "KerasModel", "keras_part"]
 
 DEFAULTS: Mapping[str, Any] = {
     "architecture": None,  # an Architecture, or an ArchitectureSpace that is searched
@@ -32,6 +32,7 @@ DEFAULTS: Mapping[str, Any] = {
 }
 FIXED = ("architecture", "epochs", "seed")  # what a space cannot say: training finds the epochs
 SPACE = "space"  # beside its decisions as flat hyperparameters, for AutoGluon's own searchers
+CELL = 22  # bytes of a cell while arrays are made of a table: two of 8, one of 4, and masks
 RUNTIME = 600_000_000  # bytes of Keras with a Keras backend
 
 
@@ -189,8 +190,8 @@ class KerasModel(AbstractModel):
     ) -> int:
         """Estimate the most memory of a training, in bytes.
 
-        Keras itself, the table as it is and as arrays, and the weights four times: with their
-        gradients and what Adam keeps of them.
+        Keras itself, the table twice as it is and once as arrays are made of it, and the weights
+        four times: with their gradients and what Adam keeps of them.
         """
         table = int(X.memory_usage(index=False).sum())
         try:
@@ -198,7 +199,7 @@ class KerasModel(AbstractModel):
             size = architecture.cost((max(2 * X.shape[1], 1),)).parameters
         except (SpaceError, BackendError):  # which is told when it is trained
             size = 0
-        return RUNTIME + 3 * table + 4 * X.shape[0] * X.shape[1] * 2 + 16 * size
+        return RUNTIME + 2 * table + CELL * X.shape[0] * X.shape[1] + 16 * size
 
 
 def keras_part() -> Any:

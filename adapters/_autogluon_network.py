@@ -19,6 +19,8 @@ from ._autogluon_table import TableEncoder, TargetEncoder
 __all__ = ["Training", "network", "outputs", "train"]
 
 Array = NDArray[Any]
+SOME = 20  # steps after which the clock is compared with the epochs
+LATE = 1.2  # times that the share of the time must be above that of the epochs
 CHUNK = 8192  # rows that are predicted at a time
 
 
@@ -96,7 +98,8 @@ class Training:
         patience: Epochs without a better score after which training ends.
         batch_size: Examples of one step.
         optimizer: A name of Keras.
-        learning_rate: Of the optimizer; falls to a tenth along a cosine.
+        learning_rate: Of the optimizer; falls to a tenth along a cosine, over the epochs or, if
+            they will not all be, over the time.
         weight_decay: Of the optimizer; 0 for none.
         deadline: When it must be over, on the clock of `time.monotonic`.
     """
@@ -165,17 +168,28 @@ class _Watch(keras.callbacks.Callback):
     def __init__(self, score: Callable[[Any], float] | None, how: Training) -> None:
         super().__init__()
         self._score, self._how = score, how
-        self._began = self._last = time.monotonic()
+        self._began, self._begun = time.monotonic(), 0
         self._best, self._epoch, self._weights = -math.inf, 0, list[Any]()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        done = epoch / self._how.epochs
-        share = 0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2
-        self._trained().optimizer.learning_rate = self._how.learning_rate * share
+        self._begun = epoch
+        self._slow_down(epoch / self._how.epochs)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        if time.monotonic() > self._how.deadline:
+        now = time.monotonic()
+        if now > self._how.deadline:
             self._trained().stop_training = True  # in the middle of an epoch, which still counts
+        if (batch + 1) % SOME:
+            return
+        steps: Any = (self.params or {}).get("steps")  # Keras may not know
+        done = (self._begun + (batch + 1) / steps) / self._how.epochs if steps else 1.0
+        spent = (now - self._began) / (self._how.deadline - self._began)
+        if spent > LATE * done:  # else nothing depends on the clock
+            self._slow_down(min(spent, 1.0))
+
+    def _slow_down(self, done: float) -> None:
+        share = 0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2
+        self._trained().optimizer.learning_rate = self._how.learning_rate * share
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         model = self._trained()

@@ -68,7 +68,9 @@ class TableEncoder:
     def arrays(self, table: Any) -> dict[str, Array]:
         """Return the inputs of a network: "numbers", shape (rows, `width`), and "codes"."""
         numbers = self._floats(table)
-        parts = [self._scale.scaled(numbers), numpy.isnan(numbers)[:, self._gaps]]
+        parts = [numpy.isnan(numbers[:, self._gaps]), self._scale.scaled(numbers)]
+        parts.reverse()
+        del numbers  # of a large table every copy counts
         for name in self._one_hot:
             codes = self._codes(table[name], name)
             parts.append(numpy.arange(len(self._known[name]) + 1) == codes[:, None])
@@ -85,9 +87,10 @@ class TableEncoder:
         return made
 
     def _floats(self, table: Any) -> Array:
-        columns = [table[name].to_numpy("float64", na_value=numpy.nan) for name in self._numbers]
-        found = numpy.stack(columns, axis=1) if columns else numpy.zeros((len(table), 0))
-        found[~numpy.isfinite(found)] = numpy.nan
+        found = numpy.zeros((len(table), len(self._numbers)))
+        for k, name in enumerate(self._numbers):
+            found[:, k] = table[name].to_numpy("float64", na_value=numpy.nan)
+        found[numpy.isinf(found)] = numpy.nan
         return found
 
     def _codes(self, column: Any, name: str) -> Array:
@@ -102,18 +105,21 @@ def _categories(column: Any) -> Mapping[Any, int]:
 @final
 class _Scale:
     def __init__(self, numbers: Array, kind: Numeric) -> None:
-        self._points: list[Array] | None = None
-        known = [column[~numpy.isnan(column)] for column in numbers.T]
-        self._mean = numpy.array([column.mean() if column.size else 0.0 for column in known])
-        spread = numpy.array([column.std() if column.size else 0.0 for column in known])
-        self._spread = numpy.where(spread > 0, spread, 1.0)
-        if kind == "quantile":
-            at = numpy.linspace(0, 1, POINTS)
-            self._points = [numpy.quantile(c if c.size else [0.0], at) for c in known]
+        self._points: list[Array] | None = [] if kind == "quantile" else None
+        self._mean, self._spread = numpy.zeros(numbers.shape[1]), numpy.ones(numbers.shape[1])
+        for k, column in enumerate(numbers.T):
+            known = column[~numpy.isnan(column)]
+            if known.size:
+                self._mean[k] = known.mean()
+                self._spread[k] = known.std() or 1.0
+            if self._points is not None:
+                at = numpy.linspace(0, 1, POINTS)
+                self._points.append(numpy.quantile(known if known.size else [0.0], at))
 
     def scaled(self, numbers: Array) -> Array:
         if self._points is None:
-            made = (numbers - self._mean) / self._spread
+            made = numbers - self._mean
+            made /= self._spread
         else:
             made = numpy.empty_like(numbers)
             at = numpy.linspace(0, 1, POINTS)
@@ -124,7 +130,7 @@ class _Scale:
                 rank = numpy.interp(numbers[:, k], points, at)
                 made[:, k] = _normal(numpy.where(high > low, (low + high) / 2, rank))
             made[numpy.isnan(numbers)] = numpy.nan
-        return numpy.nan_to_num(made.clip(-FAR, FAR))
+        return numpy.nan_to_num(made.clip(-FAR, FAR, out=made), copy=False)
 
 
 def _normal(rank: Array) -> Array:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import ray
 
 from ._errors import BackendError
+from ._ray_tune_resources import JOINING, needed, require
 
 __all__ = ["QUIET", "instance"]
 
@@ -40,16 +41,23 @@ def instance(address: str | None, resources: Mapping[str, float], slots: int) ->
         slots: How many trials are to run at a time.
 
     Raises:
-        BackendError: There is no cluster at the address, or a private instance has too little.
+        BackendError: There is no cluster at the address, or it has no node for a trial.
     """
     ours = {name: value for name, value in QUIET.items() if name not in os.environ}
     os.environ.update(ours)
     try:
+        wanted = needed(resources)
         if ray.is_initialized():
+            require(wanted)
             yield
             return
-        _connect(address, resources, slots)
+        is_private = address in (None, "local")
+        if is_private:
+            _start(math.ceil(slots * wanted.get("CPU", 0)))
+        else:
+            _join(str(address))
         try:
+            require(wanted, 0 if is_private else JOINING)
             yield
         finally:
             ray.shutdown()
@@ -65,30 +73,23 @@ def _reach(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
 
 
-def _connect(address: str | None, resources: Mapping[str, float], slots: int) -> None:
-    if address not in (None, "local"):
-        try:
-            _reach(address)
-            ray.init(address, logging_level=logging.WARNING)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise BackendError(
-                f"there is no Ray cluster at address={address!r} ({error}): start one with "
-                "`ray start --head`, or leave the address out for a private instance"
-            ) from error
-        return
-    cores = max(os.cpu_count() or 1, math.ceil(slots * resources.get("cpu", 0)))
+def _join(address: str) -> None:
+    try:
+        _reach(address)
+        ray.init(address, logging_level=logging.WARNING)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BackendError(
+            f"there is no Ray cluster at address={address!r} ({error}): start one with "
+            "`ray start --head`, or leave the address out for a private instance"
+        ) from error
+
+
+def _start(cores: int) -> None:
+    """Start a private instance that has at least so many cores for trials, real or not."""
     warnings.warn(
         "Ray listens on all network interfaces, without a password, even in a private instance: "
         "on a machine that others can reach, let a firewall close its ports",
         stacklevel=2,
     )
+    cores = max(os.cpu_count() or 1, cores)
     ray.init("local", num_cpus=cores, include_dashboard=False, logging_level=logging.WARNING)
-    there = {name.lower(): amount for name, amount in ray.cluster_resources().items()}
-    for name, amount in resources.items():
-        if amount > there.get(name.lower(), 0):
-            ray.shutdown()
-            raise BackendError(
-                f"each trial is to have {amount:g} {name}, and this machine has "
-                f"{there.get(name.lower(), 0):g}: ask for less with resources=, or name the "
-                "address of a cluster"
-            )

@@ -7,6 +7,7 @@ the trials and decides; so the loop is turned by hand, one event after the other
 """
 
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -179,13 +180,27 @@ class RayRunner:
                     return self._noted(trial, outcome, controller)
 
     def close(self) -> None:
-        if self._controller is not None:
-            for trial in self._running.values():
-                _kill(trial)
-            self._controller.checkpoint(force=True, wait=True)
-            self._controller.cleanup()
-            self._controller = None
-        self._stack.close()
+        controller, self._controller = self._controller, None
+        try:
+            if controller is not None:
+                for trial in self._running.values():
+                    _kill(trial)
+                self._end(controller)
+        finally:
+            self._stack.close()
+
+    def _end(self, controller: TuneController) -> None:
+        try:
+            controller.checkpoint(force=True, wait=True)
+        except Exception as error:  # of the disk, or of a callback; Ray does not say which
+            warnings.warn(
+                f"Ray could not write its own view of the run ({type(error).__name__}: {error}), "
+                "which may lack the last trials; the history has them, and the next run in this "
+                "directory adds them",
+                stacklevel=2,
+            )
+        finally:
+            controller.cleanup()
 
     # ------------------------------------------------------------------ Ray
 

@@ -3,9 +3,12 @@
 """Ray's own schedulers as pruners of our trials, under our door."""
 
 import math
+import warnings
 from typing import Any, final
 
+from ray.air.constants import TRAINING_ITERATION
 from ray.tune.experiment import Trial as RayTrial
+from ray.tune.result import TIME_TOTAL_S
 from ray.tune.schedulers import (
     AsyncHyperBandScheduler,
     MedianStoppingRule,
@@ -48,6 +51,7 @@ class Judge:
                 "NASSearcher in a tune.Tuner of your own"
             )
         self._scheduler: Any = scheduler
+        self._time: str = self._scheduler._time_attr  # by what it tells how far a trial is
         self._last: dict[str, dict[str, Any]] = {}
         scheduler.set_search_properties(objective.metric, objective.direction)
 
@@ -55,7 +59,9 @@ class Judge:
         """Take note of a trial of an earlier run."""
         self.begun(made)
         for number, step in enumerate(trial.curve, start=1):
-            self.is_bad(made, step, {**step.metrics, "training_iteration": number})
+            seconds = (trial.seconds or 0) * number / len(trial.curve)  # steps take equally long
+            said = {TRAINING_ITERATION: number, TIME_TOTAL_S: seconds}
+            self.is_bad(made, step, {**step.metrics, **said})
         self.ended(made)
 
     def begun(self, trial: RayTrial) -> None:
@@ -68,12 +74,20 @@ class Judge:
         wanted = self._scheduler.metric
         if wanted is not None and wanted not in step.metrics:
             return False
-        if result["training_iteration"] >= getattr(self._scheduler, "_max_t", math.inf):
+        if self._time not in result:
+            warnings.warn(
+                f"{type(self._scheduler).__name__} goes by time_attr={self._time!r}, and trials do "
+                f"not report it, so that it cannot stop them: report {self._time!r} as well, or "
+                f"give the scheduler time_attr={TRAINING_ITERATION!r}, the number of reports",
+                stacklevel=2,
+            )
+            return False
+        if result[self._time] >= getattr(self._scheduler, "_max_t", math.inf):
             return False  # ASHA ends whole trials, too, which end by themselves
         return self._scheduler.on_trial_result(_ALONE, trial, result) == TrialScheduler.STOP
 
     def ended(self, trial: RayTrial) -> None:
         """Take note of a trial's end."""
         result = self._last.pop(trial.trial_id, None)
-        if result is not None and self._scheduler.metric in result:
+        if result is not None and {self._scheduler.metric, self._time} <= result.keys():
             self._scheduler.on_trial_complete(_ALONE, trial, result)

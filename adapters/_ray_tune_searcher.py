@@ -59,6 +59,7 @@ class NASSearcher(Searcher):
         max_t: How many reports make a whole trial; needed to tell whole trials from stopped ones
             where the scheduler's `max_t` or a `stop` ends both, and for trainables that are
             classes. A function that ends by itself has ended as a whole.
+        time_attr: What `max_t` counts, if not reports: that of the scheduler, as a metric "epoch".
 
     Raises:
         BackendError: Metric and mode do not fit together.
@@ -83,9 +84,11 @@ class NASSearcher(Searcher):
         objectives: Mapping[str, str] | Sequence[Objective] | None = None,
         seed: int = 0,
         flat: bool = False,
-        max_t: int | None = None,
+        max_t: float | None = None,
+        time_attr: str = TRAINING_ITERATION,
     ) -> None:
-        self._space, self._seed, self._flat, self._max_t = space, seed, flat, max_t
+        self._space, self._seed, self._flat = space, seed, flat
+        self._max_t, self._time = max_t, time_attr
         self._strategy = default_strategy(None) if strategy is None else strategy
         self._native: Mapping[str, Any] | None = None
         self._objectives: tuple[Objective, ...] = ()
@@ -109,10 +112,11 @@ class NASSearcher(Searcher):
         self._running: dict[int, Trial] = {}
         self._finished: list[Trial] = []
         self._marks: dict[int, Mark] = {}  # of the last reports of running trials
+        self._spent: dict[int, float] = {}  # how far running trials are, in units of time_attr
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the settings alone: Ray pickles its searchers, and the state is in the history."""
-        left_out = ("_search", "_ids", "_running", "_finished", "_marks", "_native")
+        left_out = ("_search", "_ids", "_running", "_finished", "_marks", "_spent", "_native")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -130,7 +134,7 @@ class NASSearcher(Searcher):
             self._metric, self._mode = metric, mode
         stop = spec.get("stop")
         if self._max_t is None and isinstance(stop, Mapping):
-            self._max_t = stop.get(TRAINING_ITERATION)
+            self._max_t = stop.get(self._time)
         if is_open(config):
             if self._space is not None and self._native is None:
                 still = ", ".join(repr(d.name) for d in from_native(config).decisions)
@@ -170,12 +174,17 @@ class NASSearcher(Searcher):
             return
         before = self._marks.pop(number, None)
         trial = self._running[number] if result is None else self._note(number, result)
-        is_said_again = result is not None and _mark(result) == before
+        # When a function returns, Ray says its last report once more, now as done. When it stops a
+        # trial, it says a report that was not there before, as done; or none; or, if a scheduler
+        # ends it while its checkpoint is written, the last report once more, as not done.
+        has_returned = result is not None and bool(result.get(DONE)) and _mark(result) == before
         del self._running[number]
         self._marks.pop(number, None)
+        spent = self._spent.pop(number, 0)
+        is_long = self._max_t is not None and spent >= self._max_t
         now = time.time()
         trial = replace(trial, finished=now, seconds=now - (trial.started or now))
-        trial = self._ended(trial, error, is_said_again)
+        trial = self._ended(trial, error, has_returned or is_long)
         self._finished.append(trial)
         self._known().tell(trial)
 
@@ -242,6 +251,10 @@ class NASSearcher(Searcher):
         self._ids = {name: int(number) for name, number in saved.facts["running"].items()}
         self._finished = list(saved.of_state("complete", "pruned", "failed"))
         self._running = {trial.number: trial for trial in saved.of_state("running")}
+        for number, trial in self._running.items():
+            if trial.curve:
+                said = {TRAINING_ITERATION: trial.curve[-1].step, **trial.curve[-1].metrics}
+                self._spent[number] = said.get(self._time, 0)
 
     # ------------------------------------------------------------------ trials
 
@@ -272,14 +285,12 @@ class NASSearcher(Searcher):
         curve = tuple(known for known in trial.curve if known.step < step)
         self._running[number] = replace(trial, curve=(*curve, Step(step, metrics)))
         self._marks[number] = _mark(result)
+        if self._time in result:
+            self._spent[number] = float(result[self._time])
         return self._running[number]
 
-    def _ended(self, trial: Trial, error: bool, is_said_again: bool) -> Trial:
-        """Say how a trial ended.
-
-        When a function returns, Ray says its last report once more; when it stops a trial, it says
-        a report that was not there before, or none.
-        """
+    def _ended(self, trial: Trial, error: bool, is_whole: bool) -> Trial:
+        """Say how a trial ended."""
         if error:
             said = "the trial ended with an error, which Ray keeps in its error.txt"
             return replace(trial, state="failed", notes={**trial.notes, "error": said})
@@ -290,10 +301,7 @@ class NASSearcher(Searcher):
         if lacking:
             said = f"the trial ended without a finite {', '.join(lacking)}"
             return replace(trial, state="failed", notes={**trial.notes, "error": said})
-        is_long = self._max_t is not None and trial.curve[-1].step >= self._max_t
-        return replace(
-            trial, state="complete" if is_said_again or is_long else "pruned", values=values
-        )
+        return replace(trial, state="complete" if is_whole else "pruned", values=values)
 
 
 def _mark(result: Mapping[str, Any]) -> Mark:

@@ -4,10 +4,13 @@
 import os
 import subprocess
 import sys
+import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy
 import pandas
 import pytest
@@ -26,7 +29,8 @@ from nasbridge import (
     layer,
     library,
 )
-from nasbridge.adapters._autogluon_table import TableEncoder, TargetEncoder
+from nasbridge.adapters._autogluon_model import CELL
+from nasbridge.adapters._autogluon_table import NUMERIC, TableEncoder, TargetEncoder
 from nasbridge.adapters.autogluon import (
     ArchitectureSpace,
     KerasModel,
@@ -211,6 +215,24 @@ def test_training_ends_in_time(tmp_path: Path) -> None:
     assert 1 < predictor.leaderboard()["fit_time"][0] < 5
 
 
+@pytest.mark.parametrize(("seconds", "rows"), [(4.0, 1_000_000), (600.0, 1_000)])
+def test_the_rate_falls_with_the_time_if_that_ends_before_the_epochs(
+    seconds: float, rows: int
+) -> None:
+    from nasbridge.adapters._autogluon_network import Training, train
+
+    source = keras.Input((1,), name="numbers")
+    model = keras.Model({"numbers": source}, keras.layers.Dense(1)(source))
+    inputs, target = {"numbers": numpy.zeros((rows, 1), "float32")}, numpy.zeros((rows, 1))
+    how = Training(1, 1, 2, "sgd", 0.1, 0.0, time.monotonic() + seconds)
+    assert train(model, inputs, target, "mean_squared_error", None, None, how) == 1
+    rate = float(model.optimizer.learning_rate)
+    if seconds == 4:
+        assert 0.009 < rate < 0.02
+    else:
+        assert rate == pytest.approx(0.1)  # and nothing depends on the clock
+
+
 def test_rows_of_weight_zero_teach_nothing(tmp_path: Path) -> None:
     data = table()[["flag", "weight"]].assign(y=lambda t: numpy.where(t["flag"], 1.0, 0.0))
     wrong = data.assign(y=1 - data["y"], weight=0.0)
@@ -311,6 +333,19 @@ def test_a_table_becomes_arrays() -> None:
     new = data.assign(colour="purple", count=numpy.inf)
     assert (encoder.arrays(new)["codes"] == 0).all()
     assert numpy.isfinite(encoder.arrays(new)["numbers"]).all()
+
+
+@pytest.mark.parametrize("numeric", NUMERIC)
+def test_arrays_take_no_more_memory_than_is_estimated(numeric: Any) -> None:
+    rng = numpy.random.default_rng(0)
+    data = pandas.DataFrame(rng.integers(0, 2, (50_000, 54)).astype("int8")).add_prefix("x")
+    tracemalloc.start()
+    try:
+        TableEncoder(data, numeric).arrays(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < CELL * data.size
 
 
 def test_few_categories_may_have_an_input_each() -> None:

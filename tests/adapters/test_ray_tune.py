@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ray import tune
 from ray.tune import ResultGrid
+from ray.tune.logger import CSVLoggerCallback, TBXLoggerCallback
 from ray.tune.schedulers import (
     ASHAScheduler,
     MedianStoppingRule,
@@ -98,8 +99,11 @@ def test_ray_has_the_trials_as_its_own(tmp_path: Path) -> None:
     experiment = _experiment(evaluate=evaluate_variously, trials=10)
     begun = replace(experiment, trials=4).run("local", None, 0, Silent())
     store_history(begun, tmp_path / "run")
-    history = experiment.run("ray_tune", tmp_path / "run")
+    loggers = [TBXLoggerCallback(), CSVLoggerCallback()]
+    history = experiment.run("ray_tune", tmp_path / "run", callbacks=loggers)
     place = tmp_path / "run" / "ray"
+    for pattern in ("events.out.tfevents.*", "progress.csv"):
+        assert len(list(place.glob(f"*/{pattern}"))) == 6  # those of this run
     for shown in (results(tmp_path / "run"), ResultGrid(tune.ExperimentAnalysis(str(place)))):
         by_number = {result.config["number"]: result for result in shown if result.config}
         assert sorted(by_number) == list(range(10))
@@ -155,6 +159,8 @@ def test_what_cannot_work_says_so(tmp_path: Path) -> None:
 
 ALONE = """
 import sys
+import ray
+from ray import tune
 from nasbridge import Experiment, RandomSearch
 from nasbridge.adapters import BackendError
 from nasbridge.adapters._conformance import chain, evaluate
@@ -165,13 +171,30 @@ for options in ({"resources": {"cpu": 1, "gpu": 0.5}}, {"address": "127.0.0.1:1"
         experiment.run("ray_tune", sys.argv[1], **options)
     except BackendError as error:
         print(error)
+
+class Full(tune.Callback):
+    is_full = False
+
+    def begun(self, history): ...
+
+    def finished(self, trial):
+        self.is_full = trial.number == 1
+
+    def get_state(self):
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+
+full = Full()
+history = experiment.run("ray_tune", sys.argv[1], observer=full, callbacks=[full])
+print(len(history), "trials; Ray is left behind:", ray.is_initialized())
 """
 
 
-def test_a_private_ray_without_what_trials_need_and_a_cluster_that_is_not_there(
-    tmp_path: Path,
-) -> None:
+def test_what_a_ray_of_its_own_says(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ALONE, str(tmp_path)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "each trial is to have 0.5 gpu, and this machine has 0" in said
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = done.stdout
+    assert "each trial is to have 1 CPU, 0.5 GPU on one node, and no node" in said
     assert "there is no Ray cluster at address='127.0.0.1:1'" in said
+    assert "2 trials; Ray is left behind: False" in said
+    assert "could not write its own view of the run (OSError: [Errno 28] No space" in done.stderr

@@ -1,13 +1,16 @@
 # pyright: basic
-"""A cluster of three nodes, of which one is killed in the middle."""
+"""Clusters: one of three nodes, of which one is killed; one that lacks what trials need."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from nasbridge import BackendError
 from nasbridge.adapters._conformance import chain, facts, score
+from nasbridge.adapters._ray_tune_resources import needed
 from nasbridge.adapters.ray_tune import load, results
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
@@ -27,6 +30,7 @@ def evaluate(architecture, trial):
     (trial.directory / "node").write_text(ray.get_runtime_context().get_node_id())
     made = score(architecture)
     for step in (1, 2, 3):
+        (trial.directory / "step").write_text(str(step))
         time.sleep(0.3)
         trial.report(step, score=made["score"] * step / 3)
     return made
@@ -40,9 +44,11 @@ class Killer:
     def finished(self, trial):
         self.ended.add(trial.number)
         for place in Path(sys.argv[1], "trials").iterdir():
+            if self.is_dead or int(place.name) in self.ended or not (place / "step").exists():
+                continue
             is_there = (place / "node").read_text() == self.node.node_id
-            if is_there and int(place.name) not in self.ended and not self.is_dead:
-                self.is_dead = True  # in the middle of a trial
+            if is_there and (place / "step").read_text() == "1":  # in the middle, and not its end
+                self.is_dead = True
                 self.cluster.remove_node(self.node, allow_graceful=False)
 
 if __name__ == "__main__":
@@ -62,19 +68,26 @@ if __name__ == "__main__":
 """
 
 
-def test_a_node_that_is_killed_costs_no_trial(tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    with (tmp_path / "output.txt").open("w+") as output:
+def said_by(text: str, place: Path) -> str:
+    """Run a program, and return what it says."""
+    program = place / "program.py"
+    program.write_text(text)
+    with (place / "output.txt").open("w+") as output:
         done = subprocess.run(
-            [sys.executable, str(program), str(tmp_path / "run")],
+            [sys.executable, str(program), str(place / "run")],
             stdout=output,
             stderr=subprocess.STDOUT,
             timeout=300,
             check=False,
         )
         output.seek(0)
-        assert done.returncode == 0, output.read()
+        said = output.read()
+    assert done.returncode == 0, said
+    return said
+
+
+def test_a_node_that_is_killed_costs_no_trial(tmp_path: Path) -> None:
+    said_by(PROGRAM, tmp_path)
     history = load(tmp_path / "run", chain())
     assert sorted(trial.number for trial in history) == list(range(24))  # none lost, none twice
     assert len({trial.architecture.canonical for trial in history}) == 24
@@ -86,3 +99,71 @@ def test_a_node_that_is_killed_costs_no_trial(tmp_path: Path) -> None:
     assert len(shown) == len(facts(history))
     nodes = {file.read_text() for file in (tmp_path / "run" / "trials").glob("*/node")}
     assert len(nodes) >= 2  # both that are left have worked
+
+
+LACKING = """
+import os, sys, warnings
+from ray.cluster_utils import Cluster
+from nasbridge import BackendError, Experiment, RandomSearch
+from nasbridge.adapters._conformance import chain, score
+
+def evaluate(architecture, trial):
+    (trial.directory / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+    return score(architecture)
+
+def run(name, address=None, **resources):
+    experiment = Experiment(chain(), evaluate, {"score": "max"}, RandomSearch(), trials=2)
+    return experiment.run(
+        "ray_tune",
+        f"{sys.argv[1]}-{name}",
+        2,
+        address=address or cluster.address,
+        resources=resources,
+    )
+
+def grow(message, *rest):
+    print(message, flush=True)
+    if "tray" in str(message):
+        cluster.add_node(num_cpus=0, resources={"tray": 1})
+
+if __name__ == "__main__":
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    os.environ["RAY_ADDRESS"] = cluster.address  # what "auto" goes by first
+    cluster.add_node(num_cpus=1, num_gpus=1)  # Ray takes our word for the GPU
+    try:
+        for resources in ({"cpu": 2, "gpu": 0.5}, {"cpu": 100}):
+            try:
+                run("error", **resources)
+            except BackendError as error:
+                print(error, flush=True)
+        print(len(run("shared", "auto", cpu=0.5, gpu=0.5)), "trials on half a GPU each", flush=True)
+        os.environ["RAY_NODE_TYPE_NAME"] = "small"  # as autoscalers name the nodes they start
+        cluster.add_node(num_cpus=1)
+        warnings.showwarning = grow
+        print(len(run("growing", tray=0.5)), "trials on a node that came later", flush=True)
+    finally:
+        cluster.shutdown()
+"""
+
+
+def test_what_a_cluster_lacks_is_an_error_unless_it_may_grow(tmp_path: Path) -> None:
+    said = said_by(LACKING, tmp_path)
+    there = r"no node of this Ray cluster has it \(2 with: 1 CPU, 1 GPU.*; 2 CPU.*--num-gpus"
+    assert re.search(f"to have 2 CPU, 0.5 GPU on one node, and {there}", said)
+    assert re.search(f"to have 100 CPU on one node, and {there}", said)
+    assert "2 trials on half a GPU each" in said
+    assert {file.read_text() for file in tmp_path.glob("run-shared/trials/*/gpu")} == {"0"}
+    assert "2 trials on a node that came later" in said
+    assert re.search(r"0.5 tray on one node, and no node has it yet.*autoscaler.*small", said)
+
+
+def test_amounts_that_are_none_say_so() -> None:
+    for resources, part in (
+        ({"cpu": "two"}, "'cpu' is 'two'"),
+        ({"cpu": -1}, "a number from 0"),
+        ({"gpu": 1.5}, "a whole number"),
+        ({"cpu": 0}, "at least one above 0"),
+    ):
+        with pytest.raises(BackendError, match=part):
+            needed(resources)
+    assert needed({"cpu": 2, "gpu": 0.5, "tray": 1}) == {"CPU": 2, "GPU": 0.5, "tray": 1}

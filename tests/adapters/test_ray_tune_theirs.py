@@ -229,7 +229,7 @@ def told(searcher: NASSearcher, results: Sequence[dict[str, Any] | None]) -> Tri
     """Tell a trial by reports, of which the last ends it."""
     searcher.suggest("a")
     for result in results[:-1]:
-        searcher.on_trial_result("a", dict(result or {}))
+        searcher.on_trial_result("a", {**(result or {}), "done": False})
     searcher.on_trial_complete("a", results[-1])
     return searcher.history[-1]
 
@@ -249,6 +249,8 @@ def test_how_a_trial_ended_is_told_from_its_last_report() -> None:
     assert told(fresh(), [first, second, second]).state == "complete"  # said once more
     assert told(fresh(), [first, second]).state == "pruned"
     assert told(fresh(2), [first, second]).state == "complete"
+    saving = {**second, "done": False}  # stopped by HyperBand while its checkpoint was written
+    assert told(fresh(), [first, second, saving]).state == "pruned"
     assert told(fresh(), [first, None]).state == "pruned"  # by HyperBand
     assert told(fresh(), [None]).state == "failed"  # it never said anything
     diverged = told(fresh(), [result(1, float("nan")), result(1, float("nan"))])
