@@ -20,9 +20,7 @@ from ._errors import BackendError
 __all__ = ["JOINING", "needed", "require"]
 
 JOINING = 3.0  # seconds that nodes have which are about to join
-GROUP = (
-    "ray.io/node-group"  # the label of nodes that `ray up`, KubeRay or an autoscaler has started
-)
+GROUP = "ray.io/node-group"  # a label of nodes that `ray up`, KubeRay or an autoscaler started
 
 
 def needed(resources: Mapping[str, Any]) -> dict[str, float]:
