@@ -53,7 +53,14 @@ class Gap(NamedTuple):
 
 Fillings = dict[Label, "Drawing"]
 Place = tuple[str, tuple[tuple[str, int], ...], tuple[str, ...]]
-"""A choice, the widths and strides there, and the labels of the choices around."""
+"""A choice, the strides there, and the labels of the choices around.
+
+A filling depends on nothing else, for a slot is one only if no decision was asked within it.
+"""
+
+
+class _Unknown(Exception):
+    """A filling has not been come upon yet."""
 
 
 class Drawing:
@@ -77,7 +84,7 @@ class Drawing:
         """Add the operations to a sketch, and return what flows out.
 
         Raises:
-            KeyError: A filling is not known.
+            _Unknown: A filling is not known.
         """
         if not self.steps:  # nothing, or what enters
             return entering if self.result == ENTERING else {}
@@ -85,7 +92,9 @@ class Drawing:
         merged: dict[str, int] = {}
         for step in self.steps:
             if isinstance(step, Gap):
-                filling = step.fillings[choices[step.decision]]
+                filling = step.fillings.get(choices[step.decision])
+                if filling is None:
+                    raise _Unknown
                 flows.append(filling.draw(sketch, choices, flows[step.source]))
             else:
                 flows.append(_flow(step, [flows[k] for k in step.sources], sketch, merged))
@@ -228,7 +237,7 @@ class Template:
                 name: self._fixed.get(name) or _sketch(drawing, choices)
                 for name, drawing in self._drawings.items()
             }
-        except KeyError:
+        except _Unknown:
             return None
 
 

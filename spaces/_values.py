@@ -353,7 +353,7 @@ def is_open(option: object) -> bool:
         return any(map(is_open, cast(Mapping[str, object], option).values()))
     if isinstance(option, list | tuple):
         return any(map(is_open, cast(Sequence[object], option)))
-    return isinstance(option, Node | Integer | Real | Placeholder)
+    return isinstance(option, Node | Integer | Real | When | Placeholder)
 
 
 def evaluate(walk: Walk, value: object, key: str | int) -> object:

@@ -340,7 +340,9 @@ class Resolution(Walk):
         with self.inside(label, part), self.block(decision, label, "choice"):
             result = part.expand(self, x)
         if result >= start and before == (len(self._asked), len(self.panels)):
-            end, bound = len(self._vertices), tuple(sorted(self._bound.items()))
+            end = len(self._vertices)
+            # A width sets layers, and changes nothing of what is there.
+            bound = tuple(sorted(item for item in self._bound.items() if item[0] != "width"))
             self._slots.append(Slot(decision, label, start, end, x, result, bound))
         return result
 

@@ -16,7 +16,8 @@ def sketches(architecture: Architecture) -> Mapping[str, Sketch]:
         architecture: Any architecture; one of plain values has no sketch.
 
     Returns:
-        Sketches by name: that of the network as a whole, and those of its cells.
+        Sketches by name: that of the network as a whole, and those of its cells. Architectures
+        share them, so they must not be changed.
 
     Example:
         >>> import numpy

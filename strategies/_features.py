@@ -52,7 +52,7 @@ class Row:
 class Features:
     """What of a space's architectures is compared.
 
-    Networks are compared by their words (see `spaces._words`), one view for each height; decisions
+    Networks are compared by their words (see `spaces._sketch`), one view for each height; decisions
     that are no choice between operations, such as widths and rates, by their encoding, each with
     a length-scale of its own. A space of plain values has the latter view only.
 
@@ -189,5 +189,5 @@ def _columns(numbers: NDArray[numpy.intp]) -> NDArray[numpy.intp]:
 def _view(table: Array, rows: int, others: int, parts: NDArray[numpy.intp]) -> View:
     """Return the first rows of a table beside the last ones, which may be the same."""
     ours = table[:rows]
-    theirs = ours if len(table) == rows else table[len(table) - others :]
+    theirs = ours if len(table) == rows == others else table[len(table) - others :]
     return View(ours, theirs, parts)

@@ -66,11 +66,11 @@ class View:
         """
         scale = numpy.exp(-numpy.array(lengths))[self.parts]
         ours, theirs = self.ours * scale, self.theirs * scale
-        lengths_of = numpy.add.reduce(ours * ours, 1)
-        others_of = lengths_of
+        own_norms = numpy.add.reduce(ours * ours, 1)
+        their_norms = own_norms
         if self.ours is not self.theirs:
-            others_of = numpy.add.reduce(theirs * theirs, 1)
-        distances: Array = lengths_of[:, None] + others_of
+            their_norms = numpy.add.reduce(theirs * theirs, 1)
+        distances: Array = own_norms[:, None] + their_norms
         distances -= 2 * ours @ theirs.T  # of two arrays, lest another product be taken
         return numpy.maximum(distances, 0.0, out=distances)
 

@@ -1,6 +1,7 @@
 """Sketches that are drawn from templates, beside those of a space that knows no template yet."""
 
 import pickle
+from collections.abc import Mapping
 
 import numpy
 import pytest
@@ -13,6 +14,7 @@ from nasbridge.spaces import (
     Integer,
     Parallel,
     Repeat,
+    Scope,
     Searchable,
     Skip,
     Space,
@@ -23,6 +25,8 @@ from nasbridge.spaces import (
     residual,
     sketches,
 )
+from nasbridge.spaces._templates import Template, Templates
+from nasbridge.spaces._walk import Outline
 
 CONV = layer("Conv2D", filters=8, kernel_size=3, padding="same")
 OPEN = layer("Conv2D", filters=Integer(4, 16), kernel_size=Choice([1, 3]), padding="same")
@@ -84,6 +88,24 @@ def test_templates_change_no_sketch(space: Searchable) -> None:
     for step in range(60):
         architecture = space.mutate(architecture, rng) if step % 4 else space.sample(rng)
         assert shown(architecture) == shown(afresh(architecture))
+
+
+def test_no_width_needs_a_walk_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[object] = []
+    learn = Templates.learn
+
+    def counting(self: Templates, outlines: Mapping[str, Outline]) -> Template:
+        walked.append(outlines)
+        return learn(self, outlines)
+
+    monkeypatch.setattr(Templates, "learn", counting)
+    part = Choice({"conv": CONV, "open": OPEN, "skip": Skip()})
+    space = Scope(Chain(part, part, part), width=Integer(8, 64))
+    rng = numpy.random.default_rng(0)
+    drawn = {space.sample(rng) for _ in range(200)}
+    for architecture in drawn:
+        sketches(architecture)
+    assert len(walked) <= 9 < 100 < len(drawn)
 
 
 def test_what_was_drawn_with_other_operations_is_not_walked() -> None:
