@@ -1,7 +1,7 @@
 # pyright: basic
 """Search a small network for handwritten digits under Optuna, and retrain the best one.
 
-    python examples/digits.py
+    python examples/digits.py     # extras `optuna` and `tensorflow` (or `torch`, `jax`)
 
 Optuna runs the trials, stores them in SQLite and stops bad ones with its own median pruner. The
 data (1,797 images of 8 x 8 pixels) come with scikit-learn. Takes two to four minutes on two cores.
@@ -11,7 +11,6 @@ import argparse
 from pathlib import Path
 
 import numpy
-import optuna
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -102,6 +101,8 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, default=Path("runs/digits"))
     parser.add_argument("--jobs", type=int, default=2, help="trials at a time")
     arguments = parser.parse_args()
+
+    import optuna  # here, for other backends run this file without it
 
     pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
     history = experiment.run(

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import numpy
-import optuna
 
 from nasbridge import (
     Architecture,
@@ -189,6 +188,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     began = time.monotonic()
+    import optuna  # here, for other backends run this file without it
+
     pruner = optuna.pruners.MedianPruner(n_startup_trials=6, n_warmup_steps=2)
     history = experiment.run(
         "optuna", directory=arguments.directory, jobs=arguments.jobs, pruner=pruner

@@ -1,7 +1,7 @@
 # pyright: basic
 """The three ways into Keras Tuner, on handwritten digits.
 
-    python examples/keras_tuner_digits.py
+    python examples/keras_tuner_digits.py     # extras `keras-tuner`, `report` and `tensorflow`
 
 A space, a model-building function and a model that are there already, each searched by the same
 strategy; everything else is Keras Tuner's own. Takes a few minutes on two cores.
