@@ -2,6 +2,7 @@
 # Keras Tuner ships no types.
 """An oracle whose files survive a crash, and whose lock an error does not leave held."""
 
+import os
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -13,6 +14,7 @@ import keras_tuner
 from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
+from keras_tuner.src.distribute.utils import is_chief_oracle
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
@@ -106,8 +108,8 @@ class DurableOracle(keras_tuner.Oracle):
         """Do nothing: Keras Tuner would go through all trials each time one ends."""
 
     def _save_now_and_then(self, row: Row) -> None:
-        """Write what a trial reports for those who look on: if it is killed, it begins anew."""
-        if time.monotonic() - self._shown > PAUSE:
+        """Write what a trial reports: for those who look on, and for a chief after this one."""
+        if time.monotonic() - self._shown > PAUSE or is_chief_oracle():
             self._shown = time.monotonic()
             self._save_trial(row)
 
@@ -128,7 +130,8 @@ class DurableOracle(keras_tuner.Oracle):
         project = Path(str(directory)) / project_name
         if next(project.glob("trial_*/trial.json"), None) is None:
             return
-        for file in {project / "tuner0.json", *project.glob("*.json")}:
+        own = f"{os.environ.get('KERASTUNER_TUNER_ID', 'tuner0')}.json"  # lacks it: begun anew
+        for file in {project / "tuner0.json", project / own, *project.glob("*.json")}:
             if file.name not in ("oracle.json", f"{NOTE}.json") and not _is_whole(file):
                 write_json(file, {})
 
@@ -142,12 +145,13 @@ class DurableOracle(keras_tuner.Oracle):
         state = read_json(project / "oracle.json")
         rows = read_rows(project)
         self._reload_space(state, rows)
+        if "display" in state:
+            self._display.set_state(state["display"])
         for row, note in rows:
             self.trials[row.trial_id], self.notes[row.trial_id] = row, note
             if "ended" not in note:
-                self._restart(row)
                 row.status = TrialStatus.RUNNING
-                self._retry_queue.append(row.trial_id)
+                self._interrupted(row)
             elif row.hyperparameters.values:
                 self._tried_so_far.add(self._compute_values_hash(row.hyperparameters.values))
         ended = [noted for noted in rows if "ended" in noted.note]
@@ -155,8 +159,11 @@ class DurableOracle(keras_tuner.Oracle):
         ended.sort(key=lambda noted: noted.note["ended"])
         self.end_order = [noted.row.trial_id for noted in ended]
         self._run_times.update(dict.fromkeys(self.end_order, 1))
-        if "display" in state:
-            self._display.set_state(state["display"])
+
+    def _interrupted(self, row: Row) -> None:
+        """Let a trial be repeated that was running."""
+        self._restart(row)
+        self._retry_queue.append(row.trial_id)
 
     def _restart(self, row: Row) -> None:
         """Forget what an interrupted trial has reported: it begins anew."""
