@@ -50,6 +50,7 @@ class DurableOracle(keras_tuner.Oracle):
         self.objectives = objectives_from(objectives_in(self))
         self.strategy, self.space, self.nas_seed = strategy, space, seed
         self._is_fixed = space is not None
+        self._is_told = not self._is_fixed and settings.get("hyperparameters") is not None
         self.notes: dict[str, dict[str, Any]] = {}  # by the id of the trial
         self._shown = 0.0  # when a running trial was written last
         self._is_described = False  # in the project's own file
@@ -125,12 +126,19 @@ class DurableOracle(keras_tuner.Oracle):
             self._is_changed = False
 
     def _set_project_dir(self, directory: Any, project_name: str) -> None:
-        """Go to a project; what a crash has left there is made whole, so that it is continued."""
+        """Go to a project; what a crash has left there is made whole, so that it is continued.
+
+        Keras Tuner continues where there is a file of its own, and else begins with a model that it
+        builds to see what there is to search: where that is told, the file is there at once.
+        """
         super()._set_project_dir(directory, project_name)
         project = Path(str(directory)) / project_name
+        own = f"{os.environ.get('KERASTUNER_TUNER_ID', 'tuner0')}.json"
         if next(project.glob("trial_*/trial.json"), None) is None:
+            if self._is_told and not _is_whole(project / own):
+                project.mkdir(parents=True, exist_ok=True)
+                write_json(project / own, {})
             return
-        own = f"{os.environ.get('KERASTUNER_TUNER_ID', 'tuner0')}.json"  # lacks it: begun anew
         for file in {project / "tuner0.json", project / own, *project.glob("*.json")}:
             if file.name not in ("oracle.json", f"{NOTE}.json") and not _is_whole(file):
                 write_json(file, {})

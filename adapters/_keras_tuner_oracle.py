@@ -55,7 +55,8 @@ class NASOracle(SharedOracle):
             limit.
         patience: Seconds without a word from a worker, until a chief takes it for dead and gives
             its trial to another; more than its longest epoch.
-        **kwargs: As for every oracle: `hyperparameters`, `max_retries_per_trial` and so on.
+        **kwargs: As for every oracle: `hyperparameters`, `max_retries_per_trial` and so on. With
+            `hyperparameters` no tuner builds a model to find them.
 
     Example:
         >>> import keras_tuner
