@@ -24,6 +24,10 @@ from ._keras_tuner_project import Goal
 __all__ = ["NASTuner"]
 
 
+class _AllTrialsEnded(Exception):
+    """Ends the search of a worker."""
+
+
 class NASTuner(DrivenTuner, AutoTuner):
     """A tuner of AutoKeras whose proposals come from a strategy of nasbridge.
 
@@ -77,6 +81,8 @@ class NASTuner(DrivenTuner, AutoTuner):
         2
     """
 
+    _finished: bool
+
     def __init__(
         self,
         hypermodel: Graph,
@@ -119,20 +125,29 @@ class NASTuner(DrivenTuner, AutoTuner):
     # ------------------------------------------------------------------ what differs
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> Any:
-        """Search; an AutoModel calls it."""
-        self._is_looking = True
+        """Search; an AutoModel calls it.
+
+        A worker's search ends with its trials: its chief alone makes the best network of all.
+        """
+        self._is_looking = not self._finished
+        if not self._finished and not self._is_worker():
+            Path(self.best_model_path).unlink(missing_ok=True)  # of an earlier search
         try:
             return super().search(*fit_args, **fit_kwargs)
+        except _AllTrialsEnded:
+            self._finished = True
+            return None
         finally:
             self._is_looking = False
 
-    def on_search_begin(self) -> None:
-        self._is_looking = False
-        Path(self.best_model_path).unlink(missing_ok=True)  # of an earlier search
-        super().on_search_begin()
+    def on_search_end(self) -> None:
+        super().on_search_end()
+        if self._is_worker():
+            raise _AllTrialsEnded  # what AutoKeras does next asks a chief that may have ended
 
     def _try_build(self, hp: Any) -> Any:
-        if self._is_looking:  # only to see what there is to search, which is known
+        if self._is_looking:  # once, to see what there is to search, which is known
+            self._is_looking = False
             return None
         model = super()._try_build(hp)
         if any(objective.metric == "flops" for objective in self.nas_oracle.objectives):

@@ -2,6 +2,7 @@
 # Keras Tuner ships no types.
 """An oracle whose files survive a crash, and whose lock an error does not leave held."""
 
+import os
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -13,6 +14,7 @@ import keras_tuner
 from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
+from keras_tuner.src.distribute.utils import is_chief_oracle
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
@@ -48,6 +50,7 @@ class DurableOracle(keras_tuner.Oracle):
         self.objectives = objectives_from(objectives_in(self))
         self.strategy, self.space, self.nas_seed = strategy, space, seed
         self._is_fixed = space is not None
+        self._is_told = not self._is_fixed and settings.get("hyperparameters") is not None
         self.notes: dict[str, dict[str, Any]] = {}  # by the id of the trial
         self._shown = 0.0  # when a running trial was written last
         self._is_described = False  # in the project's own file
@@ -106,8 +109,8 @@ class DurableOracle(keras_tuner.Oracle):
         """Do nothing: Keras Tuner would go through all trials each time one ends."""
 
     def _save_now_and_then(self, row: Row) -> None:
-        """Write what a trial reports for those who look on: if it is killed, it begins anew."""
-        if time.monotonic() - self._shown > PAUSE:
+        """Write what a trial reports: for those who look on, and for a chief after this one."""
+        if time.monotonic() - self._shown > PAUSE or is_chief_oracle():
             self._shown = time.monotonic()
             self._save_trial(row)
 
@@ -123,12 +126,20 @@ class DurableOracle(keras_tuner.Oracle):
             self._is_changed = False
 
     def _set_project_dir(self, directory: Any, project_name: str) -> None:
-        """Go to a project; what a crash has left there is made whole, so that it is continued."""
+        """Go to a project; what a crash has left there is made whole, so that it is continued.
+
+        Keras Tuner continues where there is a file of its own, and else begins with a model that it
+        builds to see what there is to search: where that is told, the file is there at once.
+        """
         super()._set_project_dir(directory, project_name)
         project = Path(str(directory)) / project_name
+        own = f"{os.environ.get('KERASTUNER_TUNER_ID', 'tuner0')}.json"
         if next(project.glob("trial_*/trial.json"), None) is None:
+            if self._is_told and not _is_whole(project / own):
+                project.mkdir(parents=True, exist_ok=True)
+                write_json(project / own, {})
             return
-        for file in {project / "tuner0.json", *project.glob("*.json")}:
+        for file in {project / "tuner0.json", project / own, *project.glob("*.json")}:
             if file.name not in ("oracle.json", f"{NOTE}.json") and not _is_whole(file):
                 write_json(file, {})
 
@@ -142,12 +153,13 @@ class DurableOracle(keras_tuner.Oracle):
         state = read_json(project / "oracle.json")
         rows = read_rows(project)
         self._reload_space(state, rows)
+        if "display" in state:
+            self._display.set_state(state["display"])
         for row, note in rows:
             self.trials[row.trial_id], self.notes[row.trial_id] = row, note
             if "ended" not in note:
-                self._restart(row)
                 row.status = TrialStatus.RUNNING
-                self._retry_queue.append(row.trial_id)
+                self._interrupted(row)
             elif row.hyperparameters.values:
                 self._tried_so_far.add(self._compute_values_hash(row.hyperparameters.values))
         ended = [noted for noted in rows if "ended" in noted.note]
@@ -155,8 +167,11 @@ class DurableOracle(keras_tuner.Oracle):
         ended.sort(key=lambda noted: noted.note["ended"])
         self.end_order = [noted.row.trial_id for noted in ended]
         self._run_times.update(dict.fromkeys(self.end_order, 1))
-        if "display" in state:
-            self._display.set_state(state["display"])
+
+    def _interrupted(self, row: Row) -> None:
+        """Let a trial be repeated that was running."""
+        self._restart(row)
+        self._retry_queue.append(row.trial_id)
 
     def _restart(self, row: Row) -> None:
         """Forget what an interrupted trial has reported: it begins anew."""

@@ -2,7 +2,6 @@
 # Keras Tuner ships no types.
 """`NASOracle`: our strategies as an oracle of Keras Tuner."""
 
-import copy
 import math
 import time
 from collections.abc import Mapping
@@ -25,9 +24,9 @@ from ..strategies import (
 from ._drive import pruned_by
 from ._errors import TooManyFailures
 from ._evaluation import trial_seed
-from ._keras_tuner_files import DurableOracle
 from ._keras_tuner_notes import Noted, curve_of, error_in, trial_of, unscored
 from ._keras_tuner_project import Goal, native_objective
+from ._keras_tuner_shared import SharedOracle, stopped
 from ._keras_tuner_space import draw_others, from_native, native_values, to_native
 
 __all__ = ["NASOracle"]
@@ -35,7 +34,7 @@ __all__ = ["NASOracle"]
 NAP = 0.05  # seconds that a worker waits until it asks again
 
 
-class NASOracle(DurableOracle):
+class NASOracle(SharedOracle):
     """Lets a strategy of nasbridge propose the hyperparameters of a Keras Tuner search.
 
     The files of the trials are the only truth: a search that was killed goes on from them as if
@@ -56,7 +55,8 @@ class NASOracle(DurableOracle):
             limit.
         patience: Seconds without a word from a worker, until a chief takes it for dead and gives
             its trial to another; more than its longest epoch.
-        **kwargs: As for every oracle: `hyperparameters`, `max_retries_per_trial` and so on.
+        **kwargs: As for every oracle: `hyperparameters`, `max_retries_per_trial` and so on. With
+            `hyperparameters` no tuner builds a model to find them.
 
     Example:
         >>> import keras_tuner
@@ -84,8 +84,6 @@ class NASOracle(DurableOracle):
         patience: float = 600,
         **kwargs: Any,
     ) -> None:
-        self._last_word: dict[str, float] = {}  # of each worker
-        self._patience = patience
         if space is not None:
             given = kwargs.pop("hyperparameters", None)
             kwargs["hyperparameters"] = to_native(space)
@@ -94,6 +92,7 @@ class NASOracle(DurableOracle):
             default_strategy(max_trials) if strategy is None else strategy,
             space,
             seed,
+            patience,
             objective=native_objective(objective),
             max_trials=max_trials,
             max_consecutive_failed_trials=None,  # counted here
@@ -132,6 +131,7 @@ class NASOracle(DurableOracle):
             if row.status == TrialStatus.RUNNING:
                 note = self.notes.setdefault(row.trial_id, {})
                 note |= {"started": time.time()} | ({} if self._is_fixed else {"grown": True})
+                self._given_to(tuner_id, note)
                 self._written(row)
                 return row
             if not (is_chief_oracle() and self.ongoing_trials):
@@ -179,7 +179,7 @@ class NASOracle(DurableOracle):
         with self._alone():
             row, note = self.trials[trial_id], self.notes[trial_id]
             if (worker := self._owner(trial_id)) is None:
-                return _stopped(row)  # it has ended, or is repeated: another chief gave it out
+                return stopped(row)  # it has ended, or is repeated: another chief gave it out
             self._heard(worker)
             with self._held():
                 super().update_trial(trial_id, metrics, step)
@@ -187,7 +187,7 @@ class NASOracle(DurableOracle):
             if "pruned" not in note and self._is_pruned(row, note, step):
                 note["pruned"] = int(step)
             self._save_now_and_then(row)
-            return _stopped(row) if "pruned" in note else row
+            return stopped(row) if "pruned" in note else row
 
     def end_trial(self, trial: Row) -> None:
         """Take note that a trial has ended; once."""
@@ -195,9 +195,11 @@ class NASOracle(DurableOracle):
             row, note = self.trials[trial.trial_id], self.notes[trial.trial_id]
             if (worker := self._owner(trial.trial_id)) is None:
                 return  # as in update_trial
-            self._heard(worker)
             if trial is not row:
+                if trial.status == TrialStatus.COMPLETED and not curve_of(row):
+                    return  # it was repeated, and all that it reported came before
                 self._take_over(row, trial)
+            self._heard(worker)
             with self._held():
                 super().end_trial(row)
             if row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED):
@@ -247,18 +249,6 @@ class NASOracle(DurableOracle):
         super().update_space(hyperparameters)
         hyperparameters.inactive_scopes.clear()  # so no further model is built to see into them
         self._is_changed |= len(self.hyperparameters.space) != before
-
-    @property
-    def tuner_ids(self) -> set[str]:
-        """The workers that have begun and not ended; a chief waits for them."""
-        now = time.monotonic()
-        silent = {w for w in self._workers if now - self._last_word.get(w, now) > self._patience}
-        self._workers -= silent - self.ongoing_trials.keys()
-        return self._workers
-
-    @tuner_ids.setter
-    def tuner_ids(self, workers: set[str]) -> None:
-        self._workers = workers
 
     def reload(self) -> None:
         self._search = None  # it is told anew
@@ -365,35 +355,3 @@ class NASOracle(DurableOracle):
 
     def _was_pruned(self, row: Row) -> bool:
         return self.notes[row.trial_id].get("state") == "pruned"
-
-    # ------------------------------------------------------------------ workers
-
-    def _heard(self, worker: str | None) -> None:
-        if worker is not None:
-            self._last_word[worker] = time.monotonic()
-
-    def _owner(self, trial_id: str) -> str | None:
-        owners = (w for w, row in self.ongoing_trials.items() if row.trial_id == trial_id)
-        return next(owners, None)
-
-    def _take_from_the_dead(self) -> bool:
-        """Put the trial of a worker that has fallen silent up for others."""
-        now = time.monotonic()
-        for worker, row in list(self.ongoing_trials.items()):
-            if now - self._last_word.get(worker, now) > self._patience:
-                del self.ongoing_trials[worker]
-                self._restart(row)
-                self._retry_queue.append(row.trial_id)
-                return True
-        return False
-
-    def _none(self, tuner_id: str, status: str = TrialStatus.STOPPED) -> Row:
-        if status == TrialStatus.STOPPED:
-            self.tuner_ids.discard(tuner_id)
-        return Row(self.hyperparameters.copy(), trial_id="none", status=status)
-
-
-def _stopped(row: Row) -> Row:
-    stopped = copy.copy(row)
-    stopped.status = TrialStatus.STOPPED
-    return stopped

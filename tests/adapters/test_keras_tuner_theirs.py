@@ -331,8 +331,10 @@ def test_the_same_proposals_as_local_for_a_function(tmp_path: Path) -> None:
     with hp.conditional_scope("optimizer", ["sgd"]):
         hp.Float("rate", 1e-3, 1e-1, sampling="log")
     oracle = NASOracle(EVOLUTION, "val_loss", 6, hyperparameters=hp, seed=3)
-    history = load(searched(plain(tmp_path, oracle)))
-    assert_as_a_bare_search_says(history)
+    tuner = searched(plain(tmp_path, oracle))
+    assert_as_a_bare_search_says(load(tuner))
+    other = plain(tmp_path, NASOracle(EVOLUTION, "val_loss", 6, seed=3))
+    assert load(other).trials == load(tuner).trials
 
 
 def test_a_space_inside_a_function(tmp_path: Path) -> None:
