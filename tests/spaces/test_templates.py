@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Mapping
+from typing import Any
 
 import numpy
 import pytest
@@ -19,6 +20,7 @@ from nasbridge.spaces import (
     Skip,
     Space,
     Stack,
+    When,
     Zero,
     layer,
     library,
@@ -118,3 +120,18 @@ def test_what_was_drawn_with_other_operations_is_not_walked() -> None:
     assert other not in drawn
     assert space.templates.sketches(other.choices) is not None
     assert afresh(other).space.templates.sketches(other.choices) is None
+
+
+@pytest.mark.parametrize("units", [4, Choice([3, 4], name="units")])
+def test_a_setting_that_is_open_at_times_is_a_decision_of_its_layer(units: object) -> None:
+    """Whatever else of the layer is open: a walk looks at open settings only."""
+    at_times = When(Choice(["relu", "gelu"], name="active"), ({"kind": ("dense",)},))
+    space = Space(
+        {"kind": Choice(["dense", "none"]), "net": layer("Dense", units=units, activation=at_times)}
+    )
+    rng = numpy.random.default_rng(0)
+    for architecture in (space.sample(rng) for _ in range(20)):
+        net: Any = space.resolve(architecture.choices)["net"]
+        used = net.graph.vertices[-1].operation.config
+        assert used["activation"] == architecture.choices.get("active")
+    assert "active" in {decision.name for decision in space.decisions}
