@@ -27,18 +27,13 @@ from websockets.sync.client import connect
 
 from ._errors import BackendError, Unsupported
 from ._nni_database import experiment_in, update_settings
+from ._nni_node import EVERYWHERE, LOOPBACK, check_closed, node_options
 from ._nni_registry import forget, is_temporary
 from ._nni_relay import patiently
 
-__all__ = ["LOOPBACK", "NODE_OPTIONS", "Manager", "free_port", "wait_for_server"]
+__all__ = ["Manager", "free_port", "wait_for_server"]
 
-LOOPBACK = "127.0.0.1"
-EVERYWHERE = "0.0.0.0"
-PRELOAD = Path(__file__).with_name("_nni_preload.js")
 CLIENT = Path(__file__).with_name("_nni_client.py")
-NODE_OPTIONS = f'--require "{PRELOAD}"'
-"""The environment variable by which NNI's node manager is mended; see `_nni_preload.js`."""
-
 COMMAND = 'exec "$NASBRIDGE_PYTHON" -I -S "$NASBRIDGE_CLIENT"'
 START = 120  # seconds that the manager may take; NNI itself gives up after three
 STOP = 20  # seconds that it may take to end
@@ -57,12 +52,14 @@ def _check_port(port: int, message: str | None = None) -> None:
             raise OSError(f"the port {port} is taken")
 
 
-def wait_for_server(port: int, retry: int = 0, url_prefix: str | None = None) -> None:
-    """Wait as long as a busy machine needs; takes the place of NNI's own function."""
-    _wait_for_server(port, url_prefix, lambda: None)
+def wait_for_server(port: int, url_prefix: str | None, check: Callable[[], None]) -> None:
+    """Wait as long as a busy machine needs until NNI's server is up.
 
-
-def _wait_for_server(port: int, url_prefix: str | None, check: Callable[[], None]) -> None:
+    Args:
+        port: Its port.
+        url_prefix: NNI's own setting.
+        check: Is called now and then; raises if waiting makes no sense any more.
+    """
     deadline = time.monotonic() + START
     while True:
         try:
@@ -235,7 +232,9 @@ class Manager:
             return started[0]
 
         def wait(port: int, retry: int = 0, url_prefix: str | None = None) -> None:
-            _wait_for_server(port, url_prefix, lambda: _check_alive(started[0], self.log))
+            wait_for_server(port, url_prefix, lambda: _check_alive(started[0], self.log))
+            if self._host == LOOPBACK:
+                check_closed(port)
 
         start_rest_server = launcher._start_rest_server
         mends = {
@@ -247,7 +246,7 @@ class Manager:
         launcher.__dict__.update(mends)
         versions = {"nniVersion": nni.__version__, "pythonPath": sys.executable}
         ours = {
-            "NODE_OPTIONS": NODE_OPTIONS,
+            "NODE_OPTIONS": node_options(os.environ.get("NODE_OPTIONS", "")),
             "NASBRIDGE_CLIENT": str(CLIENT),
             "NASBRIDGE_HOST": self._host,
             "NASBRIDGE_OWNER": str(os.getpid()),

@@ -4,7 +4,10 @@
 const net = require("net");
 const Module = require("module");
 
-delete process.env.NODE_OPTIONS; // it is meant for the manager, not for what trials start
+// This file is meant for the manager, not for what trials start; a user's options are for both.
+const options = (process.env.NODE_OPTIONS || "").replace(/--require "[^"]*_nni_preload\.js"/g, "");
+if (options.trim()) process.env.NODE_OPTIONS = options.trim();
+else delete process.env.NODE_OPTIONS;
 
 // 1. NNI listens on all interfaces, without any authentication: stay on one address.
 const host = process.env.NASBRIDGE_HOST || "127.0.0.1";

@@ -25,8 +25,9 @@ from ._nni_assessor import Assessment, assessor_named
 from ._nni_ctl import nnictl
 from ._nni_database import DATABASE, experiment_in, read_database
 from ._nni_history import database_at, history_of
-from ._nni_manager import LOOPBACK, NODE_OPTIONS, Manager
+from ._nni_manager import Manager
 from ._nni_moved import write_experiment
+from ._nni_node import LOOPBACK, NODE_OPTIONS
 from ._nni_relay import Relay
 from ._nni_space import architecture_from, from_native, shown_space, to_native
 from ._nni_standing import Standing
