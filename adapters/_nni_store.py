@@ -18,7 +18,7 @@ from ._errors import BackendError
 from ._journal import Journal
 from ._nni_assessor import Assessment
 from ._nni_manager import Manager
-from ._nni_relay import Link, Relay, patiently
+from ._nni_relay import FAILED, Link, Relay, patiently
 from ._nni_space import architecture_from, parameters_of
 
 __all__ = ["Lost", "NNIStore", "shown_metrics"]
@@ -26,7 +26,6 @@ __all__ = ["Lost", "NNIStore", "shown_metrics"]
 SETTLE = 10  # seconds that NNI has to note how the last trials ended
 PATIENCE = 180  # seconds until the process of a trial must be there, on the busiest machine
 TICK = 0.02  # seconds between two looks at NNI's word
-FAILED = 1  # exit code
 
 
 class Lost(Exception):

@@ -71,7 +71,8 @@ server.listen(0, () => {
 def test_node_with_the_users_options_is_mended(theirs: str) -> None:
     """It listens on one address, and what it starts is not told of the mends."""
     found = find_spec("nni_node")
-    assert found is not None and found.origin is not None
+    assert found is not None
+    assert found.origin is not None
     node = Path(found.origin).with_name("node")
     done = subprocess.run(
         [node, "--eval", LISTEN],
