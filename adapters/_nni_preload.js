@@ -76,6 +76,19 @@ function mendTrials(V3asV1) {
   };
 }
 
+// 9. A run of ours says itself when there is a trial, and how many there are: whatever a user
+//    changes of that in the web UI would only let the run wait for trials that never begin.
+function mendRuling(mended) {
+  mended.updateExperimentProfile = function () {
+    return Promise.reject(new Error("this experiment is ruled by a run of nasbridge: end it, and "
+      + "resume it with other settings, as --jobs or --trials"));
+  };
+  const limit = Object.getOwnPropertyDescriptor(mended, "maxTrialNum").get;
+  Object.defineProperty(mended, "maxTrialNum", {
+    get() { return this.waitingTrials.length ? Infinity : limit.call(this); },
+  });
+}
+
 function mendManager(NNIManager) {
   const mended = NNIManager.prototype;
   const hear = mended.onTunerCommand;
@@ -92,6 +105,7 @@ function mendManager(NNIManager) {
     await setup.apply(this, given);
     tuner = this.dispatcherPid || 0; // none where the tuner is an object in a run of ours
   };
+  if (owner) mendRuling(mended);
   // 6. After a resume the numbers of trials began anew where none had been interrupted.
   const recover = mended.addRecoveredTrialJob;
   mended.addRecoveredTrialJob = function (jobs) {

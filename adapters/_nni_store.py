@@ -25,6 +25,8 @@ __all__ = ["Lost", "NNIStore", "shown_metrics"]
 
 SETTLE = 10  # seconds that NNI has to note how the last trials ended
 PATIENCE = 180  # seconds until the process of a trial must be there, on the busiest machine
+HEAL = 60  # seconds that NNI may take to begin trials again that have ended
+ENDED = ("complete", "pruned", "failed")
 TICK = 0.02  # seconds between two looks at NNI's word
 
 
@@ -150,16 +152,28 @@ class NNIStore:
                     "to go on"
                 )
 
-        finished = {trial.number: trial for trial in self._journal.history()}
-        while True:
-            link = self._relay.take(lambda one: one == number or self._is_over(one), check)
-            if link.number == number:
-                return link
-            self._tell(finished[link.number], link)  # NNI did not hear of its end in time
+        return self._relay.take(lambda one: one == number, check)
 
-    def _is_over(self, number: int) -> bool:
-        states = {trial.number: trial.state for trial in self._journal.history()}
-        return states.get(number, "running") != "running"
+    def heal(self) -> None:
+        """Let NNI know how trials ended of which a run that was killed did not tell it.
+
+        NNI begins them again when it is resumed; their processes are ended as the trials were.
+        """
+        ended = {trial.number: trial for trial in self._journal.history().of_state(*ENDED)}
+        untold = sorted(self._resumed & ended.keys())
+        if not untold:
+            return
+        self._resumed.difference_update(untold)
+        manager, deadline = self.start(), time.monotonic() + HEAL
+        for number in untold:
+
+            def check(this: int = number) -> None:
+                manager.check()
+                if manager.ended(this) is not None or time.monotonic() > deadline:
+                    raise Lost
+
+            with suppress(Lost):  # NNI has its own word, or shows it as running until a resume
+                self._tell(ended[number], self._relay.take(lambda n, this=number: n == this, check))
 
     def is_lost(self, number: int) -> bool:
         """Tell whether the process of a running trial has ended, which nobody here has wanted."""

@@ -110,6 +110,7 @@ def run(
         manager = Manager(place / FOLDER, port, host)
         stack.callback(manager.close)
         store = _store(experiment, file, manager, runner.slots, assessor, stack)
+        store.heal()
         standing = Standing(runner, store)
         history = drive(experiment, store, standing, place, observer or Silent())
         store.settle()
@@ -131,7 +132,7 @@ def _store(
     journal = Journal(experiment, settings_of(experiment, "nni"), file)
     if experiment_in(file.path.parent / FOLDER) is None:  # it comes from another backend
         write_experiment(file.path.parent / FOLDER, journal.history())
-    resumed, ended = _stored(file.path.parent / FOLDER)
+    resumed, open_, ended = _stored(file.path.parent / FOLDER)
     relay = Relay()
     stack.callback(relay.close)
 
@@ -141,7 +142,7 @@ def _store(
             "space": shown_space(experiment.space),
             "strategy": type(experiment.strategy).__name__,
             "mode": f"{experiment.objectives[0].direction}imize",
-            "jobs": slots,
+            "jobs": max(slots, open_),  # those that have ended would wait behind the others
             "trials": _most(experiment, journal, resumed, ended),
         }
         manager.start(told, relay.address)
@@ -165,15 +166,21 @@ def _most(
     return max(experiment.trials - len(finished), 0) + ended + len(resumed & finished)
 
 
-def _stored(place: Path) -> tuple[frozenset[int], int]:
-    """Return what NNI goes on with by itself, as numbers, and how many of its trials have ended."""
+def _stored(place: Path) -> tuple[frozenset[int], int, int]:
+    """Return what NNI goes on with by itself.
+
+    Returns:
+        The numbers of our trials among it, how many there are with those of a user, and how many
+        of NNI's trials have ended.
+    """
     known = experiment_in(place)
     if known is None:
-        return frozenset(), 0
+        return frozenset(), 0, 0
     jobs = read_database(place / known / DATABASE).jobs
     open_ = [job for job in jobs if job.status in ("WAITING", "RUNNING")]
     numbers = {job.record["parameter_id"] for job in open_ if job.record is not None}
-    return frozenset(n for n in numbers if isinstance(n, int)), len(jobs) - len(open_)
+    ours = frozenset(n for n in numbers if isinstance(n, int))
+    return ours, len(open_), len(jobs) - len(open_)
 
 
 def _keep(manager: Manager, place: Path) -> None:
