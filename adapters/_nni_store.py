@@ -97,6 +97,11 @@ class NNIStore:
             self._manager = self._begin()
         return self._manager
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether NNI has been started, and is there."""
+        return self._manager is not None and self._manager.is_alive
+
     def begin(self, limit: float) -> Trial | None:
         trial = self._journal.begin(limit)
         if trial is None:
@@ -165,15 +170,18 @@ class NNIStore:
             return
         self._resumed.difference_update(untold)
         manager, deadline = self.start(), time.monotonic() + HEAL
-        for number in untold:
 
-            def check(this: int = number) -> None:
+        def wait_for(number: int) -> Link:
+            def check() -> None:
                 manager.check()
-                if manager.ended(this) is not None or time.monotonic() > deadline:
+                if manager.ended(number) is not None or time.monotonic() > deadline:
                     raise Lost
 
+            return self._relay.take(lambda one: one == number, check)
+
+        for number in untold:
             with suppress(Lost):  # NNI has its own word, or shows it as running until a resume
-                self._tell(ended[number], self._relay.take(lambda n, this=number: n == this, check))
+                self._tell(ended[number], wait_for(number))
 
     def is_lost(self, number: int) -> bool:
         """Tell whether the process of a running trial has ended, which nobody here has wanted."""

@@ -52,7 +52,7 @@ def test_a_trial_leaves_no_open_file(relay: Relay) -> None:
     before = open_files()
     for number in range(50):
         with call(relay, number) as wire:
-            link = relay.take(lambda one, this=number: one == this, nothing)
+            link = relay.take(number.__eq__, nothing)
             link.end(0, {"default": 1.0})
             assert b'"end": 0' in wire.recv(1000)
         assert patiently(lambda: link.is_lost, WAIT)  # noqa: B023 - it is called at once
@@ -103,7 +103,7 @@ def test_closing_hangs_up_on_everybody() -> None:
     relay, before = Relay(), threading.active_count()
     wires = [call(relay, number) for number in range(3)]
     for number in range(3):
-        relay.take(lambda one, this=number: one == this, nothing)
+        relay.take(number.__eq__, nothing)
     relay.close()
     assert [heard(wire) for wire in wires] == [[], [], []]
     for wire in wires:

@@ -54,12 +54,12 @@ def run_and_die(directory: Path, jobs: int) -> None:
     """Run in a process of its own until the last trial is stored, and NNI was not told."""
     tell = NNIStore._tell  # pyright: ignore[reportPrivateUsage]
 
-    def die(store: NNIStore, trial: Trial, link: Link) -> None:
+    def die(self: NNIStore, trial: Trial, link: Link) -> None:
         if trial.number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        tell(store, trial, link)
+        tell(self, trial, link)
 
-    NNIStore._tell = die  # pyright: ignore[reportPrivateUsage]
+    NNIStore._tell = die  # type: ignore[method-assign] # pyright: ignore[reportPrivateUsage]
     if jobs == 2:
         os.environ["NASBRIDGE_TEST_WAITS"] = "1"
     experiment(2).run("nni", directory, jobs, Silent())
