@@ -9,10 +9,12 @@ here each trial takes the record that NNI stores for its own id.
 
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 from nni.assessor import Assessor
@@ -20,6 +22,7 @@ from nni.assessor import Assessor
 from ..spaces import Searchable
 from ..strategies import History, HistoryFile
 from ._drive import Experimental, Observer, Silent, drive, runner_for
+from ._errors import BackendError
 from ._journal import Journal, settings_of, strategy_in
 from ._nni_assessor import Assessment, assessor_named
 from ._nni_ctl import nnictl
@@ -81,12 +84,13 @@ def run(
     Args:
         experiment: What to run.
         directory: Where NNI's database, `history.jsonl` and the trials' files are; None for a
-            place that is removed afterwards.
+            place that is removed afterwards, unless NNI fails: then
+            the error names it, and a run there goes on.
         jobs: Number of worker processes; 0 evaluates in this process.
         observer: Is told what happens.
         port: The port of the web UI, from 1 to 65535; None takes a free one.
         host: The address that the web UI listens on. NNI has no authentication.
-        keep: Whether the web UI stays up in the end, until Ctrl-C.
+        keep: Whether the web UI stays up in the end, also after an error, until Ctrl-C.
         assessor: Any assessor of NNI, or "Medianstop"; by default none, or the experiment's own
             pruner.
         **options: None.
@@ -101,7 +105,7 @@ def run(
     """
     SUPPORT.refuse("nni", options)
     with ExitStack() as stack:
-        place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
+        place = directory or stack.enter_context(_temporary())
         experiment = experiment.as_begun(strategy_in(place / FILE))
         if isinstance(assessor, str):
             assessor = assessor_named(assessor, experiment.objectives[0])
@@ -112,12 +116,48 @@ def run(
         store = _store(experiment, file, manager, runner.slots, assessor, stack)
         store.heal()
         standing = Standing(runner, store)
-        history = drive(experiment, store, standing, place, observer or Silent())
-        store.settle()
-        if keep:
-            store.start()
-            _keep(manager, place)
+        return _driven(experiment, store, standing, place, observer or Silent(), keep)
+
+
+def _driven(
+    experiment: Experimental,
+    store: NNIStore,
+    standing: Standing,
+    place: Path,
+    observer: Observer,
+    keep: bool,
+) -> History:
+    """Run, and keep the web UI up, also after an error that NNI has survived."""
+    try:
+        history = drive(experiment, store, standing, place, observer)
+    except Exception as error:
+        if keep and store.is_at_work:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            store.settle()
+            with suppress(BackendError):  # NNI has ended; the first error is what counts
+                _keep(store.start(), place)
+        raise
+    store.settle()
+    if keep:
+        _keep(store.start(), place)
     return history
+
+
+@contextmanager
+def _temporary() -> Generator[Path]:
+    """Give a place for a run, and remove it; but not if NNI has failed, for its logs say why."""
+    place = Path(mkdtemp(prefix="nasbridge-"))
+    failed = False
+    try:
+        yield place
+    except BackendError as error:
+        failed = (place / FOLDER).is_dir()
+        if not failed:
+            raise
+        raise type(error)(f"{error}; directory={str(place)!r} was kept to go on with") from error
+    finally:
+        if not failed:
+            rmtree(place)
 
 
 def _store(
