@@ -8,6 +8,7 @@ are on this machine's loopback address only, and each trial gets its own paramet
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module, metadata
 from importlib.util import find_spec
@@ -16,7 +17,8 @@ from typing import Any
 
 from nni.experiment import launcher
 
-from ._nni_manager import NODE_OPTIONS, wait_for_server
+from ._nni_manager import wait_for_server
+from ._nni_node import LOOPBACK, check_closed, node_options
 
 __all__ = ["nnictl"]
 
@@ -33,6 +35,20 @@ class _Distribution:
             raise _ResolutionError(str(error)) from error
 
 
+def _check_server(port: int, retry: int = 0, url_prefix: str | None = None) -> None:
+    """Wait for the server, and see where it listens; takes the place of NNI's own function."""
+    wait_for_server(port, url_prefix, lambda: None)
+    host = os.environ.get("NASBRIDGE_HOST") or LOOPBACK
+    if host == LOOPBACK:
+        check_closed(port)
+    else:
+        warnings.warn(
+            f"NNI's server listens on {host}, as NASBRIDGE_HOST says, and has no authentication: "
+            "whoever reaches it can start programs on this machine",
+            stacklevel=2,
+        )
+
+
 def nnictl(arguments: Sequence[str]) -> None:
     """Run NNI's own command line; `nasbridge nnictl create --config config.yml` does.
 
@@ -44,7 +60,7 @@ def nnictl(arguments: Sequence[str]) -> None:
         stand_in.get_distribution = _Distribution
         stand_in.ResolutionError = _ResolutionError
         sys.modules["pkg_resources"] = stand_in
-    launcher._check_rest_server = wait_for_server
-    os.environ.setdefault("NODE_OPTIONS", NODE_OPTIONS)
+    launcher._check_rest_server = _check_server
+    os.environ["NODE_OPTIONS"] = node_options(os.environ.get("NODE_OPTIONS", ""))
     sys.argv = ["nnictl", *arguments]
     import_module("nni.tools.nnictl.nnictl").parse_args()  # it needs what stands above

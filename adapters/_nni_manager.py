@@ -27,20 +27,16 @@ from websockets.sync.client import connect
 
 from ._errors import BackendError, Unsupported
 from ._nni_database import experiment_in, update_settings
+from ._nni_node import EVERYWHERE, LOOPBACK, check_closed, node_options
 from ._nni_registry import forget, is_temporary
 from ._nni_relay import patiently
 
-__all__ = ["LOOPBACK", "NODE_OPTIONS", "Manager", "free_port", "wait_for_server"]
+__all__ = ["Manager", "free_port", "wait_for_server"]
 
-LOOPBACK = "127.0.0.1"
-EVERYWHERE = "0.0.0.0"
-PRELOAD = Path(__file__).with_name("_nni_preload.js")
 CLIENT = Path(__file__).with_name("_nni_client.py")
-NODE_OPTIONS = f'--require "{PRELOAD}"'
-"""The environment variable by which NNI's node manager is mended; see `_nni_preload.js`."""
-
 COMMAND = 'exec "$NASBRIDGE_PYTHON" -I -S "$NASBRIDGE_CLIENT"'
 START = 120  # seconds that the manager may take; NNI itself gives up after three
+LOOK = 5  # seconds from one question to the next of how NNI is
 STOP = 20  # seconds that it may take to end
 
 
@@ -57,12 +53,14 @@ def _check_port(port: int, message: str | None = None) -> None:
             raise OSError(f"the port {port} is taken")
 
 
-def wait_for_server(port: int, retry: int = 0, url_prefix: str | None = None) -> None:
-    """Wait as long as a busy machine needs; takes the place of NNI's own function."""
-    _wait_for_server(port, url_prefix, lambda: None)
+def wait_for_server(port: int, url_prefix: str | None, check: Callable[[], None]) -> None:
+    """Wait as long as a busy machine needs until NNI's server is up.
 
-
-def _wait_for_server(port: int, url_prefix: str | None, check: Callable[[], None]) -> None:
+    Args:
+        port: Its port.
+        url_prefix: NNI's own setting.
+        check: Is called now and then; raises if waiting makes no sense any more.
+    """
     deadline = time.monotonic() + START
     while True:
         try:
@@ -96,7 +94,10 @@ class _Dispatcher:
 
     def __init__(self, url: str) -> None:
         self._stack = ExitStack()
-        self._wire = self._stack.enter_context(connect(url, max_size=None, proxy=None))
+        # NNI's process is watched anyway, and one that was suspended for a while may go on.
+        wire = connect(url, max_size=None, proxy=None, ping_interval=None)
+        self._wire = self._stack.enter_context(wire)
+        self.has_hung_up = False
         self.ended: dict[int, str] = {}  # NNI's word for how trials ended, by our number
         self.is_ready = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -121,6 +122,7 @@ class _Dispatcher:
                     self.is_ready.set()
                 elif said["type"] == CommandType.TrialEnd.value:
                     self._ended(json.loads(said["content"]))
+        self.has_hung_up = True
 
     def _ended(self, said: Mapping[str, Any]) -> None:
         number = json.loads(said["hyper_params"])["parameter_id"]
@@ -136,9 +138,14 @@ class Manager:
         place: Where NNI keeps everything.
         port: The web UI's port; None for a free one.
         host: The address that it listens on.
+
+    Raises:
+        Unsupported: There is no such port, or NNI cannot listen there.
     """
 
     def __init__(self, place: Path, port: int | None, host: str = LOOPBACK) -> None:
+        if port is not None and not 1 <= port <= 65535:
+            raise Unsupported(f"there is no port {port}: give one from 1 to 65535, or none")
         if host not in (LOOPBACK, EVERYWHERE):
             raise Unsupported(
                 f"NNI's web UI cannot listen on {host!r} alone, for its trials call it on this "
@@ -153,6 +160,7 @@ class Manager:
         self._place, self._host = place.resolve(), host
         self.port = free_port() if port is None else port
         self._experiment: Any = None
+        self._look = 0.0  # when NNI is asked next how it is
         self._dispatcher: Any = None
 
     @property
@@ -164,6 +172,12 @@ class Manager:
     def log(self) -> Path:
         """The folder with NNI's own logs."""
         return self._place / (self._experiment.id if self._experiment else "_latest") / "log"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether NNI has been started, and is there."""
+        process = None if self._experiment is None else self._experiment._proc
+        return process is not None and process.poll() is None
 
     # ------------------------------------------------------------------ starting
 
@@ -235,7 +249,9 @@ class Manager:
             return started[0]
 
         def wait(port: int, retry: int = 0, url_prefix: str | None = None) -> None:
-            _wait_for_server(port, url_prefix, lambda: _check_alive(started[0], self.log))
+            wait_for_server(port, url_prefix, lambda: _check_alive(started[0], self.log))
+            if self._host == LOOPBACK:
+                check_closed(port)
 
         start_rest_server = launcher._start_rest_server
         mends = {
@@ -247,7 +263,7 @@ class Manager:
         launcher.__dict__.update(mends)
         versions = {"nniVersion": nni.__version__, "pythonPath": sys.executable}
         ours = {
-            "NODE_OPTIONS": NODE_OPTIONS,
+            "NODE_OPTIONS": node_options(os.environ.get("NODE_OPTIONS", "")),
             "NASBRIDGE_CLIENT": str(CLIENT),
             "NASBRIDGE_HOST": self._host,
             "NASBRIDGE_OWNER": str(os.getpid()),
@@ -307,14 +323,29 @@ class Manager:
 
     def status(self) -> str:
         """Return NNI's word for how the experiment is; "silent" if it does not answer."""
+        return self._said()[0]
+
+    def _said(self) -> tuple[str, str]:
+        """Return NNI's word for how the experiment is, and its errors."""
         try:
-            return str(rest.get(self.port, "/check-status", None)["status"])
+            said = rest.get(self.port, "/check-status", None)
+            return str(said["status"]), "; ".join(map(str, said["errors"]))
         except Exception:  # whichever way it does not
-            return "silent"
+            return "silent", ""
 
     def check(self) -> None:
         """Raise `BackendError` if NNI is at work no more."""
         _check_alive(self._experiment._proc, self.log)
+        has_hung_up = self._dispatcher is not None and self._dispatcher.has_hung_up
+        if not has_hung_up and time.monotonic() < self._look:
+            return
+        self._look = time.monotonic() + LOOK
+        status, errors = self._said()
+        if has_hung_up or status == "ERROR":
+            raise BackendError(
+                f"NNI goes on no more: it says that it is {status} ({errors or 'without a reason'})"
+                f"; run or resume again to go on, its logs are in {self.log}"
+            )
 
     # ------------------------------------------------------------------ ending
 

@@ -4,7 +4,10 @@
 const net = require("net");
 const Module = require("module");
 
-delete process.env.NODE_OPTIONS; // it is meant for the manager, not for what trials start
+// This file is meant for the manager, not for what trials start; a user's options are for both.
+const options = (process.env.NODE_OPTIONS || "").replace(/--require "[^"]*_nni_preload\.js"/g, "");
+if (options.trim()) process.env.NODE_OPTIONS = options.trim();
+else delete process.env.NODE_OPTIONS;
 
 // 1. NNI listens on all interfaces, without any authentication: stay on one address.
 const host = process.env.NASBRIDGE_HOST || "127.0.0.1";
@@ -73,6 +76,19 @@ function mendTrials(V3asV1) {
   };
 }
 
+// 9. A run of ours says itself when there is a trial, and how many there are: whatever a user
+//    changes of that in the web UI would only let the run wait for trials that never begin.
+function mendRuling(mended) {
+  mended.updateExperimentProfile = function () {
+    return Promise.reject(new Error("this experiment is ruled by a run of nasbridge: end it, and "
+      + "resume it with other settings, as --jobs or --trials"));
+  };
+  const limit = Object.getOwnPropertyDescriptor(mended, "maxTrialNum").get;
+  Object.defineProperty(mended, "maxTrialNum", {
+    get() { return this.waitingTrials.length ? Infinity : limit.call(this); },
+  });
+}
+
 function mendManager(NNIManager) {
   const mended = NNIManager.prototype;
   const hear = mended.onTunerCommand;
@@ -89,6 +105,7 @@ function mendManager(NNIManager) {
     await setup.apply(this, given);
     tuner = this.dispatcherPid || 0; // none where the tuner is an object in a run of ours
   };
+  if (owner) mendRuling(mended);
   // 6. After a resume the numbers of trials began anew where none had been interrupted.
   const recover = mended.addRecoveredTrialJob;
   mended.addRecoveredTrialJob = function (jobs) {

@@ -18,15 +18,16 @@ from ._errors import BackendError
 from ._journal import Journal
 from ._nni_assessor import Assessment
 from ._nni_manager import Manager
-from ._nni_relay import Link, Relay, patiently
+from ._nni_relay import FAILED, Link, Relay, patiently
 from ._nni_space import architecture_from, parameters_of
 
 __all__ = ["Lost", "NNIStore", "shown_metrics"]
 
 SETTLE = 10  # seconds that NNI has to note how the last trials ended
 PATIENCE = 180  # seconds until the process of a trial must be there, on the busiest machine
+HEAL = 60  # seconds that NNI may take to begin trials again that have ended
+ENDED = ("complete", "pruned", "failed")
 TICK = 0.02  # seconds between two looks at NNI's word
-FAILED = 1  # exit code
 
 
 class Lost(Exception):
@@ -96,6 +97,11 @@ class NNIStore:
             self._manager = self._begin()
         return self._manager
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether NNI has been started, and is there."""
+        return self._manager is not None and self._manager.is_alive
+
     def begin(self, limit: float) -> Trial | None:
         trial = self._journal.begin(limit)
         if trial is None:
@@ -151,16 +157,31 @@ class NNIStore:
                     "to go on"
                 )
 
-        finished = {trial.number: trial for trial in self._journal.history()}
-        while True:
-            link = self._relay.take(lambda one: one == number or self._is_over(one), check)
-            if link.number == number:
-                return link
-            self._tell(finished[link.number], link)  # NNI did not hear of its end in time
+        return self._relay.take(lambda one: one == number, check)
 
-    def _is_over(self, number: int) -> bool:
-        states = {trial.number: trial.state for trial in self._journal.history()}
-        return states.get(number, "running") != "running"
+    def heal(self) -> None:
+        """Let NNI know how trials ended of which a run that was killed did not tell it.
+
+        NNI begins them again when it is resumed; their processes are ended as the trials were.
+        """
+        ended = {trial.number: trial for trial in self._journal.history().of_state(*ENDED)}
+        untold = sorted(self._resumed & ended.keys())
+        if not untold:
+            return
+        self._resumed.difference_update(untold)
+        manager, deadline = self.start(), time.monotonic() + HEAL
+
+        def wait_for(number: int) -> Link:
+            def check() -> None:
+                manager.check()
+                if manager.ended(number) is not None or time.monotonic() > deadline:
+                    raise Lost
+
+            return self._relay.take(lambda one: one == number, check)
+
+        for number in untold:
+            with suppress(Lost):  # NNI has its own word, or shows it as running until a resume
+                self._tell(ended[number], wait_for(number))
 
     def is_lost(self, number: int) -> bool:
         """Tell whether the process of a running trial has ended, which nobody here has wanted."""

@@ -9,10 +9,12 @@ here each trial takes the record that NNI stores for its own id.
 
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 from nni.assessor import Assessor
@@ -20,13 +22,15 @@ from nni.assessor import Assessor
 from ..spaces import Searchable
 from ..strategies import History, HistoryFile
 from ._drive import Experimental, Observer, Silent, drive, runner_for
+from ._errors import BackendError
 from ._journal import Journal, settings_of, strategy_in
 from ._nni_assessor import Assessment, assessor_named
 from ._nni_ctl import nnictl
 from ._nni_database import DATABASE, experiment_in, read_database
 from ._nni_history import database_at, history_of
-from ._nni_manager import LOOPBACK, NODE_OPTIONS, Manager
+from ._nni_manager import Manager
 from ._nni_moved import write_experiment
+from ._nni_node import LOOPBACK, NODE_OPTIONS
 from ._nni_relay import Relay
 from ._nni_space import architecture_from, from_native, shown_space, to_native
 from ._nni_standing import Standing
@@ -80,12 +84,13 @@ def run(
     Args:
         experiment: What to run.
         directory: Where NNI's database, `history.jsonl` and the trials' files are; None for a
-            place that is removed afterwards.
+            place that is removed afterwards, unless NNI fails: then
+            the error names it, and a run there goes on.
         jobs: Number of worker processes; 0 evaluates in this process.
         observer: Is told what happens.
         port: The port of the web UI, from 1 to 65535; None takes a free one.
         host: The address that the web UI listens on. NNI has no authentication.
-        keep: Whether the web UI stays up in the end, until Ctrl-C.
+        keep: Whether the web UI stays up in the end, also after an error, until Ctrl-C.
         assessor: Any assessor of NNI, or "Medianstop"; by default none, or the experiment's own
             pruner.
         **options: None.
@@ -100,7 +105,7 @@ def run(
     """
     SUPPORT.refuse("nni", options)
     with ExitStack() as stack:
-        place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
+        place = directory or stack.enter_context(_temporary())
         experiment = experiment.as_begun(strategy_in(place / FILE))
         if isinstance(assessor, str):
             assessor = assessor_named(assessor, experiment.objectives[0])
@@ -109,13 +114,50 @@ def run(
         manager = Manager(place / FOLDER, port, host)
         stack.callback(manager.close)
         store = _store(experiment, file, manager, runner.slots, assessor, stack)
+        store.heal()
         standing = Standing(runner, store)
-        history = drive(experiment, store, standing, place, observer or Silent())
-        store.settle()
-        if keep:
-            store.start()
-            _keep(manager, place)
+        return _driven(experiment, store, standing, place, observer or Silent(), keep)
+
+
+def _driven(
+    experiment: Experimental,
+    store: NNIStore,
+    standing: Standing,
+    place: Path,
+    observer: Observer,
+    keep: bool,
+) -> History:
+    """Run, and keep the web UI up, also after an error that NNI has survived."""
+    try:
+        history = drive(experiment, store, standing, place, observer)
+    except Exception as error:
+        if keep and store.is_at_work:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            store.settle()
+            with suppress(BackendError):  # NNI has ended; the first error is what counts
+                _keep(store.start(), place)
+        raise
+    store.settle()
+    if keep:
+        _keep(store.start(), place)
     return history
+
+
+@contextmanager
+def _temporary() -> Generator[Path]:
+    """Give a place for a run, and remove it; but not if NNI has failed, for its logs say why."""
+    place = Path(mkdtemp(prefix="nasbridge-"))
+    failed = False
+    try:
+        yield place
+    except BackendError as error:
+        failed = (place / FOLDER).is_dir()
+        if not failed:
+            raise
+        raise type(error)(f"{error}; directory={str(place)!r} was kept to go on with") from error
+    finally:
+        if not failed:
+            rmtree(place)
 
 
 def _store(
@@ -130,7 +172,7 @@ def _store(
     journal = Journal(experiment, settings_of(experiment, "nni"), file)
     if experiment_in(file.path.parent / FOLDER) is None:  # it comes from another backend
         write_experiment(file.path.parent / FOLDER, journal.history())
-    resumed, ended = _stored(file.path.parent / FOLDER)
+    resumed, open_, ended = _stored(file.path.parent / FOLDER)
     relay = Relay()
     stack.callback(relay.close)
 
@@ -140,7 +182,7 @@ def _store(
             "space": shown_space(experiment.space),
             "strategy": type(experiment.strategy).__name__,
             "mode": f"{experiment.objectives[0].direction}imize",
-            "jobs": slots,
+            "jobs": max(slots, open_),  # those that have ended would wait behind the others
             "trials": _most(experiment, journal, resumed, ended),
         }
         manager.start(told, relay.address)
@@ -164,15 +206,21 @@ def _most(
     return max(experiment.trials - len(finished), 0) + ended + len(resumed & finished)
 
 
-def _stored(place: Path) -> tuple[frozenset[int], int]:
-    """Return what NNI goes on with by itself, as numbers, and how many of its trials have ended."""
+def _stored(place: Path) -> tuple[frozenset[int], int, int]:
+    """Return what NNI goes on with by itself.
+
+    Returns:
+        The numbers of our trials among it, how many there are with those of a user, and how many
+        of NNI's trials have ended.
+    """
     known = experiment_in(place)
     if known is None:
-        return frozenset(), 0
+        return frozenset(), 0, 0
     jobs = read_database(place / known / DATABASE).jobs
     open_ = [job for job in jobs if job.status in ("WAITING", "RUNNING")]
     numbers = {job.record["parameter_id"] for job in open_ if job.record is not None}
-    return frozenset(n for n in numbers if isinstance(n, int)), len(jobs) - len(open_)
+    ours = frozenset(n for n in numbers if isinstance(n, int))
+    return ours, len(open_), len(jobs) - len(open_)
 
 
 def _keep(manager: Manager, place: Path) -> None:

@@ -32,7 +32,8 @@ from nasbridge.adapters import ActiveTrial, _nni_manager
 from nasbridge.adapters._modules import load_module
 from nasbridge.adapters._nni_database import read_database
 from nasbridge.adapters._nni_history import database_at
-from nasbridge.adapters._nni_manager import CLIENT, NODE_OPTIONS, free_port
+from nasbridge.adapters._nni_manager import CLIENT, free_port
+from nasbridge.adapters._nni_node import NODE_OPTIONS
 from nasbridge.adapters.nni import architecture_from
 from nasbridge.spaces import Architecture
 
