@@ -7,7 +7,6 @@ import threading
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -18,19 +17,16 @@ from nni import NoMoreTrialError
 from nni.runtime.env_vars import dispatcher_env_vars, trial_env_vars
 from nni.tuner import Tuner
 
-from .. import strategies
-from ..spaces import Architecture, Searchable
-from ..strategies import (
-    Objective,
-    Search,
-    SpaceExhausted,
-    Step,
-    Strategy,
-    Trial,
-    default_strategy,
+from ..spaces import Architecture
+from ..strategies import Objective, Search, SpaceExhausted, Step, Trial
+from ._errors import BackendError
+from ._nni_class_args import (
+    check_direction,
+    direction_of,
+    experiment_in,
+    refuse_beside_experiment,
+    strategy_of,
 )
-from ._errors import BackendError, ExperimentError
-from ._modules import load_module
 from ._nni_history import metrics_from
 from ._nni_space import NAME, architecture_from, from_native, parameters_of
 
@@ -55,12 +51,14 @@ class NASTuner(Tuner):
         strategy: Without `experiment`: a strategy's name, as "RegularizedEvolution"; that of
                 `default_strategy` if None.
         settings: Without `experiment`: the strategy's settings.
-        optimize_mode: Without `experiment`: "maximize" or "minimize" what trials report.
-        seed: Without `experiment`: fixes every proposal.
+        optimize_mode: "maximize" or "minimize" what trials report; "maximize" if None. NNI's web
+            UI and `load` read it here, so an experiment whose first objective is minimised
+            needs it, too.
+        seed: Without `experiment`: fixes every proposal; 0 if None.
 
     Raises:
         ExperimentError: The file holds no experiment, or several.
-        BackendError: There is no such strategy or mode.
+        BackendError: There is no such strategy, setting or mode, or the experiment says another.
 
     Example:
         >>> from nasbridge.adapters.nni import NASTuner
@@ -76,8 +74,8 @@ class NASTuner(Tuner):
         name: str | None = None,
         strategy: str | None = None,
         settings: Mapping[str, Any] | None = None,
-        optimize_mode: str = "maximize",
-        seed: int = 0,
+        optimize_mode: str | None = None,
+        seed: int | None = None,
     ) -> None:
         # A trial that an assessor stops would else end without any value.
         told = dispatcher_env_vars._replace(NNI_INCLUDE_INTERMEDIATE_RESULTS="true")
@@ -89,19 +87,17 @@ class NASTuner(Tuner):
         self._numbers: dict[int, int] = {}  # of our trials, by NNI's ids
         self._values: dict[int, dict[str, float]] = {}
         self._ended: dict[int, bool] = {}  # whether trials succeeded
+        direction = direction_of(optimize_mode)
         if experiment is not None:
-            found = _experiment_in(Path(experiment), name)
+            refuse_beside_experiment(strategy=strategy, settings=settings, seed=seed)
+            found = experiment_in(Path(experiment), name)
+            check_direction(direction, found.objectives[0], experiment)
             self._objectives: Sequence[Objective] = found.objectives
             self._strategy, self._seed = found.strategy, found.seed
             self._search = Search(found.strategy, found.space, found.objectives, found.seed)
         else:
-            if optimize_mode not in ("maximize", "minimize"):
-                raise BackendError(
-                    f"optimize_mode={optimize_mode!r}: give 'maximize' or 'minimize', as for "
-                    "NNI's own tuners"
-                )
-            self._objectives = (Objective("default", "max" if optimize_mode[1] == "a" else "min"),)
-            self._strategy, self._seed = _strategy(strategy, settings or {}), seed
+            self._objectives = (Objective("default", direction or "max"),)
+            self._strategy, self._seed = strategy_of(strategy, settings), seed or 0
 
     # ------------------------------------------------------------------ what NNI asks
 
@@ -174,36 +170,6 @@ class NASTuner(Tuner):
         else:
             trial = Trial(number, architecture, "failed")
         self._known.tell(trial)
-
-
-def _strategy(name: str | None, settings: Mapping[str, Any]) -> Strategy[Any]:
-    if name is None:
-        usual: Any = default_strategy(None)
-        return replace(usual, **settings)
-    made = getattr(strategies, name, None)
-    if not (isinstance(made, type) and issubclass(made, Strategy)):
-        raise BackendError(
-            f"there is no strategy {name!r}: name one of nasbridge.strategies, as RandomSearch"
-        )
-    return made(**settings)
-
-
-def _experiment_in(file: Path, name: str | None) -> Any:
-    """Find an experiment in a file, by what an experiment has."""
-    module = load_module(f"nasbridge_{file.stem}", file)
-    found = {
-        key: value
-        for key, value in vars(module).items()
-        if isinstance(getattr(value, "space", None), Searchable)
-        and isinstance(getattr(value, "strategy", None), Strategy)
-    }
-    wanted = name or ("experiment" if "experiment" in found else next(iter(found), ""))
-    if wanted not in found or (name is None and "experiment" not in found and len(found) > 1):
-        raise ExperimentError(
-            f"{file} holds {', '.join(found) or 'no Experiment'}: write experiment = "
-            "Experiment(...) at its top level, or say name= in classArgs"
-        )
-    return found[wanted]
 
 
 def _native_parameters(
