@@ -3,6 +3,7 @@
 """`NASTuner`: our strategies as a tuner in an NNI experiment of a user's own; and its trials."""
 
 import json
+import logging
 import threading
 import time
 import urllib.request
@@ -17,7 +18,7 @@ from nni import NoMoreTrialError
 from nni.runtime.env_vars import dispatcher_env_vars, trial_env_vars
 from nni.tuner import Tuner
 
-from ..spaces import Architecture
+from ..spaces import Architecture, NasbridgeError
 from ..strategies import Objective, Search, SpaceExhausted, Step, Trial
 from ._errors import BackendError
 from ._nni_class_args import (
@@ -27,11 +28,13 @@ from ._nni_class_args import (
     refuse_beside_experiment,
     strategy_of,
 )
-from ._nni_history import metrics_from
+from ._nni_dispatcher import mend_dispatcher
+from ._nni_history import metrics_from, without_number
 from ._nni_space import NAME, architecture_from, from_native, parameters_of
 
 __all__ = ["NASTuner", "next_parameter"]
 
+LOG = logging.getLogger("nni.nasbridge")  # NNI writes it to the experiment's dispatcher.log
 PATIENCE = 60  # seconds until NNI has stored a trial's parameters
 
 
@@ -80,12 +83,13 @@ class NASTuner(Tuner):
         # A trial that an assessor stops would else end without any value.
         told = dispatcher_env_vars._replace(NNI_INCLUDE_INTERMEDIATE_RESULTS="true")
         md.dispatcher_env_vars = told
+        mend_dispatcher()
         self._lock = threading.RLock()  # results and ends come in two threads, in either order
         self._native: Mapping[str, Any] | None = None
         self._search: Search | None = None
         self._next = 0
         self._numbers: dict[int, int] = {}  # of our trials, by NNI's ids
-        self._values: dict[int, dict[str, float]] = {}
+        self._values: dict[int, Any] = {}  # what trials have reported as their results
         self._ended: dict[int, bool] = {}  # whether trials succeeded
         direction = direction_of(optimize_mode)
         if experiment is not None:
@@ -127,7 +131,7 @@ class NASTuner(Tuner):
         """Take note of a result; of a trial that was stopped early, the last that it reported."""
         with self._lock:
             if parameter_id in self._numbers:
-                self._values[parameter_id] = metrics_from(value, self._objectives)
+                self._values[parameter_id] = value
                 self._tell(parameter_id)
 
     def trial_end(self, parameter_id: int, success: bool, **_: Any) -> None:
@@ -138,12 +142,18 @@ class NASTuner(Tuner):
                 self._tell(parameter_id)
 
     def import_data(self, data: Sequence[Mapping[str, Any]]) -> None:
-        """Take note of what has finished before, as when NNI resumes an experiment."""
+        """Take note of what has finished before, as when NNI resumes an experiment.
+
+        What is outside of the space cannot be learned from, and is left out with a warning.
+        """
         with self._lock:
             for entry in data:
-                architecture = architecture_from(entry["parameter"], self._known.problem.space)
-                values = metrics_from(entry["value"], self._objectives)
-                self._known.tell(Trial(self._next, architecture, "complete", values))
+                try:
+                    architecture = architecture_from(entry["parameter"], self._known.problem.space)
+                except (NasbridgeError, KeyError, TypeError) as error:
+                    LOG.warning("nasbridge leaves out imported data %s: %s", entry, error)
+                    continue
+                self._known.tell(self._complete(self._next, architecture, entry.get("value")))
                 self._next += 1
 
     # ------------------------------------------------------------------ telling
@@ -158,18 +168,29 @@ class NASTuner(Tuner):
 
     def _tell(self, parameter_id: int) -> None:
         """Tell a trial when its result and its end are known; a crash has no result."""
-        succeeded, values = self._ended.get(parameter_id), self._values.get(parameter_id)
-        if succeeded is None or (succeeded and values is None):
+        succeeded, is_known = self._ended.get(parameter_id), parameter_id in self._values
+        if succeeded is None or (succeeded and not is_known):
             return
-        number = self._numbers.pop(parameter_id)
+        number, value = self._numbers.pop(parameter_id), self._values.pop(parameter_id, None)
+        del self._ended[parameter_id]
         architecture = self._known.running[number]
         if succeeded:
-            trial = Trial(number, architecture, "complete", values or {})
-        elif values is not None:
+            trial = self._complete(number, architecture, value)
+        elif values := metrics_from(value, self._objectives):
             trial = Trial(number, architecture, "pruned", values, (Step(0, values),))
         else:
             trial = Trial(number, architecture, "failed")
         self._known.tell(trial)
+
+    def _complete(self, number: int, architecture: Architecture, value: Any) -> Trial:
+        """Return a trial that ran to its end; without numbers it has failed, as `load` says."""
+        values = metrics_from(value, self._objectives)
+        if missing := without_number(values, self._objectives):
+            LOG.warning(
+                "trial %d has failed: %r has no finite number for %s", number, value, missing
+            )
+            return Trial(number, architecture, "failed", values)
+        return Trial(number, architecture, "complete", values)
 
 
 def _native_parameters(

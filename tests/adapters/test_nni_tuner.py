@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from nasbridge import BackendError
+from nasbridge import BackendError, RandomSearch
 from nasbridge.adapters._nni_database import DATABASE
 from nasbridge.adapters.nni import NASTuner, load
-from nasbridge.strategies import Objective, StrategyError
+from nasbridge.strategies import Objective, StrategyError, Trial
 
 SPACE = {"units": {"_type": "choice", "_value": [10, 11, 12, 13]}}
 
@@ -121,3 +121,34 @@ def test_objectives_are_not_for_a_run_of_ours(tmp_path: Path) -> None:
     (tmp_path / "history.jsonl").write_text("")
     with pytest.raises(BackendError, match="leave out objectives="):
         load(tmp_path, objectives={"loss": "min"})
+
+
+@pytest.mark.parametrize(
+    "wrong", ["diverged", None, float("nan"), float("inf"), {"accuracy": 0.5}, [1.0], 10**400]
+)
+def test_one_result_that_is_no_number_is_one_failed_trial(tmp_path: Path, wrong: Any) -> None:
+    """NNI stores whatever a trial reports; the strategy and `load` say the same of it."""
+    history = load(database(tmp_path, {}, [0.5, wrong, 0.7]))
+    assert [trial.state for trial in history] == ["complete", "failed", "complete"]
+    assert "no finite number for default" in history[1].notes["error"]
+    told = told_by([0.5, wrong, 0.7])
+    assert [trial.state for trial in told] == [trial.state for trial in history]
+
+
+def told_by(finals: list[Any]) -> list[Trial]:
+    """Let trials end with results; return what the strategy is told."""
+    told: list[Trial] = []
+
+    class Noting(RandomSearch):
+        def observe(self, state: Any, trial: Trial) -> Any:
+            told.append(trial)
+            return super().observe(state, trial)
+
+    tuner = NASTuner(strategy="RandomSearch")
+    tuner._strategy = Noting()
+    tuner.update_search_space(SPACE)
+    for number, final in enumerate(finals):
+        given = tuner.generate_parameters(number)
+        tuner.receive_trial_result(number, given, final)
+        tuner.trial_end(number, True)
+    return told
