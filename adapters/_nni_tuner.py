@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -20,6 +20,7 @@ from nni.tuner import Tuner
 
 from ..spaces import Architecture, NasbridgeError
 from ..strategies import Objective, Search, SpaceExhausted, Step, Trial
+from ..strategies._trial import TrialState
 from ._errors import BackendError
 from ._nni_class_args import (
     check_direction,
@@ -29,7 +30,7 @@ from ._nni_class_args import (
     strategy_of,
 )
 from ._nni_dispatcher import mend_dispatcher
-from ._nni_history import metrics_from, without_number
+from ._nni_history import STATES, metrics_from, without_number
 from ._nni_space import NAME, architecture_from, from_native, parameters_of
 
 __all__ = ["NASTuner", "next_parameter"]
@@ -84,13 +85,15 @@ class NASTuner(Tuner):
         told = dispatcher_env_vars._replace(NNI_INCLUDE_INTERMEDIATE_RESULTS="true")
         md.dispatcher_env_vars = told
         mend_dispatcher()
-        self._lock = threading.RLock()  # results and ends come in two threads, in either order
+        self._lock = threading.RLock()  # NNI calls in two threads, and in either order
         self._native: Mapping[str, Any] | None = None
         self._search: Search | None = None
         self._next = 0
         self._numbers: dict[int, int] = {}  # of our trials, by NNI's ids
         self._values: dict[int, Any] = {}  # what trials have reported as their results
-        self._ended: dict[int, bool] = {}  # whether trials succeeded
+        self._ended: dict[int, TrialState] = {}
+        self.later: Callable[[Callable[[], None]], None] = lambda done: done()
+        self.event: str | None = None  # NNI's word for the end that is told next
         direction = direction_of(optimize_mode)
         if experiment is not None:
             refuse_beside_experiment(strategy=strategy, settings=settings, seed=seed)
@@ -135,10 +138,15 @@ class NASTuner(Tuner):
                 self._tell(parameter_id)
 
     def trial_end(self, parameter_id: int, success: bool, **_: Any) -> None:
-        """Take note of a trial's end."""
+        """Take note of a trial's end, when all that was reported before has been heard."""
+        state = STATES[self.event or ("SUCCEEDED" if success else "EARLY_STOPPED")]
+        self.event = None
+        self.later(lambda: self._end(parameter_id, state))
+
+    def _end(self, parameter_id: int, state: TrialState) -> None:
         with self._lock:
             if parameter_id in self._numbers:
-                self._ended[parameter_id] = success
+                self._ended[parameter_id] = state
                 self._tell(parameter_id)
 
     def import_data(self, data: Sequence[Mapping[str, Any]]) -> None:
@@ -168,18 +176,19 @@ class NASTuner(Tuner):
 
     def _tell(self, parameter_id: int) -> None:
         """Tell a trial when its result and its end are known; a crash has no result."""
-        succeeded, is_known = self._ended.get(parameter_id), parameter_id in self._values
-        if succeeded is None or (succeeded and not is_known):
+        state, is_known = self._ended.get(parameter_id), parameter_id in self._values
+        if state is None or (state == "complete" and not is_known):
             return
         number, value = self._numbers.pop(parameter_id), self._values.pop(parameter_id, None)
         del self._ended[parameter_id]
         architecture = self._known.running[number]
-        if succeeded:
+        values = metrics_from(value, self._objectives)
+        if state == "complete":
             trial = self._complete(number, architecture, value)
-        elif values := metrics_from(value, self._objectives):
+        elif state == "pruned" and values:
             trial = Trial(number, architecture, "pruned", values, (Step(0, values),))
         else:
-            trial = Trial(number, architecture, "failed")
+            trial = Trial(number, architecture, "failed", values)
         self._known.tell(trial)
 
     def _complete(self, number: int, architecture: Architecture, value: Any) -> Trial:

@@ -3,6 +3,7 @@
 """`NASTuner` in NNI's dispatcher, with its two threads, and without NNI's manager."""
 
 import json
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ SPACE = {"units": {"_type": "choice", "_value": list(range(40))}}
 
 @dataclass(frozen=True)
 class Noting(Strategy[Any]):
-    """Random search that notes what it is told, and can be made to wait or to fail."""
+    """Random search that notes which ends it is told, and can be made to wait or to fail."""
 
     told: list[Trial] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
@@ -38,7 +39,8 @@ class Noting(Strategy[Any]):
         return RandomSearch().propose(state, rng)
 
     def observe(self, state: Any, trial: Trial) -> Any:
-        self.told.append(trial)
+        if trial.state != "running":
+            self.told.append(trial)
         return state
 
 
@@ -139,3 +141,61 @@ def test_imported_data_that_is_of_no_use_ends_nothing(
     ]
     assert "'units': 99" in caplog.text
     assert [command for command, _ in said] == [CommandType.NewTrialJob]
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "values"),
+    [
+        ("EARLY_STOPPED", "pruned", {"default": 0.5}),
+        ("USER_CANCELED", "pruned", {"default": 0.5}),  # NNI's word where it is not mended
+        ("FAILED", "failed", {"default": 0.5}),
+    ],
+)
+def test_the_last_value_of_a_stopped_trial_arrives_while_the_tuner_proposes(
+    monkeypatch: pytest.MonkeyPatch, event: str, state: str, values: dict[str, float]
+) -> None:
+    """NNI gives the value to the thread of the tuner, and the end to that of the assessor."""
+    told: list[Trial] = []
+    proposes = threading.Event()
+    free = threading.Event()
+    free.set()
+
+    def wait() -> None:
+        proposes.set()
+        assert free.wait(20)
+
+    tuner = tuner_of(Noting(told, wait))
+    with dispatching(tuner, monkeypatch, Strict()) as (dispatcher, said):
+        dispatcher.enqueue_command(CommandType.RequestTrialJobs, 1)
+        until(lambda: said)
+        free.clear()
+        proposes.clear()
+        dispatcher.enqueue_command(CommandType.RequestTrialJobs, 1)
+        assert proposes.wait(20)
+        dispatcher.enqueue_command(CommandType.ReportMetricData, metric(0, "PERIODICAL", 0.5))
+        dispatcher.enqueue_command(CommandType.TrialEnd, end(0, event))
+        until(lambda: "job0" in msg_dispatcher._ended_trials)
+        until(lambda: dispatcher.default_command_queue.qsize() >= 2)  # its value and its end
+        assert not told
+        free.set()
+        until(lambda: told)
+    assert [(trial.number, trial.state, dict(trial.values)) for trial in told] == [
+        (0, state, values)
+    ]
+
+
+def test_a_crash_is_an_end_without_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the end of a success may come before its result."""
+    told: list[Trial] = []
+    with dispatching(tuner_of(Noting(told)), monkeypatch) as (dispatcher, said):
+        dispatcher.enqueue_command(CommandType.RequestTrialJobs, 2)
+        until(lambda: len(said) == 2)
+        dispatcher.enqueue_command(CommandType.TrialEnd, end(1, "SUCCEEDED"))
+        dispatcher.enqueue_command(CommandType.TrialEnd, end(0, "FAILED"))
+        until(lambda: told)
+        dispatcher.enqueue_command(CommandType.ReportMetricData, metric(1, "FINAL", 0.75))
+        until(lambda: len(told) == 2)
+    assert [(trial.number, trial.state, dict(trial.values)) for trial in told] == [
+        (0, "failed", {}),
+        (1, "complete", {"default": 0.75}),
+    ]
