@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import numpy
+
 from ..spaces import (
     Architecture,
     Categorical,
@@ -16,6 +18,7 @@ from ..spaces import (
     Decision,
     Integer,
     IntegerRange,
+    InvalidArchitecture,
     Label,
     Real,
     RealRange,
@@ -30,6 +33,8 @@ __all__ = ["architecture_from", "from_native", "parameters_of", "shown_space", "
 NAME = "_name"  # NNI's key for the label of a nested option
 ARCHITECTURE = "arch"
 COUNT = "n_"  # how often a label was chosen; NNI reads "#" as the begin of a comment
+OURS = "architecture"  # the label of that nested value
+NEAR = 1e-9  # relative; what differs by less is the same number, computed otherwise
 AXES = 6  # more make the parallel plot unreadable
 
 Native = Mapping[str, Mapping[str, Any]]
@@ -131,6 +136,7 @@ def _steps(low: float, high: float, step: float, log: bool) -> Integer | Choice:
     if all(float(number).is_integer() for number in (low, high, step)) and low % step == 0:
         return Integer(int(low), int(high), int(step), log)
     first, last = math.ceil(low / step), math.floor(high / step)
+    # as people write them; _near finds what NNI draws
     multiples = {float(f"{k * step:.12g}") for k in range(first, last + 1)}
     return Choice(sorted(multiples | {float(low), float(high)}))
 
@@ -176,16 +182,17 @@ def _costs(space: Searchable) -> dict[str, tuple[Limit, int]]:
 def shown_space(space: Searchable) -> dict[str, dict[str, Any]]:
     """Return what the web UI is told: a few axes, and every decision nested below `arch`.
 
-    A value with a key that is not declared would leave the UI's page blank.
+    Where a decision has that name, it is `arch~`. A value with a key that is not declared would
+    leave the UI's page blank.
 
     Args:
         space: Any space.
     """
     declared = {_key(decision.name): _parameter(decision) for decision in space.decisions}
-    nested = _typed("choice", [{NAME: "architecture", **declared}])
+    nested = _typed("choice", [{NAME: OURS, **declared}])
     axes = {name: axis for name, (axis, _) in _axes(space).items()}
     costs = {name: _typed("uniform", [0, most]) for name, (_, most) in _costs(space).items()}
-    return {**axes, **costs, ARCHITECTURE: nested}
+    return {**axes, **costs, _place(space): nested}
 
 
 def parameters_of(architecture: Architecture) -> dict[str, Any]:
@@ -205,7 +212,15 @@ def parameters_of(architecture: Architecture) -> dict[str, Any]:
     for name, (limit, _) in _costs(architecture.space).items():
         shown[name] = getattr(architecture.cost(limit.input_shape, limit.part), name)
     nested = {_key(name): label for name, label in choices.items()}
-    return shown | {ARCHITECTURE: {NAME: "architecture", **nested}}
+    return shown | {_place(architecture.space): {NAME: OURS, **nested}}
+
+
+def _place(space: Searchable) -> str:
+    """Return the key of the whole architecture: none that the space has as a decision."""
+    taken, key = {decision.name for decision in space.decisions}, ARCHITECTURE
+    while key in taken:
+        key += "~"
+    return key
 
 
 def _key(name: str) -> str:
@@ -224,8 +239,8 @@ def architecture_from(parameters: Mapping[str, Any], space: Searchable) -> Archi
     Raises:
         InvalidArchitecture: They are of another space.
     """
-    nested = parameters.get(ARCHITECTURE)
-    if isinstance(nested, Mapping):
+    nested: object = parameters.get(_place(space))
+    if isinstance(nested, Mapping) and nested.get(NAME) == OURS:
         known = dict(cast(Mapping[str, Any], nested))
         known.pop(NAME, None)
         known = {name.removeprefix("~"): value for name, value in known.items()}
@@ -234,11 +249,41 @@ def architecture_from(parameters: Mapping[str, Any], space: Searchable) -> Archi
     choices: dict[str, Label] = {}
     for decision in space.decisions:
         if decision.name in known and decision.is_active(choices):
-            value = decision.label_of(known[decision.name])
-            if isinstance(decision.domain, IntegerRange) and isinstance(value, float):
-                value = round(value)
+            value = decision.label_of(_near(known[decision.name], decision))
             choices[decision.name] = cast(Label, value)
     return space.architecture(choices)
+
+
+def _near(value: object, decision: Decision) -> object:
+    """Return what a number of NNI's stands for: it draws `round(x / q) * q`, as 3 * 0.1.
+
+    So it gives 0.30000000000000004, and a logarithmic range may end a rounding below its low.
+    """
+    if isinstance(value, numpy.generic):
+        value = cast(object, value.item())
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    match decision.domain:
+        case IntegerRange():
+            return round(value) if _is_near(value, round(value)) else value
+        case RealRange(low=low, high=high):
+            inside = min(max(value, low), high)
+            return inside if _is_near(value, inside) else value
+        case _:
+            numbers = [
+                option
+                for option in decision.options
+                if isinstance(option, int | float) and not isinstance(option, bool)
+            ]
+            # of 1 and 1.0 the one of its own type; NNI's manager writes 1 for both
+            nearest = min(
+                numbers, key=lambda o: (abs(o - value), type(o) is not type(value)), default=value
+            )
+            return nearest if _is_near(value, nearest) else value
+
+
+def _is_near(value: float, other: float) -> bool:
+    return math.isclose(value, other, rel_tol=NEAR, abs_tol=NEAR * NEAR)
 
 
 def _flattened(parameters: Mapping[str, Any], path: str = "") -> list[tuple[str, Any]]:
@@ -247,6 +292,11 @@ def _flattened(parameters: Mapping[str, Any], path: str = "") -> list[tuple[str,
     for name, value in parameters.items():
         if isinstance(value, Mapping):
             inner = dict(cast(Mapping[str, Any], value))
+            if NAME not in inner:
+                raise InvalidArchitecture(
+                    f"the parameter {path}{name} is {value!r}, without {NAME!r}: give what NNI's "
+                    "tuners or NASTuner have proposed"
+                )
             label = inner.pop(NAME)
             found += [(f"{path}{name}", label)]
             found += _flattened(inner, f"{path}{name}.{label}.")
