@@ -5,9 +5,8 @@ chosen for the eye: at most six numbers as axes, and one nested value with the w
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy
 
@@ -144,27 +143,71 @@ def _steps(low: float, high: float, step: float, log: bool) -> Integer | Choice:
 # ---------------------------------------------------------------------- what the web UI shows
 
 
-def _axes(space: Searchable) -> dict[str, tuple[dict[str, Any], Sequence[str]]]:
-    """Choose the axes: how each is declared, and the decisions or the label that it is about."""
-    if space.is_flat and len(space.decisions) <= AXES:
-        return {d.name: (_parameter(d), ()) for d in space.decisions}
+class _Axis(NamedTuple):
+    """One axis of the parallel plot.
+
+    Attributes:
+        declared: How NNI is told of it.
+        decisions: What it is about; none stands for how many decisions are open.
+        label: What is counted among the decisions; None shows the value of the only one.
+    """
+
+    declared: dict[str, Any]
+    decisions: Sequence[Decision]
+    label: str | None = None
+
+    def value(self, choices: Mapping[str, Label]) -> Label:
+        if self.label is not None:
+            return sum(choices.get(one.name) == self.label for one in self.decisions)
+        if not self.decisions:
+            return len(choices)
+        (decision,) = self.decisions
+        label = choices[decision.name]
+        return cast(Label, decision.meaning(label)) if _is_number(decision) else label
+
+
+def _is_number(decision: Decision) -> bool:
+    """Tell whether a decision is about a number; truth values are not."""
+    return all(
+        isinstance(option, int | float) and not isinstance(option, bool)
+        for option in decision.options
+    )
+
+
+def _is_operation(decision: Decision) -> bool:
+    """Tell whether options are known by names, as operations and sub-trees are, and no values."""
+    return isinstance(decision.domain, Categorical) and all(
+        isinstance(option, str) for option in decision.options
+    )
+
+
+def _itself(decision: Decision) -> _Axis:
+    if isinstance(decision.domain, Categorical) and _is_number(decision):
+        return _Axis(_typed("choice", decision.options), (decision,))
+    return _Axis(_parameter(decision), (decision,))
+
+
+def _axes(space: Searchable) -> dict[str, _Axis]:
+    """Choose the axes: of plain values the first; else depths, operations, and other numbers."""
     room = AXES - len(_costs(space))
-    axes: dict[str, tuple[dict[str, Any], Sequence[str]]] = {}
-    for decision in space.decisions:
-        is_depth = isinstance(decision.domain, IntegerRange) and () in decision.conditions
-        if is_depth and len(axes) < room // 2:
-            axes[decision.name] = (_parameter(decision), ())
-    where: dict[str, list[str]] = {}
-    for decision in space.decisions:
-        if isinstance(decision.domain, Categorical):
-            for label in decision.domain.labels:
-                where.setdefault(label, []).append(decision.name)
-    many = sorted((len(names), label) for label, names in where.items() if len(names) > 1)
+    open_ = [decision for decision in space.decisions if () in decision.conditions]
+    if space.is_flat and len(open_) == len(space.decisions):
+        return {_key(d.name): _itself(d) for d in open_[:room]}
+    depths = [d for d in open_ if isinstance(d.domain, IntegerRange)][: room // 2]
+    axes = {_key(decision.name): _itself(decision) for decision in depths}
+    where: dict[str, list[Decision]] = {}
+    for decision in filter(_is_operation, space.decisions):
+        for label in cast(Categorical, decision.domain).labels:
+            where.setdefault(label, []).append(decision)
+    many = sorted((len(among), label) for label, among in where.items() if len(among) > 1)
+    counted: set[str] = set()
     for count, label in sorted(many[-(room - len(axes)) :], key=lambda pair: pair[1]):
-        axes[f"{COUNT}{label}"] = (_typed("randint", [0, count + 1]), where[label])
-    if not axes:
-        axes["decisions"] = (_typed("randint", [0, len(space.decisions) + 1]), ())
-    return axes
+        axes[f"{COUNT}{label}"] = _Axis(_typed("randint", [0, count + 1]), where[label], label)
+        counted |= {decision.name for decision in where[label]}
+    others = [d for d in open_ if d not in depths and d.name not in counted and d.domain.size > 1]
+    for decision in sorted(others, key=lambda d: not _is_number(d))[: room - len(axes)]:
+        axes[_key(decision.name)] = _itself(decision)
+    return axes or {"decisions": _Axis(_typed("randint", [0, len(space.decisions) + 1]), ())}
 
 
 def _costs(space: Searchable) -> dict[str, tuple[Limit, int]]:
@@ -190,7 +233,7 @@ def shown_space(space: Searchable) -> dict[str, dict[str, Any]]:
     """
     declared = {_key(decision.name): _parameter(decision) for decision in space.decisions}
     nested = _typed("choice", [{NAME: OURS, **declared}])
-    axes = {name: axis for name, (axis, _) in _axes(space).items()}
+    axes = {name: axis.declared for name, axis in _axes(space).items()}
     costs = {name: _typed("uniform", [0, most]) for name, (_, most) in _costs(space).items()}
     return {**axes, **costs, _place(space): nested}
 
@@ -202,13 +245,9 @@ def parameters_of(architecture: Architecture) -> dict[str, Any]:
         architecture: The architecture.
     """
     choices = architecture.choices
-    counts = Counter(choices.values())
-    shown: dict[str, Any] = {}
-    for name, (_, among) in _axes(architecture.space).items():
-        if among:
-            shown[name] = sum(choices.get(one) == name.removeprefix(COUNT) for one in among)
-        else:
-            shown[name] = choices.get(name, counts.total())
+    shown: dict[str, Any] = {
+        name: axis.value(choices) for name, axis in _axes(architecture.space).items()
+    }
     for name, (limit, _) in _costs(architecture.space).items():
         shown[name] = getattr(architecture.cost(limit.input_shape, limit.part), name)
     nested = {_key(name): label for name, label in choices.items()}

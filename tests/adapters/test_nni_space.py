@@ -23,7 +23,7 @@ from nasbridge.adapters._nni_database import DATABASE
 from nasbridge.adapters._nni_space import AXES, parameters_of, shown_space
 from nasbridge.adapters._nni_store import shown_metrics
 from nasbridge.adapters.nni import NASTuner, architecture_from, from_native, load, to_native
-from nasbridge.spaces import Choice, Integer, Searchable, Space, library
+from nasbridge.spaces import Choice, Searchable, Space, library
 from nasbridge.strategies import Objective
 
 NESTED: dict[str, Any] = {
@@ -298,8 +298,3 @@ def test_bad_class_args_are_said(tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("x = 1\n")
     with pytest.raises(ExperimentError, match=r"empty\.py holds no Experiment"):
         NASTuner(experiment=str(tmp_path / "empty.py"))
-
-
-def test_a_space_too_large_to_show_has_few_axes() -> None:
-    space = Space({f"x{k}": Integer(0, 9) for k in range(40)})
-    assert len(shown_space(space)) <= AXES + 1
