@@ -48,6 +48,7 @@ def test_curvefitting_by_name_needs_the_number_of_epochs() -> None:
     said = re.escape("assessor=CurvefittingAssessor(epoch_num=20)")
     with pytest.raises(BackendError, match=f"how many epochs.*{said}"):
         assessor_named("Curvefitting", MAX)
-    assert assessor_named("Curvefitting", MAX, epoch_num=5).target_pos == 5  # type: ignore[attr-defined]
+    made: Any = assessor_named("Curvefitting", MAX, epoch_num=5)
+    assert made.target_pos == 5
     with pytest.raises(BackendError, match=r"cannot be made.*epochs.*MedianstopAssessor"):
         assessor_named("Medianstop", MAX, epochs=5)

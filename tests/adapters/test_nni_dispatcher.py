@@ -13,7 +13,7 @@ from typing import Any
 
 import nni
 import pytest
-from nni.assessor import Assessor, AssessResult
+from nni.assessor import AssessResult
 from nni.runtime import msg_dispatcher
 from nni.runtime.tuner_command_channel import CommandType
 
@@ -44,11 +44,14 @@ class Noting(Strategy[Any]):
         return state
 
 
-class Strict(Assessor):
-    """Stops whatever reports."""
+class Strict:
+    """An assessor that stops whatever reports."""
 
     def assess_trial(self, trial_job_id: str, trial_history: list[Any]) -> AssessResult:
         return AssessResult.Bad
+
+    def trial_end(self, trial_job_id: str, success: bool) -> None:
+        pass
 
 
 def tuner_of(strategy: Strategy[Any]) -> NASTuner:
@@ -70,7 +73,7 @@ Said = list[tuple[CommandType, str]]
 
 @contextmanager
 def dispatching(
-    tuner: NASTuner, monkeypatch: pytest.MonkeyPatch, assessor: Assessor | None = None
+    tuner: NASTuner, monkeypatch: pytest.MonkeyPatch, assessor: Any = None
 ) -> Iterator[tuple[msg_dispatcher.MsgDispatcher, Said]]:
     """Start the threads of a dispatcher; give it, and what it sends to the manager."""
     said: Said = []
