@@ -88,8 +88,8 @@ def strategy_of(name: str | None, settings: Mapping[str, Any] | None) -> Strateg
         BackendError: There is no strategy of this name, or it has no such setting.
     """
     usual: Any = default_strategy(None)
-    made: Any = type(usual) if name is None else getattr(strategies, name, None)
-    if not (isinstance(made, type) and issubclass(made, Strategy)) or made is Strategy:
+    made = cast(Any, type(usual) if name is None else getattr(strategies, name, None))
+    if not _is_strategy(made):
         raise BackendError(
             f"there is no strategy {name!r}: name one of nasbridge.strategies, as RandomSearch"
         )
@@ -99,14 +99,18 @@ def strategy_of(name: str | None, settings: Mapping[str, Any] | None) -> Strateg
             f"settings={given!r} are none: give names with values, as {{population: 20}}"
         )
     wanted = cast(Mapping[str, Any], given)
-    known = [field.name for field in fields(cast(Any, made)) if field.init]
+    known = [field.name for field in fields(made) if field.init]
     unknown = [key for key in wanted if key not in known]
     if unknown:
         raise BackendError(
             f"{made.__name__} has no setting {', '.join(map(repr, unknown))}: it has "
             f"{', '.join(known) or 'none'}"
         )
-    return replace(usual, **wanted) if name is None else cast(Any, made)(**wanted)
+    return replace(usual, **wanted) if name is None else made(**wanted)
+
+
+def _is_strategy(made: Any) -> bool:
+    return isinstance(made, type) and issubclass(made, Strategy) and made is not Strategy
 
 
 def experiment_in(file: Path, name: str | None) -> Any:

@@ -279,9 +279,8 @@ def architecture_from(parameters: Mapping[str, Any], space: Searchable) -> Archi
         InvalidArchitecture: They are of another space.
     """
     nested: object = parameters.get(_place(space))
-    if isinstance(nested, Mapping) and nested.get(NAME) == OURS:
-        known = dict(cast(Mapping[str, Any], nested))
-        known.pop(NAME, None)
+    known = dict(cast(Mapping[str, Any], nested)) if isinstance(nested, Mapping) else {}
+    if known.pop(NAME, None) == OURS:
         known = {name.removeprefix("~"): value for name, value in known.items()}
         return space.architecture(known)
     known = dict(_flattened(parameters))

@@ -139,7 +139,7 @@ class NASTuner(Tuner):
 
     def trial_end(self, parameter_id: int, success: bool, **_: Any) -> None:
         """Take note of a trial's end, when all that was reported before has been heard."""
-        state = STATES[self.event or ("SUCCEEDED" if success else "EARLY_STOPPED")]
+        state = STATES.get(self.event or ("SUCCEEDED" if success else "EARLY_STOPPED"), "failed")
         self.event = None
         self.later(lambda: self._end(parameter_id, state))
 
