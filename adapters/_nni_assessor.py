@@ -12,7 +12,7 @@ from nni.assessor import Assessor, AssessResult
 from ..strategies import Objective, Step, Trial
 from ._errors import BackendError
 
-__all__ = ["Assessment", "assessor_named"]
+__all__ = ["Assessment", "assessor_named", "check_assessor"]
 
 ASSESSORS: Mapping[str, Callable[..., Assessor]] = {
     "Curvefitting": CurvefittingAssessor,
@@ -26,7 +26,8 @@ def assessor_named(name: str, objective: Objective, **settings: Any) -> Assessor
     Args:
         name: "Medianstop" or "Curvefitting".
         objective: What is optimized.
-        **settings: The assessor's own; Curvefitting needs `epoch_num`.
+        **settings: The assessor's own; Curvefitting needs `epoch_num`, for NNI's default of 20
+            would have it extrapolate to an epoch that no trial may ever reach.
 
     Raises:
         BackendError: There is no assessor of this name, or it needs settings.
@@ -38,13 +39,45 @@ def assessor_named(name: str, objective: Objective, **settings: Any) -> Assessor
         )
     if name == "Medianstop":
         settings = {"optimize_mode": f"{objective.direction}imize", **settings}
+    if name == "Curvefitting" and "epoch_num" not in settings:
+        raise BackendError(
+            "the assessor Curvefitting has to know how many epochs a trial has: give it as an "
+            "object, as assessor=CurvefittingAssessor(epoch_num=20)"
+        )
     try:
         return ASSESSORS[name](**settings)
     except TypeError as error:
         raise BackendError(
-            f"the assessor {name} cannot be made ({error}): give it as an object, as "
-            "assessor=CurvefittingAssessor(epoch_num=20)"
+            f"the assessor {name} cannot be made ({error}): its settings are those of NNI's "
+            f"{name}Assessor"
         ) from error
+
+
+def check_assessor(assessor: Assessor, objective: Objective) -> None:
+    """Make sure that an assessor does not stop the best trials.
+
+    Args:
+        assessor: The assessor.
+        objective: What it will judge.
+
+    Raises:
+        BackendError: It takes the objective's direction for the opposite.
+    """
+    wants_max = objective.direction == "max"
+    if isinstance(assessor, CurvefittingAssessor) and not wants_max:
+        raise BackendError(
+            f"NNI's Curvefitting stops what is low, and {objective.metric!r} is minimised: take "
+            "assessor='Medianstop', or report an accuracy as the first objective"
+        )
+    if (
+        isinstance(assessor, MedianstopAssessor)
+        and getattr(assessor, "_high_better", wants_max) is not wants_max
+    ):
+        raise BackendError(
+            f"the Medianstop assessor stops what is {'high' if wants_max else 'low'}, and "
+            f"{objective.metric!r} is {objective.direction}imised: give "
+            f"MedianstopAssessor(optimize_mode='{objective.direction}imize'), or 'Medianstop'"
+        )
 
 
 @final
@@ -55,11 +88,15 @@ class Assessment:
         assessor: The assessor.
         objectives: The experiment's; the first one is assessed.
         before: The trials so far, which it has yet to hear of.
+
+    Raises:
+        BackendError: The assessor would stop the best trials.
     """
 
     def __init__(
         self, assessor: Assessor, objectives: Sequence[Objective], before: Sequence[Trial]
     ) -> None:
+        check_assessor(assessor, objectives[0])
         self._assessor = assessor
         self._metric = objectives[0].metric
         self._values: dict[int, list[float]] = {}

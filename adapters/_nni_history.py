@@ -7,6 +7,8 @@ have had anything.
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -17,7 +19,7 @@ from ._errors import BackendError
 from ._nni_database import DATABASE, Job, Stored
 from ._nni_space import architecture_from, from_native
 
-__all__ = ["STATES", "database_at", "history_of", "metrics_from"]
+__all__ = ["STATES", "database_at", "history_of", "metrics_from", "without_number"]
 
 DEFAULT = "default"  # NNI's name for what is optimized
 
@@ -146,7 +148,8 @@ class _Reader:
             self.outside.add(job.sequence)
             return None
         state = STATES.get(job.status)
-        curve = tuple(Step(k, self._metrics(job.reported[k])) for k in sorted(job.reported))
+        steps = (Step(k, self._metrics(job.reported[k])) for k in sorted(job.reported))
+        curve = tuple(step for step in steps if step.metrics)
         if state is None:
             return Trial(job.sequence, architecture, curve=curve, started=job.started)
         values = {} if job.final is None else self._metrics(job.final)
@@ -154,12 +157,11 @@ class _Reader:
             for step in curve:
                 values |= step.metrics
             state = "pruned" if values else "failed"
-        if state == "complete" and not all(
-            math.isfinite(values.get(o.metric, math.nan)) for o in self._objectives
-        ):
-            state = "failed"
         if state == "failed":
             notes["error"] = f"NNI calls it {job.status}; see its trial.stderr"
+        elif state == "complete" and (missing := without_number(values, self._objectives)):
+            state = "failed"
+            notes["error"] = f"its result {job.final!r} has no finite number for {missing}"
         seconds = job.ended - job.started if job.ended and job.started else None
         return Trial(
             job.sequence, architecture, state, values, curve, seconds, job.started, job.ended, notes
@@ -172,22 +174,39 @@ class _Reader:
 def metrics_from(value: Any, objectives: Sequence[Objective]) -> dict[str, float]:
     """Return what a trial has reported to NNI as metrics: a number, or a dict with "default".
 
+    NNI's client takes anything, so one trial may report what no other reader can use: what is no
+    number is left out.
+
     Args:
         value: What it has reported.
         objectives: What is optimized; the first one is NNI's "default".
     """
     first = objectives[0].metric
-    if not isinstance(value, Mapping):
-        return {first: float(value)}
-    given = cast(Mapping[str, Any], value)
-    known = {
-        name: float(number)
-        for name, number in given.items()
-        if isinstance(number, int | float) and not isinstance(number, bool)
-    }
+    given = cast(Mapping[str, Any], value if isinstance(value, Mapping) else {DEFAULT: value})
+    numbers = {name: _number(number) for name, number in given.items()}
+    known = {name: number for name, number in numbers.items() if number is not None}
     if DEFAULT in known and first != DEFAULT:
         known = {first: known[DEFAULT], **{n: v for n, v in known.items() if n != DEFAULT}}
     return known
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    with suppress(OverflowError):  # an int that is too large for a float
+        return float(value)
+    return None
+
+
+def without_number(values: Mapping[str, float], objectives: Sequence[Objective]) -> str:
+    """Return the objectives that a result has no finite number for, which makes a trial failed.
+
+    Args:
+        values: The result.
+        objectives: What is optimized.
+    """
+    metrics = [objective.metric for objective in objectives]
+    return ", ".join(m for m in metrics if not math.isfinite(values.get(m, math.nan)))
 
 
 def _id(job: Job) -> str:

@@ -5,9 +5,10 @@ chosen for the eye: at most six numbers as axes, and one nested value with the w
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+
+import numpy
 
 from ..spaces import (
     Architecture,
@@ -16,6 +17,7 @@ from ..spaces import (
     Decision,
     Integer,
     IntegerRange,
+    InvalidArchitecture,
     Label,
     Real,
     RealRange,
@@ -30,6 +32,8 @@ __all__ = ["architecture_from", "from_native", "parameters_of", "shown_space", "
 NAME = "_name"  # NNI's key for the label of a nested option
 ARCHITECTURE = "arch"
 COUNT = "n_"  # how often a label was chosen; NNI reads "#" as the begin of a comment
+OURS = "architecture"  # the label of that nested value
+NEAR = 1e-9  # relative; what differs by less is the same number, computed otherwise
 AXES = 6  # more make the parallel plot unreadable
 
 Native = Mapping[str, Mapping[str, Any]]
@@ -131,6 +135,7 @@ def _steps(low: float, high: float, step: float, log: bool) -> Integer | Choice:
     if all(float(number).is_integer() for number in (low, high, step)) and low % step == 0:
         return Integer(int(low), int(high), int(step), log)
     first, last = math.ceil(low / step), math.floor(high / step)
+    # as people write them; _near finds what NNI draws
     multiples = {float(f"{k * step:.12g}") for k in range(first, last + 1)}
     return Choice(sorted(multiples | {float(low), float(high)}))
 
@@ -138,27 +143,71 @@ def _steps(low: float, high: float, step: float, log: bool) -> Integer | Choice:
 # ---------------------------------------------------------------------- what the web UI shows
 
 
-def _axes(space: Searchable) -> dict[str, tuple[dict[str, Any], Sequence[str]]]:
-    """Choose the axes: how each is declared, and the decisions or the label that it is about."""
-    if space.is_flat and len(space.decisions) <= AXES:
-        return {d.name: (_parameter(d), ()) for d in space.decisions}
+class _Axis(NamedTuple):
+    """One axis of the parallel plot.
+
+    Attributes:
+        declared: How NNI is told of it.
+        decisions: What it is about; none stands for how many decisions are open.
+        label: What is counted among the decisions; None shows the value of the only one.
+    """
+
+    declared: dict[str, Any]
+    decisions: Sequence[Decision]
+    label: str | None = None
+
+    def value(self, choices: Mapping[str, Label]) -> Label:
+        if self.label is not None:
+            return sum(choices.get(one.name) == self.label for one in self.decisions)
+        if not self.decisions:
+            return len(choices)
+        (decision,) = self.decisions
+        label = choices[decision.name]
+        return cast(Label, decision.meaning(label)) if _is_number(decision) else label
+
+
+def _is_number(decision: Decision) -> bool:
+    """Tell whether a decision is about a number; truth values are not."""
+    return all(
+        isinstance(option, int | float) and not isinstance(option, bool)
+        for option in decision.options
+    )
+
+
+def _is_operation(decision: Decision) -> bool:
+    """Tell whether options are known by names, as operations and sub-trees are, and no values."""
+    return isinstance(decision.domain, Categorical) and all(
+        isinstance(option, str) for option in decision.options
+    )
+
+
+def _itself(decision: Decision) -> _Axis:
+    if isinstance(decision.domain, Categorical) and _is_number(decision):
+        return _Axis(_typed("choice", decision.options), (decision,))
+    return _Axis(_parameter(decision), (decision,))
+
+
+def _axes(space: Searchable) -> dict[str, _Axis]:
+    """Choose the axes: of plain values the first; else depths, operations, and other numbers."""
     room = AXES - len(_costs(space))
-    axes: dict[str, tuple[dict[str, Any], Sequence[str]]] = {}
-    for decision in space.decisions:
-        is_depth = isinstance(decision.domain, IntegerRange) and () in decision.conditions
-        if is_depth and len(axes) < room // 2:
-            axes[decision.name] = (_parameter(decision), ())
-    where: dict[str, list[str]] = {}
-    for decision in space.decisions:
-        if isinstance(decision.domain, Categorical):
-            for label in decision.domain.labels:
-                where.setdefault(label, []).append(decision.name)
-    many = sorted((len(names), label) for label, names in where.items() if len(names) > 1)
+    open_ = [decision for decision in space.decisions if () in decision.conditions]
+    if space.is_flat and len(open_) == len(space.decisions):
+        return {_key(d.name): _itself(d) for d in open_[:room]}
+    depths = [d for d in open_ if isinstance(d.domain, IntegerRange)][: room // 2]
+    axes = {_key(decision.name): _itself(decision) for decision in depths}
+    where: dict[str, list[Decision]] = {}
+    for decision in filter(_is_operation, space.decisions):
+        for label in cast(Categorical, decision.domain).labels:
+            where.setdefault(label, []).append(decision)
+    many = sorted((len(among), label) for label, among in where.items() if len(among) > 1)
+    counted: set[str] = set()
     for count, label in sorted(many[-(room - len(axes)) :], key=lambda pair: pair[1]):
-        axes[f"{COUNT}{label}"] = (_typed("randint", [0, count + 1]), where[label])
-    if not axes:
-        axes["decisions"] = (_typed("randint", [0, len(space.decisions) + 1]), ())
-    return axes
+        axes[f"{COUNT}{label}"] = _Axis(_typed("randint", [0, count + 1]), where[label], label)
+        counted |= {decision.name for decision in where[label]}
+    others = [d for d in open_ if d not in depths and d.name not in counted and d.domain.size > 1]
+    for decision in sorted(others, key=lambda d: not _is_number(d))[: room - len(axes)]:
+        axes[_key(decision.name)] = _itself(decision)
+    return axes or {"decisions": _Axis(_typed("randint", [0, len(space.decisions) + 1]), ())}
 
 
 def _costs(space: Searchable) -> dict[str, tuple[Limit, int]]:
@@ -176,16 +225,17 @@ def _costs(space: Searchable) -> dict[str, tuple[Limit, int]]:
 def shown_space(space: Searchable) -> dict[str, dict[str, Any]]:
     """Return what the web UI is told: a few axes, and every decision nested below `arch`.
 
-    A value with a key that is not declared would leave the UI's page blank.
+    Where a decision has that name, it is `arch~`. A value with a key that is not declared would
+    leave the UI's page blank.
 
     Args:
         space: Any space.
     """
     declared = {_key(decision.name): _parameter(decision) for decision in space.decisions}
-    nested = _typed("choice", [{NAME: "architecture", **declared}])
-    axes = {name: axis for name, (axis, _) in _axes(space).items()}
+    nested = _typed("choice", [{NAME: OURS, **declared}])
+    axes = {name: axis.declared for name, axis in _axes(space).items()}
     costs = {name: _typed("uniform", [0, most]) for name, (_, most) in _costs(space).items()}
-    return {**axes, **costs, ARCHITECTURE: nested}
+    return {**axes, **costs, _place(space): nested}
 
 
 def parameters_of(architecture: Architecture) -> dict[str, Any]:
@@ -195,17 +245,21 @@ def parameters_of(architecture: Architecture) -> dict[str, Any]:
         architecture: The architecture.
     """
     choices = architecture.choices
-    counts = Counter(choices.values())
-    shown: dict[str, Any] = {}
-    for name, (_, among) in _axes(architecture.space).items():
-        if among:
-            shown[name] = sum(choices.get(one) == name.removeprefix(COUNT) for one in among)
-        else:
-            shown[name] = choices.get(name, counts.total())
+    shown: dict[str, Any] = {
+        name: axis.value(choices) for name, axis in _axes(architecture.space).items()
+    }
     for name, (limit, _) in _costs(architecture.space).items():
         shown[name] = getattr(architecture.cost(limit.input_shape, limit.part), name)
     nested = {_key(name): label for name, label in choices.items()}
-    return shown | {ARCHITECTURE: {NAME: "architecture", **nested}}
+    return shown | {_place(architecture.space): {NAME: OURS, **nested}}
+
+
+def _place(space: Searchable) -> str:
+    """Return the key of the whole architecture: none that the space has as a decision."""
+    taken, key = {decision.name for decision in space.decisions}, ARCHITECTURE
+    while key in taken:
+        key += "~"
+    return key
 
 
 def _key(name: str) -> str:
@@ -224,21 +278,50 @@ def architecture_from(parameters: Mapping[str, Any], space: Searchable) -> Archi
     Raises:
         InvalidArchitecture: They are of another space.
     """
-    nested = parameters.get(ARCHITECTURE)
-    if isinstance(nested, Mapping):
-        known = dict(cast(Mapping[str, Any], nested))
-        known.pop(NAME, None)
+    nested: object = parameters.get(_place(space))
+    known = dict(cast(Mapping[str, Any], nested)) if isinstance(nested, Mapping) else {}
+    if known.pop(NAME, None) == OURS:
         known = {name.removeprefix("~"): value for name, value in known.items()}
         return space.architecture(known)
     known = dict(_flattened(parameters))
     choices: dict[str, Label] = {}
     for decision in space.decisions:
         if decision.name in known and decision.is_active(choices):
-            value = decision.label_of(known[decision.name])
-            if isinstance(decision.domain, IntegerRange) and isinstance(value, float):
-                value = round(value)
+            value = decision.label_of(_near(known[decision.name], decision))
             choices[decision.name] = cast(Label, value)
     return space.architecture(choices)
+
+
+def _near(value: object, decision: Decision) -> object:
+    """Return what a number of NNI's stands for: it draws `round(x / q) * q`, as 3 * 0.1.
+
+    So it gives 0.30000000000000004, and a logarithmic range may end a rounding below its low.
+    """
+    if isinstance(value, numpy.generic):
+        value = cast(object, value.item())
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    match decision.domain:
+        case IntegerRange():
+            return round(value) if _is_near(value, round(value)) else value
+        case RealRange(low=low, high=high):
+            inside = min(max(value, low), high)
+            return inside if _is_near(value, inside) else value
+        case _:
+            numbers = [
+                option
+                for option in decision.options
+                if isinstance(option, int | float) and not isinstance(option, bool)
+            ]
+            # of 1 and 1.0 the one of its own type; NNI's manager writes 1 for both
+            nearest = min(
+                numbers, key=lambda o: (abs(o - value), type(o) is not type(value)), default=value
+            )
+            return nearest if _is_near(value, nearest) else value
+
+
+def _is_near(value: float, other: float) -> bool:
+    return math.isclose(value, other, rel_tol=NEAR, abs_tol=NEAR * NEAR)
 
 
 def _flattened(parameters: Mapping[str, Any], path: str = "") -> list[tuple[str, Any]]:
@@ -247,6 +330,11 @@ def _flattened(parameters: Mapping[str, Any], path: str = "") -> list[tuple[str,
     for name, value in parameters.items():
         if isinstance(value, Mapping):
             inner = dict(cast(Mapping[str, Any], value))
+            if NAME not in inner:
+                raise InvalidArchitecture(
+                    f"the parameter {path}{name} is {value!r}, without {NAME!r}: give what NNI's "
+                    "tuners or NASTuner have proposed"
+                )
             label = inner.pop(NAME)
             found += [(f"{path}{name}", label)]
             found += _flattened(inner, f"{path}{name}.{label}.")

@@ -3,11 +3,11 @@
 """`NASTuner`: our strategies as a tuner in an NNI experiment of a user's own; and its trials."""
 
 import json
+import logging
 import threading
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -18,24 +18,24 @@ from nni import NoMoreTrialError
 from nni.runtime.env_vars import dispatcher_env_vars, trial_env_vars
 from nni.tuner import Tuner
 
-from .. import strategies
-from ..spaces import Architecture, Searchable
-from ..strategies import (
-    Objective,
-    Search,
-    SpaceExhausted,
-    Step,
-    Strategy,
-    Trial,
-    default_strategy,
+from ..spaces import Architecture, NasbridgeError
+from ..strategies import Objective, Search, SpaceExhausted, Step, Trial
+from ..strategies._trial import TrialState
+from ._errors import BackendError
+from ._nni_class_args import (
+    check_direction,
+    direction_of,
+    experiment_in,
+    refuse_beside_experiment,
+    strategy_of,
 )
-from ._errors import BackendError, ExperimentError
-from ._modules import load_module
-from ._nni_history import metrics_from
+from ._nni_dispatcher import mend_dispatcher
+from ._nni_history import STATES, metrics_from, without_number
 from ._nni_space import NAME, architecture_from, from_native, parameters_of
 
 __all__ = ["NASTuner", "next_parameter"]
 
+LOG = logging.getLogger("nni.nasbridge")  # NNI writes it to the experiment's dispatcher.log
 PATIENCE = 60  # seconds until NNI has stored a trial's parameters
 
 
@@ -55,12 +55,14 @@ class NASTuner(Tuner):
         strategy: Without `experiment`: a strategy's name, as "RegularizedEvolution"; that of
                 `default_strategy` if None.
         settings: Without `experiment`: the strategy's settings.
-        optimize_mode: Without `experiment`: "maximize" or "minimize" what trials report.
-        seed: Without `experiment`: fixes every proposal.
+        optimize_mode: "maximize" or "minimize" what trials report; "maximize" if None. NNI's web
+            UI and `load` read it here, so an experiment whose first objective is minimised
+            needs it, too.
+        seed: Without `experiment`: fixes every proposal; 0 if None.
 
     Raises:
         ExperimentError: The file holds no experiment, or several.
-        BackendError: There is no such strategy or mode.
+        BackendError: There is no such strategy, setting or mode, or the experiment says another.
 
     Example:
         >>> from nasbridge.adapters.nni import NASTuner
@@ -76,32 +78,33 @@ class NASTuner(Tuner):
         name: str | None = None,
         strategy: str | None = None,
         settings: Mapping[str, Any] | None = None,
-        optimize_mode: str = "maximize",
-        seed: int = 0,
+        optimize_mode: str | None = None,
+        seed: int | None = None,
     ) -> None:
         # A trial that an assessor stops would else end without any value.
         told = dispatcher_env_vars._replace(NNI_INCLUDE_INTERMEDIATE_RESULTS="true")
         md.dispatcher_env_vars = told
-        self._lock = threading.RLock()  # results and ends come in two threads, in either order
+        mend_dispatcher()
+        self._lock = threading.RLock()  # NNI calls in two threads, and in either order
         self._native: Mapping[str, Any] | None = None
         self._search: Search | None = None
         self._next = 0
         self._numbers: dict[int, int] = {}  # of our trials, by NNI's ids
-        self._values: dict[int, dict[str, float]] = {}
-        self._ended: dict[int, bool] = {}  # whether trials succeeded
+        self._values: dict[int, Any] = {}  # what trials have reported as their results
+        self._ended: dict[int, TrialState] = {}
+        self.later: Callable[[Callable[[], None]], None] = lambda done: done()
+        self.event: str | None = None  # NNI's word for the end that is told next
+        direction = direction_of(optimize_mode)
         if experiment is not None:
-            found = _experiment_in(Path(experiment), name)
+            refuse_beside_experiment(strategy=strategy, settings=settings, seed=seed)
+            found = experiment_in(Path(experiment), name)
+            check_direction(direction, found.objectives[0], experiment)
             self._objectives: Sequence[Objective] = found.objectives
             self._strategy, self._seed = found.strategy, found.seed
             self._search = Search(found.strategy, found.space, found.objectives, found.seed)
         else:
-            if optimize_mode not in ("maximize", "minimize"):
-                raise BackendError(
-                    f"optimize_mode={optimize_mode!r}: give 'maximize' or 'minimize', as for "
-                    "NNI's own tuners"
-                )
-            self._objectives = (Objective("default", "max" if optimize_mode[1] == "a" else "min"),)
-            self._strategy, self._seed = _strategy(strategy, settings or {}), seed
+            self._objectives = (Objective("default", direction or "max"),)
+            self._strategy, self._seed = strategy_of(strategy, settings), seed or 0
 
     # ------------------------------------------------------------------ what NNI asks
 
@@ -131,23 +134,34 @@ class NASTuner(Tuner):
         """Take note of a result; of a trial that was stopped early, the last that it reported."""
         with self._lock:
             if parameter_id in self._numbers:
-                self._values[parameter_id] = metrics_from(value, self._objectives)
+                self._values[parameter_id] = value
                 self._tell(parameter_id)
 
     def trial_end(self, parameter_id: int, success: bool, **_: Any) -> None:
-        """Take note of a trial's end."""
+        """Take note of a trial's end, when all that was reported before has been heard."""
+        state = STATES.get(self.event or ("SUCCEEDED" if success else "EARLY_STOPPED"), "failed")
+        self.event = None
+        self.later(lambda: self._end(parameter_id, state))
+
+    def _end(self, parameter_id: int, state: TrialState) -> None:
         with self._lock:
             if parameter_id in self._numbers:
-                self._ended[parameter_id] = success
+                self._ended[parameter_id] = state
                 self._tell(parameter_id)
 
     def import_data(self, data: Sequence[Mapping[str, Any]]) -> None:
-        """Take note of what has finished before, as when NNI resumes an experiment."""
+        """Take note of what has finished before, as when NNI resumes an experiment.
+
+        What is outside of the space cannot be learned from, and is left out with a warning.
+        """
         with self._lock:
             for entry in data:
-                architecture = architecture_from(entry["parameter"], self._known.problem.space)
-                values = metrics_from(entry["value"], self._objectives)
-                self._known.tell(Trial(self._next, architecture, "complete", values))
+                try:
+                    architecture = architecture_from(entry["parameter"], self._known.problem.space)
+                except (NasbridgeError, KeyError, TypeError) as error:
+                    LOG.warning("nasbridge leaves out imported data %s: %s", entry, error)
+                    continue
+                self._known.tell(self._complete(self._next, architecture, entry.get("value")))
                 self._next += 1
 
     # ------------------------------------------------------------------ telling
@@ -162,48 +176,30 @@ class NASTuner(Tuner):
 
     def _tell(self, parameter_id: int) -> None:
         """Tell a trial when its result and its end are known; a crash has no result."""
-        succeeded, values = self._ended.get(parameter_id), self._values.get(parameter_id)
-        if succeeded is None or (succeeded and values is None):
+        state, is_known = self._ended.get(parameter_id), parameter_id in self._values
+        if state is None or (state == "complete" and not is_known):
             return
-        number = self._numbers.pop(parameter_id)
+        number, value = self._numbers.pop(parameter_id), self._values.pop(parameter_id, None)
+        del self._ended[parameter_id]
         architecture = self._known.running[number]
-        if succeeded:
-            trial = Trial(number, architecture, "complete", values or {})
-        elif values is not None:
+        values = metrics_from(value, self._objectives)
+        if state == "complete":
+            trial = self._complete(number, architecture, value)
+        elif state == "pruned" and values:
             trial = Trial(number, architecture, "pruned", values, (Step(0, values),))
         else:
-            trial = Trial(number, architecture, "failed")
+            trial = Trial(number, architecture, "failed", values)
         self._known.tell(trial)
 
-
-def _strategy(name: str | None, settings: Mapping[str, Any]) -> Strategy[Any]:
-    if name is None:
-        usual: Any = default_strategy(None)
-        return replace(usual, **settings)
-    made = getattr(strategies, name, None)
-    if not (isinstance(made, type) and issubclass(made, Strategy)):
-        raise BackendError(
-            f"there is no strategy {name!r}: name one of nasbridge.strategies, as RandomSearch"
-        )
-    return made(**settings)
-
-
-def _experiment_in(file: Path, name: str | None) -> Any:
-    """Find an experiment in a file, by what an experiment has."""
-    module = load_module(f"nasbridge_{file.stem}", file)
-    found = {
-        key: value
-        for key, value in vars(module).items()
-        if isinstance(getattr(value, "space", None), Searchable)
-        and isinstance(getattr(value, "strategy", None), Strategy)
-    }
-    wanted = name or ("experiment" if "experiment" in found else next(iter(found), ""))
-    if wanted not in found or (name is None and "experiment" not in found and len(found) > 1):
-        raise ExperimentError(
-            f"{file} holds {', '.join(found) or 'no Experiment'}: write experiment = "
-            "Experiment(...) at its top level, or say name= in classArgs"
-        )
-    return found[wanted]
+    def _complete(self, number: int, architecture: Architecture, value: Any) -> Trial:
+        """Return a trial that ran to its end; without numbers it has failed, as `load` says."""
+        values = metrics_from(value, self._objectives)
+        if missing := without_number(values, self._objectives):
+            LOG.warning(
+                "trial %d has failed: %r has no finite number for %s", number, value, missing
+            )
+            return Trial(number, architecture, "failed", values)
+        return Trial(number, architecture, "complete", values)
 
 
 def _native_parameters(

@@ -9,7 +9,7 @@ here each trial takes the record that NNI stores for its own id.
 
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from nni.assessor import Assessor
 
 from ..spaces import Searchable
-from ..strategies import History, HistoryFile
+from ..strategies import History, HistoryFile, Objective, objectives_from
 from ._drive import Experimental, Observer, Silent, drive, runner_for
 from ._errors import BackendError
 from ._journal import Journal, settings_of, strategy_in
@@ -253,7 +253,11 @@ def view(directory: Path | str, port: int | None = None, host: str = LOOPBACK) -
         manager.close()
 
 
-def load(location: Path | str, space: Searchable | None = None) -> History:
+def load(
+    location: Path | str,
+    space: Searchable | None = None,
+    objectives: Mapping[str, str] | Sequence[Objective] | None = None,
+) -> History:
     """Read a finished or half-finished experiment, ours or any other of NNI's.
 
     Trials that ran with NNI's own client have the parameters that they say they had; where that
@@ -262,14 +266,23 @@ def load(location: Path | str, space: Searchable | None = None) -> History:
     Args:
         location: A run's directory, the folder of an NNI experiment, or its `nni.sqlite`.
         space: The space, where NNI's own description is not enough.
+        objectives: What NNI's own experiment optimized, as `{"loss": "min", "size": "min"}`: the
+            first one is NNI's "default", further ones are metrics beside it. None takes the
+            tuner's optimize_mode, and knows of no further ones. Runs of ours have their own.
 
     Raises:
-        BackendError: There is no experiment, or its space is not known.
+        BackendError: There is no experiment, or its space is not known, or objectives are given
+            for a run that has its own.
     """
     path = Path(location)
     if (path / FILE).is_file():
+        if objectives is not None:
+            raise BackendError(
+                f"{path / FILE} says itself what its run optimized: leave out objectives="
+            )
         return History.load(path / FILE, space)
-    return history_of(read_database(database_at(path)), space, None)
+    wanted = None if objectives is None else objectives_from(objectives)
+    return history_of(read_database(database_at(path)), space, wanted)
 
 
 def store_history(history: History, directory: Path, **options: Any) -> None:

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
-from nasbridge import Experiment, MedianPruner, RandomSearch
+from nasbridge import Experiment, History, MedianPruner, RandomSearch
 from nasbridge.adapters import ActiveTrial
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._drive import Silent
@@ -48,15 +48,15 @@ EXPERIMENT = Experiment(
 
 
 @contextmanager
-def shown(directory: Path) -> Generator[str]:
-    """Run the experiment, and show it as `nasbridge view` does."""
+def shown(directory: Path) -> Generator[tuple[str, History]]:
+    """Run the experiment, and show it as `nasbridge view` does; give the page and the history."""
     history = EXPERIMENT.run("nni", directory, 0, Silent())
     assert len(history.of_state("failed")) == 1
     assert len(history.of_state("pruned")) >= 1
     manager = Manager(directory / "nni", None)
     try:
         manager.view()
-        yield manager.url
+        yield manager.url, history
     finally:
         manager.close()
 
@@ -83,17 +83,32 @@ def details(page: Page, url: str, tab: str) -> None:
     page.get_by_role("tab", name=tab).click()
 
 
-def expand(page: Page, number: int) -> None:
-    """Open the row of a trial."""
+def row_of(page: Page, number: int) -> Locator:
+    """Find the row of a trial."""
     cell = page.locator("[data-automation-key=sequenceId]", has_text=re.compile(f"^{number}$"))
-    row = page.locator(".ms-DetailsRow-fields", has=cell).first
-    row.locator("[data-icon-name=ChevronRight]").click()
+    return page.locator(".ms-DetailsRow-fields", has=cell).first
+
+
+def expand(page: Page, number: int) -> Locator:
+    """Open the row of a trial; return what has opened."""
+    row_of(page, number).locator("[data-icon-name=ChevronRight]").click()
+    return page.locator(".openRow")
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with shown(tmp_path_factory.mktemp("run")) as url:
-        yield url
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, History]]:
+    with shown(tmp_path_factory.mktemp("run")) as run:
+        yield run
+
+
+@pytest.fixture
+def url(run: tuple[str, History]) -> str:
+    return run[0]
+
+
+@pytest.fixture
+def history(run: tuple[str, History]) -> History:
+    return run[1]
 
 
 @pytest.fixture
@@ -121,12 +136,25 @@ def test_no_tab_is_blank(page: Page, url: str) -> None:
         expect(page.locator("body")).to_contain_text("FAILED")
 
 
-def test_rows_show_what_was_reported_and_the_whole_architecture(page: Page, url: str) -> None:
+def test_each_row_shows_the_value_of_its_own_trial(page: Page, url: str, history: History) -> None:
     details(page, url, "Default metric")
-    expect(page.locator("body")).to_contain_text("(LATEST)")  # of one that was stopped early
-    expand(page, 1)
-    for text in ("arch", "op.0", "n_conv", "width"):
-        expect(page.locator("body")).to_contain_text(text)
+    for trial in history:
+        row = row_of(page, trial.number)
+        row.scroll_into_view_if_needed()
+        said = re.findall(r"(-?[0-9.]+) \((FINAL|LATEST)\)", row.inner_text())
+        if trial.state == "failed":
+            assert said == []
+        else:
+            ((value, _),) = said
+            assert float(value) == pytest.approx(trial.values["score"], abs=1e-5)
+
+
+def test_a_row_opens_with_the_whole_architecture(page: Page, url: str, history: History) -> None:
+    details(page, url, "Default metric")
+    opened_row = expand(page, 1)
+    architecture = next(trial.architecture for trial in history if trial.number == 1)
+    for text in ("arch", "n_conv", *architecture.choices):
+        expect(opened_row).to_contain_text(text)
 
 
 def test_metrics_are_axes_of_the_parallel_plot(page: Page, url: str) -> None:

@@ -23,7 +23,7 @@ from nasbridge.adapters._nni_database import DATABASE
 from nasbridge.adapters._nni_space import AXES, parameters_of, shown_space
 from nasbridge.adapters._nni_store import shown_metrics
 from nasbridge.adapters.nni import NASTuner, architecture_from, from_native, load, to_native
-from nasbridge.spaces import Choice, Integer, Searchable, Space, library
+from nasbridge.spaces import Choice, Searchable, Space, library
 from nasbridge.strategies import Objective
 
 NESTED: dict[str, Any] = {
@@ -257,56 +257,6 @@ def test_the_tuner_proposes_what_a_bare_search_does(tmp_path: Path, end_first: b
             tuner.trial_end(trial.number, succeeded)
 
 
-NOTING = """
-import json
-from dataclasses import dataclass
-from pathlib import Path
-from nasbridge import Experiment, Integer, RandomSearch, Space
-from nasbridge.strategies import Strategy
-
-@dataclass(frozen=True)
-class Noting(Strategy):  # random search that writes down what it is told
-    def start(self, problem):
-        return problem
-
-    def propose(self, state, rng):
-        return RandomSearch().propose(state, rng)
-
-    def observe(self, state, trial):
-        curve = [dict(step.metrics) for step in trial.curve]
-        with Path(__file__).with_name("told.jsonl").open("a") as file:
-            print(json.dumps([trial.number, trial.state, dict(trial.values), curve]), file=file)
-        return state
-
-experiment = Experiment(
-    Space({"slope": Integer(1, 40)}), lambda a, t: {}, {"score": "max"}, Noting()
-)
-"""
-
-
-@pytest.mark.parametrize("end_first", [False, True])
-def test_the_strategy_is_told_how_trials_end(tmp_path: Path, end_first: bool) -> None:
-    """A crash is an end without a result; what an assessor stops has its last value as result."""
-    (tmp_path / "noting.py").write_text(NOTING)
-    tuner = NASTuner(experiment=str(tmp_path / "noting.py"))
-    given = [tuner.generate_parameters(number) for number in range(3)]
-    tuner.trial_end(0, False)
-    for number, value, succeeded in ((1, 0.5, False), (2, 0.75, True)):
-        # NNI may tell the end of a success first; the result of a stopped trial always precedes.
-        if end_first and succeeded:
-            tuner.trial_end(number, succeeded)
-        tuner.receive_trial_result(number, given[number], {"default": value})
-        if not (end_first and succeeded):
-            tuner.trial_end(number, succeeded)
-    lines = (tmp_path / "told.jsonl").read_text().splitlines()
-    told = [json.loads(line) for line in lines]
-    assert [facts for facts in told if facts[1] != "running"] == [
-        [0, "failed", {}, []],
-        [1, "pruned", {"score": 0.5}, [{"score": 0.5}]],
-        [2, "complete", {"score": 0.75}, []],
-    ]
-
-
 def test_a_resumed_tuner_goes_on(tmp_path: Path) -> None:
     searched = experiment()
     done = [trial for trial in bare_loop(searched) if trial.state == "complete"]
@@ -348,8 +298,3 @@ def test_bad_class_args_are_said(tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("x = 1\n")
     with pytest.raises(ExperimentError, match=r"empty\.py holds no Experiment"):
         NASTuner(experiment=str(tmp_path / "empty.py"))
-
-
-def test_a_space_too_large_to_show_has_few_axes() -> None:
-    space = Space({f"x{k}": Integer(0, 9) for k in range(40)})
-    assert len(shown_space(space)) <= AXES + 1
