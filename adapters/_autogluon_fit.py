@@ -2,6 +2,7 @@
 # AutoGluon ships no types that can be relied on.
 """A whole search in one line of a `TabularPredictor`, and in two passes."""
 
+import copy
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -172,16 +173,10 @@ def _search(
     searcher: NASSearcher = tuning["searcher"]
     place = Path(predictor.path, SEARCH)
     if tuning["num_trials"] > 0:
-        first = type(predictor)(
-            label=predictor.label,
-            problem_type=predictor.problem_type,
-            eval_metric=predictor.eval_metric,
-            sample_weight=predictor.sample_weight,
-            path=str(place),
-            verbosity=predictor.verbosity,
-        )
+        first, grouped = _first(predictor, place, fit)
+        how = {**fit, **PLAIN, **grouped, "hyperparameters": ours, "time_limit": time_limit}
         try:
-            first.fit(table, **{**fit, **PLAIN, "hyperparameters": ours, "time_limit": time_limit})
+            first.fit(table, **how)
         finally:
             for search in searcher.searches:
                 search.close()
@@ -192,6 +187,33 @@ def _search(
     _keep(history, Path(predictor.path, FILE))
     shutil.rmtree(place, ignore_errors=True)
     return history
+
+
+def _first(predictor: Any, place: Path, fit: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the predictor of the first pass, and what its `fit` has to know of groups.
+
+    It is a copy, for whatever the constructor was told holds for the search as well: a column
+    that is to be ignored may hold the target itself.
+    """
+    first = copy.deepcopy(predictor)
+    learner = first._learner
+    learner.set_contexts(path_context=str(place))
+    if learner.groups is None:
+        return first, {}
+    if fit.get("tuning_data") is not None:
+        raise BackendError(
+            "groups= of the predictor and tuning_data= are both given, of which the search can "
+            "have but one: leave tuning_data out, or groups"
+        )
+    if learner.weight_evaluation:  # AutoGluon loses the weights of rows that it holds out by groups
+        raise BackendError(
+            "groups= and weight_evaluation=True of the predictor do not go together in a search: "
+            "leave one out"
+        )
+    # AutoGluon would make bags of the groups, one fold each; the search holds some of them out.
+    column, learner.groups = learner.groups, None
+    learner.ignored_columns = [*learner.ignored_columns, column]
+    return first, {"validation_structure": {"group_on": column}}
 
 
 def _keep(history: History, file: Path) -> None:
