@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, final
 
 from autogluon.common import space as native
+from autogluon.core.searcher.exceptions import ExhaustedSearchSpaceError
 
 from ..spaces import Architecture, Searchable
 from ..strategies import (
@@ -129,8 +130,11 @@ class OneSearch:
 
         Raises:
             SpaceExhausted: Nothing new can be proposed.
+            ExhaustedSearchSpaceError: The time is up; AutoGluon knows no other way to end a search.
             TooManyFailures: As many trials in a row failed as the searcher allows.
         """
+        if self._late():
+            raise ExhaustedSearchSpaceError
         self._check_failures()
         architecture = self._search.ask(self._next)
         self._running = Trial(self._next, architecture, started=time.time())
@@ -138,6 +142,12 @@ class OneSearch:
         self._file.start(self._running)
         self._heard.listen()
         return {**self._values(architecture), **self._time_limit()}
+
+    def _late(self) -> bool:
+        """Tell whether AutoGluon refuses trials: it does so a while before it stops asking."""
+        asked = self._scheduler.train_fn_kwargs
+        limit = asked.get("time_limit")
+        return limit is not None and time.time() - asked["time_start"] >= limit
 
     def _values(self, architecture: Architecture) -> dict[str, Any]:
         if self._key is None:
@@ -164,6 +174,9 @@ class OneSearch:
     ) -> None:
         """Take note of how the running trial has ended.
 
+        One without a score, nor an error, when the time is up, says nothing of its architecture: it
+        stays as if it had been interrupted, so that a search that goes on repeats it.
+
         Args:
             config: All hyperparameters, as AutoGluon gives them back.
             reward: Its score; minus infinity or NaN if it failed.
@@ -172,9 +185,12 @@ class OneSearch:
         """
         self._heard.stop()
         assert self._running is not None
+        folder = None if number is None else self._place / f"T{number + 1}"
+        if folder and not self._heard.error and not math.isfinite(reward) and self._late():
+            shutil.rmtree(folder, ignore_errors=True)
+            return
         trial = replace(self._running, seconds=seconds, finished=time.time())
         self._running = None
-        folder = None if number is None else self._place / f"T{number + 1}"
         trial = self._judged(trial, reward, folder)
         key = self._identity(config)
         self._numbers[key] = trial.number
