@@ -5,6 +5,7 @@
 import json
 import math
 import shutil
+import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, final
+from weakref import WeakValueDictionary, finalize
 
 from autogluon.common import space as native
 from autogluon.core.searcher.exceptions import ExhaustedSearchSpaceError
@@ -87,7 +89,8 @@ class OneSearch:
         self._running: Trial | None = None
         self._folders: dict[int, Path] = {}  # by our trials
         self._failures, self._began = 0, time.time()
-        self._heard = LastError()
+        self._heard, self._thread = LastError(), threading.current_thread()
+        finalize(self, self._heard.stop)  # the logger would keep it, if Ctrl-C ends the search
         self.results: dict[str, tuple[dict[str, Any], float]] = {}  # by hyperparameters
         self._numbers: dict[str, int] = {}  # the same
         self._dropped: set[int] = set()
@@ -95,6 +98,10 @@ class OneSearch:
 
     def _opened(self) -> HistoryFile:
         file = self._place / FILE
+        # Nothing tells a searcher of a Ctrl-C. Who begins a search here, has left the one before.
+        before = _OPEN.get(file.resolve())
+        if before is not None and before._over():
+            before._leave()
         there = self._there(file)
         if there is None:
             file.replace(file.with_name(BEFORE))
@@ -103,7 +110,16 @@ class OneSearch:
             if trial.number not in (there or ()):
                 made.start(trial)
                 made.finish(trial)
+        _OPEN[file.resolve()] = self
         return made
+
+    def _over(self) -> bool:
+        """Tell whether its scheduler cannot be running: that blocks the thread that it is in."""
+        return self._thread is threading.current_thread() or not self._thread.is_alive()
+
+    def _leave(self) -> None:
+        self._heard.stop()
+        self._file.close()
 
     def _there(self, file: Path) -> set[int] | None:
         """Return which of the trials before this search a file has; None if it is of another."""
@@ -254,8 +270,7 @@ class OneSearch:
 
     def close(self) -> None:
         """End the search: of its models only as many stay as shall be kept."""
-        self._heard.stop()
-        self._file.close()
+        self._leave()
         if self._settings.keep is not None:
             for trial in self._ranked()[self._settings.keep :]:
                 self._dropped.add(trial.number)
@@ -268,6 +283,9 @@ class OneSearch:
         front = set(non_dominated(scores)) if here else set()
         order = sorted(range(len(here)), key=lambda k: (k not in front, -here[k].values[SCORE], k))
         return [here[k] for k in order]
+
+
+_OPEN: WeakValueDictionary[Path, OneSearch] = WeakValueDictionary()  # by their files
 
 
 def _failed(trial: Trial, error: BaseException | None, folder: Path | None) -> Trial:

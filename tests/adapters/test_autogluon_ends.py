@@ -15,6 +15,7 @@ from autogluon.tabular import TabularPredictor
 
 from nasbridge import RandomSearch
 from nasbridge.adapters import _conformance as material
+from nasbridge.adapters._autogluon_models import TRIALS
 from nasbridge.adapters._conformance import facts
 from nasbridge.adapters.autogluon import ArchitectureSpace, NASSearcher, load
 
@@ -54,6 +55,17 @@ class Late(Slow):
             raise TimeLimitExceeded
 
 
+class Interrupted(Slow):
+    """Somebody presses Ctrl-C in the third trial."""
+
+    ag_name = "Interrupted"
+    begun: ClassVar = itertools.count(1)
+
+    def _wait(self, number: int) -> None:
+        if number == 3:
+            raise KeyboardInterrupt
+
+
 def fitted(place: Path, searcher: NASSearcher, trials: int, model: Any, **settings: Any) -> Any:
     tuning = {"scheduler": "local", "searcher": searcher, "num_trials": trials}
     open_ = {
@@ -89,3 +101,21 @@ def test_a_trial_that_the_time_ends_is_repeated(tmp_path: Path) -> None:
     fitted(tmp_path / "b", second, 1, Late)
     assert [trial.state for trial in second.history] == ["complete"] * 3
     assert second.history[2].architecture == history[2].architecture
+
+
+# ---------------------------------------------------------------------- Ctrl-C
+
+
+def test_a_search_goes_on_in_the_same_folder_and_process_after_ctrl_c(tmp_path: Path) -> None:
+    heard = len(TRIALS.handlers)
+    first = NASSearcher(strategy=RandomSearch())
+    with pytest.raises(KeyboardInterrupt):
+        fitted(tmp_path, first, 4, Interrupted)
+    assert [trial.state for trial in first.history] == ["complete", "complete", "running"]
+    assert len(TRIALS.handlers) == heard + 1
+    second = NASSearcher(strategy=RandomSearch(), history=first.history)
+    predictor = fitted(tmp_path, second, 2, Interrupted)
+    assert [trial.state for trial in second.history] == ["complete"] * 4
+    assert second.history[2].architecture == first.history[2].architecture
+    assert facts(load(predictor)) == facts(second.history)
+    assert len(TRIALS.handlers) == heard
