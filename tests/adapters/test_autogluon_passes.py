@@ -15,7 +15,12 @@ from autogluon.tabular import TabularPredictor
 from nasbridge import BackendError, Chain, Choice, History, RegularizedEvolution, layer
 from nasbridge.adapters._autogluon_fit import _first
 from nasbridge.adapters._conformance import facts
-from nasbridge.adapters.autogluon import KerasModel, fit_in_two_passes, load
+from nasbridge.adapters.autogluon import (
+    KerasModel,
+    fit_in_two_passes,
+    load,
+    nas_hyperparameters,
+)
 
 pytestmark = [
     pytest.mark.frameworks,
@@ -24,6 +29,7 @@ pytestmark = [
 ]
 
 HERE = {"fold_fitting_strategy": "sequential_local"}  # not in a process of Ray for each fold
+ALONE = {"fit_weighted_ensemble": False, "dynamic_stacking": False}
 SPACE = Chain(
     layer("Dense", units=Choice([4, 5, 6, 7]), activation="relu"),
     layer("Dense", units=10, activation="softmax"),
@@ -199,3 +205,14 @@ def test_what_does_not_go_with_groups_is_refused_before_the_search(
     with pytest.raises(BackendError, match=message):
         passes(predictor, **settings)
     assert not Path(predictor.path, "search").exists()
+
+
+def test_the_size_of_a_bag_is_that_of_its_children(tmp_path: Path) -> None:
+    objectives = {"score_val": "max", "parameters": "min"}
+    ours = nas_hyperparameters(SPACE, trials=2, objectives=objectives, epochs=1)
+    predictor = fresh(tmp_path).fit(TABLE, hyperparameters=ours, num_bag_folds=2, **ALONE)
+    history = load(predictor)
+    assert [trial.state for trial in history] == ["complete"] * 2
+    for trial in history:
+        child = predictor._trainer.load_model(f"KerasModel_BAG_L1/T{trial.number + 1}")
+        assert trial.values["parameters"] == child.load_child("S1F1").to_keras().count_params()
