@@ -76,7 +76,8 @@ def nas_hyperparameters(
         trial_seconds: Time limit of one trial; see `NASSearcher`.
         history: Trials of a search before this one, which goes on from there.
         model: What is searched; other than `KerasModel`, the decisions are its hyperparameters.
-        **settings: Fixed hyperparameters of the model, as `epochs=50`.
+        **settings: Fixed hyperparameters of the model, as `epochs=50`; what `ag_args` and
+            `ag_args_ensemble` say comes before what is said here.
 
     Returns:
         For the argument `hyperparameters`, alone or among others.
@@ -89,6 +90,13 @@ def nas_hyperparameters(
     searcher = NASSearcher(
         space, strategy, objectives, seed, keep=keep, trial_seconds=trial_seconds, history=history
     )
+    ag_args = {"valid_stacker": False, **settings.pop("ag_args", {})}
+    if "hyperparameter_tune_kwargs" in ag_args:
+        raise BackendError(
+            "ag_args has hyperparameter_tune_kwargs, which are what this function makes: leave "
+            "them out, or give the model's hyperparameters and a NASSearcher yourself"
+        )
+    bags = {"fold_fitting_strategy": "sequential_local", **settings.pop("ag_args_ensemble", {})}
     if issubclass(model, KerasModel):
         keras_part()  # loaded here, it does not cost the first trial its time
         open_: dict[str, Any] = {"architecture": ArchitectureSpace(space)}
@@ -99,8 +107,8 @@ def nas_hyperparameters(
         model: {
             **open_,
             **settings,
-            "ag_args": {"hyperparameter_tune_kwargs": tuning, "valid_stacker": False},
-            "ag_args_ensemble": {"fold_fitting_strategy": "sequential_local"},
+            "ag_args": {**ag_args, "hyperparameter_tune_kwargs": tuning},
+            "ag_args_ensemble": bags,
         }
     }
 
@@ -147,8 +155,13 @@ def fit_in_two_passes(
         The predictor, fitted.
 
     Raises:
-        BackendError: No trial was complete, or the second pass failed.
+        BackendError: No trial was complete, the second pass failed, or could only fail.
     """
+    if num_bag_folds and fit.get("tuning_data") is not None and not fit.get("use_bag_holdout"):
+        raise BackendError(
+            "AutoGluon takes tuning_data beside bags with use_bag_holdout=True alone: give that, "
+            "or num_bag_folds=0"
+        )
     searched_as: dict[str, Any] = {"objectives": objectives, "seed": seed, "history": history}
     ours = nas_hyperparameters(space, strategy, trials, keep=1, **searched_as, **(settings or {}))
     began = time.monotonic()

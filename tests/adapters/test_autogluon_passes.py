@@ -216,3 +216,21 @@ def test_the_size_of_a_bag_is_that_of_its_children(tmp_path: Path) -> None:
     for trial in history:
         child = predictor._trainer.load_model(f"KerasModel_BAG_L1/T{trial.number + 1}")
         assert trial.values["parameters"] == child.load_child("S1F1").to_keras().count_params()
+
+
+def test_data_for_tuning_that_bags_do_not_take_is_refused_before_the_search(tmp_path: Path) -> None:
+    predictor = fresh(tmp_path)
+    with pytest.raises(BackendError, match="use_bag_holdout=True alone"):
+        passes(predictor, tuning_data=TABLE)
+    assert not Path(predictor.path, "history.jsonl").exists()
+
+
+def test_arguments_of_autogluon_are_kept_beside_those_of_the_search() -> None:
+    given: dict[str, Any] = {"name_suffix": "_mine", "priority": 3}
+    (made,) = nas_hyperparameters(SPACE, ag_args=given, ag_args_ensemble={"k": 1}).values()
+    assert {"name_suffix", "priority", "valid_stacker", "hyperparameter_tune_kwargs"} == set(
+        made["ag_args"]
+    )
+    assert made["ag_args_ensemble"] == {"fold_fitting_strategy": "sequential_local", "k": 1}
+    with pytest.raises(BackendError, match="ag_args has hyperparameter_tune_kwargs"):
+        nas_hyperparameters(SPACE, ag_args={"hyperparameter_tune_kwargs": "auto"})
