@@ -90,12 +90,7 @@ def nas_hyperparameters(
     searcher = NASSearcher(
         space, strategy, objectives, seed, keep=keep, trial_seconds=trial_seconds, history=history
     )
-    ag_args = {"valid_stacker": False, **settings.pop("ag_args", {})}
-    if "hyperparameter_tune_kwargs" in ag_args:
-        raise BackendError(
-            "ag_args has hyperparameter_tune_kwargs, which are what this function makes: leave "
-            "them out, or give the model's hyperparameters and a NASSearcher yourself"
-        )
+    ag_args = _without_tuning({"valid_stacker": False, **settings.pop("ag_args", {})})
     bags = {"fold_fitting_strategy": "sequential_local", **settings.pop("ag_args_ensemble", {})}
     if issubclass(model, KerasModel):
         keras_part()  # loaded here, it does not cost the first trial its time
@@ -111,6 +106,15 @@ def nas_hyperparameters(
             "ag_args_ensemble": bags,
         }
     }
+
+
+def _without_tuning(ag_args: dict[str, Any]) -> dict[str, Any]:
+    if "hyperparameter_tune_kwargs" in ag_args:
+        raise BackendError(
+            "ag_args has hyperparameter_tune_kwargs, which are what this function makes: leave "
+            "them out, or give the model's hyperparameters and a NASSearcher yourself"
+        )
+    return ag_args
 
 
 def fit_in_two_passes(

@@ -37,7 +37,7 @@ def _own(model: Any) -> dict[str, float]:
     if not isinstance(model, BaggedEnsembleModel):
         return dict(getattr(model, "measured", {}))
     children: list[dict[str, float]] = []
-    for child in model.models:
+    for child in model.models or ():
         children.append(_own(model.load_child(child)))
         if not children[-1]:
             return {}  # the others, which may be large, need not be read
