@@ -2,6 +2,7 @@
 # AutoGluon ships no types that can be relied on.
 """A whole search in one line of a `TabularPredictor`, and in two passes."""
 
+import copy
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,8 @@ def nas_hyperparameters(
         trial_seconds: Time limit of one trial; see `NASSearcher`.
         history: Trials of a search before this one, which goes on from there.
         model: What is searched; other than `KerasModel`, the decisions are its hyperparameters.
-        **settings: Fixed hyperparameters of the model, as `epochs=50`.
+        **settings: Fixed hyperparameters of the model, as `epochs=50`; what `ag_args` and
+            `ag_args_ensemble` say comes before what is said here.
 
     Returns:
         For the argument `hyperparameters`, alone or among others.
@@ -88,6 +90,8 @@ def nas_hyperparameters(
     searcher = NASSearcher(
         space, strategy, objectives, seed, keep=keep, trial_seconds=trial_seconds, history=history
     )
+    ag_args = _without_tuning({"valid_stacker": False, **settings.pop("ag_args", {})})
+    bags = {"fold_fitting_strategy": "sequential_local", **settings.pop("ag_args_ensemble", {})}
     if issubclass(model, KerasModel):
         keras_part()  # loaded here, it does not cost the first trial its time
         open_: dict[str, Any] = {"architecture": ArchitectureSpace(space)}
@@ -98,10 +102,19 @@ def nas_hyperparameters(
         model: {
             **open_,
             **settings,
-            "ag_args": {"hyperparameter_tune_kwargs": tuning, "valid_stacker": False},
-            "ag_args_ensemble": {"fold_fitting_strategy": "sequential_local"},
+            "ag_args": {**ag_args, "hyperparameter_tune_kwargs": tuning},
+            "ag_args_ensemble": bags,
         }
     }
+
+
+def _without_tuning(ag_args: dict[str, Any]) -> dict[str, Any]:
+    if "hyperparameter_tune_kwargs" in ag_args:
+        raise BackendError(
+            "ag_args has hyperparameter_tune_kwargs, which are what this function makes: leave "
+            "them out, or give the model's hyperparameters and a NASSearcher yourself"
+        )
+    return ag_args
 
 
 def fit_in_two_passes(
@@ -146,8 +159,13 @@ def fit_in_two_passes(
         The predictor, fitted.
 
     Raises:
-        BackendError: No trial was complete, or the second pass failed.
+        BackendError: No trial was complete, the second pass failed, or could only fail.
     """
+    if num_bag_folds and fit.get("tuning_data") is not None and not fit.get("use_bag_holdout"):
+        raise BackendError(
+            "AutoGluon takes tuning_data beside bags with use_bag_holdout=True alone: give that, "
+            "or num_bag_folds=0"
+        )
     searched_as: dict[str, Any] = {"objectives": objectives, "seed": seed, "history": history}
     ours = nas_hyperparameters(space, strategy, trials, keep=1, **searched_as, **(settings or {}))
     began = time.monotonic()
@@ -172,16 +190,10 @@ def _search(
     searcher: NASSearcher = tuning["searcher"]
     place = Path(predictor.path, SEARCH)
     if tuning["num_trials"] > 0:
-        first = type(predictor)(
-            label=predictor.label,
-            problem_type=predictor.problem_type,
-            eval_metric=predictor.eval_metric,
-            sample_weight=predictor.sample_weight,
-            path=str(place),
-            verbosity=predictor.verbosity,
-        )
+        first, grouped = _first(predictor, place, fit)
+        how = {**fit, **PLAIN, **grouped, "hyperparameters": ours, "time_limit": time_limit}
         try:
-            first.fit(table, **{**fit, **PLAIN, "hyperparameters": ours, "time_limit": time_limit})
+            first.fit(table, **how)
         finally:
             for search in searcher.searches:
                 search.close()
@@ -192,6 +204,33 @@ def _search(
     _keep(history, Path(predictor.path, FILE))
     shutil.rmtree(place, ignore_errors=True)
     return history
+
+
+def _first(predictor: Any, place: Path, fit: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the predictor of the first pass, and what its `fit` has to know of groups.
+
+    It is a copy, for whatever the constructor was told holds for the search as well: a column
+    that is to be ignored may hold the target itself.
+    """
+    first = copy.deepcopy(predictor)
+    learner = first._learner
+    learner.set_contexts(path_context=str(place))
+    if learner.groups is None:
+        return first, {}
+    if fit.get("tuning_data") is not None:
+        raise BackendError(
+            "groups= of the predictor and tuning_data= are both given, of which the search can "
+            "have but one: leave tuning_data out, or groups"
+        )
+    if learner.weight_evaluation:  # AutoGluon loses the weights of rows that it holds out by groups
+        raise BackendError(
+            "groups= and weight_evaluation=True of the predictor do not go together in a search: "
+            "leave one out"
+        )
+    # AutoGluon would make bags of the groups, one fold each; the search holds some of them out.
+    column, learner.groups = learner.groups, None
+    learner.ignored_columns = [*learner.ignored_columns, column]
+    return first, {"validation_structure": {"group_on": column}}
 
 
 def _keep(history: History, file: Path) -> None:

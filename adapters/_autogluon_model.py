@@ -23,6 +23,7 @@ DEFAULTS: Mapping[str, Any] = {
     "epochs": 100,
     "patience": 12,
     "batch_size": 0,  # 0: by the number of rows
+    "horizon": 0,  # epochs over which the learning rate falls; 0: all
     "optimizer": "adam",
     "learning_rate": 1e-3,
     "weight_decay": 0.0,
@@ -30,7 +31,12 @@ DEFAULTS: Mapping[str, Any] = {
     "numeric": "standard",
     "seed": 0,
 }
-FIXED = ("architecture", "epochs", "seed")  # what a space cannot say: training finds the epochs
+FIXED = (
+    "architecture",
+    "epochs",
+    "horizon",
+    "seed",
+)  # what a space cannot say: training finds the epochs
 SPACE = "space"  # beside its decisions as flat hyperparameters, for AutoGluon's own searchers
 CELL = 22  # bytes of a cell while arrays are made of a table: two of 8, one of 4, and masks
 RUNTIME = 600_000_000  # bytes of Keras with a Keras backend
@@ -112,17 +118,19 @@ class KerasModel(AbstractModel):
         score = None
         if X_val is not None and len(X_val):
             score = self._score_of(X_val, y_val, sample_weight_val)
+        batch_size = int(params["batch_size"]) or _batch_size(len(table))
         how = keras.Training(
             epochs=int(params["epochs"]),
             patience=int(params["patience"]),
-            batch_size=int(params["batch_size"]) or _batch_size(len(table)),
+            batch_size=batch_size,
             optimizer=params["optimizer"],
             learning_rate=float(params["learning_rate"]),
             weight_decay=float(params["weight_decay"]),
             deadline=math.inf if time_limit is None else began + time_limit,
+            horizon=float(params["horizon"]),
         )
         weights = None if sample_weight is None else numpy.asarray(sample_weight, "float32")
-        best = keras.train(
+        best, horizon = keras.train(
             self.model,
             self._table.arrays(table),
             self._target.array(target),
@@ -131,7 +139,8 @@ class KerasModel(AbstractModel):
             score,
             how,
         )
-        self.params_trained["epochs"] = best  # what refit_full trains, without validation
+        # What refit_full trains, without validation: the same way, with more rows.
+        self.params_trained |= {"epochs": best, "batch_size": batch_size, "horizon": horizon}
         self._weights = self.model.get_weights()
         self.measured = {"parameters": float(self.model.count_params()), "epochs": float(best)}
 

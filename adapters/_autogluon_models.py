@@ -3,7 +3,10 @@
 """What is read of a model that AutoGluon has trained, and of what kept it from being trained."""
 
 import logging
+from statistics import fmean
 from typing import Any, final
+
+from autogluon.core.models import BaggedEnsembleModel
 
 __all__ = ["METRICS", "SCORE", "LastError", "measured"]
 
@@ -18,15 +21,28 @@ def measured(model: Any) -> dict[str, float]:
     """Return what there is to be known of a trained model, beside its score.
 
     Args:
-        model: Any model of AutoGluon, as it is on disk.
+        model: Any model of AutoGluon, as it is on disk; of a bag, its children are asked.
     """
     known = {
         "pred_time_val": model.predict_time,
         "fit_time": model.fit_time,
         "disk_usage": model.disk_usage(),
-        **getattr(model, "measured", {}),
+        **_own(model),
     }
     return {name: float(value) for name, value in known.items() if value is not None}
+
+
+def _own(model: Any) -> dict[str, float]:
+    """Return what only a model itself knows; of a bag, the mean of its children."""
+    if not isinstance(model, BaggedEnsembleModel):
+        return dict(getattr(model, "measured", {}))
+    children: list[dict[str, float]] = []
+    for child in model.models or ():
+        children.append(_own(model.load_child(child)))
+        if not children[-1]:
+            return {}  # the others, which may be large, need not be read
+    names = set[str]().union(*children)
+    return {name: fmean(child[name] for child in children) for name in names}
 
 
 @final

@@ -102,6 +102,7 @@ class Training:
             they will not all be, over the time.
         weight_decay: Of the optimizer; 0 for none.
         deadline: When it must be over, on the clock of `time.monotonic`.
+        horizon: Epochs of the cosine; 0 for as many as are trained at most.
     """
 
     epochs: int
@@ -111,6 +112,7 @@ class Training:
     learning_rate: float
     weight_decay: float
     deadline: float = math.inf
+    horizon: float = 0.0
 
 
 def train(
@@ -121,7 +123,7 @@ def train(
     weights: Array | None,
     score: Callable[[Any], float] | None,
     how: Training,
-) -> int:
+) -> tuple[int, float]:
     """Train a model, and give it the weights of its best epoch.
 
     Args:
@@ -134,7 +136,8 @@ def train(
         how: Everything else.
 
     Returns:
-        The number of epochs until the best one.
+        The number of epochs until the best one, and the horizon by which so many epochs have the
+        learning rates that they had.
 
     Raises:
         FloatingPointError: The training diverged.
@@ -168,12 +171,14 @@ class _Watch(keras.callbacks.Callback):
     def __init__(self, score: Callable[[Any], float] | None, how: Training) -> None:
         super().__init__()
         self._score, self._how = score, how
+        self._horizon = self._kept = how.horizon or float(how.epochs)
         self._began, self._begun = time.monotonic(), 0
+        self._by_clock = math.inf  # the horizon, where the time is shorter than the epochs
         self._best, self._epoch, self._weights = -math.inf, 0, list[Any]()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._begun = epoch
-        self._slow_down(epoch / self._how.epochs)
+        self._begun, self._by_clock = epoch, math.inf
+        self._slow_down(epoch / self._horizon)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         now = time.monotonic()
@@ -182,13 +187,14 @@ class _Watch(keras.callbacks.Callback):
         if (batch + 1) % SOME:
             return
         steps: Any = (self.params or {}).get("steps")  # Keras may not know
-        done = (self._begun + (batch + 1) / steps) / self._how.epochs if steps else 1.0
+        done = (self._begun + (batch + 1) / steps) / self._horizon if steps else 1.0
         spent = (now - self._began) / (self._how.deadline - self._began)
         if spent > LATE * done:  # else nothing depends on the clock
-            self._slow_down(min(spent, 1.0))
+            self._slow_down(spent)
+            self._by_clock = (self._begun + 1) / min(spent, 1.0)
 
     def _slow_down(self, done: float) -> None:
-        share = 0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2
+        share = 0.1 + 0.9 * (1 + math.cos(math.pi * min(done, 1.0))) / 2
         self._trained().optimizer.learning_rate = self._how.learning_rate * share
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -199,6 +205,7 @@ class _Watch(keras.callbacks.Callback):
         score = 0.0 if self._score is None else self._score(model)
         if score > self._best or self._score is None:
             self._best, self._epoch, self._weights = score, epoch + 1, model.get_weights()
+            self._kept = min(self._by_clock, self._horizon)
         elif epoch + 1 - self._epoch >= self._how.patience:
             model.stop_training = True
         now = time.monotonic()
@@ -206,14 +213,14 @@ class _Watch(keras.callbacks.Callback):
         if now + duration > self._how.deadline:
             model.stop_training = True
 
-    def restore(self) -> int:
+    def restore(self) -> tuple[int, float]:
         if not self._epoch:
             raise FloatingPointError(
                 "the training diverged: the loss was no number before any epoch could be scored; "
                 "make the learning rate smaller"
             )
         self._trained().set_weights(self._weights)
-        return self._epoch
+        return self._epoch, self._kept
 
     def _trained(self) -> Any:
         return self.model  # under JAX, asking for it writes the weights back

@@ -5,6 +5,7 @@
 import json
 import math
 import shutil
+import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -12,8 +13,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, final
+from weakref import WeakValueDictionary, finalize
 
 from autogluon.common import space as native
+from autogluon.core.searcher.exceptions import ExhaustedSearchSpaceError
 
 from ..spaces import Architecture, Searchable
 from ..strategies import (
@@ -86,7 +89,8 @@ class OneSearch:
         self._running: Trial | None = None
         self._folders: dict[int, Path] = {}  # by our trials
         self._failures, self._began = 0, time.time()
-        self._heard = LastError()
+        self._heard, self._thread = LastError(), threading.current_thread()
+        finalize(self, self._heard.stop)  # the logger would keep it, if Ctrl-C ends the search
         self.results: dict[str, tuple[dict[str, Any], float]] = {}  # by hyperparameters
         self._numbers: dict[str, int] = {}  # the same
         self._dropped: set[int] = set()
@@ -94,6 +98,10 @@ class OneSearch:
 
     def _opened(self) -> HistoryFile:
         file = self._place / FILE
+        # Nothing tells a searcher of a Ctrl-C. Who begins a search here, has left the one before.
+        before = _OPEN.get(file.resolve())
+        if before is not None and before._over():
+            before._leave()
         there = self._there(file)
         if there is None:
             file.replace(file.with_name(BEFORE))
@@ -102,7 +110,16 @@ class OneSearch:
             if trial.number not in (there or ()):
                 made.start(trial)
                 made.finish(trial)
+        _OPEN[file.resolve()] = self
         return made
+
+    def _over(self) -> bool:
+        """Tell whether its scheduler cannot be running: that blocks the thread that it is in."""
+        return self._thread is threading.current_thread() or not self._thread.is_alive()
+
+    def _leave(self) -> None:
+        self._heard.stop()
+        self._file.close()
 
     def _there(self, file: Path) -> set[int] | None:
         """Return which of the trials before this search a file has; None if it is of another."""
@@ -129,8 +146,11 @@ class OneSearch:
 
         Raises:
             SpaceExhausted: Nothing new can be proposed.
+            ExhaustedSearchSpaceError: The time is up; AutoGluon knows no other way to end a search.
             TooManyFailures: As many trials in a row failed as the searcher allows.
         """
+        if self._late():
+            raise ExhaustedSearchSpaceError
         self._check_failures()
         architecture = self._search.ask(self._next)
         self._running = Trial(self._next, architecture, started=time.time())
@@ -138,6 +158,12 @@ class OneSearch:
         self._file.start(self._running)
         self._heard.listen()
         return {**self._values(architecture), **self._time_limit()}
+
+    def _late(self) -> bool:
+        """Tell whether AutoGluon refuses trials: it does so a while before it stops asking."""
+        asked = self._scheduler.train_fn_kwargs
+        limit = asked.get("time_limit")
+        return limit is not None and time.time() - asked["time_start"] >= limit
 
     def _values(self, architecture: Architecture) -> dict[str, Any]:
         if self._key is None:
@@ -164,6 +190,9 @@ class OneSearch:
     ) -> None:
         """Take note of how the running trial has ended.
 
+        One without a score, nor an error, when the time is up, says nothing of its architecture: it
+        stays as if it had been interrupted, so that a search that goes on repeats it.
+
         Args:
             config: All hyperparameters, as AutoGluon gives them back.
             reward: Its score; minus infinity or NaN if it failed.
@@ -172,9 +201,12 @@ class OneSearch:
         """
         self._heard.stop()
         assert self._running is not None
+        folder = None if number is None else self._place / f"T{number + 1}"
+        if folder and not self._heard.error and not math.isfinite(reward) and self._late():
+            shutil.rmtree(folder, ignore_errors=True)
+            return
         trial = replace(self._running, seconds=seconds, finished=time.time())
         self._running = None
-        folder = None if number is None else self._place / f"T{number + 1}"
         trial = self._judged(trial, reward, folder)
         key = self._identity(config)
         self._numbers[key] = trial.number
@@ -238,8 +270,7 @@ class OneSearch:
 
     def close(self) -> None:
         """End the search: of its models only as many stay as shall be kept."""
-        self._heard.stop()
-        self._file.close()
+        self._leave()
         if self._settings.keep is not None:
             for trial in self._ranked()[self._settings.keep :]:
                 self._dropped.add(trial.number)
@@ -252,6 +283,9 @@ class OneSearch:
         front = set(non_dominated(scores)) if here else set()
         order = sorted(range(len(here)), key=lambda k: (k not in front, -here[k].values[SCORE], k))
         return [here[k] for k in order]
+
+
+_OPEN: WeakValueDictionary[Path, OneSearch] = WeakValueDictionary()  # by their files
 
 
 def _failed(trial: Trial, error: BaseException | None, folder: Path | None) -> Trial:

@@ -167,6 +167,16 @@ def markdown(name: str, table: pandas.DataFrame, board: pandas.DataFrame, second
     return "\n".join([title, "", *lines, "", f"All of it took {seconds:.0f} s."])
 
 
+def boosting() -> str:
+    """Say whether gradient boosting is among the models, which is often the best of AutoGluon."""
+    if "GBM" in OTHERS:
+        return "Of gradient boosting there is LightGBM; CatBoost and XGBoost were left out."
+    return (
+        "No gradient boosting was installed (LightGBM, CatBoost, XGBoost), which AutoGluon has by\n"
+        "default and which is often its best: the places are among what is listed."
+    )
+
+
 def versions() -> str:
     """Return what the figures were made with."""
     import keras  # by now AutoGluon has it
@@ -232,6 +242,8 @@ def measure_all(arguments: argparse.Namespace) -> None:
 `library.tabular()`, with at most {arguments.epochs} epochs each; all others are AutoGluon's, with
 their defaults. A quarter of the rows is for testing; scores are AutoGluon's, higher is better. One
 split, one seed: a place more or less says little. `fit s` of one network is without the search.
+{boosting()} A search is {arguments.trials} networks, of
+the largest table as many as its section says: it shows that a search works, not how good one gets.
 
 {measured}
 

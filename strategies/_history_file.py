@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, cast
+from weakref import WeakSet
 
 import numpy
 
@@ -56,11 +57,11 @@ class HistoryFile:
         history: What is searched; its trials are not written.
 
     Raises:
-        HistoryError: The file belongs to another experiment, or another process writes to it.
+        HistoryError: The file belongs to another experiment, or is written to already.
     """
 
     def __init__(self, path: Path, history: History) -> None:
-        self.path = path
+        self.path, self._process = path, os.getpid()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[bytes] = path.open("ab")
@@ -77,14 +78,24 @@ class HistoryFile:
     def _open(self, history: History) -> None:
         if not try_lock(self._file):
             raise HistoryError(
-                f"{self.path} is being written by another process: wait for it, or use another "
+                f"{self.path} is being written by {self._writer()}: wait for it, or use another "
                 "directory"
             )
+        _OPEN.add(self)
         _drop_torn_line(self.path)
         if self.path.stat().st_size == 0:
             self._write(_header(history))
         else:
             _check_same(_read_header(self.path), history, self.path)
+
+    def _writer(self) -> str:
+        here = any(
+            not other._file.closed
+            and other._process == self._process  # a fork has the files of its parent
+            and os.path.samestat(os.fstat(other._file.fileno()), os.fstat(self._file.fileno()))
+            for other in list(_OPEN)
+        )
+        return "this process, which has not closed it" if here else "another process"
 
     def start(self, trial: Trial) -> None:
         """Note that a trial begins."""
@@ -117,6 +128,9 @@ class HistoryFile:
         line = json.dumps(_plain(event), allow_nan=False, separators=(",", ":"), default=repr)
         self._file.write(line.encode() + b"\n")
         self._file.flush()
+
+
+_OPEN: WeakSet[HistoryFile] = WeakSet()  # those of this process
 
 
 def _drop_torn_line(path: Path) -> None:

@@ -203,10 +203,21 @@ def test_two_classes_and_autogluons_own_metric(tmp_path: Path) -> None:
     assert predictor.evaluate(data)["roc_auc"] > 0.9
 
 
-def test_training_stops_early_and_takes_the_best_epoch(tmp_path: Path) -> None:
+def test_training_stops_early_and_takes_the_best_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[float] = []
+    score_of = KerasModel._score_of
+
+    def counted(self: Any, *args: Any) -> Any:
+        score = score_of(self, *args)
+        return lambda model: scored.append(score(model)) or scored[-1]
+
+    monkeypatch.setattr(KerasModel, "_score_of", counted)
     params = {"epochs": 40, "patience": 3, "learning_rate": 0.0}  # nothing gets better
     predictor = of_one_model(tmp_path, params=params)
     assert model_of(predictor).params_trained["epochs"] == 1
+    assert len(scored) == 1 + 3
 
 
 def test_training_ends_in_time(tmp_path: Path) -> None:
@@ -224,7 +235,8 @@ def test_the_rate_falls_with_the_time_if_that_ends_before_the_epochs() -> None:
     def rate(rows: int, seconds: float) -> float:
         inputs, target = {"numbers": numpy.zeros((rows, 1), "float32")}, numpy.zeros((rows, 1))
         how = Training(1, 1, 2, "sgd", 0.1, 0.0, time.monotonic() + seconds)
-        assert train(model, inputs, target, "mean_squared_error", None, None, how) == 1
+        epochs, horizon = train(model, inputs, target, "mean_squared_error", None, None, how)
+        assert epochs == horizon == 1  # no less than an epoch
         return float(model.optimizer.learning_rate)
 
     assert rate(100, 3600) == pytest.approx(0.1)  # time enough: nothing depends on the clock

@@ -13,8 +13,14 @@ import tensorflow
 from autogluon.tabular import TabularPredictor
 
 from nasbridge import BackendError, Chain, Choice, History, RegularizedEvolution, layer
+from nasbridge.adapters._autogluon_fit import _first
 from nasbridge.adapters._conformance import facts
-from nasbridge.adapters.autogluon import KerasModel, fit_in_two_passes, load
+from nasbridge.adapters.autogluon import (
+    KerasModel,
+    fit_in_two_passes,
+    load,
+    nas_hyperparameters,
+)
 
 pytestmark = [
     pytest.mark.frameworks,
@@ -23,6 +29,7 @@ pytestmark = [
 ]
 
 HERE = {"fold_fitting_strategy": "sequential_local"}  # not in a process of Ray for each fold
+ALONE = {"fit_weighted_ensemble": False, "dynamic_stacking": False}
 SPACE = Chain(
     layer("Dense", units=Choice([4, 5, 6, 7]), activation="relu"),
     layer("Dense", units=10, activation="softmax"),
@@ -44,7 +51,11 @@ def fresh(place: Path) -> Any:
     return TabularPredictor("y", path=str(place / "predictor"), verbosity=0)
 
 
-def passes(predictor: Any, trials: int = 3, **settings: Any) -> Any:
+def of_two_classes(place: Path, **told: Any) -> Any:
+    return TabularPredictor("y", "binary", path=str(place / "predictor"), verbosity=0, **told)
+
+
+def passes(predictor: Any, trials: int = 3, table: Any = TABLE, **settings: Any) -> Any:
     standard: dict[str, Any] = {
         "winners": 1,
         "num_bag_folds": 2,
@@ -52,7 +63,7 @@ def passes(predictor: Any, trials: int = 3, **settings: Any) -> Any:
         "ag_args_ensemble": HERE,
     }
     strategy = RegularizedEvolution(population=2, sample=1)
-    return fit_in_two_passes(predictor, TABLE, SPACE, strategy, trials, **standard | settings)
+    return fit_in_two_passes(predictor, table, SPACE, strategy, trials, **standard | settings)
 
 
 def bagged(predictor: Any, name: str = "KerasModel_BAG_L1") -> Any:
@@ -143,3 +154,83 @@ def test_no_trials_need_a_history_of_autogluon(tmp_path: Path) -> None:
     other = History(SPACE, (), ())
     with pytest.raises(BackendError, match="no winner"):
         passes(fresh(tmp_path / "other"), trials=0, history=other)
+
+
+def test_the_search_sees_no_column_that_the_predictor_ignores(tmp_path: Path) -> None:
+    """Nor the groups, of which some are held out whole."""
+    seen: list[Any] = []
+    fit = KerasModel._fit
+
+    def watched(self: Any, X: Any, y: Any, X_val: Any = None, **kwargs: Any) -> Any:
+        seen.append((sorted(X.columns), sorted(X_val.index)))
+        return fit(self, X, y, X_val, **kwargs)
+
+    table = TABLE.assign(identity=TABLE["y"], group=numpy.arange(90) // 30)
+    ignored = {"ignored_columns": ["identity"]}
+    predictor = of_two_classes(tmp_path, groups="group", learner_kwargs=ignored)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KerasModel, "_fit", watched)
+        made = passes(predictor, table=table)
+    assert len(load(made)) == 3
+    assert len(seen) == 3 + 3  # one fold for each group
+    for columns, held_out in seen:
+        assert columns == ["x0", "x1", "x2"]
+        assert len({row // 30 for row in held_out}) * 30 == len(held_out)
+
+
+def test_the_search_is_told_whatever_the_predictor_was(tmp_path: Path) -> None:
+    told = {"sample_weight": "x1", "weight_evaluation": True, "positive_class": 0}
+    predictor = of_two_classes(tmp_path, **told, learner_kwargs={"cache_data": False})
+    first, grouped = _first(predictor, tmp_path / "first", {})
+    assert not grouped
+    assert (first.sample_weight, first.weight_evaluation) == ("x1", True)
+    learner = first._learner
+    assert (learner.sample_weight, learner.weight_evaluation) == ("x1", True)
+    assert learner._positive_class == predictor._learner._positive_class == 0
+    assert not learner.cache_data
+    assert Path(first.path) == tmp_path / "first" != Path(predictor.path)
+
+
+@pytest.mark.parametrize(
+    ("told", "settings", "message"),
+    [
+        ({}, {"tuning_data": TABLE, "use_bag_holdout": True}, "leave tuning_data out, or groups"),
+        ({"sample_weight": "x1", "weight_evaluation": True}, {}, "groups= and weight_evaluation"),
+    ],
+)
+def test_what_does_not_go_with_groups_is_refused_before_the_search(
+    tmp_path: Path, told: dict[str, Any], settings: dict[str, Any], message: str
+) -> None:
+    predictor = of_two_classes(tmp_path, groups="x2", **told)
+    with pytest.raises(BackendError, match=message):
+        passes(predictor, **settings)
+    assert not Path(predictor.path, "search").exists()
+
+
+def test_the_size_of_a_bag_is_that_of_its_children(tmp_path: Path) -> None:
+    objectives = {"score_val": "max", "parameters": "min"}
+    ours = nas_hyperparameters(SPACE, trials=2, objectives=objectives, epochs=1)
+    predictor = fresh(tmp_path).fit(TABLE, hyperparameters=ours, num_bag_folds=2, **ALONE)
+    history = load(predictor)
+    assert [trial.state for trial in history] == ["complete"] * 2
+    for trial in history:
+        child = predictor._trainer.load_model(f"KerasModel_BAG_L1/T{trial.number + 1}")
+        assert trial.values["parameters"] == child.load_child("S1F1").to_keras().count_params()
+
+
+def test_data_for_tuning_that_bags_do_not_take_is_refused_before_the_search(tmp_path: Path) -> None:
+    predictor = fresh(tmp_path)
+    with pytest.raises(BackendError, match="use_bag_holdout=True alone"):
+        passes(predictor, tuning_data=TABLE)
+    assert not Path(predictor.path, "history.jsonl").exists()
+
+
+def test_arguments_of_autogluon_are_kept_beside_those_of_the_search() -> None:
+    given: dict[str, Any] = {"name_suffix": "_mine", "priority": 3}
+    (made,) = nas_hyperparameters(SPACE, ag_args=given, ag_args_ensemble={"k": 1}).values()
+    assert {"name_suffix", "priority", "valid_stacker", "hyperparameter_tune_kwargs"} == set(
+        made["ag_args"]
+    )
+    assert made["ag_args_ensemble"] == {"fold_fitting_strategy": "sequential_local", "k": 1}
+    with pytest.raises(BackendError, match="ag_args has hyperparameter_tune_kwargs"):
+        nas_hyperparameters(SPACE, ag_args={"hyperparameter_tune_kwargs": "auto"})

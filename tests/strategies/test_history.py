@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -175,13 +177,32 @@ def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
         history().save(tmp_path / "h.jsonl")
 
 
+LOCK = """
+import fcntl, sys
+file = open(sys.argv[1], "ab")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
 def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
+    """And the error says whether it is this one."""
+    path = tmp_path / "h.jsonl"
     with (
-        HistoryFile(tmp_path / "h.jsonl", history()),
-        pytest.raises(HistoryError, match="being written by another process"),
+        HistoryFile(path, history()),
+        pytest.raises(HistoryError, match="being written by this process, which has not closed it"),
     ):
-        HistoryFile(tmp_path / "h.jsonl", history())
-    HistoryFile(tmp_path / "h.jsonl", history()).close()
+        HistoryFile(path, history())
+    HistoryFile(path, history()).close()
+    command = [sys.executable, "-c", LOCK, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"locked\n"
+        with pytest.raises(HistoryError, match="being written by another process"):
+            HistoryFile(path, history())
+        other.communicate()
+    HistoryFile(path, history()).close()
 
 
 def test_a_space_with_functions_must_be_brought_along(tmp_path: Path) -> None:
