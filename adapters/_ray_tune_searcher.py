@@ -2,16 +2,12 @@
 # Ray's types are of little use from outside.
 """`NASSearcher`: our strategies in a `tune.Tuner` of a user's own."""
 
-import math
-import numbers
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, final
 
-from ray.air.constants import TIME_THIS_ITER_S, TRAINING_ITERATION
-from ray.tune.result import AUTO_RESULT_KEYS, DEBUG_METRICS, DONE, TIME_TOTAL_S, TRIAL_ID
+from ray.air.constants import TRAINING_ITERATION
 from ray.tune.search import Searcher
 
 from ..spaces import Architecture, Searchable
@@ -27,13 +23,10 @@ from ..strategies import (
     objectives_from,
 )
 from ._errors import BackendError
+from ._ray_tune_reports import Reports
 from ._ray_tune_space import ARCHITECTURE, architecture_from, config_from, from_native, is_open
 
 __all__ = ["NASSearcher"]
-
-Mark = tuple[Any, ...]
-
-NOT_METRICS = frozenset({*AUTO_RESULT_KEYS, *DEBUG_METRICS, DONE, TRIAL_ID, "experiment_tag"})
 
 
 @final
@@ -57,9 +50,11 @@ class NASSearcher(Searcher):
         seed: Fixes every proposal.
         flat: Whether decisions stand in the config by their own names, and not below `arch`.
         max_t: How many reports make a whole trial; needed to tell whole trials from stopped ones
-            where the scheduler's `max_t` or a `stop` ends both, and for trainables that are
-            classes. A function that ends by itself has ended as a whole.
+            where the scheduler's `max_t` ends both, and for trainables that are classes. A function
+            that ends by itself has ended as a whole.
         time_attr: What `max_t` counts, if not reports: that of the scheduler, as a metric "epoch".
+        stop: The dict that the `RunConfig` has as `stop`, without a `param_space`; with one, Ray
+            passes it on. A trial that it ends has ended as a whole.
 
     Raises:
         BackendError: Metric and mode do not fit together.
@@ -86,9 +81,11 @@ class NASSearcher(Searcher):
         flat: bool = False,
         max_t: float | None = None,
         time_attr: str = TRAINING_ITERATION,
+        stop: Mapping[str, float] | None = None,
     ) -> None:
         self._space, self._seed, self._flat = space, seed, flat
-        self._max_t, self._time = max_t, time_attr
+        self._whole = {} if max_t is None else {time_attr: max_t}
+        self._stop: Mapping[str, float] = dict(stop or {})
         self._strategy = default_strategy(None) if strategy is None else strategy
         self._native: Mapping[str, Any] | None = None
         self._objectives: tuple[Objective, ...] = ()
@@ -109,14 +106,12 @@ class NASSearcher(Searcher):
     def _reset(self) -> None:
         self._search: Search | None = None
         self._ids: dict[str, int] = {}  # numbers of running trials, by Ray's ids
-        self._running: dict[int, Trial] = {}
+        self._running: dict[int, Reports] = {}
         self._finished: list[Trial] = []
-        self._marks: dict[int, Mark] = {}  # of the last reports of running trials
-        self._spent: dict[int, float] = {}  # how far running trials are, in units of time_attr
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the settings alone: Ray pickles its searchers, and the state is in the history."""
-        left_out = ("_search", "_ids", "_running", "_finished", "_marks", "_spent", "_native")
+        left_out = ("_search", "_ids", "_running", "_finished", "_native")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -133,8 +128,8 @@ class NASSearcher(Searcher):
             self._objectives = _objectives(metric, mode)
             self._metric, self._mode = metric, mode
         stop = spec.get("stop")
-        if self._max_t is None and isinstance(stop, Mapping):
-            self._max_t = stop.get(self._time)
+        if not self._stop and isinstance(stop, Mapping):
+            self._stop = dict(stop)
         if is_open(config):
             if self._space is not None and self._native is None:
                 still = ", ".join(repr(d.name) for d in from_native(config).decisions)
@@ -154,7 +149,8 @@ class NASSearcher(Searcher):
             return Searcher.FINISHED
         self._ids[trial_id] = number
         notes = {"trial_id": trial_id}
-        self._running[number] = Trial(number, architecture, started=time.time(), notes=notes)
+        trial = Trial(number, architecture, started=time.time(), notes=notes)
+        self._running[number] = Reports(trial)
         if self._native is not None:
             return config_from(architecture, self._native)
         values = {name: _plain(architecture, name) for name in architecture.choices}
@@ -163,7 +159,7 @@ class NASSearcher(Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Take note of a report; the last one comes by `on_trial_complete`."""
         if trial_id in self._ids:
-            self._note(self._ids[trial_id], result)
+            self._running[self._ids[trial_id]].note(result)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -172,19 +168,8 @@ class NASSearcher(Searcher):
         number = self._ids.pop(trial_id, None)
         if number is None:
             return
-        before = self._marks.pop(number, None)
-        trial = self._running[number] if result is None else self._note(number, result)
-        # When a function returns, Ray says its last report once more, now as done. When it stops a
-        # trial, it says a report that was not there before, as done; or none; or, if a scheduler
-        # ends it while its checkpoint is written, the last report once more, as not done.
-        has_returned = result is not None and bool(result.get(DONE)) and _mark(result) == before
-        del self._running[number]
-        self._marks.pop(number, None)
-        spent = self._spent.pop(number, 0)
-        is_long = self._max_t is not None and spent >= self._max_t
-        now = time.time()
-        trial = replace(trial, finished=now, seconds=now - (trial.started or now))
-        trial = self._ended(trial, error, has_returned or is_long)
+        goals = {**self._stop, **self._whole}
+        trial = self._running.pop(number).ended(result, error, self._objectives, goals)
         self._finished.append(trial)
         self._known().tell(trial)
 
@@ -219,7 +204,7 @@ class NASSearcher(Searcher):
         return History(
             search.problem.space,
             self._objectives,
-            (*self._finished, *(self._running[number] for number in sorted(self._running))),
+            (*self._finished, *(self._running[number].trial for number in sorted(self._running))),
             self._seed,
             repr(self._strategy),
             {"backend": "ray_tune", "running": dict(self._ids)},
@@ -250,11 +235,7 @@ class NASSearcher(Searcher):
         self._known().replay(saved)
         self._ids = {name: int(number) for name, number in saved.facts["running"].items()}
         self._finished = list(saved.of_state("complete", "pruned", "failed"))
-        self._running = {trial.number: trial for trial in saved.of_state("running")}
-        for number, trial in self._running.items():
-            if trial.curve:
-                said = {TRAINING_ITERATION: trial.curve[-1].step, **trial.curve[-1].metrics}
-                self._spent[number] = said.get(self._time, 0)
+        self._running = {t.number: Reports.restored(t) for t in saved.of_state("running")}
 
     # ------------------------------------------------------------------ trials
 
@@ -272,41 +253,6 @@ class NASSearcher(Searcher):
                 )
             self._search = Search(self._strategy, self._space, self._objectives, self._seed)
         return self._search
-
-    def _note(self, number: int, result: Mapping[str, Any]) -> Trial:
-        """Add a report to the curve; one that comes again is of a trial that began anew."""
-        trial, step = self._running[number], int(result.get(TRAINING_ITERATION, 0))
-        metrics = {
-            name: float(value)
-            for name, value in result.items()
-            if isinstance(value, numbers.Real)
-            and not (isinstance(value, bool) or name in NOT_METRICS or name.startswith("config/"))
-        }
-        curve = tuple(known for known in trial.curve if known.step < step)
-        self._running[number] = replace(trial, curve=(*curve, Step(step, metrics)))
-        self._marks[number] = _mark(result)
-        if self._time in result:
-            self._spent[number] = float(result[self._time])
-        return self._running[number]
-
-    def _ended(self, trial: Trial, error: bool, is_whole: bool) -> Trial:
-        """Say how a trial ended."""
-        if error:
-            said = "the trial ended with an error, which Ray keeps in its error.txt"
-            return replace(trial, state="failed", notes={**trial.notes, "error": said})
-        values = dict(trial.curve[-1].metrics) if trial.curve else {}
-        lacking = [
-            o.metric for o in self._objectives if not math.isfinite(values.get(o.metric, math.nan))
-        ]
-        if lacking:
-            said = f"the trial ended without a finite {', '.join(lacking)}"
-            return replace(trial, state="failed", notes={**trial.notes, "error": said})
-        return replace(trial, state="complete" if is_whole else "pruned", values=values)
-
-
-def _mark(result: Mapping[str, Any]) -> Mark:
-    """Return what tells a report from all others, those of a trial that began anew included."""
-    return tuple(result.get(name) for name in (TRAINING_ITERATION, TIME_TOTAL_S, TIME_THIS_ITER_S))
 
 
 def _plain(architecture: Architecture, name: str) -> Any:
