@@ -263,8 +263,8 @@ class RayRunner:
             controller._mark_trial_to_checkpoint(trial)
         if self._judge is not None:
             self._judge.ended(trial)
-        lost = self._decisions.lost.count(trial)
-        if lost and outcome.state != "failed":
+        lost = self._decisions.lost.count(trial) - (trial.trial_id in self._late)  # we ended that
+        if lost > 0:
             return replace(outcome, notes={**outcome.notes, "workers_lost": lost})
         return outcome
 

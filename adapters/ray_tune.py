@@ -17,11 +17,11 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.schedulers import TrialScheduler
 
-from ..spaces import Searchable
 from ..strategies import History, HistoryFile
 from ._drive import Experimental, Observer, Silent, drive
 from ._errors import BackendError
 from ._journal import Journal, settings_of, strategy_in
+from ._ray_tune_history import FILE, load
 from ._ray_tune_instance import instance
 from ._ray_tune_runner import RayRunner
 from ._ray_tune_scheduler import Judge
@@ -51,8 +51,6 @@ SUPPORT = Support(
     jobs="Ray's workers, on any number of machines",
     options=("address", "resources", "retries", "scheduler", "callbacks"),
 )
-
-FILE = "history.jsonl"
 
 
 def run(
@@ -91,11 +89,17 @@ def run(
         The whole history.
 
     Raises:
-        BackendError: No cluster, a machine without what trials need, or an unfit scheduler.
+        BackendError: No cluster, no machine that has what trials need, `retries` that are no number
+            from 0, or an unfit scheduler.
         Unsupported: An option is unknown.
         HistoryError: The directory belongs to another experiment, or is in use.
     """
     SUPPORT.refuse("ray_tune", options)
+    if type(retries) is not int or retries < 0:  # Ray would take -1 for "without end"
+        raise BackendError(
+            f"retries={retries!r}: how often a trial is repeated whose worker was lost is an int "
+            "from 0, as retries=3"
+        )
     slots, needs = max(jobs, 1), dict(resources or {"cpu": 1})
     with ExitStack() as stack:
         place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
@@ -115,29 +119,6 @@ def run(
             callbacks,
         )
         return drive(experiment, store, runner, place, observer or Silent())
-
-
-def load(location: Path | str, space: Searchable | None = None) -> History:
-    """Read a finished or half-finished experiment.
-
-    Args:
-        location: A run's directory, or that of an experiment of Ray with `NASSearcher`.
-        space: The space, where its own description is not enough.
-
-    Raises:
-        BackendError: There is no experiment.
-        HistoryError: It is damaged.
-    """
-    path = Path(location)
-    if (path / FILE).is_file() or not path.is_dir():
-        return History.load(path / FILE if path.is_dir() else path, space)
-    saved = sorted(path.glob("searcher-state-*.pkl"))
-    if not saved:
-        raise BackendError(
-            f"{path} holds neither a run of ours nor an experiment of Ray with NASSearcher: give "
-            "such a directory"
-        )
-    return History.load(saved[-1], space)
 
 
 def store_history(history: History, directory: Path, **options: Any) -> None:
