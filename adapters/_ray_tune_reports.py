@@ -11,10 +11,11 @@ from typing import Any, final
 
 from ray.air.constants import TIME_THIS_ITER_S, TRAINING_ITERATION
 from ray.tune.result import AUTO_RESULT_KEYS, DEBUG_METRICS, DONE, TIME_TOTAL_S, TRIAL_ID
+from ray.tune.utils import flatten_dict
 
 from ..strategies import Objective, Step, Trial
 
-__all__ = ["Reports"]
+__all__ = ["Reports", "is_of"]
 
 Mark = tuple[Any, ...]
 
@@ -90,6 +91,17 @@ class Reports:
         now = time.time()
         trial = replace(self.trial, finished=now, seconds=now - (self.trial.started or now))
         return _judged(trial, error, has_returned or is_there, objectives)
+
+
+def is_of(result: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    """Tell whether a report is of a trial with a config; constants beside it do not matter.
+
+    Args:
+        result: The report, flat.
+        config: What `suggest` has returned.
+    """
+    flat = flatten_dict({"config": dict(config)})
+    return all(name in result and result[name] == value for name, value in flat.items())
 
 
 def _judged(trial: Trial, error: bool, is_whole: bool, objectives: Sequence[Objective]) -> Trial:
