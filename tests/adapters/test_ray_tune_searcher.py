@@ -41,6 +41,12 @@ def result(step: int, score: float) -> dict[str, Any]:
     return {"training_iteration": step, "score": score, "done": True, **times}
 
 
+def suggested(searcher: NASSearcher, name: str) -> dict[str, Any]:
+    config = searcher.suggest(name)
+    assert isinstance(config, dict)
+    return config
+
+
 # ---------------------------------------------------------------------- goals
 
 
@@ -120,7 +126,7 @@ def proposed(searcher: NASSearcher, number: int) -> list[str]:
     """What it proposes one after the other, each with its score."""
     keys: list[str] = []
     for name in map(str, range(number)):
-        architecture = architecture_from(dict(searcher.suggest(name)), chain())
+        architecture = architecture_from(suggested(searcher, name), chain())
         keys.append(architecture.key)
         metrics = {**result(1, 0.0), **score(architecture)}
         searcher.on_trial_result(name, {**metrics, "done": False})
@@ -174,8 +180,7 @@ def test_a_history_of_another_search_says_so() -> None:
 @pytest.mark.parametrize("name", ["a", "of Ray's own"])
 def test_a_failed_trial_that_begins_anew_gets_its_new_end(tmp_path: Path, name: str) -> None:
     searcher = fresh()
-    config = searcher.suggest("a")
-    assert isinstance(config, dict)
+    config = suggested(searcher, "a")
     searcher.on_trial_complete("a", error=True)
     searcher.suggest("b")
     searcher.on_trial_complete("b", result(1, 1.0))
@@ -193,7 +198,7 @@ def test_a_failed_trial_that_begins_anew_gets_its_new_end(tmp_path: Path, name: 
     assert history[1].values == {"score": 7.0}
     bare = Search(RandomSearch(), SPACE, history.objectives, history.seed)
     bare.replay(history)
-    assert architecture_from(dict(searcher.suggest("d")), SPACE) == bare.ask(3)
+    assert architecture_from(suggested(searcher, "d"), SPACE) == bare.ask(3)
 
 
 def train_when_mended(config: dict[str, Any]) -> None:
@@ -215,6 +220,7 @@ def test_ray_restores_failed_trials(tmp_path: Path, how: str) -> None:
     place = tmp_path / "run"
     assert [trial.state for trial in load(place)] == ["failed", "failed"]
     mended.touch()
-    tune.Tuner.restore(str(place), trainable=train_when_mended, **{how: True}).fit()
+    options: dict[str, Any] = {how: True}
+    tune.Tuner.restore(str(place), trainable=train_when_mended, **options).fit()
     assert [trial.state for trial in load(place)] == ["complete", "complete"]
     assert sorted(trial.number for trial in load(place)) == [0, 1]
