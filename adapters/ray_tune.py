@@ -89,18 +89,12 @@ def run(
         The whole history.
 
     Raises:
-        BackendError: No cluster, no machine that has what trials need, `retries` that are no number
-            from 0, or an unfit scheduler.
+        BackendError: No cluster, a machine without what trials need, an option that is unfit.
         Unsupported: An option is unknown.
         HistoryError: The directory belongs to another experiment, or is in use.
     """
     SUPPORT.refuse("ray_tune", options)
-    if type(retries) is not int or retries < 0:  # Ray would take -1 for "without end"
-        raise BackendError(
-            f"retries={retries!r}: how often a trial is repeated whose worker was lost is an int "
-            "from 0, as retries=3"
-        )
-    slots, needs = max(jobs, 1), dict(resources or {"cpu": 1})
+    slots, needs, times = max(jobs, 1), dict(resources or {"cpu": 1}), _checked(retries)
     with ExitStack() as stack:
         place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
         experiment = experiment.as_begun(strategy_in(place / FILE))
@@ -113,12 +107,22 @@ def run(
             store,
             slots,
             lambda end: end.enter_context(instance(address, needs, slots)),
-            lambda: Trials(experiment, place, needs, retries),
+            lambda: Trials(experiment, place, needs, times),
             lambda: worker_class(experiment, place),
             judge,
             callbacks,
         )
         return drive(experiment, store, runner, place, observer or Silent())
+
+
+def _checked(retries: object) -> int:
+    """Return a number of repetitions, if it is one."""
+    if type(retries) is not int or retries < 0:  # Ray would take -1 for "without end"
+        raise BackendError(
+            f"retries={retries!r}: how often a trial is repeated whose worker was lost is an int "
+            "from 0, as retries=3"
+        )
+    return retries
 
 
 def store_history(history: History, directory: Path, **options: Any) -> None:
