@@ -142,7 +142,8 @@ def test_a_half_finished_experiment_moves_into_the_searcher(tmp_path: Path, door
     half = replace(experiment, trials=6).run("local", place)
     interrupted = Trial(6, chain().sample(numpy.random.default_rng(0)))
     half = replace(half, trials=(*half, interrupted))
-    before = {"history": half, "file": place / "history.jsonl", "directory": str(place)}[door]
+    doors: dict[str, History | Path | str] = {"history": half, "directory": str(place)}
+    before = {**doors, "file": place / "history.jsonl"}[door]
     searcher = NASSearcher(chain(), STRATEGY, metric="score", mode="max", seed=3, history=before)
     assert proposed(searcher, 6) == whole[6:]
     assert [trial.number for trial in searcher.history] == list(range(12))
