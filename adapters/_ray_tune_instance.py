@@ -8,7 +8,7 @@ import os
 import socket
 import warnings
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import ray
 
@@ -41,13 +41,15 @@ def instance(address: str | None, resources: Mapping[str, float], slots: int) ->
         slots: How many trials are to run at a time.
 
     Raises:
-        BackendError: There is no cluster at the address, or it has no node for a trial.
+        BackendError: There is no cluster at the address, Ray is connected to another one, or it has
+            no node for a trial.
     """
     ours = {name: value for name, value in QUIET.items() if name not in os.environ}
     os.environ.update(ours)
     try:
         wanted = needed(resources)
         if ray.is_initialized():
+            _check_same(address)
             require(wanted)
             yield
             return
@@ -64,6 +66,27 @@ def instance(address: str | None, resources: Mapping[str, float], slots: int) ->
     finally:
         for name in ours:
             os.environ.pop(name, None)
+
+
+def _check_same(address: str | None) -> None:
+    """Raise if Ray, which is connected already, is so to another cluster than the one asked for."""
+    if address in (None, "local", "auto"):  # any will do
+        return
+    there = ray.get_runtime_context().gcs_address
+    if _ends(str(address)) != _ends(there):
+        raise BackendError(
+            f"address={address!r}, but Ray is connected to {there!r} already, by a ray.init() in "
+            "this program: call ray.shutdown() before the run, or leave the address out to use that"
+        )
+
+
+def _ends(address: str) -> tuple[str, str]:
+    """Return host and port, so that one machine has one name."""
+    host, _, port = address.rpartition(":")
+    with suppress(OSError):
+        host = socket.gethostbyname(host.strip("[]"))
+    is_here = host.startswith("127.") or host == ray.util.get_node_ip_address()
+    return "here" if is_here else host, port
 
 
 def _reach(address: str) -> None:

@@ -51,7 +51,7 @@ def needed(resources: Mapping[str, Any]) -> dict[str, float]:
     return dict(resource_dict_to_pg_factory(dict(resources)).required_resources)
 
 
-def require(wanted: Mapping[str, float], patience: float = JOINING) -> None:
+def require(wanted: Mapping[str, float], patience: float = JOINING) -> bool:
     """Make sure that a trial fits on a node of the cluster that Ray is connected to.
 
     Where nodes belong to a group, an autoscaler may start another one: a warning has to do.
@@ -59,6 +59,9 @@ def require(wanted: Mapping[str, float], patience: float = JOINING) -> None:
     Args:
         wanted: What `needed` returns.
         patience: Seconds until a node that fits must have joined.
+
+    Returns:
+        Whether it fits; if not, there was a warning.
 
     Raises:
         BackendError: It fits on none, and nothing says that one may come.
@@ -80,12 +83,13 @@ def require(wanted: Mapping[str, float], patience: float = JOINING) -> None:
                 "resources=",
                 stacklevel=2,
             )
-            return
+            return False
         raise BackendError(
             f"each trial is to have {asked} on one node, and no node of this Ray cluster has it "
             f"({len(nodes)} with: {there}): ask for less with resources=, or start a node that has "
             "it, with `ray start --address=...` and --num-cpus, --num-gpus or --resources"
         )
+    return True
 
 
 def _nodes() -> list[dict[str, Any]]:

@@ -27,12 +27,15 @@ from ..strategies import Step, Trial
 from ._drive import Experimental
 from ._errors import ExperimentError
 from ._evaluation import Outcome, Report, Task
+from ._ray_tune_resources import require
 from ._ray_tune_scheduler import Judge
 from ._ray_tune_store import RayStore
 from ._ray_tune_trials import Trials, note_failure
 from ._ray_tune_worker import NAME, message_in
 
 __all__ = ["RayRunner"]
+
+PAUSE = 3.0  # seconds that all trials have waited when we look whether a node is left for them
 
 
 @final
@@ -148,6 +151,7 @@ class RayRunner:
         self._queue, self._clock, self._decisions = _Queue(), _Clock(store), _Decisions(judge)
         self._running: dict[str, RayTrial] = {}
         self._late: set[str] = set()
+        self._checked, self._has_room = time.monotonic(), True
         self._stack = ExitStack()
         self._controller: TuneController | None = None
 
@@ -173,6 +177,7 @@ class RayRunner:
             except _Broken as error:
                 raise ExperimentError(str(error)) from None
             self._end_the_late()
+            self._check_room()
             for name, trial in list(self._running.items()):
                 outcome = self._outcome(trial)
                 if outcome is not None:
@@ -234,6 +239,15 @@ class RayRunner:
                 trial.max_failures = 0
                 _kill(trial)
 
+    def _check_room(self) -> None:
+        """Raise if all trials wait, and no node that is left can have one: it would be for ever."""
+        now = time.monotonic()
+        if any(trial.status != RayTrial.PENDING for trial in self._running.values()):
+            self._checked, self._has_room = now, True
+        elif self._has_room and now - self._checked >= PAUSE:
+            self._has_room = require(self._trials.needs)  # one warning has to do
+            self._checked = time.monotonic()
+
     def _outcome(self, trial: RayTrial) -> Outcome | None:
         """Return how a trial ended, if it has."""
         if not trial.is_finished():
@@ -263,8 +277,8 @@ class RayRunner:
             controller._mark_trial_to_checkpoint(trial)
         if self._judge is not None:
             self._judge.ended(trial)
-        lost = self._decisions.lost.count(trial)
-        if lost and outcome.state != "failed":
+        lost = self._decisions.lost.count(trial) - (trial.trial_id in self._late)  # we ended that
+        if lost > 0:
             return replace(outcome, notes={**outcome.notes, "workers_lost": lost})
         return outcome
 

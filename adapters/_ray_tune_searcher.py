@@ -3,15 +3,13 @@
 """`NASSearcher`: our strategies in a `tune.Tuner` of a user's own."""
 
 import math
-import numbers
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, final
 
-from ray.air.constants import TIME_THIS_ITER_S, TRAINING_ITERATION
-from ray.tune.result import AUTO_RESULT_KEYS, DEBUG_METRICS, DONE, TIME_TOTAL_S, TRIAL_ID
+from ray.air.constants import TRAINING_ITERATION
 from ray.tune.search import Searcher
 
 from ..spaces import Architecture, Searchable
@@ -27,13 +25,16 @@ from ..strategies import (
     objectives_from,
 )
 from ._errors import BackendError
+from ._ray_tune_history import load, moved
+from ._ray_tune_reports import Reports, is_of
 from ._ray_tune_space import ARCHITECTURE, architecture_from, config_from, from_native, is_open
 
 __all__ = ["NASSearcher"]
 
-Mark = tuple[Any, ...]
 
-NOT_METRICS = frozenset({*AUTO_RESULT_KEYS, *DEBUG_METRICS, DONE, TRIAL_ID, "experiment_tag"})
+STATE = frozenset(
+    ("_search", "_ids", "_again", "_taken", "_skipped", "_next", "_running", "_finished", "_native")
+)
 
 
 @final
@@ -57,12 +58,17 @@ class NASSearcher(Searcher):
         seed: Fixes every proposal.
         flat: Whether decisions stand in the config by their own names, and not below `arch`.
         max_t: How many reports make a whole trial; needed to tell whole trials from stopped ones
-            where the scheduler's `max_t` or a `stop` ends both, and for trainables that are
-            classes. A function that ends by itself has ended as a whole.
+            where the scheduler's `max_t` ends both, and for trainables that are classes. A function
+            that ends by itself has ended as a whole.
         time_attr: What `max_t` counts, if not reports: that of the scheduler, as a metric "epoch".
+        stop: The dict that the `RunConfig` has as `stop`, without a `param_space`; with one, Ray
+            passes it on. A trial that it ends has ended as a whole.
+        history: Trials of a search before this one, under any backend, which goes on from there: a
+            history, its file, or a run's directory. Trials that were running are proposed anew.
 
     Raises:
-        BackendError: Metric and mode do not fit together.
+        BackendError: Metric and mode do not fit together, or the history is of another space or
+            of other objectives.
         StrategyError: The objectives are not such, or do not suit the strategy.
 
     Example:
@@ -86,9 +92,12 @@ class NASSearcher(Searcher):
         flat: bool = False,
         max_t: float | None = None,
         time_attr: str = TRAINING_ITERATION,
+        stop: Mapping[str, float] | None = None,
+        history: History | Path | str | None = None,
     ) -> None:
         self._space, self._seed, self._flat = space, seed, flat
-        self._max_t, self._time = max_t, time_attr
+        self._whole = {} if max_t is None else {time_attr: max_t}
+        self._stop: Mapping[str, float] = dict(stop or {})
         self._strategy = default_strategy(None) if strategy is None else strategy
         self._native: Mapping[str, Any] | None = None
         self._objectives: tuple[Objective, ...] = ()
@@ -96,6 +105,11 @@ class NASSearcher(Searcher):
             self._objectives = objectives_from(objectives)
         elif metric is not None or mode is not None:
             self._objectives = _objectives(metric, mode)
+        self._before = (
+            history if history is None or isinstance(history, History) else (load(history, space))
+        )
+        if self._before is not None:
+            self._objectives = self._objectives or self._before.objectives
         names = [o.metric for o in self._objectives]
         modes = [o.direction for o in self._objectives]
         if len(names) == 1:
@@ -109,15 +123,16 @@ class NASSearcher(Searcher):
     def _reset(self) -> None:
         self._search: Search | None = None
         self._ids: dict[str, int] = {}  # numbers of running trials, by Ray's ids
-        self._running: dict[int, Trial] = {}
+        self._again: dict[str, Reports] = {}  # failed trials that Ray has begun anew, by its ids
+        self._taken: set[int] = set()  # numbers
+        self._skipped: dict[str, Any] = {}  # what the history says of them
+        self._next = 0  # no number below is free
+        self._running: dict[int, Reports] = {}
         self._finished: list[Trial] = []
-        self._marks: dict[int, Mark] = {}  # of the last reports of running trials
-        self._spent: dict[int, float] = {}  # how far running trials are, in units of time_attr
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the settings alone: Ray pickles its searchers, and the state is in the history."""
-        left_out = ("_search", "_ids", "_running", "_finished", "_marks", "_spent", "_native")
-        return {name: value for name, value in vars(self).items() if name not in left_out}
+        return {name: value for name, value in vars(self).items() if name not in STATE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _native=None)
@@ -132,9 +147,10 @@ class NASSearcher(Searcher):
         if not self._objectives and metric is not None:
             self._objectives = _objectives(metric, mode)
             self._metric, self._mode = metric, mode
+        self._check_same(metric, mode)
         stop = spec.get("stop")
-        if self._max_t is None and isinstance(stop, Mapping):
-            self._max_t = stop.get(self._time)
+        if not self._stop and isinstance(stop, Mapping):
+            self._stop = dict(stop)
         if is_open(config):
             if self._space is not None and self._native is None:
                 still = ", ".join(repr(d.name) for d in from_native(config).decisions)
@@ -147,46 +163,42 @@ class NASSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """Propose what a new trial tries; "FINISHED" when the space is used up."""
-        search, number = self._known(), len(self._finished) + len(self._running)
+        search, number = self._known(), self._free_number()
         try:
             architecture = search.ask(number)
         except SpaceExhausted:
             return Searcher.FINISHED
         self._ids[trial_id] = number
+        self._taken.add(number)
         notes = {"trial_id": trial_id}
-        self._running[number] = Trial(number, architecture, started=time.time(), notes=notes)
-        if self._native is not None:
-            return config_from(architecture, self._native)
-        values = {name: _plain(architecture, name) for name in architecture.choices}
-        return values if self._flat else {ARCHITECTURE: values}
+        trial = Trial(number, architecture, started=time.time(), notes=notes)
+        self._running[number] = Reports(trial)
+        return self._config(architecture)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Take note of a report; the last one comes by `on_trial_complete`."""
-        if trial_id in self._ids:
-            self._note(self._ids[trial_id], result)
+        reports = self._reports(trial_id, result)
+        if reports is not None:
+            reports.note(result)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Take note of a trial's end."""
-        number = self._ids.pop(trial_id, None)
-        if number is None:
+        reports = self._reports(trial_id, result or {})
+        if reports is None:
             return
-        before = self._marks.pop(number, None)
-        trial = self._running[number] if result is None else self._note(number, result)
-        # When a function returns, Ray says its last report once more, now as done. When it stops a
-        # trial, it says a report that was not there before, as done; or none; or, if a scheduler
-        # ends it while its checkpoint is written, the last report once more, as not done.
-        has_returned = result is not None and bool(result.get(DONE)) and _mark(result) == before
-        del self._running[number]
-        self._marks.pop(number, None)
-        spent = self._spent.pop(number, 0)
-        is_long = self._max_t is not None and spent >= self._max_t
-        now = time.time()
-        trial = replace(trial, finished=now, seconds=now - (trial.started or now))
-        trial = self._ended(trial, error, has_returned or is_long)
-        self._finished.append(trial)
-        self._known().tell(trial)
+        goals = {**self._stop, **self._whole}
+        trial = reports.ended(result, error, self._objectives, goals)
+        if trial_id in self._ids:
+            del self._running[self._ids.pop(trial_id)]
+            self._finished.append(trial)
+            self._known().tell(trial)
+        else:
+            del self._again[trial_id]
+            self._finished = [known for known in self._finished if known.number != trial.number]
+            self._finished.append(trial)
+            self._fold()
 
     def add_evaluated_point(
         self,
@@ -196,17 +208,31 @@ class NASSearcher(Searcher):
         pruned: bool = False,
         intermediate_values: list[float] | None = None,
     ) -> None:
-        """Take note of what was tried elsewhere."""
-        search, number = self._known(), len(self._finished) + len(self._running)
+        """Take note of what was tried elsewhere; without a finite value it has failed.
+
+        Raises:
+            BackendError: There are several objectives, and this takes the value of one.
+        """
+        search, number = self._known(), self._free_number()
+        if len(self._objectives) != 1:
+            names = ", ".join(repr(o.metric) for o in self._objectives)
+            raise BackendError(
+                f"add_evaluated_point takes the value of one metric, and the objectives are {names}"
+                ": give finished trials with all of them as NASSearcher(..., history=...)"
+            )
         metric = self._objectives[0].metric
         steps = enumerate(intermediate_values or (), start=1)
+        has_failed = error or not math.isfinite(value)
+        said = "failed elsewhere" if error else f"{metric} is {value}, and no finite number"
         trial = Trial(
             number,
             architecture_from(parameters, search.problem.space),
-            "failed" if error else "pruned" if pruned else "complete",
-            {} if error else {metric: float(value)},
+            "failed" if has_failed else "pruned" if pruned else "complete",
+            {} if has_failed else {metric: float(value)},
             tuple(Step(step, {metric: float(v)}) for step, v in steps),
+            notes={"error": said} if has_failed else {},
         )
+        self._taken.add(number)
         self._finished.append(trial)
         search.tell(trial)
 
@@ -219,10 +245,10 @@ class NASSearcher(Searcher):
         return History(
             search.problem.space,
             self._objectives,
-            (*self._finished, *(self._running[number] for number in sorted(self._running))),
+            (*self._finished, *(self._running[number].trial for number in sorted(self._running))),
             self._seed,
             repr(self._strategy),
-            {"backend": "ray_tune", "running": dict(self._ids)},
+            {"backend": "ray_tune", "running": dict(self._ids), **self._skipped},
         )
 
     def save(self, checkpoint_path: str) -> None:
@@ -247,14 +273,11 @@ class NASSearcher(Searcher):
             )
         self._space = saved.space if self._space is None else self._space
         self._reset()
-        self._known().replay(saved)
         self._ids = {name: int(number) for name, number in saved.facts["running"].items()}
         self._finished = list(saved.of_state("complete", "pruned", "failed"))
-        self._running = {trial.number: trial for trial in saved.of_state("running")}
-        for number, trial in self._running.items():
-            if trial.curve:
-                said = {TRAINING_ITERATION: trial.curve[-1].step, **trial.curve[-1].metrics}
-                self._spent[number] = said.get(self._time, 0)
+        self._running = {t.number: Reports.restored(t) for t in saved.of_state("running")}
+        self._take(saved)
+        self._fold()
 
     # ------------------------------------------------------------------ trials
 
@@ -265,48 +288,76 @@ class NASSearcher(Searcher):
                     "NASSearcher does not know what to optimize, for Ray tells a searcher only "
                     "together with a param_space: say NASSearcher(..., metric=..., mode=...)"
                 )
+            before = self._before
+            if self._space is None and before is not None:
+                self._space = before.space
             if self._space is None:
                 raise BackendError(
                     "NASSearcher has no space: give it one, or a param_space with tune.choice and "
                     "such to the Tuner, and to Tuner.restore"
                 )
-            self._search = Search(self._strategy, self._space, self._objectives, self._seed)
+            if before is not None:
+                self._finished = list(moved(before, self._space, self._objectives))
+                self._take(replace(before, trials=tuple(self._finished)))
+            return self._fold()
         return self._search
 
-    def _note(self, number: int, result: Mapping[str, Any]) -> Trial:
-        """Add a report to the curve; one that comes again is of a trial that began anew."""
-        trial, step = self._running[number], int(result.get(TRAINING_ITERATION, 0))
-        metrics = {
-            name: float(value)
-            for name, value in result.items()
-            if isinstance(value, numbers.Real)
-            and not (isinstance(value, bool) or name in NOT_METRICS or name.startswith("config/"))
-        }
-        curve = tuple(known for known in trial.curve if known.step < step)
-        self._running[number] = replace(trial, curve=(*curve, Step(step, metrics)))
-        self._marks[number] = _mark(result)
-        if self._time in result:
-            self._spent[number] = float(result[self._time])
-        return self._running[number]
+    def _fold(self) -> Search:
+        """Let a new search take note of all trials."""
+        assert self._space is not None
+        self._search = Search(self._strategy, self._space, self._objectives, self._seed)
+        running = (self._running[number].trial for number in sorted(self._running))
+        self._search.replay((*self._finished, *running))
+        return self._search
 
-    def _ended(self, trial: Trial, error: bool, is_whole: bool) -> Trial:
-        """Say how a trial ended."""
-        if error:
-            said = "the trial ended with an error, which Ray keeps in its error.txt"
-            return replace(trial, state="failed", notes={**trial.notes, "error": said})
-        values = dict(trial.curve[-1].metrics) if trial.curve else {}
-        lacking = [
-            o.metric for o in self._objectives if not math.isfinite(values.get(o.metric, math.nan))
-        ]
-        if lacking:
-            said = f"the trial ended without a finite {', '.join(lacking)}"
-            return replace(trial, state="failed", notes={**trial.notes, "error": said})
-        return replace(trial, state="complete" if is_whole else "pruned", values=values)
+    def _take(self, history: History) -> None:
+        """Let no new trial have the number of one in a history."""
+        skipped = history.facts.get("skipped", ())  # numbers that a backend has given in vain
+        self._skipped = {"skipped": list(skipped)} if skipped else {}
+        self._taken = {*skipped, *(trial.number for trial in history)}
 
+    def _free_number(self) -> int:
+        while self._next in self._taken:
+            self._next += 1
+        return self._next
 
-def _mark(result: Mapping[str, Any]) -> Mark:
-    """Return what tells a report from all others, those of a trial that began anew included."""
-    return tuple(result.get(name) for name in (TRAINING_ITERATION, TIME_TOTAL_S, TIME_THIS_ITER_S))
+    def _config(self, architecture: Architecture) -> dict[str, Any]:
+        if self._native is not None:
+            return config_from(architecture, self._native)
+        values = {name: _plain(architecture, name) for name in architecture.choices}
+        return values if self._flat else {ARCHITECTURE: values}
+
+    def _reports(self, trial_id: str, result: Mapping[str, Any]) -> Reports | None:
+        """Return the reports of a running trial, or of a failed one that has begun anew.
+
+        `Tuner.restore` lets failed trials begin anew by the old id with `resume_errored`, and by a
+        new one with `restart_errored`, of which only the config in its reports says what it is.
+        The old end stands until there is a new one: a `ConcurrencyLimiter` never tells us of that.
+        """
+        if trial_id in self._ids:
+            return self._running[self._ids[trial_id]]
+        if trial_id not in self._again:
+            for trial in self._finished if result else ():
+                is_it = trial.state == "failed" and (
+                    trial.notes.get("trial_id") == trial_id
+                    or is_of(result, self._config(trial.architecture))
+                )
+                if is_it:
+                    notes = {"trial_id": trial_id}
+                    now = time.time()
+                    anew = Trial(trial.number, trial.architecture, started=now, notes=notes)
+                    self._again[trial_id] = Reports(replace(anew, curve=trial.curve))
+        return self._again.get(trial_id)
+
+    def _check_same(self, metric: str | None, mode: str | None) -> None:
+        """Raise if the `TuneConfig` names something that is no objective of ours."""
+        ours = {o.metric: o.direction for o in self._objectives}
+        fits = any(metric in (None, name) and mode in (None, ours[name]) for name in ours)
+        if ours and not fits:
+            raise BackendError(
+                f"TuneConfig(metric={metric!r}, mode={mode!r}) and NASSearcher, with {ours}, "
+                "contradict each other: leave metric and mode out of one of them, or give the same"
+            )
 
 
 def _plain(architecture: Architecture, name: str) -> Any:

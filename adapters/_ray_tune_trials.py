@@ -54,6 +54,11 @@ class Trials:
         place = tune.RunConfig(name=FOLDER, storage_path=str(directory.absolute()))
         tune.Tuner(NAME, tune_config=settings, run_config=place)  # leaves what Tuner.restore reads
 
+    @property
+    def needs(self) -> dict[str, float]:
+        """What Ray has to find on one node for a trial, by Ray's own names."""
+        return dict(self._resources.required_resources)
+
     def begin(self, trial: Trial) -> RayTrial:
         """Return a trial that is to be run; what an earlier attempt has left there is removed.
 

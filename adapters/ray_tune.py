@@ -17,11 +17,11 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.schedulers import TrialScheduler
 
-from ..spaces import Searchable
 from ..strategies import History, HistoryFile
 from ._drive import Experimental, Observer, Silent, drive
 from ._errors import BackendError
 from ._journal import Journal, settings_of, strategy_in
+from ._ray_tune_history import FILE, load
 from ._ray_tune_instance import instance
 from ._ray_tune_runner import RayRunner
 from ._ray_tune_scheduler import Judge
@@ -51,8 +51,6 @@ SUPPORT = Support(
     jobs="Ray's workers, on any number of machines",
     options=("address", "resources", "retries", "scheduler", "callbacks"),
 )
-
-FILE = "history.jsonl"
 
 
 def run(
@@ -91,12 +89,12 @@ def run(
         The whole history.
 
     Raises:
-        BackendError: No cluster, a machine without what trials need, or an unfit scheduler.
+        BackendError: No cluster, a machine without what trials need, an option that is unfit.
         Unsupported: An option is unknown.
         HistoryError: The directory belongs to another experiment, or is in use.
     """
     SUPPORT.refuse("ray_tune", options)
-    slots, needs = max(jobs, 1), dict(resources or {"cpu": 1})
+    slots, needs, times = max(jobs, 1), dict(resources or {"cpu": 1}), _checked(retries)
     with ExitStack() as stack:
         place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
         experiment = experiment.as_begun(strategy_in(place / FILE))
@@ -109,7 +107,7 @@ def run(
             store,
             slots,
             lambda end: end.enter_context(instance(address, needs, slots)),
-            lambda: Trials(experiment, place, needs, retries),
+            lambda: Trials(experiment, place, needs, times),
             lambda: worker_class(experiment, place),
             judge,
             callbacks,
@@ -117,27 +115,14 @@ def run(
         return drive(experiment, store, runner, place, observer or Silent())
 
 
-def load(location: Path | str, space: Searchable | None = None) -> History:
-    """Read a finished or half-finished experiment.
-
-    Args:
-        location: A run's directory, or that of an experiment of Ray with `NASSearcher`.
-        space: The space, where its own description is not enough.
-
-    Raises:
-        BackendError: There is no experiment.
-        HistoryError: It is damaged.
-    """
-    path = Path(location)
-    if (path / FILE).is_file() or not path.is_dir():
-        return History.load(path / FILE if path.is_dir() else path, space)
-    saved = sorted(path.glob("searcher-state-*.pkl"))
-    if not saved:
+def _checked(retries: object) -> int:
+    """Return a number of repetitions, if it is one."""
+    if type(retries) is not int or retries < 0:  # Ray would take -1 for "without end"
         raise BackendError(
-            f"{path} holds neither a run of ours nor an experiment of Ray with NASSearcher: give "
-            "such a directory"
+            f"retries={retries!r}: how often a trial is repeated whose worker was lost is an int "
+            "from 0, as retries=3"
         )
-    return History.load(saved[-1], space)
+    return retries
 
 
 def store_history(history: History, directory: Path, **options: Any) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from nasbridge.adapters._conformance import (
     score,
 )
 from nasbridge.adapters._drive import Silent
+from nasbridge.adapters._ray_tune_instance import instance
 from nasbridge.adapters.ray_tune import load, results, store_history
 from nasbridge.adapters.testing import BackendTests
 from nasbridge.spaces import Architecture
@@ -95,6 +97,26 @@ def test_a_worker_that_is_killed_loses_no_trial(tmp_path: Path) -> None:
     assert len(results(tmp_path / "run")) == 6
 
 
+def evaluate_dying(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """In trial 0 end the own process, in trial 1 take too long."""
+    if trial.number == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if trial.number == 1:
+        time.sleep(60)
+    return score(architecture)
+
+
+def test_a_failed_trial_says_how_many_workers_it_has_cost(tmp_path: Path) -> None:
+    experiment = _experiment(evaluate=evaluate_dying, trials=4, trial_seconds=5)
+    history = experiment.run("ray_tune", tmp_path / "run")
+    notes = {trial.number: trial.notes for trial in history if trial.state == "failed"}
+    assert sorted(notes) == [0, 1]
+    assert "worker was lost" in notes[0]["error"]
+    assert notes[0]["workers_lost"] == 2  # the first time, and when it was repeated
+    assert "TimeoutError" in notes[1]["error"]
+    assert "workers_lost" not in notes[1]  # that was our doing
+
+
 def test_ray_has_the_trials_as_its_own(tmp_path: Path) -> None:
     experiment = _experiment(evaluate=evaluate_variously, trials=10)
     begun = replace(experiment, trials=4).run("local", None, 0, Silent())
@@ -122,6 +144,18 @@ def test_ray_has_the_trials_as_its_own(tmp_path: Path) -> None:
     assert best.config["number"] == history.best.number
 
 
+def test_the_address_of_another_cluster_is_an_error(tmp_path: Path, local_ray: Any) -> None:
+    there = local_ray.get_runtime_context().gcs_address
+    port = there.rpartition(":")[2]
+    experiment = _experiment()
+    for number, address in enumerate((f"10.1.2.3:{port}", "127.0.0.1:1", "ray://127.0.0.1:1")):
+        with pytest.raises(BackendError, match=rf"{address}.*{there}.*ray\.shutdown\(\)"):
+            experiment.run("ray_tune", tmp_path / str(number), address=address)
+    for address in (there, f"localhost:{port}", "auto"):
+        with instance(address, {"cpu": 1}, 1):
+            pass
+
+
 def asha() -> TrialScheduler:
     return ASHAScheduler(max_t=3, grace_period=1, reduction_factor=2)
 
@@ -146,6 +180,9 @@ def test_what_cannot_work_says_so(tmp_path: Path) -> None:
     pbt = PopulationBasedTraining(hyperparam_mutations={"x": [1, 2]})
     with pytest.raises(BackendError, match=r"PopulationBasedTraining.*ASHAScheduler"):
         _experiment().run("ray_tune", tmp_path / "a", scheduler=pbt)
+    for retries in (-1, 1.5, True):
+        with pytest.raises(BackendError, match=rf"retries={retries!r}.*from 0"):
+            _experiment().run("ray_tune", tmp_path / "c", retries=retries)
     with pytest.raises(BackendError, match="no trial has run"):
         results(tmp_path)
     lock = threading.Lock()

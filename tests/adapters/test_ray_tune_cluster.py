@@ -157,6 +157,72 @@ def test_what_a_cluster_lacks_is_an_error_unless_it_may_grow(tmp_path: Path) -> 
     assert re.search(r"0.5 tray on one node, and no node has it yet.*autoscaler.*small", said)
 
 
+DYING = """
+import os, sys, time, warnings
+from ray.cluster_utils import Cluster
+from nasbridge import BackendError, Experiment, RandomSearch
+from nasbridge.adapters._conformance import chain, score
+
+QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300,
+         "health_check_failure_threshold": 3}
+
+def evaluate(architecture, trial):
+    time.sleep(4)  # a worker must not end before its node is known to be dead
+    return score(architecture)
+
+class Killer:
+    node = None
+
+    def begun(self, history):
+        print(len(history), "trials were there", flush=True)
+
+    def finished(self, trial):
+        if self.node is not None:
+            cluster.remove_node(self.node, allow_graceful=False)
+            self.node = None
+
+def run(node):
+    killer = Killer()
+    killer.node = node
+    experiment = Experiment(chain(), evaluate, {"score": "max"}, RandomSearch(), trials=3)
+    return experiment.run(
+        "ray_tune", sys.argv[1], 1, killer, address=cluster.address, resources={"tray": 1}
+    )
+
+def tray():
+    return cluster.add_node(num_cpus=0, resources={"tray": 1})
+
+def grow(message, *rest):
+    print(message, flush=True)
+    if "tray" in str(message):
+        tray()
+
+if __name__ == "__main__":
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": QUICK}
+    )
+    try:
+        try:
+            run(tray())
+        except BackendError as error:
+            print(error, flush=True)
+        os.environ["RAY_NODE_TYPE_NAME"] = "small"
+        cluster.add_node(num_cpus=1)
+        warnings.showwarning = grow
+        print(len(run(tray())), "trials in the end", flush=True)
+    finally:
+        cluster.shutdown()
+"""
+
+
+def test_the_last_node_that_fits_may_die_during_the_run(tmp_path: Path) -> None:
+    said = said_by(DYING, tmp_path)
+    assert re.search(r"to have 1 tray on one node, and no node of this Ray cluster has it", said)
+    assert "1 trials were there" in said or "2 trials were there" in said  # the next run goes on
+    assert re.search(r"1 tray on one node, and no node has it yet.*autoscaler.*small", said)
+    assert "3 trials in the end" in said
+
+
 def test_amounts_that_are_none_say_so() -> None:
     for resources, part in (
         ({"cpu": "two"}, "'cpu' is 'two'"),
