@@ -177,6 +177,7 @@ class DrivenTuner(keras_tuner.Tuner):
 
     def on_trial_begin(self, trial: Row) -> None:
         self._pruned, self._execution = None, 0
+        self._results = None  # with it goes the network before, ere the next one is built
         super().on_trial_begin(trial)
 
     def _build_and_fit_model(self, trial: Row, *args: Any, **kwargs: Any) -> Any:

@@ -211,7 +211,12 @@ def test_training_stops_early_and_takes_the_best_epoch(
 
     def counted(self: Any, *args: Any) -> Any:
         score = score_of(self, *args)
-        return lambda model: scored.append(score(model)) or scored[-1]
+
+        def noted(model: Any) -> float:
+            scored.append(score(model))
+            return scored[-1]
+
+        return noted
 
     monkeypatch.setattr(KerasModel, "_score_of", counted)
     params = {"epochs": 40, "patience": 3, "learning_rate": 0.0}  # nothing gets better
