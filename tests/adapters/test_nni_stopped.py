@@ -58,6 +58,7 @@ def below(process: psutil.Process, number: int) -> psutil.Process | None:
 
 def kill_own(number: int) -> None:
     """Kill the process of the trial that runs in this process."""
+    time.sleep(1)  # its last report is on its way
     stands = below(psutil.Process(), number)
     assert stands is not None
     stands.kill()
