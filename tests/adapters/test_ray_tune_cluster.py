@@ -218,7 +218,7 @@ if __name__ == "__main__":
 def test_the_last_node_that_fits_may_die_during_the_run(tmp_path: Path) -> None:
     said = said_by(DYING, tmp_path)
     assert re.search(r"to have 1 tray on one node, and no node of this Ray cluster has it", said)
-    assert re.search(r"[1-3] trials were there", said)  # one at least had ended: the next run goes on
+    assert re.search(r"[1-3] trials were there", said)  # one at least has ended
     assert re.search(r"1 tray on one node, and no node has it yet.*autoscaler.*small", said)
     assert "3 trials in the end" in said
 
