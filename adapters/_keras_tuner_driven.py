@@ -39,6 +39,10 @@ def history_of_oracle(oracle: NASOracle, space: Searchable | None = None) -> His
     return history_of(rows, known, oracle.objectives, oracle.description())
 
 
+class _UnknownObjective(ExperimentError, keras_tuner.errors.FatalError):
+    """No epoch tells of an objective: Keras Tuner ends the search, not the trial alone."""
+
+
 @final
 class Reporter(keras.callbacks.Callback):
     """Reports every epoch to the `NASOracle` of a tuner, whose pruner may end the training.
@@ -121,6 +125,7 @@ class DrivenTuner(keras_tuner.Tuner):
         self._execution = 0
         self._results: Any = None
         self._size: Mapping[str, float] = {}
+        self._validates = True  # after each epoch
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> Any:
@@ -187,6 +192,7 @@ class DrivenTuner(keras_tuner.Tuner):
         keras.utils.set_random_seed((seed + self._execution) % 2**32)
         self._execution += 1
         self._size = self.sizes(trial)
+        self._validates = kwargs.get("validation_freq", 1) == 1
         with self._summing():
             self._results = super()._build_and_fit_model(trial, *args, **kwargs)
         return self._results
@@ -214,10 +220,13 @@ class DrivenTuner(keras_tuner.Tuner):
             told.setdefault(name, value)  # for the callbacks after this one, which save the best
         wanted = [objective.metric for objective in self.nas_oracle.objectives]
         missing = [name for name in wanted if name not in told]
-        if missing and not self._has_own_fit():
-            raise ExperimentError(f"the objectives {missing} are not among {sorted(told)}")
+        if missing and self._validates and not self._has_own_fit():
+            raise _UnknownObjective(
+                f"no epoch tells of {missing}, only of {sorted(told)}: mend the objective, or the "
+                'metrics, as metrics=["accuracy"]; "val_" is there with validation_data'
+            )
         if missing == wanted:
-            return  # what `fit` returns will tell
+            return  # a later epoch will tell, or what `fit` returns
         if _is_stopped(self, trial, epoch, told):
             self._pruned = trial
             model.stop_training = True

@@ -51,8 +51,8 @@ class NASOracle(SharedOracle):
         seed: Fixes every proposal, together with the trial's number.
         pruner: Stops trials that report every epoch, as under `NASTuner` or with `Reporter`.
         max_seconds: No trial begins when a `search` has lasted this long; None for no limit.
-        max_consecutive_failed_trials: As many failed trials in a row end the search; None for no
-            limit.
+        max_consecutive_failed_trials: As many failed trials in a row, or `max_trials`, end the
+            search with an error; None for no limit.
         patience: Seconds without a word from a worker, until a chief takes it for dead and gives
             its trial to another; more than its longest epoch.
         **kwargs: As for every oracle: `hyperparameters`, `max_retries_per_trial` and so on. With
@@ -341,7 +341,9 @@ class NASOracle(SharedOracle):
         if row.status not in (TrialStatus.COMPLETED, TrialStatus.FAILED):
             return
         self._failures = self._failures + 1 if row.status == TrialStatus.FAILED else 0
-        if self._failures == self._failures_allowed:
+        if self._failures_allowed is None:
+            return
+        if self._failures in (self._failures_allowed, self.max_trials):  # or all that there are
             why = (
                 f"the last {self._failures} trials failed, trial {row.trial_id} with "
                 f"{self.notes[row.trial_id]['notes']['error']}; mend the model or the space and "

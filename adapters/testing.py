@@ -318,17 +318,28 @@ class MovingTests(_Suite):
         experiment = _halfway(several)
         begun = replace(experiment, trials=12).run("local", None, 0, Silent())
         door.store(begun, tmp_path / "run")
-        assert facts(door.load(tmp_path / "run")) == facts(begun)
+        _assert_nothing_is_lost(door.load(tmp_path / "run"), begun)
         assert facts(door.run(experiment, tmp_path / "run")) == facts(bare_loop(experiment))
 
     @needs("importing")
     @pytest.mark.parametrize("several", [False, True])
     def test_a_history_moves_away(self, door: Door, tmp_path: Path, several: bool) -> None:
         experiment = _halfway(several)
-        door.run(replace(experiment, trials=12), tmp_path / "run")
+        begun = door.run(replace(experiment, trials=12), tmp_path / "run")
         backend("local").store_history(door.load(tmp_path / "run"), tmp_path / "other")
+        _assert_nothing_is_lost(backend("local").load(tmp_path / "other"), begun)
         history = experiment.run("local", tmp_path / "other", 0, Silent())
         assert facts(history) == facts(bare_loop(experiment))
+
+
+def _assert_nothing_is_lost(found: History, expected: History) -> None:
+    assert facts(found) == facts(expected)
+    for trial, other in zip(found, expected, strict=True):
+        assert trial.curve == other.curve
+        assert trial.notes == {**other.notes, **trial.notes}  # a backend may add its own
+        for name in ("seconds", "started", "finished"):
+            assert getattr(other, name) is not None
+            assert getattr(trial, name) == pytest.approx(getattr(other, name), rel=0, abs=2e-3)
 
 
 def _halfway(several: bool) -> Experiment:

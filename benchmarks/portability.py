@@ -13,6 +13,7 @@ import argparse
 import platform
 import shlex
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -163,9 +164,11 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def versions(names: Sequence[str]) -> str:
-    """Say of which releases the table is."""
+    """Say of which releases the table is, and of which state of the repository."""
     said = [f"{n} {version(PACKAGES.get(n, n))}" for n in names if BACKENDS[n].library]
-    return f"Python {platform.python_version()}, {', '.join(said)}"
+    git = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty=, with changes"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    return ", ".join([f"commit {commit}", f"Python {platform.python_version()}", *said])
 
 
 PAGE = """# Portability
