@@ -91,7 +91,9 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], project: str) 
     """
     for name, value in now.items():
         if name in before and before[name] != value and name != "space":
-            was, is_now = ("that of a function" if v is None else repr(v) for v in (before[name], value))
+            was, is_now = (
+                "that of a function" if v is None else repr(v) for v in (before[name], value)
+            )
             raise BackendError(
                 f"the project {project} is of another search: its {name} is {was}, not {is_now}; "
                 "continue it with the same settings, or use another project_name or directory"

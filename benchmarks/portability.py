@@ -181,8 +181,7 @@ No cell is filled by hand: the exit code of the command is 1 if one is not what 
 {trials} trials of each strategy, which must be those of a bare `Search` in every respect: number,
 architecture, state, values. The space has conditional decisions, and about a third of the trials
 fail. The second figure is of a run that was killed (SIGKILL) in trial {half} and resumed. All of
-this is with `experiment.run`, one trial at a time, on one machine; strategies that have no row here
-are compared by the conformance suite alone, over 20 trials or more.
+this is with `experiment.run`, one trial at a time, on one machine.
 
 {first}
 

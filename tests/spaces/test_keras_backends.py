@@ -97,6 +97,7 @@ SPACES: Mapping[str, Case] = {
     "tabular": Case(library.tabular, (5,)),
     "text": Case(text, (6,)),
 }
+BUILT_ONLY = {"1d", "enas_micro", "nasnet", "residual_cnn"}  # under JAX: it would compile for long
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -173,8 +174,9 @@ def main() -> None:
     for name, case in SPACES.items():
         try:
             first, *others = covering(case.space(case.classes))
-            check(first, case.input_shape, case.classes)
-            for architecture in others:
+            if name not in BUILT_ONLY or os.environ["KERAS_BACKEND"] != "jax":
+                check(first, case.input_shape, case.classes)
+            for architecture in (first, *others):
                 model = architecture.build(case.input_shape)
                 assert model.count_params() == architecture.cost(case.input_shape).parameters
             wrong[name] = ""
