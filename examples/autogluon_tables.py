@@ -197,8 +197,7 @@ def measure_covertype(arguments: argparse.Namespace) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     part = f"""{markdown(LARGE, table, board, seconds)}
 At most {memory:.1f} GiB were in use; the load average of the last quarter of an hour was
-{os.getloadavg()[2]:.1f}, for others worked on the same two cores. `OMP_NUM_THREADS` was \
-{os.environ.get("OMP_NUM_THREADS", "not set")}.
+{os.getloadavg()[2]:.1f}. `OMP_NUM_THREADS` was {os.environ.get("OMP_NUM_THREADS", "not set")}.
 
 Missing: {", ".join(board.attrs["missing"]) or "none"}. AutoGluon
 expected them to take longer than their part of the time, or had no time for an epoch; beside them,

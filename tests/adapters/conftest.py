@@ -2,11 +2,23 @@
 """What the tests of several adapters share."""
 
 import gc
+import multiprocessing
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+
+# Processes of tests import frameworks once for all; a Python process has one such list.
+multiprocessing.set_forkserver_preload(
+    [
+        "alembic.command",
+        "nasbridge.adapters._conformance",
+        "nasbridge.adapters.keras_tuner",
+        "nasbridge.adapters.nni",
+        "nasbridge.adapters.optuna",
+    ]
+)
 
 
 @pytest.fixture(scope="session")
@@ -22,13 +34,11 @@ def local_ray() -> Iterator[Any]:
         yield ray
 
 
-@pytest.fixture(scope="module")
-def frozen() -> Iterator[None]:
-    """AutoKeras collects garbage before each model; half of the time went into that."""
+@pytest.fixture(scope="module", autouse=True)
+def _frozen() -> None:
+    """Tuners collect garbage before each network: without what there is by now it is soon done."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

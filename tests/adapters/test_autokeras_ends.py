@@ -25,7 +25,7 @@ from nasbridge.adapters import TooManyFailures
 from nasbridge.adapters.autokeras import NASBlock, NASTuner, load
 
 pytestmark = [
-    pytest.mark.usefixtures("eager", "frozen"),
+    pytest.mark.usefixtures("eager"),
     pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
 ]
 
@@ -140,9 +140,10 @@ def test_failed_and_too_large_models_are_skipped_and_told(tmp_path: Path, capsys
 
 
 def test_a_search_in_which_nothing_is_completed_says_so(tmp_path: Path) -> None:
-    model = model_of(tmp_path, max_model_size=1, max_trials=2)
+    endless = {"max_consecutive_failed_trials": None}
+    model = model_of(tmp_path, max_model_size=1, max_trials=2, oracle=endless)
     with pytest.raises(BackendError, match="no trial has been completed"):
         fitted(model)
-    again = model_of(tmp_path / "b", max_model_size=1, oracle={"max_consecutive_failed_trials": 2})
+    again = model_of(tmp_path / "b", max_model_size=1, max_trials=2)
     with pytest.raises(TooManyFailures, match=r"last 2 trials failed.*Oversized"):
         fitted(again)

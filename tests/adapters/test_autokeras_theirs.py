@@ -36,7 +36,7 @@ from nasbridge.adapters._conformance import STRATEGIES, strategy
 from nasbridge.adapters.autokeras import NASBlock, NASTuner, load
 
 pytestmark = [
-    pytest.mark.usefixtures("eager", "frozen"),
+    pytest.mark.usefixtures("eager"),
     pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
 ]
 

@@ -3,7 +3,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import keras
 import keras_tuner
 import numpy
 import pytest
-import tensorflow
 from keras_tuner.src.engine.oracle import LOCKS
 
 from nasbridge import (
@@ -34,6 +33,7 @@ from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter, load, 
 from nasbridge.spaces import around
 
 pytestmark = [
+    pytest.mark.usefixtures("eager"),
     pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
     pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer"),
 ]
@@ -48,14 +48,6 @@ SPACE = Chain(
     ),
     layer("Dense", units=3, activation="softmax"),
 )
-
-
-@pytest.fixture(autouse=True)
-def _eager() -> Iterator[None]:
-    """For networks this small, compiling takes nearly all of the time."""
-    tensorflow.config.run_functions_eagerly(True)
-    yield
-    tensorflow.config.run_functions_eagerly(False)
 
 
 def build_model(hp: Any) -> keras.Model:

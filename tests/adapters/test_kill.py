@@ -24,15 +24,7 @@ from nasbridge.adapters._conformance import Door, bare_loop, facts, strategy
 from nasbridge.adapters._killing import run_until
 from nasbridge.adapters.keras_tuner import NASTuner, load
 
-PRELOADED = [
-    "nasbridge.adapters.keras_tuner",
-    "nasbridge.adapters.optuna",
-    "nasbridge.adapters._conformance",
-    "alembic.command",
-]
-
-processes = multiprocessing.get_context("forkserver")  # imports frameworks once for all
-processes.set_forkserver_preload(PRELOADED)
+processes = multiprocessing.get_context("forkserver")
 
 # Moments in a run: opening the storage and about four trials.
 SPANS = {"keras_tuner": 60_000, "local": 12_000, "optuna": 350_000}

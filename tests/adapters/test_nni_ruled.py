@@ -25,8 +25,7 @@ from nasbridge.strategies import Trial
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
-processes = multiprocessing.get_context("forkserver")  # imports NNI once for all
-processes.set_forkserver_preload(["nasbridge.adapters.nni", "nasbridge.adapters._conformance"])
+processes = multiprocessing.get_context("forkserver")
 
 
 def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:

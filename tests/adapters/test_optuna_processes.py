@@ -26,8 +26,7 @@ from nasbridge.spaces import Searchable
 PROCESSES = 4
 NAME = "nasbridge"
 
-processes = multiprocessing.get_context("forkserver")  # imports Optuna once for all
-processes.set_forkserver_preload(["nasbridge.adapters.optuna", "alembic.command"])
+processes = multiprocessing.get_context("forkserver")
 
 # Each test keeps both cores busy.
 pytestmark = pytest.mark.xdist_group("processes")
