@@ -16,8 +16,9 @@ from ..spaces import NasbridgeError, Searchable
 from ..strategies import History, Objective, Step, Trial
 from ..strategies._history import in_order
 from ._errors import BackendError
+from ._nni_architecture import architecture_from
 from ._nni_database import DATABASE, Job, Stored
-from ._nni_space import architecture_from, from_native
+from ._nni_space import from_native
 
 __all__ = ["STATES", "database_at", "history_of", "metrics_from", "without_number"]
 

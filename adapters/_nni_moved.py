@@ -12,7 +12,7 @@ from typing import Any
 from ..spaces import NasbridgeError
 from ..strategies import History, Trial
 from ._nni_database import DATABASE
-from ._nni_space import parameters_of
+from ._nni_shown import parameters_of
 from ._nni_store import shown_metrics
 
 __all__ = ["write_experiment"]

@@ -16,10 +16,11 @@ from ..strategies import History, Objective, Step, Trial
 from ._drive import Experimental
 from ._errors import BackendError
 from ._journal import Journal
+from ._nni_architecture import architecture_from
 from ._nni_assessor import Assessment
 from ._nni_manager import Manager
 from ._nni_relay import FAILED, Link, Relay, patiently
-from ._nni_space import architecture_from, parameters_of
+from ._nni_shown import parameters_of
 
 __all__ = ["Lost", "NNIStore", "shown_metrics"]
 

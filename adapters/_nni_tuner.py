@@ -22,6 +22,7 @@ from ..spaces import Architecture, NasbridgeError
 from ..strategies import Objective, Search, SpaceExhausted, Step, Trial
 from ..strategies._trial import TrialState
 from ._errors import BackendError
+from ._nni_architecture import architecture_from
 from ._nni_class_args import (
     check_direction,
     direction_of,
@@ -31,7 +32,8 @@ from ._nni_class_args import (
 )
 from ._nni_dispatcher import mend_dispatcher
 from ._nni_history import STATES, metrics_from, without_number
-from ._nni_space import NAME, architecture_from, from_native, parameters_of
+from ._nni_shown import parameters_of
+from ._nni_space import NAME, from_native
 
 __all__ = ["NASTuner", "next_parameter"]
 

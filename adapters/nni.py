@@ -24,6 +24,7 @@ from ..strategies import History, HistoryFile, Objective, objectives_from
 from ._drive import Experimental, Observer, Silent, drive, runner_for
 from ._errors import BackendError
 from ._journal import Journal, settings_of, strategy_in
+from ._nni_architecture import architecture_from
 from ._nni_assessor import Assessment, assessor_named
 from ._nni_ctl import nnictl
 from ._nni_database import DATABASE, experiment_in, read_database
@@ -32,7 +33,8 @@ from ._nni_manager import Manager
 from ._nni_moved import write_experiment
 from ._nni_node import LOOPBACK, NODE_OPTIONS
 from ._nni_relay import Relay
-from ._nni_space import architecture_from, from_native, shown_space, to_native
+from ._nni_shown import shown_space
+from ._nni_space import from_native, to_native
 from ._nni_standing import Standing
 from ._nni_store import NNIStore
 from ._nni_tuner import NASTuner, next_parameter

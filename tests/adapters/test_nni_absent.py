@@ -3,7 +3,15 @@
 import subprocess
 import sys
 
-PURE = ("_nni_class_args", "_nni_client", "_nni_database", "_nni_history", "_nni_space")
+PURE = (
+    "_nni_architecture",
+    "_nni_class_args",
+    "_nni_client",
+    "_nni_database",
+    "_nni_history",
+    "_nni_shown",
+    "_nni_space",
+)
 
 BLOCKED = """
 import sys
@@ -18,7 +26,9 @@ sys.meta_path.insert(0, Blocked())
 
 TRIP = """
 from nasbridge.adapters._nni_history import metrics_from
-from nasbridge.adapters._nni_space import architecture_from, from_native, parameters_of, to_native
+from nasbridge.adapters._nni_architecture import architecture_from
+from nasbridge.adapters._nni_shown import parameters_of
+from nasbridge.adapters._nni_space import from_native, to_native
 from nasbridge.strategies import Objective
 
 space = from_native({"units": {"_type": "quniform", "_value": [0.1, 0.5, 0.1]}})

@@ -7,7 +7,8 @@ import numpy
 import pytest
 
 from nasbridge.adapters import _conformance as material
-from nasbridge.adapters._nni_space import AXES, from_native, parameters_of, shown_space
+from nasbridge.adapters._nni_shown import AXES, parameters_of, shown_space
+from nasbridge.adapters._nni_space import from_native
 from nasbridge.spaces import Choice, Integer, Real, Searchable, Space, library
 
 NESTED: dict[str, Any] = {

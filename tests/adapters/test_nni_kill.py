@@ -20,8 +20,8 @@ from nasbridge.adapters import _conformance as material
 from nasbridge.adapters import backend
 from nasbridge.adapters._conformance import bare_loop, facts, strategy
 from nasbridge.adapters._drive import Silent
+from nasbridge.adapters._nni_architecture import architecture_from
 from nasbridge.adapters._nni_database import DATABASE, experiment_in, read_database
-from nasbridge.adapters._nni_space import architecture_from
 from nasbridge.strategies import Trial
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]

@@ -8,7 +8,7 @@ import pytest
 from nni.algorithms.hpo.random_tuner import RandomTuner
 from nni.algorithms.hpo.tpe_tuner import TpeTuner
 
-from nasbridge.adapters._nni_space import parameters_of, shown_space
+from nasbridge.adapters._nni_shown import parameters_of, shown_space
 from nasbridge.adapters.nni import NASTuner, architecture_from, from_native
 from nasbridge.spaces import Choice, InvalidArchitecture, Space
 

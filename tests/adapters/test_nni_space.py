@@ -20,7 +20,7 @@ from nasbridge.adapters import ExperimentError, backend
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._conformance import bare_loop
 from nasbridge.adapters._nni_database import DATABASE
-from nasbridge.adapters._nni_space import AXES, parameters_of, shown_space
+from nasbridge.adapters._nni_shown import AXES, parameters_of, shown_space
 from nasbridge.adapters._nni_store import shown_metrics
 from nasbridge.adapters.nni import NASTuner, architecture_from, from_native, load, to_native
 from nasbridge.spaces import Choice, Searchable, Space, library

@@ -15,10 +15,10 @@ import pytest
 
 from nasbridge import History, RandomSearch
 from nasbridge.adapters import _nni_manager
+from nasbridge.adapters._nni_architecture import architecture_from
 from nasbridge.adapters._nni_database import DATABASE, read_database
 from nasbridge.adapters._nni_history import database_at
 from nasbridge.adapters._nni_manager import Manager, free_port
-from nasbridge.adapters._nni_space import architecture_from
 from nasbridge.adapters.nni import load
 from nasbridge.spaces import Integer, Space
 from nasbridge.strategies import Search

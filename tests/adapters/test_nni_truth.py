@@ -33,9 +33,9 @@ from nasbridge.adapters import (
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._conformance import bare_loop, facts, strategy
 from nasbridge.adapters._drive import Silent
+from nasbridge.adapters._nni_architecture import architecture_from
 from nasbridge.adapters._nni_database import DATABASE, Job, experiment_in, read_database
 from nasbridge.adapters._nni_manager import Manager
-from nasbridge.adapters._nni_space import architecture_from
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import History, Trial
 
