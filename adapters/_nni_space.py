@@ -24,16 +24,67 @@ NAME = "_name"  # NNI's key for the label of a nested option
 Native = Mapping[str, Mapping[str, Any]]
 
 
-def to_native(space: Searchable) -> dict[str, dict[str, Any]]:
-    """Return a space as NNI's search-space JSON, flat, inactive decisions included.
+def to_native(space: Searchable, *, nested: bool = False) -> dict[str, dict[str, Any]]:
+    """Return a space as NNI's search-space JSON.
 
-    NNI's own TPE, Random, Evolution and GridSearch tuners take it; what they propose becomes an
-    architecture by leaving out what is not active.
+    NNI's own TPE, Random, Evolution and GridSearch tuners take both forms; what they propose
+    becomes an architecture by leaving out what is not active.
 
     Args:
         space: Any space.
+        nested: Put a decision that one option alone opens below that option, so that TPE learns
+            nothing from values that were not used. One level deep, for NNI's tuners fail at two:
+            what an option of an option opens is below the outer one. Otherwise all decisions
+            stand beside each other.
+
+    Example:
+        >>> from nasbridge import Choice, Space
+        >>> from nasbridge.adapters.nni import to_native
+        >>> space = Space({"op": Choice({"conv": {"kernel": Choice([1, 3])}, "skip": "skip"})})
+        >>> list(to_native(space))
+        ['op', 'op.conv.kernel']
+        >>> to_native(space, nested=True)["op"]["_value"][1]
+        {'_name': 'skip'}
     """
-    return {decision.name: parameter_of(decision) for decision in space.decisions}
+    if not nested:
+        return {decision.name: parameter_of(decision) for decision in space.decisions}
+    outer: dict[str, Decision] = {}
+    below: dict[str, dict[str, dict[str, Any]]] = {}  # decision, its label and what that opens
+    for decision in space.decisions:
+        opener = _opener(decision, outer)
+        if opener is None:
+            outer[decision.name] = decision
+            continue
+        name, label = opener
+        key = decision.name.removeprefix(f"{name}.{label}.")
+        below.setdefault(name, {}).setdefault(label, {})[key] = parameter_of(decision)
+    return {
+        name: _with_branches(decision, below[name]) if name in below else parameter_of(decision)
+        for name, decision in outer.items()
+    }
+
+
+def _opener(decision: Decision, outer: Mapping[str, Decision]) -> tuple[str, str] | None:
+    """Return the outer decision, and its option, without which another one is never open.
+
+    The names must say it, too, for from them alone it is known again where a value belongs.
+    """
+    for clause in decision.conditions[0]:
+        known, label = outer.get(clause.decision), clause.values[0]
+        if (
+            known is not None
+            and isinstance(known.domain, Categorical)
+            and len(clause.values) == 1
+            and decision.name.startswith(f"{known.name}.{label}.")
+            and all(clause in condition for condition in decision.conditions)
+        ):
+            return known.name, str(label)
+    return None
+
+
+def _with_branches(decision: Decision, below: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    labels = cast(Categorical, decision.domain).labels
+    return typed("choice", [{NAME: label, **below.get(label, {})} for label in labels])
 
 
 def parameter_of(decision: Decision) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from nasbridge.adapters._nni_database import DATABASE
 from nasbridge.adapters._nni_shown import AXES, parameters_of, shown_space
 from nasbridge.adapters._nni_store import shown_metrics
 from nasbridge.adapters.nni import NASTuner, architecture_from, from_native, load, to_native
-from nasbridge.spaces import Choice, Searchable, Space, library
+from nasbridge.spaces import Choice, Integer, Real, Searchable, Space, library
 from nasbridge.strategies import Objective
 
 NESTED: dict[str, Any] = {
@@ -118,12 +118,33 @@ def test_what_has_no_counterpart_is_said(native: dict[str, Any], said: str) -> N
         from_native(native)
 
 
-@pytest.mark.parametrize("name", ["cell", "chain"])
+def deep() -> Space:
+    """Options within options, and a decision that two of them open."""
+    inner = Choice({"p": {"kernel": Integer(1, 3)}, "q": "q"})
+    shared = Choice([1, 2], name="shared")
+    outer = {"x": {"inner": inner, "rate": Real(0, 1), "s": shared}, "y": {"s": shared}, "z": "z"}
+    return Space({"op": Choice(outer), "depth": Integer(1, 3)})
+
+
+def test_a_nested_space_has_decisions_below_the_option_that_opens_them() -> None:
+    native = to_native(deep(), nested=True)
+    assert list(native) == ["op", "shared", "depth"]
+    x, y, z = native["op"]["_value"]
+    assert list(x) == ["_name", "inner", "inner.p.kernel", "rate"]
+    assert (y, z) == ({"_name": "y"}, {"_name": "z"})
+    theirs = {decision.name: decision for decision in from_native(native).decisions}
+    assert set(theirs) == {decision.name for decision in deep().decisions}
+    assert theirs["op.x.rate"].is_active({"op": "x"})
+    assert not theirs["op.x.rate"].is_active({"op": "y"})
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("name", ["cell", "chain", "deep"])
 @pytest.mark.parametrize("tuner", [TpeTuner, RandomTuner, EvolutionTuner, GridSearchTuner])
-def test_tuners_of_nni_run_our_space(tuner: Any, name: str) -> None:
-    space = spaces()[name]
+def test_tuners_of_nni_run_our_space(tuner: Any, name: str, nested: bool) -> None:
+    space = (spaces() | {"deep": deep()})[name]
     made = tuner()
-    made.update_search_space(to_native(space))
+    made.update_search_space(to_native(space, nested=nested))
     for number in range(12):
         (given,) = made.generate_multiple_parameters([number], st_callback=lambda *_: None)
         architecture = architecture_from(given, space)
