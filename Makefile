@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := test
-.PHONY: run test check browser lock clean
+.PHONY: run test check lint mypy pyright browser lock clean
 
 run: export TF_CPP_MIN_LOG_LEVEL ?= 2
 run: $(VENV)/run.stamp
@@ -24,9 +24,15 @@ test: check browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(VENV)/test.stamp
+	@$(MAKE) --no-print-directory --jobs 2 lint mypy pyright
+
+lint mypy pyright: $(VENV)/test.stamp
+lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+mypy:
 	$(BIN)/mypy
+pyright:
 	$(BIN)/pyright
 
 # One environment, one stamp for each lock; the stamp is older than its lock: install again.

@@ -46,8 +46,11 @@ def train(config: dict[str, Any]) -> None:
 def fit(
     place: Path, searcher: Searcher, trials: int, scheduler: Any = None, **param_space: Any
 ) -> tune.ResultGrid:
+    # Ray's HyperBand forgets a trial that is being saved when its bracket ends, and then waits for
+    # it for ever: with both cores for each trial there is never another one that could end it.
+    is_alone = isinstance(scheduler, HyperBandScheduler)
     tuner = tune.Tuner(
-        train,
+        tune.with_resources(train, {"cpu": 2 if is_alone else 1}),
         param_space={"failing": False, **param_space},
         tune_config=tune.TuneConfig(
             search_alg=searcher, scheduler=scheduler, num_samples=trials, reuse_actors=True
