@@ -27,7 +27,8 @@ class Job:
         status: NNI's word for how it is.
         reported: What it has reported on the way, by sequence number.
         final: Its final result, if it has one.
-        asked: The id of the parameters that it says it had; None if it has said nothing.
+        asked: The id of the parameters that it says it had, "None" for a user's own; None if it has
+            said nothing.
         started: Seconds since 1970.
         ended: Seconds since 1970.
     """
@@ -38,7 +39,7 @@ class Job:
     status: str = "UNKNOWN"
     reported: dict[int, Any] = field(default_factory=dict[int, Any])
     final: Any = None
-    asked: Any = None
+    asked: str | None = None
     started: float | None = None
     ended: float | None = None
 
@@ -155,7 +156,7 @@ def _happened(job: Job, time: float, event: str, data: str | None, sequence: int
 
 
 def _said(job: Job, parameter: str | None, kind: str, sequence: int, value: Any) -> None:
-    job.asked = parameter
+    job.asked = str(parameter)
     if kind == "FINAL":
         job.final = value
     elif kind == "PERIODICAL":

@@ -6,6 +6,7 @@ have had anything.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from numbers import Real
@@ -120,19 +121,20 @@ class _Reader:
         self._space, self._objectives = space, objectives
         ids = [_id(job) for job in stored.jobs if job.record is not None]
         self._by_id = {_id(job): job for job in stored.jobs if job.record is not None}
-        self._ambiguous = len(set(ids)) < len(ids)  # a resumed experiment counts anew
+        # a resumed experiment counts anew, and what a user adds has no id
+        self._ambiguous = {each for each, count in Counter(ids).items() if count > 1}
         self._shifted = any(self._had_another(job) for job in stored.jobs)
         self.outside: set[int] = set()  # numbers of trials that are outside the space
 
     def _had_another(self, job: Job) -> bool:
-        return job.asked is not None and job.record is not None and str(job.asked) != _id(job)
+        return job.asked is not None and job.record is not None and job.asked != _id(job)
 
     def trial(self, job: Job) -> Trial | None:
         """Read a trial; None if it has no parameters of the space."""
         record, notes = job.record, dict[str, Any]()
         if self._had_another(job):
             other = self._by_id.get(str(job.asked))
-            if other is not None and not self._ambiguous:
+            if other is not None and job.asked not in self._ambiguous:
                 record = other.record
                 notes["stored"] = "NNI shows other parameters for it than it had"
             else:

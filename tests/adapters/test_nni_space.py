@@ -4,6 +4,7 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +170,11 @@ def test_metrics_as_nni_can_show_them() -> None:
 # ---------------------------------------------------------------------- a database of stock NNI
 
 
-def database(file: Path, ran: dict[int, int | None]) -> Path:
-    """Write what stock NNI stores: trial k should have had parameters k, and had those in `ran`."""
+def database(file: Path, ran: dict[int, int | None], own: Sequence[int] = ()) -> Path:
+    """Write what stock NNI stores: trial k should have had parameters k, and had those in `ran`.
+
+    Those in `own` a user has added, which NNI gives no id.
+    """
     place = file / DATABASE
     place.parent.mkdir(parents=True)
     connection = sqlite3.connect(place)
@@ -189,7 +193,8 @@ def database(file: Path, ran: dict[int, int | None]) -> Path:
         "insert into ExperimentProfile values (?, 'x', 1, 1, null, '', 4, 1)", (profile,)
     )
     for number, had in ran.items():
-        record = json.dumps({"parameter_id": number, "parameters": {"units": 10 + number}})
+        known = None if number in own else number
+        record = json.dumps({"parameter_id": known, "parameters": {"units": 10 + number}})
         event = "insert into TrialJobEvent values (?, ?, ?, ?, '', ?, null, 'e')"
         end = "FAILED" if had is None else "SUCCEEDED"
         connection.execute(event, (1000, f"job{number}", "WAITING", record, number))
@@ -199,7 +204,7 @@ def database(file: Path, ran: dict[int, int | None]) -> Path:
             value = json.dumps(json.dumps(100.0 + had))
             connection.execute(
                 "insert into MetricData values (1, ?, ?, 'FINAL', 0, ?)",
-                (f"job{number}", str(had), value),
+                (f"job{number}", None if had in own else str(had), value),
             )
     connection.commit()
     connection.close()
@@ -221,6 +226,17 @@ def test_a_trial_that_may_have_had_anything_is_doubtful(tmp_path: Path) -> None:
     assert [trial.state for trial in history] == ["failed", "complete", "complete"]
     assert ["doubtful" in trial.notes for trial in history] == [True, False, False]
     assert [trial.architecture["units"] for trial in history][1:] == [10, 11]
+
+
+def test_a_trial_that_a_user_has_added_has_the_parameters_that_it_had(tmp_path: Path) -> None:
+    right = load(database(tmp_path / "right", {0: 0, 1: 1, 2: 2}, own=(1, 2)))
+    assert [trial.architecture["units"] for trial in right] == [10, 11, 12]
+    assert not any(trial.notes for trial in right)
+    shifted = load(database(tmp_path / "shifted", {0: 1, 1: 0, 2: 2}, own=(1,)))
+    assert [trial.architecture["units"] for trial in shifted] == [11, 10, 12]
+    assert ["stored" in trial.notes for trial in shifted] == [True, True, False]
+    unknown = load(database(tmp_path / "unknown", {0: 1, 1: 0, 2: 2}, own=(1, 2)))
+    assert ["doubtful" in trial.notes for trial in unknown] == [True, False, False]
 
 
 def test_what_is_no_database_is_said(tmp_path: Path) -> None:
