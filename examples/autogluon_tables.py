@@ -142,7 +142,7 @@ def compared(
         print(f"the best: {history.best.architecture}")
         columns = ["model", "score_test", "score_val", "fit_time", "pred_time_test"]
         board: pandas.DataFrame = predictor.leaderboard(test)[columns]
-        board.attrs["missing"] = sorted(predictor.model_failures()["model"])
+        board.attrs["missing"] = sorted(predictor.model_failures().get("model", ()))  # may be empty
     return board
 
 
