@@ -3,7 +3,7 @@
 """Reading a `keras.Model` that is there already: its layers, and how they follow each other."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,14 +51,18 @@ def parts_of(model: Any) -> tuple[Part, ...]:
         config: Any = model.get_config()
         if (len(model.inputs), len(model.outputs)) != (1, 1):
             raise ValueError(f"it has {len(model.inputs)} and {len(model.outputs)}")
-        inputs = dict(_inputs(entry) for entry in config["layers"])
+        entries, last = config["layers"], _last(config["output_layers"])
     except Exception as error:  # whatever a class of the user's own makes of it
         raise SpaceError(
             f"the model {model.name!r} is not functional with one input and one output "
             f"({type(error).__name__}: {error}): {WAY_OUT}"
         ) from error
-    reader = _Reader(model, inputs)
-    parts = reader.chain(_last(config["output_layers"]), None)
+    named = {one.name: one for one in model.operations}  # of keras.ops, too
+    inputs = {
+        entry["name"]: _inputs(named[entry["name"]], entry["inbound_nodes"]) for entry in entries
+    }
+    reader = _Reader(model.name, named, inputs)
+    parts = reader.chain(last, None)
     reader.check()
     return parts
 
@@ -69,15 +73,19 @@ def _is_input(one: Any) -> bool:
 
 def _last(outputs: Any) -> str:
     """Return the name of the output's layer; Keras nests it once or not."""
+    if isinstance(outputs, Mapping):
+        raise ValueError("it gives a dict, and not a tensor")
     return str(outputs[0] if isinstance(outputs[0], str) else outputs[0][0])
 
 
-def _inputs(entry: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Return the name of a layer, and those of the layers that flow into it."""
-    calls = entry["inbound_nodes"]
+def _inputs(one: Any, calls: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the names of the layers that flow into one, by position or by name."""
     if len(calls) > 1:
-        raise SpaceError(f"the layer {entry['name']!r} is called {len(calls)} times")
-    return entry["name"], tuple(name for call in calls for name in _tensors(call["args"]))
+        raise SpaceError(
+            f"the layer {one.name!r} is called {len(calls)} times, and a space has no layer whose "
+            f"weights are shared: {WAY_OUT}"
+        )
+    return tuple(name for call in calls for name in _tensors([call["args"], call["kwargs"]]))
 
 
 def _tensors(value: Any) -> Iterator[str]:
@@ -94,9 +102,10 @@ def _tensors(value: Any) -> Iterator[str]:
 class _Reader:
     """Takes a graph of layers apart into chains and branches, from its end."""
 
-    def __init__(self, model: Any, inputs: Mapping[str, tuple[str, ...]]) -> None:
-        self._model, self._inputs = model, inputs
-        self._parts = {one.name: one for one in model.operations}  # of keras.ops, too
+    def __init__(
+        self, name: str, parts: Mapping[str, Any], inputs: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        self._name, self._parts, self._inputs = name, parts, inputs
         self._seen: set[str] = set()
         self._above: dict[str, list[str]] = {}
 
@@ -106,9 +115,9 @@ class _Reader:
         here = last
         while here != before:
             sources = self._inputs[here]
-            if not sources:  # the input
+            if _is_input(self._parts[here]):
                 break
-            if here in self._seen:
+            if not sources or here in self._seen:
                 self._refuse(here)
             self._seen.add(here)
             if len(sources) == 1:
@@ -139,7 +148,7 @@ class _Reader:
 
     def _refuse(self, name: str) -> None:
         raise SpaceError(
-            f"the layers of {self._model.name!r} are not connected as chains and branches that "
+            f"the layers of {self._name!r} are not connected as chains and branches that "
             f"end in one Add or Concatenate, at {name!r}: {WAY_OUT}"
         )
 

@@ -182,6 +182,13 @@ def test_a_model_within_the_model_is_kept_with_its_weights(trainable: bool) -> N
     assert around(nested(trainable)) != space  # it has other weights
 
 
+def test_a_tensor_may_be_given_by_name() -> None:
+    inputs = keras.Input((8,))
+    hidden = layers.Dense(5, "relu")(inputs=inputs)
+    model = keras.Model(inputs, layers.Dense(3)(hidden))
+    assert first(around(model)).build((8,)).count_params() == model.count_params()
+
+
 def test_what_is_open_is_what_was_asked_for() -> None:
     names = {decision.name for decision in around(residual_net()).decisions}
     assert {"activation_relu", "activation_silu", "normalization_batch"} <= names
@@ -228,6 +235,19 @@ def attention() -> Any:
     return keras.Model(inputs, layers.MultiHeadAttention(1, 2, name="attends")(inputs, inputs))
 
 
+def named_tensors(**given: bool) -> Any:
+    """Attention, whose tensors are given by name, straight behind the input."""
+    inputs = keras.Input((4, 4))
+    first, named = ((), {"query": inputs}) if given["all"] else ((inputs,), {})
+    x = layers.MultiHeadAttention(1, 2, name="attends")(*first, value=inputs, **named)
+    return keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
+
+
+def giving_a_dict() -> Any:
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, {"classes": layers.Dense(3)(inputs)})
+
+
 def computing() -> Any:
     inputs = keras.Input((4,))
     return keras.Model(inputs, layers.Dense(3)(layers.Dense(4)(inputs) * 2))
@@ -253,6 +273,9 @@ def stacking() -> Any:
         (two_inputs, "one input and one output"),
         (shared, "'twice' is called 2 times"),
         (attention, r"'attends' \(MultiHeadAttention\) has 2 inputs"),
+        (lambda: named_tensors(all=True), r"'attends' \(MultiHeadAttention\) has 2 inputs"),
+        (lambda: named_tensors(all=False), r"'attends' \(MultiHeadAttention\) has 2 inputs"),
+        (giving_a_dict, "it gives a dict"),
         (lambda: "no model", "'no model' is no keras.Model"),
     ],
 )
