@@ -26,13 +26,14 @@ def around(
     """Return the space of the variants of a model that is there already.
 
     The model itself is the first member: of every decision, the first option is what it has. What
-    gives the outputs stays as it is, and a model within the model, with its weights. Widths and
-    kernel sizes are chosen for each layer; the activation and the normalization for all layers that
-    are alike; depth and shortcut, for each block of layers that comes several times in a row.
+    gives the outputs stays as it is. Weights are drawn anew, but for those of models within the
+    model and of layers that are frozen or adapted, which stay as they are. Widths and kernel sizes
+    are chosen for each layer; the activation and the normalization for all layers that are alike;
+    depth and shortcut, for each block of layers that comes several times in a row.
 
     Args:
         model: A `keras.Sequential`, or a functional model with one input and one output; it needs
-            no training, and is not changed.
+            to be built and not to be trained, and is not changed.
         widths: Multiples of a layer's units or filters, above 0; empty to leave widths alone.
         kernels: Sizes of square kernels, where the padding is "same" and the kernel is not 1.
         activations: Names in `keras.activations`, for hidden layers.

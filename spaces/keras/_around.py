@@ -3,7 +3,7 @@
 """The variants of a model that is there already, as a space."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
@@ -42,7 +42,7 @@ def around(
     rigid = max((k for k, one in enumerate(listed) if _is_rigid(one)), default=-1)
     shaping, _ = _giving(parts, all)
     opener.fixed = {id(one) for one in (*listed[: rigid + 1], *shaping)}
-    opener.last = {id(one) for one in _giving(parts, any)[0]}
+    opener.still = {id(one) for one in (*_giving(parts, any)[0], *_kept(parts))}
     groups = [
         cast(int, one.config.get("groups", 1)) if _kind(one) in KERNELS else 1 for one in listed
     ]
@@ -57,6 +57,31 @@ def around(
 
 def _is_rigid(one: Layer) -> bool:
     return _kind(one) in RIGID or (one.cls is not None and issubclass(one.cls, Kept))
+
+
+def _kept(parts: Sequence[Part]) -> Iterator[Part]:
+    """Find the layers that have their weights already, and what belongs to them.
+
+    That is what leads straight into them and has no weights to learn anything else, as an
+    activation between two frozen layers, and the sums in which they stand.
+    """
+    leads_on = False
+    for part in reversed(list(_all(parts))):
+        if isinstance(part, Branches):
+            if any(_has_state(one) for one in _layers([part])):
+                yield part
+            continue
+        leads_on = _has_state(part) or (leads_on and not _learns(part))
+        if leads_on:
+            yield part
+
+
+def _has_state(one: Layer) -> bool:
+    return one.cls is not None and issubclass(one.cls, Kept) and one.cls.has_state
+
+
+def _learns(one: Layer) -> bool:
+    return _kind(one) in {*WIDTHS, *KERNELS, *NORMALIZATIONS}
 
 
 def _giving(
@@ -82,13 +107,16 @@ def _giving(
     return found, True
 
 
-def _layers(parts: Sequence[Part]) -> Any:
+def _all(parts: Sequence[Part]) -> Iterator[Part]:
     for part in parts:
         if isinstance(part, Branches):
             for branch in part.branches:
-                yield from _layers(branch)
-        else:
-            yield part
+                yield from _all(branch)
+        yield part
+
+
+def _layers(parts: Sequence[Part]) -> Iterator[Layer]:
+    return (part for part in _all(parts) if isinstance(part, Layer))
 
 
 def _kind(one: Layer) -> str:
@@ -107,7 +135,7 @@ class _Opener:
     skips: bool
     is_bare: bool = False  # it has no normalization
     fixed: set[int] = field(default_factory=set[int])  # layers whose width stays, by id
-    last: set[int] = field(default_factory=set[int])  # parts that give the outputs, by id
+    still: set[int] = field(default_factory=set[int])  # parts that stay as they are, by id
     step: int = 1  # of widths, so that groups divide them
     stepped: set[int] = field(default_factory=set[int])  # layers with such widths, by id
     number: int = 0  # of blocks so far
@@ -134,8 +162,8 @@ class _Opener:
         if self.deeper == 0 and not self.skips:
             return best
         free = next(
-            (k for k in range(start, len(parts)) if self._is_last(parts[k])), len(parts)
-        )  # what gives the outputs is no block
+            (k for k in range(start, len(parts)) if self._stays(parts[k])), len(parts)
+        )  # what gives the outputs is no block, nor what is kept
         for size in range(1, (free - start) // 2 + 1):
             block = parts[start : start + size]
             times = 1
@@ -147,8 +175,8 @@ class _Opener:
                 best = (size, times)
         return best
 
-    def _is_last(self, part: Part) -> bool:
-        return any(id(one) in self.last for one in _layers([part]))
+    def _stays(self, part: Part) -> bool:
+        return any(id(one) in self.still for one in _layers([part]))
 
     def _repeated(self, block: Sequence[Part], times: int) -> Node:
         self.number += 1
@@ -167,7 +195,7 @@ class _Opener:
         if isinstance(part, Branches):
             return [self._branches(part)]
         kind = _kind(part)
-        if id(part) in self.last:
+        if id(part) in self.still:
             return [part]
         if kind in NORMALIZATIONS:
             return [self._normalization(part)]
@@ -192,7 +220,7 @@ class _Opener:
         whole = Parallel(*(Chain(*way) for way in ways), merge=merge)
         longer = [Chain(*way) for way, one in zip(ways, part.branches, strict=True) if one]
         is_shortcut = merge == "add" and len(ways) == 2 and len(longer) == 1
-        if not self.skips or not is_shortcut or id(part) in self.last:
+        if not self.skips or not is_shortcut or id(part) in self.still:
             return whole
         self.number += 1
         return Choice({"add": whole, "none": longer[0]}, name=f"skip_{self.number}")

@@ -10,6 +10,7 @@ from .._graph import Operation
 from .._shapes import Measure, Shape
 from .._steps import described
 from ._flops import layer_flops
+from ._kept import dtype_taken
 from ._layers import call_layer, keras
 
 __all__ = ["ask"]
@@ -41,7 +42,8 @@ def ask(operation: Operation, shapes: Sequence[Shape], path: str) -> Measure:
 
 
 def _asked(operation: Operation, shapes: Sequence[Shape], path: str) -> Measure:
-    sources = [keras.KerasTensor((None, *shape)) for shape in shapes]
+    dtype = dtype_taken(operation) or "float32"
+    sources = [keras.KerasTensor((None, *shape), dtype) for shape in shapes]
     layer, result = call_layer(operation, sources, path)
     shape: Any = tuple(getattr(result, "shape", (None, None))[1:])
     if None in shape:

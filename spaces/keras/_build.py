@@ -7,6 +7,7 @@ from typing import Any
 from .._errors import BuildError
 from .._graph import Graph
 from .._plan import plan
+from ._kept import dtype_taken
 from ._layers import call_layer, keras
 from ._names import layer_name
 
@@ -45,7 +46,9 @@ def build(graph: Graph, input_shape: Sequence[int], name: str | None = None) -> 
     tensors: list[Any] = []
     for step in planned.steps:
         if not step.inputs:
-            tensors.append(keras.Input(step.shape, name=layer_name(step.path)))
+            dtypes = [dtype_taken(one.operation) for one in planned.steps if 0 in one.inputs]
+            dtype = next(filter(None, dtypes), None)
+            tensors.append(keras.Input(step.shape, name=layer_name(step.path), dtype=dtype))
             continue
         sources = [tensors[k] for k in step.inputs]
         _, result = call_layer(step.operation, sources, step.path)

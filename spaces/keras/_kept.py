@@ -1,74 +1,183 @@
 # pyright: basic
 # Keras ships no types.
-"""Models within a model, kept as they are, with their weights."""
+"""Copies: models and layers that are kept as they are, or that only their own class can make."""
 
 import copy
 import hashlib
 import re
-from typing import Any
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy
 
 from .._canonical import digest
 from .._errors import SpaceError
 from .._fingerprint import plain_data
+from .._graph import Operation
 from .._structure import Layer, layer
 from ._layers import keras
 
-__all__ = ["Kept", "keep"]
+__all__ = ["Kept", "dtype_taken", "keep", "remake"]
+
+Variables = dict[str, Any]
+Files = dict[str, bytes]
+State = list[tuple[Variables, Files]]
+"""What Keras saves of a layer and of each one within it."""
 
 
 class Kept(keras.layers.Layer):
-    """Base of classes whose instances are copies of one model."""
+    """Base of classes whose instances are copies of one model or layer.
+
+    Attributes:
+        dtype_taken: The type of the numbers, or texts, that it takes.
+        has_state: Copies have its weights, too.
+    """
+
+    dtype_taken: ClassVar[str]
+    has_state: ClassVar[bool]
 
 
-def keep(model: Any) -> Layer:
-    """Return a layer that is a copy of a model, weights and `trainable` included.
+def dtype_taken(operation: Operation) -> str | None:
+    """Return the type of what a layer takes if it is a copy; None for all others: floats."""
+    module, _, name = operation.name.rpartition(":")
+    cls: Any = globals().get(name) if module == __name__ else None
+    return getattr(cls, "dtype_taken", None)
 
-    Every network has a copy of its own, an ordinary model of Keras, so that no training sees what
-    another one has done. A document of the space names the model, and does not hold it.
+
+def keep(one: Any, taken: Any) -> Layer:
+    """Return a layer that is a copy of a model or layer, weights and `trainable` included.
+
+    Every network has a copy of its own, an ordinary model or layer of Keras, so that no training
+    sees what another one has done. A document of the space names it, and does not hold it.
 
     Args:
-        model: A model with weights.
+        one: A model or layer with weights.
+        taken: The symbolic tensor that flows into it.
 
     Raises:
         SpaceError: Keras cannot copy it.
     """
-    name = f"{re.sub(r'[^A-Za-z]+', '_', model.name).strip('_') or 'model'}_{_identity(model)}"
-    if name not in globals():  # where documents and other processes look for it
-        globals()[name] = _class_of(model, name)
+    return _copied(one, taken, with_state=True)
+
+
+def remake(one: Any, taken: Any) -> Layer:
+    """Return a layer that is made as its class says in `from_config`, with fresh weights.
+
+    Args:
+        one: A layer.
+        taken: The symbolic tensor that flows into it.
+
+    Raises:
+        SpaceError: Keras cannot make it.
+    """
+    return _copied(one, taken, with_state=False)
+
+
+def _copied(one: Any, taken: Any, with_state: bool) -> Layer:
+    is_model = isinstance(one, keras.Model)
+    kind = re.sub(r"[^A-Za-z]+", "_", one.name).strip("_") or "model"  # automatic names are counted
+    try:
+        state = _state(one) if with_state else None
+        name = f"{kind if is_model else type(one).__name__}_{_identity(one, state)}"
+        if name not in globals():  # where documents and other processes look for it
+            globals()[name] = _class_of(one, taken, state, name)
+    except Exception as error:  # whatever a class of the user's own makes of it
+        what, instead = f"the layer {one.name!r} ({type(one).__name__})", "or use another layer"
+        if is_model:
+            what = f"the model {one.name!r}, which stands as a layer,"
+            instead = "or call its layers instead"
+        raise SpaceError(
+            f"{what} cannot be copied ({type(error).__name__}: {error}): let its get_config() say "
+            f"how, {instead}"
+        ) from error
     return layer(globals()[name])
 
 
-def _identity(model: Any) -> str:
-    """Tell models apart, in every process alike: automatic names count for nothing."""
-    layers = [
-        [type(one).__name__, {k: v for k, v in one.get_config().items() if k != "name"}]
-        for one in model.layers
-    ]
-    weights = hashlib.blake2b()
-    for weight in model.get_weights():
-        weights.update(weight.tobytes())
-    return digest([plain_data(layers), weights.hexdigest()])[:8]
-
-
-def _class_of(model: Any, name: str) -> type:
-    kind, shape, weights = type(model), model.input_shape, model.get_weights()
-    config = copy.deepcopy(model.get_config())
+def _class_of(one: Any, taken: Any, state: State | None, name: str) -> type:
+    kind, config, is_frozen = type(one), copy.deepcopy(one.get_config()), not one.trainable
+    shape, dtype = tuple(taken.shape), keras.backend.standardize_dtype(taken.dtype)
 
     class Copied(Kept):
+        dtype_taken, has_state = dtype, state is not None
+
         def __new__(cls, name: str) -> Any:
             made = kind.from_config(copy.deepcopy({**config, "name": name}))
-            if not made.built:
-                made.build(shape)
-            made.set_weights(weights)
+            if state is not None:
+                _build(made, shape, dtype)
+                _restore(made, state)
+            for part in made._flatten_layers() if is_frozen else ():  # its config need not say so
+                part.trainable = False
             return made
 
-    try:
-        Copied("copy")
-    except Exception as error:  # whatever a class of the user's own makes of it
-        raise SpaceError(
-            f"the model {model.name!r}, which stands as a layer, cannot be copied "
-            f"({type(error).__name__}: {error}): let its get_config() say how, or call its layers "
-            "instead"
-        ) from error
+    Copied("copy")
     Copied.__name__ = Copied.__qualname__ = name
     return Copied
+
+
+def _build(made: Any, shape: Sequence[int | None], dtype: str) -> None:
+    if made.built:
+        return
+    if isinstance(made, keras.Model) or type(made).build is not keras.layers.Layer.build:
+        made.build(shape)
+    else:  # what it consists of is built where it is called
+        made(keras.KerasTensor(shape, dtype))
+        made._inbound_nodes.clear()  # of a network that it is no part of
+
+
+# ---------------------------------------------------------------- what is known of one
+
+
+def _identity(one: Any, state: State | None) -> str:
+    """Tell models and layers apart, in every process alike: automatic names count for nothing."""
+    parts = one.layers if isinstance(one, keras.Model) else [one]
+    settings = [[type(part).__name__, _nameless(part.get_config())] for part in parts]
+    weights = hashlib.blake2b()
+    for variables, files in state or ():
+        for variable in variables.values():
+            weights.update(variable.tobytes())
+        for content in files.values():
+            weights.update(content)
+    return digest([plain_data(settings), weights.hexdigest()])[:8]
+
+
+def _nameless(config: Any) -> Any:
+    if isinstance(config, list | tuple):
+        return [_nameless(part) for part in config]
+    if not isinstance(config, Mapping):
+        return config
+    is_all = len(config) == 1  # the name of a dtype
+    return {key: _nameless(part) for key, part in config.items() if is_all or key != "name"}
+
+
+def _state(one: Any) -> State:
+    found: State = []
+    for part in one._flatten_layers():
+        variables: Variables = {}
+        part.save_own_variables(variables)
+        arrays = {
+            name: numpy.array(keras.ops.convert_to_numpy(value))
+            for name, value in variables.items()
+        }
+        found.append((arrays, _files(part)))
+    return found
+
+
+def _files(part: Any) -> Files:
+    """Return what a layer saves that is no variable, as a vocabulary."""
+    if not hasattr(part, "save_assets"):
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        part.save_assets(folder)
+        return {file.name: file.read_bytes() for file in sorted(Path(folder).iterdir())}
+
+
+def _restore(made: Any, state: State) -> None:
+    for part, (variables, files) in zip(made._flatten_layers(), state, strict=True):
+        part.load_own_variables(dict(variables))
+        if files:
+            with tempfile.TemporaryDirectory() as folder:
+                for name, content in files.items():
+                    (Path(folder) / name).write_bytes(content)
+                part.load_assets(folder)

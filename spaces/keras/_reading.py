@@ -2,20 +2,18 @@
 # Keras ships no types.
 """Reading a `keras.Model` that is there already: its layers, and how they follow each other."""
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .._errors import SpaceError
-from .._structure import Layer, layer
-from ._kept import keep
+from .._structure import Layer
+from ._described import WAY_OUT, described
 from ._layers import keras
 
 __all__ = ["Branches", "Part", "parts_of"]
 
 MERGES = {"Add": "add", "Concatenate": "concatenate"}
-WAY_OUT = "describe the space with Chain, Parallel and layer(...) instead"
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,16 @@ def parts_of(model: Any) -> tuple[Part, ...]:
     Raises:
         SpaceError: It is none, or its layers are not connected as chains and branches.
     """
-    if isinstance(model, keras.Sequential):
-        return tuple(_described(one) for one in model.layers if not _is_input(one))
     if not isinstance(model, keras.Model) or not hasattr(model, "get_layer"):
         raise SpaceError(f"{model!r} is no keras.Model: give one that is Sequential or functional")
+    if isinstance(model, keras.Sequential):
+        if model._functional is None:
+            raise SpaceError(
+                f"the model {model.name!r} is not built, so the shapes in it are open: begin it "
+                "with keras.Input(shape), or call it on an example first"
+            )
+        taken = _taken(model._functional)
+        return tuple(described(one, taken[one.name]) for one in model.layers if not _is_input(one))
     try:
         config: Any = model.get_config()
         if (len(model.inputs), len(model.outputs)) != (1, 1):
@@ -61,10 +65,16 @@ def parts_of(model: Any) -> tuple[Part, ...]:
     inputs = {
         entry["name"]: _inputs(named[entry["name"]], entry["inbound_nodes"]) for entry in entries
     }
-    reader = _Reader(model.name, named, inputs)
+    reader = _Reader(model, named, inputs)
     parts = reader.chain(last, None)
     reader.check()
     return parts
+
+
+def _taken(network: Any) -> dict[str, Any]:
+    """Return the first symbolic tensor that flows into each layer of a network."""
+    nodes = (node for nodes in network._nodes_by_depth.values() for node in nodes)
+    return {node.operation.name: node.input_tensors[0] for node in nodes if node.input_tensors}
 
 
 def _is_input(one: Any) -> bool:
@@ -103,9 +113,10 @@ class _Reader:
     """Takes a graph of layers apart into chains and branches, from its end."""
 
     def __init__(
-        self, name: str, parts: Mapping[str, Any], inputs: Mapping[str, tuple[str, ...]]
+        self, model: Any, parts: Mapping[str, Any], inputs: Mapping[str, tuple[str, ...]]
     ) -> None:
-        self._name, self._parts, self._inputs = name, parts, inputs
+        self._name, self._taken = model.name, _taken(model)
+        self._parts, self._inputs = parts, inputs
         self._seen: set[str] = set()
         self._above: dict[str, list[str]] = {}
 
@@ -121,7 +132,7 @@ class _Reader:
                 self._refuse(here)
             self._seen.add(here)
             if len(sources) == 1:
-                parts.append(_described(self._parts[here]))
+                parts.append(described(self._parts[here], self._taken[here]))
                 here = sources[0]
                 continue
             merge = _merge(self._parts[here], len(sources))
@@ -178,53 +189,3 @@ def _merge(one: Any, inputs: int) -> str:
 def _flat(tensors: Any) -> Iterator[Any]:
     for one in tensors:
         yield from _flat(one) if isinstance(one, list | tuple) else (one,)
-
-
-def _described(one: Any) -> Layer:
-    """Describe a layer, with the settings that it does not have anyway."""
-    cls = type(one)
-    if isinstance(one, keras.Model):
-        return keep(one)
-    if not isinstance(one, keras.layers.Layer):
-        raise SpaceError(
-            f"{getattr(one, 'name', one)!r} is an operator ({cls.__name__}) and no layer: use one "
-            "of keras.layers in its place, as Rescaling, ReLU or GlobalAveragePooling2D, or "
-            f"{WAY_OUT}"
-        )
-    defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(cls.__init__).parameters.items()
-    }
-    policy = keras.dtype_policies.serialize(keras.config.dtype_policy())
-    config = {
-        name: _setting(value)
-        for name, value in one.get_config().items()
-        if name != "name"
-        and not (name == "trainable" and value)
-        and not (name == "dtype" and value in (policy, keras.config.dtype_policy().name))
-        and not _is_default(value, defaults.get(name, inspect.Parameter.empty))
-    }
-    return layer(cls, **config)
-
-
-def _setting(value: Any) -> Any:
-    """Describe the layers in the settings of wrappers; all else Keras understands as it is."""
-    if isinstance(value, Mapping) and "class_name" in value:
-        kind = getattr(keras.layers, str(value["class_name"]), None)
-        if isinstance(kind, type) and issubclass(kind, keras.layers.Layer):
-            return _described(keras.layers.deserialize(dict(value)))
-    return value
-
-
-def _is_default(value: Any, default: Any) -> bool:
-    if value is None or value == default:
-        return value == default
-    if value == "linear":
-        return default is None
-    if isinstance(value, Mapping) and isinstance(default, str):
-        try:
-            made = keras.initializers.serialize(keras.initializers.get(default))
-        except ValueError:
-            return False
-        return made == value
-    return isinstance(value, list) and tuple(value) == default

@@ -1,0 +1,144 @@
+# pyright: basic
+"""`around`: what a model has learned already, and what only its own classes can make again."""
+
+from typing import Any
+
+import keras
+import numpy
+import pytest
+from keras import layers
+
+from nasbridge.spaces import around, from_json
+
+RNG = numpy.random.default_rng(0)
+IMAGES = RNG.random((3, 8, 8, 2), "float32")
+TABLE = RNG.random((6, 4), "float32")
+TEXTS = numpy.array([["a b c"], ["c d unseen"]])
+
+
+def first(space: Any, shape: tuple[int, ...]) -> Any:
+    return next(space.enumerate()).build(shape)
+
+
+def stirred(model: Any) -> Any:
+    """The model, of whose weights none is what a fresh layer would have."""
+    model.set_weights([RNG.random(weight.shape, "float32") for weight in model.get_weights()])
+    return model
+
+
+def head(x: Any) -> Any:
+    return layers.Dense(3)(layers.Dense(8, "relu")(x))
+
+
+def frozen_base() -> tuple[Any, Any]:
+    """A pretrained network, whose layers are the model's own: the common way to fine-tune."""
+    inputs = keras.Input((8, 8, 2))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
+    y = layers.Conv2D(4, 3, padding="same")(layers.ReLU()(layers.BatchNormalization()(x)))
+    x = layers.ReLU()(layers.Add()([x, y]))
+    base = keras.Model(inputs, layers.Conv2D(6, 3)(x))
+    base.trainable = False
+    model = keras.Model(base.input, head(layers.GlobalAveragePooling2D()(base.output)))
+    return stirred(model), IMAGES
+
+
+def frozen_embedding() -> tuple[Any, Any]:
+    table = layers.Embedding(50, 4, trainable=False)
+    stack = [keras.Input((5,), dtype="int32"), table, layers.GlobalAveragePooling1D()]
+    stack += [layers.Dense(8, "relu"), layers.Dense(3)]
+    return stirred(keras.Sequential(stack)), RNG.integers(50, size=(4, 5))
+
+
+class Composite(layers.Layer):  # type: ignore[misc]
+    """What it consists of is built where it is called."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.inner = keras.Sequential([layers.Dense(4), layers.BatchNormalization()])
+
+    def call(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+def frozen_composite() -> tuple[Any, Any]:
+    composite = Composite()
+    inputs = keras.Input((4,))
+    model = stirred(keras.Model(inputs, head(composite(inputs))))
+    composite.trainable = False
+    return model, TABLE
+
+
+def adapted(one: Any, data: Any) -> Any:
+    one.adapt(data)
+    return one
+
+
+def normalization() -> tuple[Any, Any]:
+    inputs = keras.Input((4,))
+    x = adapted(layers.Normalization(), 100 * TABLE + 500)(inputs)
+    return keras.Model(inputs, head(x)), TABLE
+
+
+def discretization() -> tuple[Any, Any]:
+    one = adapted(layers.Discretization(num_bins=4, output_mode="one_hot"), TABLE[:, :1])
+    inputs = keras.Input((1,))
+    return keras.Model(inputs, head(one(inputs))), TABLE[:, :1]
+
+
+def texts() -> tuple[Any, Any]:
+    one = adapted(layers.TextVectorization(20, output_sequence_length=5), TEXTS[:1])
+    stack = [keras.Input((1,), dtype="string"), one, layers.Embedding(20, 4), layers.Flatten()]
+    model = keras.Sequential([*stack, layers.Dense(8, "relu"), layers.Dense(3)])
+    return model, keras.ops.convert_to_tensor(TEXTS)
+
+
+def frequencies() -> tuple[Any, Any]:
+    one = adapted(layers.IntegerLookup(output_mode="tf_idf"), numpy.array([[3, 5], [5, 7]]))
+    inputs = keras.Input((2,), dtype="int64")
+    return keras.Model(inputs, head(one(inputs))), numpy.array([[3, 7], [5, 8]])
+
+
+KEPT = [frozen_base, frozen_embedding, frozen_composite, normalization, discretization, texts]
+
+
+@pytest.mark.parametrize("make", [*KEPT, frequencies])
+def test_what_a_layer_knows_already_is_kept(make: Any) -> None:
+    model, x = make()
+    space = around(model)
+    names = [decision.name for decision in space.decisions]
+    assert sum(name.endswith(("units", "filters", "kernel_size")) for name in names) == 1
+    shape = model.input_shape[1:]
+    for again in (space, from_json(space.to_json())):
+        member = first(again, shape)
+        assert member.count_params() == model.count_params()
+        ours, theirs = member.trainable_weights, model.trainable_weights
+        for variable, value in zip(ours, theirs, strict=True):  # all else is there already
+            variable.assign(value)
+        numpy.testing.assert_allclose(member(x), model(x), rtol=1e-5, atol=1e-5)
+    for _ in range(3):
+        architecture = space.sample(RNG)
+        variant = architecture.build(shape)
+        assert variant.output_shape == (None, 3)
+        assert architecture.cost(shape).parameters == variant.count_params()
+
+
+def test_between_layers_that_are_kept_nothing_varies() -> None:
+    model, _ = frozen_base()
+    space = around(model)
+    assert [one.name for one in space.decisions][1:] == ["activation_relu", "normalization_none"]
+    built = [space.sample(numpy.random.default_rng(k)).build((8, 8, 2)) for k in range(4)]
+    assert all(sum(type(one) is layers.ReLU for one in variant.layers) == 2 for variant in built)
+
+
+def test_moving_averages_alone_are_no_state() -> None:
+    """They are learned anew, as the layers before them are."""
+    stack = [keras.Input((4,)), layers.Dense(6), layers.BatchNormalization(center=False,
+             scale=False), layers.Dense(3)]  # fmt: skip
+    names = [decision.name for decision in around(keras.Sequential(stack)).decisions]
+    assert "0.units" in names
+    assert "normalization_batch" in names
+
+
+def test_a_model_without_shapes_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"is not built, .* begin it with keras.Input"):
+        around(keras.Sequential([layers.Dense(4), layers.Dense(3)]))
