@@ -1,6 +1,7 @@
 """Structure nodes: layers, chains, branches and repetitions."""
 
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -105,7 +106,7 @@ def layer(kind: str | type, /, *, name: str | None = None, **config: object) -> 
         4
     """
     if isinstance(kind, type):
-        if kind.__module__.split(".")[0] == "keras":
+        if kind is getattr(sys.modules.get("keras.layers"), kind.__name__, None):
             return Layer(kind.__name__, config, name=name)
         return Layer(f"{kind.__module__}:{kind.__qualname__}", config, kind, name)
     return Layer(kind, config, name=name)

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
+from .._errors import BuildError, SpaceError
 from .._node import Node
+from .._plan import plan
 from .._structure import Chain, Layer, Parallel, Repeat, layer
 from .._values import Choice
+from ._described import WAY_OUT
 from ._kept import Kept
 from ._reading import Branches, Part, parts_of
 
@@ -50,9 +53,29 @@ def around(
     grouped = max((k for k, number in enumerate(groups) if number > 1), default=-1)
     opener.stepped = {id(one) for one in listed[: grouped + 1]}
     space = Chain(*opener.chain(parts))
+    _check(space, model)
     if model.compiled:
         object.__setattr__(space, "compiling", dict(model._compile_config.config))
     return space
+
+
+def _check(space: Chain, model: Any) -> None:
+    """Raise an error if the first member is not the model; its layers have been checked."""
+    shape = tuple(model.input_shape[1:])
+    if None in shape:
+        return
+    try:
+        planned = plan(next(space.enumerate()).graph(), shape)
+    except BuildError as error:
+        raise SpaceError(f"the model {model.name!r} cannot be made again: {error}") from error
+    given = planned.steps[planned.output].shape
+    parameters = sum(step.measure.parameters for step in planned.steps)
+    if (given, parameters) != (tuple(model.output_shape[1:]), model.count_params()):
+        raise SpaceError(
+            f"the model {model.name!r} gives {model.output_shape[1:]} and has "
+            f"{model.count_params()} weights, and made again by its layers gives {given} and has "
+            f"{parameters}: {WAY_OUT}"
+        )
 
 
 def _is_rigid(one: Layer) -> bool:

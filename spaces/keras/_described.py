@@ -6,22 +6,27 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from .._errors import SpaceError
+from .._errors import BuildError, SpaceError
+from .._graph import Operation
+from .._rules import measure
+from .._shapes import Misfit
 from .._structure import Layer, layer
-from ._kept import keep
-from ._layers import keras
+from ._ask import ask
+from ._kept import keep, remake
+from ._layers import call_layer, keras, make_layer
 
 __all__ = ["WAY_OUT", "described"]
 
 WAY_OUT = "describe the space with Chain, Parallel and layer(...) instead"
 
 
-def described(one: Any, taken: Any) -> Layer:
+def described(one: Any, taken: Any, given: Any) -> Layer:
     """Describe a layer, with the settings that it does not have anyway.
 
     Args:
         one: The layer.
         taken: The symbolic tensor that flows into it.
+        given: The one that flows out.
 
     Raises:
         SpaceError: It is none, or cannot be made again.
@@ -32,9 +37,61 @@ def described(one: Any, taken: Any) -> Layer:
             "use one of keras.layers in its place, as Rescaling, ReLU or GlobalAveragePooling2D, "
             f"or {WAY_OUT}"
         )
+    found = _description(one, taken)
+    wanted = tuple(given.shape[1:]), one.count_params()
+    try:
+        made = _made(found, taken, one.name)
+    except (BuildError, Misfit) as error:
+        raise SpaceError(
+            f"the layer {one.name!r} ({type(one).__name__}) cannot be made again ({error}): let "
+            "get_config() of its class say how, or use another layer"
+        ) from error
+    if made != wanted:
+        raise SpaceError(
+            f"the layer {one.name!r} ({type(one).__name__}) gives {wanted[0]} and has {wanted[1]} "
+            f"weights, and made again by its settings gives {made[0]} and has {made[1]}: let "
+            "get_config() of its class return all that its __init__ takes"
+        )
+    return found
+
+
+def _description(one: Any, taken: Any) -> Layer:
     if isinstance(one, keras.Model) or _has_state(one):
         return keep(one, taken)
-    return _with_settings(one)
+    if _is_made_its_own_way(type(one)):
+        return remake(one, taken)
+    try:
+        found = _with_settings(one)
+        make_layer(_operation(found), one.name)
+    except Exception:  # as of wrappers of models, whose settings their class alone understands
+        return remake(one, taken)
+    return found
+
+
+def _is_made_its_own_way(cls: Any) -> bool:
+    """Tell whether a class of the user has a `from_config` of its own."""
+    own = cls.from_config.__func__ is not keras.layers.Layer.from_config.__func__
+    return own and cls.__module__.partition(".")[0] != "keras"
+
+
+def _operation(found: Layer) -> Operation:
+    return next(found.enumerate()).graph().vertices[-1].operation
+
+
+def _made(found: Layer, taken: Any, name: str) -> tuple[tuple[int | None, ...], int]:
+    """Return the shape and the weights of what a description makes.
+
+    A layer is called if no rule knows it, and where a part of it, as an initializer, is made of a
+    description, too. With axes of open size every one is.
+    """
+    operation, shape = _operation(found), tuple(taken.shape[1:])
+    if None not in shape:
+        measured = measure(operation, [shape]) or ask(operation, [shape], name)
+        if not any(isinstance(value, Mapping) for value in operation.config.values()):
+            return measured.shape, measured.parameters
+    source = keras.KerasTensor(taken.shape, taken.dtype)
+    made, result = call_layer(operation, [source], name)
+    return tuple(getattr(result, "shape", ()))[1:], made.count_params()
 
 
 def _has_state(one: Any) -> bool:

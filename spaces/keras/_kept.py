@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy
@@ -31,10 +32,12 @@ class Kept(keras.layers.Layer):
     """Base of classes whose instances are copies of one model or layer.
 
     Attributes:
+        kind: The class of the original.
         dtype_taken: The type of the numbers, or texts, that it takes.
         has_state: Copies have its weights, too.
     """
 
+    kind: ClassVar[type]
     dtype_taken: ClassVar[str]
     has_state: ClassVar[bool]
 
@@ -81,7 +84,8 @@ def _copied(one: Any, taken: Any, with_state: bool) -> Layer:
     try:
         state = _state(one) if with_state else None
         name = f"{kind if is_model else type(one).__name__}_{_identity(one, state)}"
-        if name not in globals():  # where documents and other processes look for it
+        known = globals().get(name)  # where documents and other processes look for it
+        if known is None or known.kind is not type(one):  # a notebook may define a class anew
             globals()[name] = _class_of(one, taken, state, name)
     except Exception as error:  # whatever a class of the user's own makes of it
         what, instead = f"the layer {one.name!r} ({type(one).__name__})", "or use another layer"
@@ -96,14 +100,16 @@ def _copied(one: Any, taken: Any, with_state: bool) -> Layer:
 
 
 def _class_of(one: Any, taken: Any, state: State | None, name: str) -> type:
-    kind, config, is_frozen = type(one), copy.deepcopy(one.get_config()), not one.trainable
+    config, functions = copy.deepcopy(one.get_config()), _functions(one)
+    is_frozen, make = not one.trainable, type(one) if functions else type(one).from_config
     shape, dtype = tuple(taken.shape), keras.backend.standardize_dtype(taken.dtype)
 
     class Copied(Kept):
-        dtype_taken, has_state = dtype, state is not None
+        kind, dtype_taken, has_state = type(one), dtype, state is not None
 
         def __new__(cls, name: str) -> Any:
-            made = kind.from_config(copy.deepcopy({**config, "name": name}))
+            settings = {**copy.deepcopy(config), **functions, "name": name}
+            made = make(**settings) if functions else make(settings)
             if state is not None:
                 _build(made, shape, dtype)
                 _restore(made, state)
@@ -133,13 +139,30 @@ def _identity(one: Any, state: State | None) -> str:
     """Tell models and layers apart, in every process alike: automatic names count for nothing."""
     parts = one.layers if isinstance(one, keras.Model) else [one]
     settings = [[type(part).__name__, _nameless(part.get_config())] for part in parts]
+    told = [[name, _told(function)] for name, function in _functions(one).items()]
     weights = hashlib.blake2b()
     for variables, files in state or ():
         for variable in variables.values():
             weights.update(variable.tobytes())
         for content in files.values():
             weights.update(content)
-    return digest([plain_data(settings), weights.hexdigest()])[:8]
+    return digest([plain_data(settings), told, weights.hexdigest()])[:8]
+
+
+def _told(function: FunctionType) -> list[object]:
+    """Return what tells a function from another one of its name."""
+    enclosed = [cell.cell_contents for cell in function.__closure__ or ()]
+    return [function.__code__, function.__defaults__, enclosed]
+
+
+def _functions(one: Any) -> dict[str, FunctionType]:
+    """Return the settings that are functions of the user, which Keras does not read back."""
+    found = {name: getattr(one, name, None) for name in one.get_config()}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, FunctionType) and value.__module__.partition(".")[0] != "keras"
+    }
 
 
 def _nameless(config: Any) -> Any:

@@ -49,8 +49,8 @@ def parts_of(model: Any) -> tuple[Part, ...]:
                 f"the model {model.name!r} is not built, so the shapes in it are open: begin it "
                 "with keras.Input(shape), or call it on an example first"
             )
-        taken = _taken(model._functional)
-        return tuple(described(one, taken[one.name]) for one in model.layers if not _is_input(one))
+        flows = _flows(model._functional)
+        return tuple(described(one, *flows[one.name]) for one in model.layers if not _is_input(one))
     try:
         config: Any = model.get_config()
         if (len(model.inputs), len(model.outputs)) != (1, 1):
@@ -58,7 +58,7 @@ def parts_of(model: Any) -> tuple[Part, ...]:
         entries, last = config["layers"], _last(config["output_layers"])
     except Exception as error:  # whatever a class of the user's own makes of it
         raise SpaceError(
-            f"the model {model.name!r} is not functional with one input and one output "
+            f"the model {model.name!r} cannot be read as one with one input and one output "
             f"({type(error).__name__}: {error}): {WAY_OUT}"
         ) from error
     named = {one.name: one for one in model.operations}  # of keras.ops, too
@@ -71,10 +71,14 @@ def parts_of(model: Any) -> tuple[Part, ...]:
     return parts
 
 
-def _taken(network: Any) -> dict[str, Any]:
-    """Return the first symbolic tensor that flows into each layer of a network."""
+def _flows(network: Any) -> dict[str, tuple[Any, Any]]:
+    """Return the first symbolic tensors that flow into each layer of a network, and out of it."""
     nodes = (node for nodes in network._nodes_by_depth.values() for node in nodes)
-    return {node.operation.name: node.input_tensors[0] for node in nodes if node.input_tensors}
+    return {
+        node.operation.name: (node.input_tensors[0], node.output_tensors[0])
+        for node in nodes
+        if node.input_tensors
+    }
 
 
 def _is_input(one: Any) -> bool:
@@ -115,7 +119,7 @@ class _Reader:
     def __init__(
         self, model: Any, parts: Mapping[str, Any], inputs: Mapping[str, tuple[str, ...]]
     ) -> None:
-        self._name, self._taken = model.name, _taken(model)
+        self._name, self._flows = model.name, _flows(model)
         self._parts, self._inputs = parts, inputs
         self._seen: set[str] = set()
         self._above: dict[str, list[str]] = {}
@@ -132,7 +136,7 @@ class _Reader:
                 self._refuse(here)
             self._seen.add(here)
             if len(sources) == 1:
-                parts.append(described(self._parts[here], self._taken[here]))
+                parts.append(described(self._parts[here], *self._flows[here]))
                 here = sources[0]
                 continue
             merge = _merge(self._parts[here], len(sources))

@@ -7,12 +7,14 @@ import keras
 import numpy
 import pytest
 from keras import layers
+from keras.src.applications.convnext import LayerScale
 
 from nasbridge.spaces import around, from_json
 
 RNG = numpy.random.default_rng(0)
 IMAGES = RNG.random((3, 8, 8, 2), "float32")
-TABLE = RNG.random((6, 4), "float32")
+TABLE: Any = RNG.random((6, 4), "float32")
+CONSTANT: Any = keras.initializers.Constant(TABLE)
 TEXTS = numpy.array([["a b c"], ["c d unseen"]])
 
 
@@ -142,3 +144,113 @@ def test_moving_averages_alone_are_no_state() -> None:
 def test_a_model_without_shapes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"is not built, .* begin it with keras.Input"):
         around(keras.Sequential([layers.Dense(4), layers.Dense(3)]))
+
+
+def doubled(x: Any) -> Any:
+    return 2 * x
+
+
+@keras.saving.register_keras_serializable("nasbridge_tests")
+class Block(layers.Layer):  # type: ignore[misc]
+    """Written as Keras says how: `from_config` makes the layers among its settings."""
+
+    def __init__(self, inner: Any, **settings: Any) -> None:
+        super().__init__(**settings)
+        assert isinstance(inner, layers.Layer)
+        self.inner = inner
+
+    def call(self, x: Any) -> Any:
+        return self.inner(x)
+
+    def get_config(self) -> Any:
+        inner = keras.saving.serialize_keras_object(self.inner)
+        return {**super().get_config(), "inner": inner}
+
+    @classmethod
+    def from_config(cls, config: Any) -> Any:
+        return cls(keras.saving.deserialize_keras_object(config.pop("inner")), **config)
+
+
+class Forgetful(layers.Layer):  # type: ignore[misc]
+    """Does not say in its config how wide it is."""
+
+    def __init__(self, units: int = 2, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.inner = layers.Dense(units)
+
+    def call(self, x: Any) -> Any:
+        return self.inner(x)
+
+    def get_config(self) -> Any:
+        return super().get_config()
+
+
+class Mute(layers.Layer):  # type: ignore[misc]
+    """Has an argument of which its config does not tell."""
+
+    def __init__(self, inner: Any, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.inner = inner
+
+    def call(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+def with_layer(one: Any, shape: tuple[int | None, ...] = (4,)) -> Any:
+    stack = [keras.Input(shape), one, layers.Dense(6, "relu"), layers.Dense(3)]
+    return keras.Sequential(stack)
+
+
+def shared_model() -> Any:
+    return keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.Dropout(0.5)])
+
+
+OTHERS = {
+    "a lambda": lambda: with_layer(layers.Lambda(lambda x: numpy.float32(3) * x)),
+    "a function": lambda: with_layer(layers.Lambda(doubled)),
+    "an activation": lambda: with_layer(layers.Dense(5, activation=doubled)),
+    "cells": lambda: with_layer(layers.RNN([layers.LSTMCell(4), layers.LSTMCell(2)]), (5, 4)),
+    "a wrapped model": lambda: with_layer(layers.TimeDistributed(shared_model()), (5, 4)),
+    "from_config": lambda: with_layer(Block(shared_model())),
+    "no layer's name": lambda: with_layer(LayerScale(0.5, 4)),
+    "a constant": lambda: with_layer(layers.Embedding(6, 4, embeddings_initializer=CONSTANT), (5,)),
+}
+
+
+@pytest.mark.parametrize("which", OTHERS)
+def test_what_only_its_own_class_can_make_is_made_again(which: str) -> None:
+    model = OTHERS[which]()
+    space = around(model)
+    shape = model.input_shape[1:]
+    member, other = (first(again, shape) for again in (space, from_json(space.to_json())))
+    kinds = [type(one) for one in model.layers]
+    assert [type(one) for one in member.layers if type(one) in kinds][: len(kinds)] == kinds
+    assert other.count_params() == model.count_params()
+    x = RNG.random((2, *shape), "float32")
+    member.set_weights(model.get_weights())
+    numpy.testing.assert_allclose(member(x), model(x), rtol=1e-5, atol=1e-6)
+    assert around(model) == space
+    assert space.sample(RNG).build(shape).output_shape == model.output_shape
+
+
+def test_functions_of_one_name_are_told_apart() -> None:
+    def times(factor: float) -> Any:
+        return around(with_layer(layers.Lambda(lambda x: factor * x)))
+
+    assert times(2.0) == times(2.0)
+    assert times(2.0) != times(3.0)
+
+
+def test_what_cannot_be_made_again_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match=r"'odd' \(Forgetful\) gives \(5,\) and has 25 weights, "
+                       r"and made again .* gives \(2,\) .* let get_config"):  # fmt: skip
+        around(with_layer(Forgetful(5, name="odd")))
+    with pytest.raises(ValueError, match=r"(?s)'mute' \(Mute\) cannot be copied .* get_config"):
+        around(with_layer(Mute(layers.Dense(4), name="mute")))
+
+
+def test_axes_may_be_of_open_size() -> None:
+    model = with_layer(layers.Conv1D(4, 3, padding="same"), (None, 4))
+    assert first(around(model), (9, 4)).count_params() == model.count_params()
+    with pytest.raises(ValueError, match=r"'odd' \(Forgetful\)"):
+        around(with_layer(Forgetful(5, name="odd"), (None, 4)))
