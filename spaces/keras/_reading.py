@@ -2,6 +2,7 @@
 # Keras ships no types.
 """Reading a `keras.Model` that is there already: its layers, and how they follow each other."""
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from ._layers import keras
 
 __all__ = ["Branches", "Part", "parts_of"]
 
+OWN_WAYS = ("call", "fit", "train_step", "test_step", "compute_loss", "compute_metrics")
 MERGES = {"Add": "add", "Concatenate": "concatenate"}
 
 
@@ -43,6 +45,7 @@ def parts_of(model: Any) -> tuple[Part, ...]:
     """
     if not isinstance(model, keras.Model) or not hasattr(model, "get_layer"):
         raise SpaceError(f"{model!r} is no keras.Model: give one that is Sequential or functional")
+    _check_class(model)
     if isinstance(model, keras.Sequential):
         if model._functional is None:
             raise SpaceError(
@@ -69,6 +72,18 @@ def parts_of(model: Any) -> tuple[Part, ...]:
     parts = reader.chain(last, None)
     reader.check()
     return parts
+
+
+def _check_class(model: Any) -> None:
+    """Raise an error if a class of the user trains or calls its models in a way of its own."""
+    for name in OWN_WAYS:
+        cls = next(cls for cls in type(model).__mro__ if name in vars(cls))
+        if cls.__module__.partition(".")[0] != "keras":
+            raise SpaceError(
+                f"the class {cls.__name__} of the model {model.name!r} has its own {name}(), which "
+                "no variant would have: give around(keras.Model(model.inputs, model.outputs)), and "
+                "train in the fit() of a keras_tuner.HyperModel, or an evaluator, of your own"
+            )
 
 
 def _flows(network: Any) -> dict[str, tuple[Any, Any]]:
@@ -99,7 +114,28 @@ def _inputs(one: Any, calls: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
             f"the layer {one.name!r} is called {len(calls)} times, and a space has no layer whose "
             f"weights are shared: {WAY_OUT}"
         )
+    for call in calls if isinstance(one, keras.layers.Layer) else ():
+        _check_call(one, call)
     return tuple(name for call in calls for name in _tensors([call["args"], call["kwargs"]]))
+
+
+def _check_call(one: Any, call: Mapping[str, Any]) -> None:
+    """Raise an error if a layer is told more than the tensors that flow into it.
+
+    `training=False` changes nothing: whoever calls the whole network says what holds in it.
+    """
+    signature = inspect.signature(one.call)
+    given = signature.bind(*call["args"], **call["kwargs"]).arguments
+    first = next(iter(signature.parameters))
+    for name, value in given.items():
+        is_default = value == signature.parameters[name].default
+        is_idle = value is None or is_default or (name == "training" and value is False)
+        if not is_idle and not (first in given and any(_tensors(value))):
+            raise SpaceError(
+                f"the layer {one.name!r} ({type(one).__name__}) is called with {name}={value!r}, "
+                "which a space cannot say: give a subclass of it whose call() does, or "
+                f"{WAY_OUT}"
+            )
 
 
 def _tensors(value: Any) -> Iterator[str]:

@@ -248,6 +248,29 @@ def giving_a_dict() -> Any:
     return keras.Model(inputs, {"classes": layers.Dense(3)(inputs)})
 
 
+def always_random() -> Any:
+    inputs = keras.Input((4,))
+    x = layers.Dropout(0.5, name="random")(layers.Dense(4)(inputs), training=True)
+    return keras.Model(inputs, layers.Dense(3)(x))
+
+
+class Trained(keras.Model):  # type: ignore[misc]
+    """A functional model that is trained in a way of its own."""
+
+    def train_step(self, data: Any) -> Any:
+        return super().train_step(data)
+
+
+class Penalized(keras.Sequential):  # type: ignore[misc]
+    def compute_loss(self, *args: Any, **settings: Any) -> Any:
+        return 1 + super().compute_loss(*args, **settings)
+
+
+def trained() -> Any:
+    inputs = keras.Input((4,))
+    return Trained(inputs, layers.Dense(3)(inputs))
+
+
 def computing() -> Any:
     inputs = keras.Input((4,))
     return keras.Model(inputs, layers.Dense(3)(layers.Dense(4)(inputs) * 2))
@@ -275,6 +298,9 @@ def stacking() -> Any:
         (attention, r"'attends' \(MultiHeadAttention\) has 2 inputs"),
         (lambda: named_tensors(all=True), r"'attends' \(MultiHeadAttention\) has 2 inputs"),
         (lambda: named_tensors(all=False), r"'attends' \(MultiHeadAttention\) has 2 inputs"),
+        (always_random, r"'random' \(Dropout\) is called with training=True.* a subclass"),
+        (trained, r"Trained of the model .* its own train_step\(\), which no variant"),
+        (lambda: Penalized([keras.Input((4,)), layers.Dense(3)]), r"its own compute_loss\(\)"),
         (giving_a_dict, "it gives a dict"),
         (lambda: "no model", "'no model' is no keras.Model"),
     ],
