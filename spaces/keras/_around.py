@@ -14,7 +14,8 @@ from .._structure import Chain, Layer, Parallel, Repeat, layer
 from .._values import Choice
 from ._described import WAY_OUT
 from ._kept import Kept
-from ._reading import Branches, Part, parts_of
+from ._reading import Branches, Part, read
+from ._sizes import changes_size, ends_size
 
 __all__ = ["around"]
 
@@ -36,7 +37,7 @@ def around(
     skips: bool,
 ) -> Chain:
     """Return the space of a model's variants; see `nasbridge.spaces.around`."""
-    parts = parts_of(model)
+    parts, flows = read(model)
     opener = _Opener(
         tuple(widths), tuple(kernels), tuple(activations), tuple(normalizations), deeper, skips
     )
@@ -52,7 +53,9 @@ def around(
     opener.step = math.lcm(*groups)
     grouped = max((k for k, number in enumerate(groups) if number > 1), default=-1)
     opener.stepped = {id(one) for one in listed[: grouped + 1]}
-    space = Chain(*opener.chain(parts))
+    opener.resizing = {one for one, flow in flows.items() if changes_size(flow)}
+    opener.ending = {one for one, flow in flows.items() if ends_size(flow)}
+    space = Chain(*opener.chain(parts, is_free=False))
     _check(space, model)
     if model.compiled:
         object.__setattr__(space, "compiling", dict(model._compile_config.config))
@@ -161,25 +164,29 @@ class _Opener:
     still: set[int] = field(default_factory=set[int])  # parts that stay as they are, by id
     step: int = 1  # of widths, so that groups divide them
     stepped: set[int] = field(default_factory=set[int])  # layers with such widths, by id
+    resizing: set[int] = field(default_factory=set[int])  # layers that change the size, by id
+    ending: set[int] = field(default_factory=set[int])  # layers that give one size always, by id
     number: int = 0  # of blocks so far
     shared: dict[str, Choice] = field(default_factory=dict[str, Choice])
 
-    def chain(self, parts: Sequence[Part]) -> list[Node]:
+    def chain(self, parts: Sequence[Part], is_free: bool) -> list[Node]:
+        """Open parts in a row; behind them data of any size may come, or of the model's alone."""
         opened: list[Node] = []
         position = 0
         while position < len(parts):
-            size, times = self._block(parts, position)
+            size, times = self._block(parts, position, is_free)
             if times > 1:
-                opened.append(self._repeated(parts[position : position + size], times))
-                position += size * times
+                free = self._is_free(parts[position:], is_free)
+                opened.append(self._repeated(parts[position : position + size], times, free))
             else:
-                opened += self._opened(parts[position])
-                position += 1
+                free = self._is_free(parts[position + 1 :], is_free)
+                opened += self._opened(parts[position], free)
+            position += size * times
         return opened or [layer("Identity")]
 
     # ------------------------------------------------------------------ depth and shortcuts
 
-    def _block(self, parts: Sequence[Part], start: int) -> tuple[int, int]:
+    def _block(self, parts: Sequence[Part], start: int, is_free: bool) -> tuple[int, int]:
         """Return the size of the block that begins here, and how often it comes in a row."""
         best = (1, 1)
         if self.deeper == 0 and not self.skips:
@@ -194,17 +201,37 @@ class _Opener:
                 block, parts[start + size * times : start + size * (times + 1)]
             ):
                 times += 1
-            if times > 1 and size * times > best[0] * best[1]:
+            is_longer = times > 1 and size * times > best[0] * best[1]
+            if is_longer and (self._keeps_size(block) or self._is_free(parts[start:], is_free)):
                 best = (size, times)
         return best
+
+    def _keeps_size(self, parts: Sequence[Part]) -> bool:
+        return not any(id(one) in self.resizing for one in _layers(parts))
+
+    def _is_free(self, rest: Sequence[Part], otherwise: bool) -> bool:
+        """Tell whether data of any size may come before parts; what follows them may say so."""
+        found = self._takes_any_size(rest)
+        return otherwise if found is None else found
+
+    def _takes_any_size(self, parts: Sequence[Part]) -> bool | None:
+        """Tell whether parts give one size, whatever they take; None where they hand it on."""
+        for part in parts:
+            if isinstance(part, Branches):
+                ways = [self._takes_any_size(branch) for branch in part.branches]
+                if False in ways or all(ways):
+                    return False not in ways
+            elif _is_rigid(part) or id(part) in self.ending:
+                return not _is_rigid(part)
+        return None
 
     def _stays(self, part: Part) -> bool:
         return any(id(one) in self.still for one in _layers([part]))
 
-    def _repeated(self, block: Sequence[Part], times: int) -> Node:
+    def _repeated(self, block: Sequence[Part], times: int, is_free: bool) -> Node:
         self.number += 1
         number = self.number
-        inside: Node = Chain(*(node for part in block for node in self._opened(part)))
+        inside: Node = Chain(*(node for part in block for node in self._opened(part, is_free)))
         if self.skips and not any(isinstance(part, Branches) for part in block):
             shortcut = Parallel(layer("Identity"), inside)
             inside = Choice({"none": inside, "add": shortcut}, name=f"skip_{number}")
@@ -214,9 +241,9 @@ class _Opener:
 
     # ------------------------------------------------------------------ single layers
 
-    def _opened(self, part: Part) -> list[Node]:
+    def _opened(self, part: Part, is_free: bool) -> list[Node]:
         if isinstance(part, Branches):
-            return [self._branches(part)]
+            return [self._branches(part, is_free)]
         kind = _kind(part)
         if id(part) in self.still:
             return [part]
@@ -237,8 +264,8 @@ class _Opener:
             opened.append(self._normalization(layer("Identity")))
         return opened
 
-    def _branches(self, part: Branches) -> Node:
-        ways = [self.chain(branch) for branch in part.branches]
+    def _branches(self, part: Branches, is_free: bool) -> Node:
+        ways = [self.chain(branch, is_free) for branch in part.branches]
         merge = cast(Literal["add", "concatenate"], part.merge)
         whole = Parallel(*(Chain(*way) for way in ways), merge=merge)
         longer = [Chain(*way) for way, one in zip(ways, part.branches, strict=True) if one]

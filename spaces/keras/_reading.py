@@ -5,14 +5,15 @@
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._errors import SpaceError
 from .._structure import Layer
 from ._described import WAY_OUT, described
 from ._layers import keras
+from ._sizes import Flow
 
-__all__ = ["Branches", "Part", "parts_of"]
+__all__ = ["Branches", "Part", "Read", "read"]
 
 OWN_WAYS = ("call", "fit", "train_step", "test_step", "compute_loss", "compute_metrics")
 MERGES = {"Add": "add", "Concatenate": "concatenate"}
@@ -34,8 +35,20 @@ class Branches:
 Part = Layer | Branches
 
 
-def parts_of(model: Any) -> tuple[Part, ...]:
-    """Return the layers of a model in the order of the data.
+class Read(NamedTuple):
+    """A model that has been read.
+
+    Attributes:
+        parts: Its layers in the order of the data.
+        flows: What each of them, by its id, is in the model.
+    """
+
+    parts: tuple[Part, ...]
+    flows: Mapping[int, Flow]
+
+
+def read(model: Any) -> Read:
+    """Read the layers of a model.
 
     Args:
         model: A `keras.Sequential` or a functional model with one input and one output.
@@ -53,7 +66,9 @@ def parts_of(model: Any) -> tuple[Part, ...]:
                 "with keras.Input(shape), or call it on an example first"
             )
         flows = _flows(model._functional)
-        return tuple(described(one, *flows[one.name]) for one in model.layers if not _is_input(one))
+        ordered = [flows[one.name] for one in model.layers if not _is_input(one)]
+        row = tuple(described(*flow) for flow in ordered)
+        return Read(row, {id(part): flow for part, flow in zip(row, ordered, strict=True)})
     try:
         config: Any = model.get_config()
         if (len(model.inputs), len(model.outputs)) != (1, 1):
@@ -68,10 +83,10 @@ def parts_of(model: Any) -> tuple[Part, ...]:
     inputs = {
         entry["name"]: _inputs(named[entry["name"]], entry["inbound_nodes"]) for entry in entries
     }
-    reader = _Reader(model, named, inputs)
+    reader = _Reader(model, inputs)
     parts = reader.chain(last, None)
     reader.check()
-    return parts
+    return Read(parts, reader.read)
 
 
 def _check_class(model: Any) -> None:
@@ -86,11 +101,10 @@ def _check_class(model: Any) -> None:
             )
 
 
-def _flows(network: Any) -> dict[str, tuple[Any, Any]]:
-    """Return the first symbolic tensors that flow into each layer of a network, and out of it."""
+def _flows(network: Any) -> dict[str, Flow]:
     nodes = (node for nodes in network._nodes_by_depth.values() for node in nodes)
     return {
-        node.operation.name: (node.input_tensors[0], node.output_tensors[0])
+        node.operation.name: Flow(node.operation, node.input_tensors[0], node.output_tensors[0])
         for node in nodes
         if node.input_tensors
     }
@@ -152,11 +166,9 @@ def _tensors(value: Any) -> Iterator[str]:
 class _Reader:
     """Takes a graph of layers apart into chains and branches, from its end."""
 
-    def __init__(
-        self, model: Any, parts: Mapping[str, Any], inputs: Mapping[str, tuple[str, ...]]
-    ) -> None:
-        self._name, self._flows = model.name, _flows(model)
-        self._parts, self._inputs = parts, inputs
+    def __init__(self, model: Any, inputs: Mapping[str, tuple[str, ...]]) -> None:
+        self._name, self._flows, self._inputs = model.name, _flows(model), inputs
+        self.read: dict[int, Flow] = {}  # by the ids of the parts
         self._seen: set[str] = set()
         self._above: dict[str, list[str]] = {}
 
@@ -166,16 +178,17 @@ class _Reader:
         here = last
         while here != before:
             sources = self._inputs[here]
-            if _is_input(self._parts[here]):
+            if here not in self._flows:  # the input
                 break
-            if not sources or here in self._seen:
+            if here in self._seen:
                 self._refuse(here)
             self._seen.add(here)
             if len(sources) == 1:
-                parts.append(described(self._parts[here], *self._flows[here]))
+                parts.append(described(*self._flows[here]))
+                self.read[id(parts[-1])] = self._flows[here]
                 here = sources[0]
                 continue
-            merge = _merge(self._parts[here], len(sources))
+            merge = _merge(self._flows[here].layer, len(sources))
             common = [self.above(source) for source in sources]
             start = next(name for name in common[0] if all(name in one for one in common))
             branches = tuple(self.chain(source, start) for source in sources)
