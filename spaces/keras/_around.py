@@ -58,8 +58,20 @@ def around(
     space = Chain(*opener.chain(parts, is_free=False))
     _check(space, model)
     if model.compiled:
-        object.__setattr__(space, "compiling", dict(model._compile_config.config))
+        object.__setattr__(space, "compiling", _compiling(model))
     return space
+
+
+def _compiling(model: Any) -> dict[str, Any]:
+    """Return what a model was compiled with; nothing in it names its only output."""
+    found = dict(model._compile_config.config)
+    for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+        value = found.get(name)
+        if isinstance(value, Mapping) and len(value) == 1:
+            (only,) = value.values()
+            is_bare = "metrics" in name and not isinstance(only, list | tuple)
+            found[name] = [only] if is_bare else only
+    return found
 
 
 def _check(space: Chain, model: Any) -> None:

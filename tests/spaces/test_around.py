@@ -189,6 +189,21 @@ def test_a_tensor_may_be_given_by_name() -> None:
     assert first(around(model)).build((8,)).count_params() == model.count_params()
 
 
+@pytest.mark.parametrize("metrics", [{"classes": ["accuracy"]}, {"classes": "accuracy"}, None])
+def test_what_is_compiled_for_an_output_by_its_name(metrics: Any) -> None:
+    """Variants call their output otherwise."""
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(3, "softmax", name="classes")(inputs))
+    loss = "sparse_categorical_crossentropy"
+    model.compile(loss={"classes": loss}, loss_weights={"classes": 2.0}, metrics=metrics)
+    space = around(model)
+    assert space.compiling["loss"] == loss
+    assert space.compiling["metrics"] == (["accuracy"] if metrics else None)
+    member = first(space).build((4,))
+    member.compile(**space.compiling)
+    member.fit(IMAGES[0, :, 0, :1].repeat(4, 1), numpy.arange(8) % 3, verbose=0)
+
+
 def test_what_is_open_is_what_was_asked_for() -> None:
     names = {decision.name for decision in around(residual_net()).decisions}
     assert {"activation_relu", "activation_silu", "normalization_batch"} <= names
