@@ -94,7 +94,8 @@ def _check(space: Chain, model: Any) -> None:
 
 
 def _is_rigid(one: Layer) -> bool:
-    return _kind(one) in RIGID or (one.cls is not None and issubclass(one.cls, Kept))
+    """Tell whether what comes before a layer keeps its width; a user's class may rely on it."""
+    return _kind(one) in RIGID or one.cls is not None
 
 
 def _kept(parts: Sequence[Part]) -> Iterator[Part]:

@@ -204,6 +204,33 @@ def test_what_is_compiled_for_an_output_by_its_name(metrics: Any) -> None:
     member.fit(IMAGES[0, :, 0, :1].repeat(4, 1), numpy.arange(8) % 3, verbose=0)
 
 
+class Offset(layers.Layer):  # type: ignore[misc]
+    """Adds a learned vector of a fixed size, as a position embedding does."""
+
+    def __init__(self, width: int, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.width = width
+
+    def build(self, shape: Any) -> None:
+        self.offset = self.add_weight((self.width,))
+
+    def call(self, x: Any) -> Any:
+        return x + self.offset
+
+    def get_config(self) -> Any:
+        return {**super().get_config(), "width": self.width}
+
+
+def test_before_a_class_of_the_user_widths_stay() -> None:
+    stack = [keras.Input((4,)), layers.Dense(8, "relu"), Offset(8), layers.Dense(5, "relu")]
+    space = around(keras.Sequential([*stack, layers.Dense(3)]))
+    assert [one.name for one in space.decisions if one.name.endswith("units")] == ["3.units"]
+    rng = numpy.random.default_rng(0)
+    for _ in range(3):
+        variant = space.sample(rng).build((4,))
+        assert sum(isinstance(one, Offset) for one in variant.layers) == 1
+
+
 def test_what_is_open_is_what_was_asked_for() -> None:
     names = {decision.name for decision in around(residual_net()).decisions}
     assert {"activation_relu", "activation_silu", "normalization_batch"} <= names
