@@ -26,10 +26,9 @@ def around(
     """Return the space of the variants of a model that is there already.
 
     The model itself is the first member: of every decision, the first option is what it has. What
-    gives the outputs stays as it is. Weights are drawn anew, but for those of models within the
-    model and of layers that are frozen or adapted, which stay as they are. Widths and kernel sizes
-    are chosen for each layer; the activation and the normalization for all layers that are alike;
-    depth and shortcut, for each block of layers that comes several times in a row.
+    gives the outputs stays, and, with their weights, models within it and frozen or adapted layers.
+    Widths and kernel sizes are chosen for each layer; the activation and the normalization for all
+    layers that are alike; depth and shortcut, for each block that comes several times in a row.
 
     Args:
         model: A `keras.Sequential`, or a functional model with one input and one output; it needs
@@ -46,7 +45,7 @@ def around(
         The space, without the input.
 
     Raises:
-        SpaceError: The model is no such model, or an argument has no meaning.
+        SpaceError: The model is no such model, cannot be made again, or an argument has no meaning.
         MissingExtra: Keras is not installed.
 
     Example:
