@@ -4,6 +4,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast, final
@@ -11,17 +12,14 @@ from typing import Any, cast, final
 import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial as Row
-from keras_tuner.engine.trial import TrialStatus
-from keras_tuner.src.engine import tuner_utils
-from keras_tuner.src.engine.objective import MultiObjective
 
 from ..spaces import Searchable
 from ..strategies import History, Trial
-from ._errors import ExperimentError
 from ._evaluation import trial_seed
 from ._keras_tuner_notes import Noted, read_json, write_json
 from ._keras_tuner_oracle import NASOracle
 from ._keras_tuner_project import history_in, history_of
+from ._keras_tuner_results import Completed, Epochs, UnknownObjective, has_own_fit, run_and_tell
 from ._keras_tuner_space import from_native
 
 __all__ = ["DrivenTuner", "Reporter", "history_of_oracle"]
@@ -39,16 +37,13 @@ def history_of_oracle(oracle: NASOracle, space: Searchable | None = None) -> His
     return history_of(rows, known, oracle.objectives, oracle.description())
 
 
-class _UnknownObjective(ExperimentError, keras_tuner.errors.FatalError):
-    """No epoch tells of an objective: Keras Tuner ends the search, not the trial alone."""
-
-
 @final
 class Reporter(keras.callbacks.Callback):
     """Reports every epoch to the `NASOracle` of a tuner, whose pruner may end the training.
 
     For tuners other than `NASTuner`, which does this by itself. With it trials keep whole learning
-    curves. Give it to `search(callbacks=[...])`, also where a chief and workers share the search.
+    curves, and are scored as without it. Give it to `search(callbacks=[...])`, also where a chief
+    and workers share the search.
 
     Args:
         tuner: The tuner.
@@ -56,55 +51,24 @@ class Reporter(keras.callbacks.Callback):
 
     def __init__(self, tuner: keras_tuner.Tuner) -> None:
         super().__init__()
-        self._tuner = tuner
-        self._trial: Row | None = None
+        self._tuner: Any = tuner
+        self._epochs: Epochs | None = None
+        # By itself a tuner ignores what a trial returns, once epochs have told the objective.
+        self._tuner._run_and_update_trial = partial(run_and_tell, tuner)
 
     def __deepcopy__(self, memo: object) -> "Reporter":
         return Reporter(self._tuner)  # Keras Tuner copies callbacks for each training
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        # A worker that has a trial is given the same again.
-        self._trial = self._tuner.oracle.create_trial(self._tuner.tuner_id)
+        if self._epochs is None:  # another training of the same execution goes on counting
+            # A worker that has a trial is given the same again.
+            trial = self._tuner.oracle.create_trial(self._tuner.tuner_id)
+            self._epochs = Epochs(self._tuner, trial)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        assert self._trial is not None
-        if _is_stopped(self._tuner, self._trial, epoch, logs or {}):
+        assert self._epochs is not None
+        if self._epochs.end_training(epoch, logs or {}):
             cast(Any, self.model).stop_training = True
-
-
-def _is_stopped(tuner: Any, trial: Row, epoch: int, logs: Mapping[str, Any]) -> bool:
-    """Report an epoch; tell whether the training should end."""
-    metrics = {name: float(value) for name, value in logs.items()}
-    return bool(
-        tuner.oracle.update_trial(trial.trial_id, metrics, step=epoch).status == TrialStatus.STOPPED
-    )
-
-
-def _summed(results: Any, objective: Any) -> Any:
-    """Add the sum of several objectives, which Keras Tuner asks for, to a dict of their values."""
-    if isinstance(results, list):
-        return [_summed(one, objective) for one in results]
-    if not isinstance(results, dict) or not isinstance(objective, MultiObjective):
-        return results
-    missing = [one.name for one in objective.objectives if one.name not in results]
-    if missing:
-        raise ExperimentError(f"the objectives {missing} are not among {sorted(results)}")
-    return {**results, objective.name: objective.get_value(results)}
-
-
-@final
-class _Summing(keras_tuner.HyperModel):
-    """A hypermodel whose `fit` may leave out the sum of several objectives."""
-
-    def __init__(self, theirs: Any, objective: Any) -> None:
-        super().__init__()
-        self._theirs, self._objective = theirs, objective
-
-    def build(self, hp: Any) -> Any:
-        return self._theirs.build(hp)
-
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
-        return _summed(self._theirs.fit(*args, **kwargs), self._objective)
 
 
 class DrivenTuner(keras_tuner.Tuner):
@@ -123,6 +87,7 @@ class DrivenTuner(keras_tuner.Tuner):
         self._pruned: Row | None = None
         self._saved: Mapping[str, Any] | None = None  # as it is in its file
         self._execution = 0
+        self._epochs: Epochs | None = None  # of the execution that runs
         self._results: Any = None
         self._size: Mapping[str, float] = {}
         self._validates = True  # after each epoch
@@ -181,7 +146,7 @@ class DrivenTuner(keras_tuner.Tuner):
             board.log_dir = self._get_tensorboard_dir(board.log_dir, trial.trial_id, execution)
 
     def on_trial_begin(self, trial: Row) -> None:
-        self._pruned, self._execution = None, 0
+        self._pruned, self._execution, self._epochs = None, 0, None
         self._results = None  # with it goes the network before, ere the next one is built
         super().on_trial_begin(trial)
 
@@ -191,59 +156,51 @@ class DrivenTuner(keras_tuner.Tuner):
         seed = trial_seed(self.nas_oracle.nas_seed, int(trial.trial_id))
         keras.utils.set_random_seed((seed + self._execution) % 2**32)
         self._execution += 1
+        self._epochs = Epochs(self, trial)
         self._size = self.sizes(trial)
         self._validates = kwargs.get("validation_freq", 1) == 1
-        with self._summing():
+        with self._completing():
             self._results = super()._build_and_fit_model(trial, *args, **kwargs)
         return self._results
 
     @contextmanager
-    def _summing(self) -> Generator[None]:
-        """Let a `fit` of the user's own return the objectives alone: Keras Tuner asks for a sum."""
-        theirs, objective = self.hypermodel, self.oracle.objective
-        if isinstance(objective, MultiObjective) and self._has_own_fit():
-            self.hypermodel = _Summing(theirs, objective)
+    def _completing(self) -> Generator[None]:
+        """Let a `fit` of the user's own return what it knows; the rest is added."""
+        theirs = self.hypermodel
+        if has_own_fit(theirs):
+            self.hypermodel = Completed(theirs, self.oracle.objective, self._sizes_of)
         try:
             yield
         finally:
             self.hypermodel = theirs
 
-    def _has_own_fit(self) -> bool:
-        return type(self.hypermodel).fit is not keras_tuner.HyperModel.fit
+    def _sizes_of(self, model: Any) -> Mapping[str, float]:
+        return self._size or {"parameters": float(model.count_params())}
 
     def on_epoch_end(
         self, trial: Row, model: Any, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
         super().on_epoch_end(trial, model, epoch, logs)
         told = {} if logs is None else logs
-        for name, value in (self._size or {"parameters": float(model.count_params())}).items():
+        for name, value in self._sizes_of(model).items():
             told.setdefault(name, value)  # for the callbacks after this one, which save the best
         wanted = [objective.metric for objective in self.nas_oracle.objectives]
         missing = [name for name in wanted if name not in told]
-        if missing and self._validates and not self._has_own_fit():
-            raise _UnknownObjective(
+        if missing and self._validates and not isinstance(self.hypermodel, Completed):
+            raise UnknownObjective(
                 f"no epoch tells of {missing}, only of {sorted(told)}: mend the objective, or the "
                 'metrics, as metrics=["accuracy"]; "val_" is there with validation_data'
             )
         if missing == wanted:
             return  # a later epoch will tell, or what `fit` returns
-        if _is_stopped(self, trial, epoch, told):
+        if self._epochs is None:  # of a `run_trial` of the user's own
+            self._epochs = Epochs(self, trial)
+        if self._epochs.end_training(epoch, told):
             self._pruned = trial
             model.stop_training = True
 
     def _run_and_update_trial(self, trial: Row, *fit_args: Any, **fit_kwargs: Any) -> None:
-        results = self.run_trial(trial, *fit_args, **fit_kwargs)
-        objective = self.oracle.objective
-        told = self.oracle.get_trial(trial.trial_id).metrics.metrics
-        if all(objective.metric in told for objective in self.nas_oracle.objectives):
-            return  # with every epoch
-        results = _summed(results, objective)
-        tuner_utils.validate_trial_results(results, objective, "Tuner.run_trial()")
-        self.oracle.update_trial(
-            trial.trial_id,
-            tuner_utils.convert_to_metrics_dict(results, objective),
-            step=1 + max((o.step for h in told.values() for o in h.get_history()), default=-1),
-        )
+        run_and_tell(self, trial, *fit_args, **fit_kwargs)
 
     def save(self) -> None:
         """Save the tuner; a crash leaves the old file or the new one."""

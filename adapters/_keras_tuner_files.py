@@ -155,6 +155,8 @@ class DurableOracle(keras_tuner.Oracle):
         self._reload_space(state, rows)
         if "display" in state:
             self._display.set_state(state["display"])
+        self.ongoing_trials.clear()  # of a search that was interrupted in this process
+        self._retry_queue.clear()
         for row, note in rows:
             self.trials[row.trial_id], self.notes[row.trial_id] = row, note
             if "ended" not in note:

@@ -129,9 +129,7 @@ class NASOracle(SharedOracle):
             with self._held():
                 row = super().create_trial(tuner_id)
             if row.status == TrialStatus.RUNNING:
-                note = self.notes.setdefault(row.trial_id, {})
-                note |= {"started": time.time()} | ({} if self._is_fixed else {"grown": True})
-                self._given_to(tuner_id, note)
+                self._started(row, tuner_id)
                 self._written(row)
                 return row
             if not (is_chief_oracle() and self.ongoing_trials):
@@ -175,12 +173,26 @@ class NASOracle(SharedOracle):
         return self.hyperparameters
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Row:
-        """Take note of what a trial reports; a status of "STOPPED" says that it should end."""
+        """Take note of what a trial reports; a status of "STOPPED" says that it should end.
+
+        Args:
+            trial_id: Which trial.
+            metrics: What it reports; nothing where it begins, perhaps anew.
+            step: The epoch; ~epoch, which is negative, where these are the metrics that the trial
+                is scored by, and that its best epoch.
+        """
         with self._alone():
             row, note = self.trials[trial_id], self.notes[trial_id]
             if (worker := self._owner(trial_id)) is None:
                 return stopped(row)  # it has ended, or is repeated: another chief gave it out
             self._heard(worker)
+            if not metrics:
+                self._restart(row)
+                self._started(row, worker)
+                return row
+            if step < 0:
+                self._scored_by(row, metrics, ~step)
+                return row
             with self._held():
                 super().update_trial(trial_id, metrics, step)
             note["steps"] = sorted({*note.get("steps", ()), int(step)})
@@ -210,33 +222,51 @@ class NASOracle(SharedOracle):
             self._check_failures(row)
 
     def score_trial(self, trial: Row) -> None:
-        """Score a trial by its best epoch, all metrics of the same; no number where it has none."""
+        """Score a trial by its result, or by its best epoch; no number where it has none.
+
+        All metrics are those of the same epoch; of a pruned trial they are the last ones.
+        """
         note = self.notes[trial.trial_id]
         names = [objective.metric for objective in self.objectives]
+        trial.score = math.nan
+        if "values" in note:
+            if all(math.isfinite(note["values"].get(name, 0.0)) for name in names):
+                trial.score = self._score_of(note["values"])
+            else:
+                del note["values"]  # it has failed
+            return
         told = [
             s
             for s in curve_of(trial)
             if all(math.isfinite(s.metrics.get(n, math.nan)) for n in names)
         ]
-        trial.score = math.nan
+        known: dict[str, float] = {}
         for step in told:
             value = self.objective.get_value(step.metrics)
             if math.isnan(trial.score) or self.objective.better_than(value, trial.score):
                 trial.score, trial.best_step = value, step.step
-        if "values" in note:  # as evaluate has returned them
-            trial.score = self._score_of(note["values"])
-        elif told:
-            last = curve_of(trial)[-1].step if "pruned" in note else trial.best_step
-            known: dict[str, float] = {}
-            for step in told:
-                if step.step <= last:
-                    known = {**known, **step.metrics} if "pruned" in note else dict(step.metrics)
-            note["values"] = {name: v for name, v in known.items() if name != "multi_objective"}
+                known = dict(step.metrics)
+        if "pruned" in note:
+            known = {name: value for step in told for name, value in step.metrics.items()}
+        if told:
+            note["values"] = _plain(known)
 
     def _score_of(self, values: Mapping[str, float]) -> float:
         if any(objective.metric in values for objective in self.objectives):
             return float(self.objective.get_value(values))
         return -math.inf if self.objective.direction == "max" else math.inf
+
+    def _scored_by(self, row: Row, metrics: Mapping[str, float], best: int) -> None:
+        """Take note of a trial's result; of a pruned one the last epoch counts."""
+        note = self.notes[row.trial_id]
+        note.setdefault("steps", [])
+        if "pruned" in note:
+            return
+        note["values"], row.best_step = _plain(metrics), best
+        after = 1 + max(note["steps"], default=-1)
+        for name in metrics:  # for the eyes of Keras Tuner
+            if not row.metrics.exists(name):
+                row.metrics.update(name, metrics[name], step=after)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Row]:
         """Return the best trials; pruned ones come last, and failed ones never."""
@@ -357,3 +387,8 @@ class NASOracle(SharedOracle):
 
     def _was_pruned(self, row: Row) -> bool:
         return self.notes[row.trial_id].get("state") == "pruned"
+
+
+def _plain(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return metrics without the sum that Keras Tuner makes of several objectives."""
+    return {name: value for name, value in metrics.items() if name != "multi_objective"}

@@ -58,8 +58,12 @@ class SharedOracle(DurableOracle):
     def tuner_ids(self, workers: set[str]) -> None:
         self._workers = workers
 
-    def _given_to(self, worker: str, note: dict[str, Any]) -> None:
-        """Note who has a trial, for a chief that comes after this one."""
+    def _started(self, row: Row, worker: str) -> None:
+        """Note that a worker begins a trial; a chief's successor reads who has it."""
+        note = self.notes.setdefault(row.trial_id, {})
+        note["started"] = time.time()
+        if not self._is_fixed:
+            note["grown"] = True
         if is_chief_oracle():
             note[WORKER] = worker
 

@@ -1,0 +1,231 @@
+# pyright: basic
+"""What a trial is scored by is the same in a `NASTuner`, a `NASOracle` and Keras Tuner's tuners."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import keras_tuner
+import numpy
+import pytest
+
+from nasbridge import GridSearch, Trial
+from nasbridge.adapters import ExperimentError, TooManyFailures
+from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter, load
+
+pytestmark = [
+    pytest.mark.usefixtures("eager"),
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
+]
+
+RNG = numpy.random.default_rng(0)
+X, Y = RNG.random((8, 6), "float32"), numpy.arange(8) % 3
+
+
+def build(hp: Any, metric: Any = "accuracy") -> keras.Model:
+    hidden = keras.layers.Dense(hp.Int("units", 2, 5))
+    model = keras.Sequential([keras.Input((6,)), hidden, keras.layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=[metric])
+    return model
+
+
+class Scripted(keras.callbacks.Callback):  # type: ignore[misc]
+    """Each training has the next of several curves, and ends with it."""
+
+    curves: ClassVar[list[list[float]]] = []
+    trainings: ClassVar[int] = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.curve = Scripted.curves[Scripted.trainings % len(Scripted.curves)]
+        Scripted.trainings += 1
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs["val_loss"] = self.curve[epoch]
+        model: Any = self.model
+        model.stop_training = epoch == len(self.curve) - 1
+
+
+def theirs(directory: Path, model: Any, **settings: Any) -> Any:
+    return keras_tuner.GridSearch(model, "val_loss", 1, directory=directory, **settings)
+
+
+def plain(directory: Path, model: Any, objective: Any = "val_loss", **settings: Any) -> Any:
+    oracle = NASOracle(GridSearch(), objective, 1)
+    return keras_tuner.Tuner(oracle=oracle, hypermodel=model, directory=directory, **settings)
+
+
+def ours(directory: Path, model: Any, objective: Any = "val_loss", **settings: Any) -> Any:
+    return NASTuner(model, GridSearch(), objective, 1, directory=directory, **settings)
+
+
+def reporting(directory: Path, model: Any, objective: Any = "val_loss", **settings: Any) -> Any:
+    tuner = plain(directory, model, objective, **settings)
+    tuner.callbacks = [Reporter(tuner)]
+    return tuner
+
+
+def searched(tuner: Any, *curves: list[float], epochs: int = 9, **settings: Any) -> Any:
+    Scripted.curves, Scripted.trainings = [*curves], 0
+    callbacks = [Scripted(), *getattr(tuner, "callbacks", []), *settings.pop("callbacks", [])]
+    tuner.search(
+        X, Y, validation_data=(X, Y), epochs=epochs, verbose=0, callbacks=callbacks, **settings
+    )
+    return tuner
+
+
+def told(trial: Trial) -> list[tuple[int, float]]:
+    return [(step.step, step.metrics["val_loss"]) for step in trial.curve]
+
+
+every_door = pytest.mark.parametrize("make", [theirs, plain, reporting, ours])
+
+
+class Own(keras_tuner.HyperModel):  # type: ignore[misc]
+    """A hypermodel that trains in its own way, and returns what it likes."""
+
+    def __init__(self, fit: Callable[..., Any]) -> None:
+        super().__init__()
+        self._fit = fit
+
+    def build(self, hp: Any) -> keras.Model:
+        return build(hp)
+
+    def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._fit(lambda: model.fit(*args, **kwargs))
+
+
+def a_dict(train: Callable[[], Any]) -> dict[str, float]:
+    train()
+    return {"val_loss": 100.0}
+
+
+def a_number(train: Callable[[], Any]) -> float:
+    train()
+    return 100.0
+
+
+@every_door
+@pytest.mark.parametrize("fit", [a_dict, a_number])
+def test_what_a_fit_returns_is_the_score(make: Any, fit: Any, tmp_path: Path) -> None:
+    tuner = searched(make(tmp_path, Own(fit)), [3.0, 2.0])
+    (row,) = tuner.oracle.trials.values()
+    assert row.score == 100.0
+    if make is not theirs:
+        (trial,) = load(tuner)
+        assert trial.values["val_loss"] == 100.0
+        assert load(tuner.project_dir, objectives={"val_loss": "min"}).trials == (trial,)
+    if make in (ours, reporting):
+        assert told(load(tuner)[0]) == [(0, 3.0), (1, 2.0)]
+    if make is ours:
+        assert load(tuner)[0].values["parameters"] > 0
+
+
+def test_what_a_run_trial_returns_is_the_score(tmp_path: Path) -> None:
+    class Held(NASTuner):
+        def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
+            super().run_trial(trial, *args, **kwargs)
+            return {"val_loss": 100.0}
+
+    tuner = searched(Held(build, GridSearch(), "val_loss", 1, directory=tmp_path), [3.0, 2.0])
+    assert tuner.oracle.trials["0"].score == 100.0
+    assert told(tuner.history[0]) == [(0, 3.0), (1, 2.0)]
+
+
+def test_a_result_that_is_no_number_fails_its_trial(tmp_path: Path) -> None:
+    def diverged(train: Callable[[], Any]) -> float:
+        train()
+        return float("nan")
+
+    with pytest.raises(TooManyFailures, match="no finite value of the objective 'val_loss'"):
+        searched(ours(tmp_path, Own(diverged)), [3.0, 2.0])
+    (trial,) = load(tmp_path)
+    assert (trial.state, trial.values, len(trial.curve)) == ("failed", {}, 2)
+
+
+@every_door
+def test_of_two_trainings_the_one_that_is_returned_counts(make: Any, tmp_path: Path) -> None:
+    def phases(train: Callable[[], Any]) -> Any:
+        train()
+        return train()
+
+    tuner = searched(make(tmp_path, Own(phases)), [1.0, 2.0], [8.0, 6.0, 7.0])
+    (row,) = tuner.oracle.trials.values()
+    assert (row.score, row.best_step) == (6.0, 1)
+    if make in (ours, reporting):
+        expected = [(0, 1.0), (1, 2.0), (2, 8.0), (3, 6.0), (4, 7.0)]
+        assert told(load(tuner)[0]) == expected
+
+
+@every_door
+def test_of_executions_the_mean_of_each_one_s_best_counts(make: Any, tmp_path: Path) -> None:
+    tuner = make(tmp_path, build, executions_per_trial=2)
+    searched(tuner, [5.0, 4.0, 4.5], [9.0, 8.0, 7.0, 6.0, 5.0, 1.0])
+    (row,) = tuner.oracle.trials.values()
+    assert (row.score, row.best_step) == (2.5, 3)
+    if make in (ours, reporting):
+        curve = [(0, 7.0), (1, 6.0), (2, 5.75), (3, 6.0), (4, 5.0), (5, 1.0)]
+        assert told(load(tuner)[0]) == curve
+
+
+# ---------------------------------------------------------------------- an interrupted trial
+
+
+class Interrupted(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends the first training with Ctrl-C in its third epoch."""
+
+    is_over: ClassVar[bool] = False
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch == 2 and not Interrupted.is_over:
+            Interrupted.is_over = True
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("reload", [False, True])
+@every_door
+def test_an_interrupted_trial_is_told_anew(make: Any, reload: bool, tmp_path: Path) -> None:
+    Interrupted.is_over = False
+    tuner = make(tmp_path, build)
+    tuner.oracle.max_trials = 2
+    if make is theirs and reload:
+        pytest.skip("a reloaded GridSearch of Keras Tuner fails")
+    with pytest.raises(KeyboardInterrupt):
+        searched(tuner, [0.3, 0.2, 0.1], callbacks=[Interrupted()])
+    if reload:
+        tuner.save()
+        tuner.reload()
+    searched(tuner, [3.0, 4.0], callbacks=[Interrupted()])
+    assert [row.score for row in tuner.oracle.trials.values()] == [3.0, 3.0]
+    assert tuner.oracle.end_order == ["0", "1"]
+    if make in (ours, reporting):
+        assert [told(trial) for trial in load(tuner)] == [[(0, 3.0), (1, 4.0)]] * 2
+    if make is not theirs:
+        assert load(tuner.project_dir, objectives={"val_loss": "min"}).trials == load(tuner).trials
+
+
+# ---------------------------------------------------------------------- metrics of several numbers
+
+
+class Each(keras.metrics.Metric):  # type: ignore[misc]
+    """One number for each class, as `keras.metrics.F1Score()` has them."""
+
+    def update_state(self, true: Any, predicted: Any, sample_weight: Any = None) -> None: ...
+
+    def result(self) -> Any:
+        return keras.ops.ones(3)
+
+
+@pytest.mark.parametrize("make", [ours, reporting])
+def test_a_metric_of_several_numbers_is_left_out(make: Any, tmp_path: Path) -> None:
+    tuner = searched(make(tmp_path, lambda hp: build(hp, Each(name="each"))), [3.0, 2.0])
+    (trial,) = load(tuner)
+    assert (trial.state, trial.values["val_loss"]) == ("complete", 2.0)
+    assert {"each", "val_each"}.isdisjoint(trial.values)
+
+
+@pytest.mark.parametrize("make", [ours, reporting])
+def test_an_objective_of_several_numbers_ends_the_search(make: Any, tmp_path: Path) -> None:
+    tuner = make(tmp_path, lambda hp: build(hp, Each(name="each")), {"val_each": "max"})
+    with pytest.raises(ExperimentError, match=r"'val_each' is not one number .*average='macro'"):
+        searched(tuner, [3.0, 2.0])
