@@ -3,8 +3,9 @@
 """A space of networks as a model-building function of Keras Tuner."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import Any, cast, final
 
+import keras
 import keras_tuner
 
 from ..spaces import Architecture, Searchable, SpaceError
@@ -92,9 +93,21 @@ def shape_in(arguments: Sequence[Any], settings: Mapping[str, Any]) -> tuple[int
         arguments: Positional ones: inputs, or a dataset.
         settings: Named ones.
     """
-    x: Any = arguments[0] if arguments else settings.get("x")
-    pair: Any = getattr(x, "element_spec", (None,))  # of a dataset of TensorFlow
-    shape = getattr(x, "shape", None) or getattr(pair[0], "shape", None)
-    if shape is None or len(shape) < 2 or any(size is None for size in shape[1:]):
+    x = _inputs_of(arguments[0] if arguments else settings.get("x"))
+    shape: Any = getattr(x, "shape", None)
+    if shape is None or getattr(shape, "rank", 0) is None:  # of a dataset of anything
+        return None
+    if len(shape) < 2 or any(size is None for size in shape[1:]):
         return None
     return tuple(int(size) for size in shape[1:])
+
+
+def _inputs_of(x: Any) -> Any:
+    """Return a batch of inputs, or what describes it, of whatever `model.fit` takes."""
+    if isinstance(x, keras.utils.PyDataset):
+        given: Any = cast(Any, x)[0]
+    elif hasattr(x, "element_spec"):  # of a dataset of TensorFlow
+        given = x.element_spec
+    else:
+        return x
+    return given[0] if isinstance(given, tuple | list) else given

@@ -18,6 +18,15 @@ from ._keras_tuner_project import Goal
 
 __all__ = ["NASTuner"]
 
+# What every tuner of Keras Tuner hands on to its oracle, beside what `NASTuner` names.
+ORACLE_SETTINGS = (
+    "hyperparameters",
+    "tune_new_entries",
+    "allow_new_entries",
+    "max_retries_per_trial",
+    "max_consecutive_failed_trials",
+)
+
 
 class NASTuner(DrivenTuner):
     """A tuner of Keras Tuner whose proposals come from a strategy of nasbridge.
@@ -36,20 +45,23 @@ class NASTuner(DrivenTuner):
         seed: Fixes every proposal, and the seed of every training.
         pruner: Stops trials early, as `MedianPruner()`.
         max_seconds: No trial begins when a `search` has lasted this long; None for no limit.
-        input_shape: Shape of one example of a space's networks; None takes that of `search`'s x.
+        input_shape: Shape of one example of a space's networks; None takes that of `search`'s x, or
+            of the search before in this project.
         part: Which network, where a `Space` of a mapping has several.
-        optimizer: As in `model.compile`, for the networks of a space; or a function from the
-            architecture to an optimizer. None takes that of a model that `around` was given
-            compiled, with all else that it was compiled with; or else "adam".
-        loss: As in `model.compile`; None takes the model's likewise, or else
-            "sparse_categorical_crossentropy".
-        metrics: As in `model.compile`; None takes the model's likewise, or else accuracy.
+        optimizer: As in `model.compile`. For the networks of a space it may be a function from the
+            architecture to an optimizer, and None takes that of a model that `around` was given
+            compiled, with all else that it was compiled with, or else "adam". A function's models
+            have it in place of their own, as in every tuner; None leaves them as they are.
+        loss: Likewise; or else "sparse_categorical_crossentropy".
+        metrics: Likewise; or else accuracy.
         oracle: Settings of `NASOracle` beside these, as `{"patience": 60}`.
         **kwargs: As for every tuner: `directory`, `project_name`, `overwrite`,
-            `executions_per_trial`, `max_model_size` and so on.
+            `executions_per_trial`, `max_model_size`, `hyperparameters`, `tune_new_entries` and so
+            on.
 
     Raises:
-        BackendError: The project is of another search.
+        BackendError: The project is of another search; or what is given is for the networks of a
+            space, and there is none.
 
     Example:
         >>> import numpy, tempfile
@@ -83,9 +95,14 @@ class NASTuner(DrivenTuner):
         **kwargs: Any,
     ) -> None:
         space = hypermodel if isinstance(hypermodel, Searchable) else None
+        compiling = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
         if space is not None:
-            compiling = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
             hypermodel = SpaceModel(space, input_shape, part, compiling)
+        else:
+            _check_no_space(input_shape, part, optimizer)
+            kwargs |= compiling
+        self._is_shape_given = input_shape is not None
+        settings = {name: kwargs.pop(name) for name in ORACLE_SETTINGS if name in kwargs}
         made = NASOracle(
             strategy,
             objective,
@@ -94,23 +111,50 @@ class NASTuner(DrivenTuner):
             seed=seed,
             pruner=pruner,
             max_seconds=max_seconds,
-            **(oracle or {}),
+            **settings | {**(oracle or {})},
         )
         super().__init__(made, hypermodel, **kwargs)
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Search; takes what `model.fit` takes."""
         model = self.hypermodel
-        if isinstance(model, SpaceModel) and model.input_shape is None:
-            model.input_shape = shape_in(fit_args, fit_kwargs)
+        if isinstance(model, SpaceModel) and not self._is_shape_given:
+            model.input_shape = shape_in(fit_args, fit_kwargs) or model.input_shape
             if model.input_shape is None:
                 raise BackendError(
                     "the shape of one example cannot be told from what search was given: name "
-                    "it, as NASTuner(..., input_shape=(28, 28, 1))"
+                    "it, as NASTuner(..., input_shape=(28, 28, 1)), every length a number"
                 )
         super().search(*fit_args, **fit_kwargs)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what is kept: the shape of the inputs, so that models are built without data."""
+        state: dict[str, Any] = super().get_state()
+        if isinstance(self.hypermodel, SpaceModel):
+            state["input_shape"] = self.hypermodel.input_shape
+        return state
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take what was kept."""
+        super().set_state(state)
+        kept = state.get("input_shape")
+        if kept and isinstance(self.hypermodel, SpaceModel) and not self._is_shape_given:
+            self.hypermodel.input_shape = tuple(kept)
 
     def sizes(self, trial: Row) -> Mapping[str, float]:
         if isinstance(self.hypermodel, SpaceModel):
             return self.hypermodel.measured(trial.hyperparameters)
         return {}
+
+
+def _check_no_space(input_shape: object, part: object, optimizer: Any) -> None:
+    """Refuse what is for the networks of a space, where a function builds the models."""
+    given = [f"input_shape={input_shape!r}"] if input_shape is not None else []
+    given += [f"part={part!r}"] if part is not None else []
+    if callable(optimizer) and not hasattr(optimizer, "from_config"):
+        given.append("an optimizer that is a function of the architecture")
+    if given:
+        raise BackendError(
+            f"{' and '.join(given)}: this is for the networks of a space, and here a function or a "
+            "HyperModel builds the models: leave it out, or give the space in its place"
+        )

@@ -1,0 +1,85 @@
+# pyright: basic
+"""`NASTuner` of a space: which shape the networks' inputs have, whatever holds the data."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy
+import pytest
+import tensorflow
+
+from nasbridge import BackendError, Chain, GridSearch, Integer, layer
+from nasbridge.adapters.keras_tuner import NASTuner
+
+pytestmark = [
+    pytest.mark.usefixtures("eager"),
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
+    pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer"),
+]
+
+X, Y = numpy.eye(4, 6, dtype="float32"), numpy.arange(4) % 3
+SPACE = Chain(layer("Dense", units=Integer(3, 5)), layer("Dense", units=3, activation="softmax"))
+
+
+def tuner_of(directory: Path, **settings: Any) -> NASTuner:
+    return NASTuner(SPACE, GridSearch(), "loss", 1, directory=directory, **settings)
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """What Keras calls a dataset of one's own."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> Any:
+        return X[:2], Y[:2]
+
+
+def test_a_new_tuner_of_a_project_builds_its_models_without_data(tmp_path: Path) -> None:
+    first = tuner_of(tmp_path)
+    first.search(X, Y, epochs=1, verbose=0)
+    again: Any = tuner_of(tmp_path)
+    (model,), (expected,) = again.get_best_models(), first.get_best_models()
+    numpy.testing.assert_array_equal(model.predict(X, verbose=0), expected.predict(X, verbose=0))
+    again.oracle.max_trials = 2
+    again.search(X[:, :5], Y, epochs=1, verbose=0)  # the data decide
+    assert [trial.values["parameters"] for trial in again.history] == [6 * 3 + 15, 5 * 4 + 19]
+
+
+def test_datasets_of_every_kind_tell_the_shape(tmp_path: Path) -> None:
+    tuner = tuner_of(tmp_path)
+    tuner.search(Batches(), epochs=1, verbose=0)
+    assert [trial.state for trial in tuner.history] == ["complete"]
+
+
+def open_lengths() -> Any:
+    spec = tensorflow.TensorSpec((None, None), tensorflow.float32)
+    return tensorflow.data.Dataset.from_generator(lambda: iter([X]), output_signature=spec)
+
+
+def unknown_rank() -> Any:
+    shape: Any = None
+    spec = tensorflow.TensorSpec(shape, tensorflow.float32)
+    return tensorflow.data.Dataset.from_generator(lambda: iter([X]), output_signature=spec)
+
+
+def from_slices(given: Any) -> Any:
+    return tensorflow.data.Dataset.from_tensor_slices(given).batch(2)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lambda: {"a": X},
+        lambda: from_slices({"a": X}),
+        lambda: from_slices(({"a": X}, Y)),
+        lambda: iter([(X, Y)]),
+        open_lengths,
+        unknown_rank,
+    ],
+    ids=["dict", "dataset of dicts", "inputs by name", "generator", "open length", "unknown rank"],
+)
+def test_where_no_shape_is_told_an_error_asks_for_it(data: Any, tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match=r"name it, as NASTuner\(..., input_shape="):
+        tuner_of(tmp_path).search(data(), epochs=1, verbose=0)
