@@ -14,6 +14,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial as Row
 
 from ..spaces import Searchable
+from ..spaces.keras import flops
 from ..strategies import History, Trial
 from ._evaluation import trial_seed
 from ._keras_tuner_notes import Noted, read_json, write_json
@@ -89,7 +90,7 @@ class DrivenTuner(keras_tuner.Tuner):
         self._execution = 0
         self._epochs: Epochs | None = None  # of the execution that runs
         self._results: Any = None
-        self._size: Mapping[str, float] = {}
+        self._size: dict[str, float] = {}  # of the network that is trained
         self._validates = True  # after each epoch
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
 
@@ -111,15 +112,22 @@ class DrivenTuner(keras_tuner.Tuner):
         """Return the complete trials that no other one dominates; see `History.pareto`."""
         return self.history.pareto
 
+    def search_space_summary(self, extended: bool = False) -> None:
+        """Print what is searched, as far as it is known."""
+        super().search_space_summary(extended)
+        if not self.oracle.get_space().space:
+            print("A function tells what it declares when the first trial calls it")
+
     def results_summary(self, num_trials: int = 10) -> None:
         """Print the best trials, and which failed or were stopped early."""
         super().results_summary(num_trials)
         if self._is_worker():
             return
-        for trial in self.history.of_state("pruned"):
-            print(f"\nTrial {trial.number} was stopped early at step {trial.curve[-1].step}")
-        for trial in self.history.of_state("failed"):
-            print(f"\nTrial {trial.number} failed: {trial.notes['error']}")
+        for key, note in self.nas_oracle.notes.items():
+            if note.get("state") == "pruned":
+                print(f"\nTrial {int(key)} was stopped early at step {note['pruned']}")
+            elif note.get("state") == "failed":
+                print(f"\nTrial {int(key)} failed: {note['notes']['error']}")
 
     # ------------------------------------------------------------------ what differs
 
@@ -128,7 +136,11 @@ class DrivenTuner(keras_tuner.Tuner):
         return {}
 
     def _populate_initial_space(self) -> None:
-        """Build nothing: a space is known, and that of a function comes to be known by trials."""
+        """Build nothing: what is not declared before comes to be known by trials."""
+        if self.hypermodel is not None:
+            hp = self.nas_oracle.get_space()
+            self.hypermodel.declare_hyperparameters(hp)
+            self.nas_oracle.update_space(hp)
 
     def _configure_tensorboard_dir(
         self, callbacks: list[Any], trial: Row, execution: int = 0
@@ -146,7 +158,7 @@ class DrivenTuner(keras_tuner.Tuner):
             board.log_dir = self._get_tensorboard_dir(board.log_dir, trial.trial_id, execution)
 
     def on_trial_begin(self, trial: Row) -> None:
-        self._pruned, self._execution, self._epochs = None, 0, None
+        self._pruned, self._execution, self._epochs, self._size = None, 0, None, {}
         self._results = None  # with it goes the network before, ere the next one is built
         super().on_trial_begin(trial)
 
@@ -157,7 +169,7 @@ class DrivenTuner(keras_tuner.Tuner):
         keras.utils.set_random_seed((seed + self._execution) % 2**32)
         self._execution += 1
         self._epochs = Epochs(self, trial)
-        self._size = self.sizes(trial)
+        self._size = dict(self.sizes(trial))
         self._validates = kwargs.get("validation_freq", 1) == 1
         with self._completing():
             self._results = super()._build_and_fit_model(trial, *args, **kwargs)
@@ -175,7 +187,11 @@ class DrivenTuner(keras_tuner.Tuner):
             self.hypermodel = theirs
 
     def _sizes_of(self, model: Any) -> Mapping[str, float]:
-        return self._size or {"parameters": float(model.count_params())}
+        if not self._size:
+            self._size = {"parameters": float(model.count_params())}
+            if any(objective.metric == "flops" for objective in self.nas_oracle.objectives):
+                self._size |= {"flops": float(flops(model))}
+        return self._size
 
     def on_epoch_end(
         self, trial: Row, model: Any, epoch: int, logs: dict[str, Any] | None = None
@@ -215,4 +231,5 @@ class DrivenTuner(keras_tuner.Tuner):
         """Read what is there, also after a crash."""
         if not self._is_worker():
             self.oracle.reload()
+        self._populate_initial_space()  # what is there may be of a time before
         self.set_state(read_json(Path(self._get_tuner_fname())))

@@ -14,9 +14,10 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
-from nasbridge import GridSearch, RegularizedEvolution
+from nasbridge import BackendError, GridSearch, RegularizedEvolution
 from nasbridge.adapters import ExperimentError, TooManyFailures
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load
+from nasbridge.spaces.keras import flops
 
 pytestmark = [
     pytest.mark.usefixtures("eager"),
@@ -69,6 +70,125 @@ def test_validation_may_be_rarer_than_epochs(tmp_path: Path) -> None:
     searched(tuner, epochs=4, validation_freq=2)
     assert [trial.state for trial in tuner.history] == ["complete"] * 2
     assert [[step.step for step in trial.curve] for trial in tuner.history] == [[1, 3]] * 2
+
+
+def test_the_flops_of_a_function_s_models_are_an_objective(tmp_path: Path) -> None:
+    goal = {"val_loss": "min", "flops": "min"}
+    tuner = searched(NASTuner(sized, GridSearch(), goal, 2, directory=tmp_path))
+    for trial in tuner.history:
+        assert trial.values["flops"] == flops(dense(int(trial.architecture["units"])))
+    assert tuner.pareto()[0].architecture["units"] == 2
+
+
+# ---------------------------------------------------------------------- arguments of every tuner
+
+
+@pytest.mark.parametrize("make", [NASTuner, keras_tuner.GridSearch])
+def test_models_are_compiled_as_a_tuner_says(make: Any, tmp_path: Path) -> None:
+    metric = keras.metrics.SparseCategoricalCrossentropy(name="entropy")
+    settings: dict[str, Any] = {"objective": "val_loss", "max_trials": 1, "directory": tmp_path}
+    if make is NASTuner:
+        settings["strategy"] = GridSearch()
+    optimizer = keras.optimizers.Adam(0.125)
+    tuner = make(sized, optimizer=optimizer, loss="mse", metrics=[metric], **settings)
+    model = tuner.hypermodel.build(keras_tuner.HyperParameters())
+    tuner._override_compile_args(model)
+    assert type(model.optimizer) is keras.optimizers.Adam
+    assert float(model.optimizer.learning_rate) == 0.125
+    assert model.loss == "mse"
+    assert model._compile_metrics._user_metrics == [metric]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"input_shape": (6,)}, r"input_shape=\(6,\): this is for the networks of a space"),
+        ({"part": "encoder"}, r"part='encoder': this is for the networks of a space"),
+        ({"optimizer": lambda architecture: "adam"}, "an optimizer that is a function of the arch"),
+    ],
+)
+def test_what_is_for_a_space_is_refused_without(given: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match=message):
+        NASTuner(sized, GridSearch(), "val_loss", 1, directory=tmp_path, **given)
+
+
+def test_settings_of_every_tuner_reach_the_oracle(tmp_path: Path) -> None:
+    def build(hp: Any) -> keras.Model:
+        return dense(hp.Int("units", 2, 9), hp.Choice("activation", ["relu", "tanh"]))
+
+    hp = keras_tuner.HyperParameters()
+    hp.Int("units", 4, 5)
+    tuner = NASTuner(
+        build,
+        GridSearch(),
+        "val_loss",
+        9,
+        hyperparameters=hp,
+        tune_new_entries=False,
+        max_retries_per_trial=2,
+        directory=tmp_path,
+    )
+    assert tuner.oracle.max_retries_per_trial == 2
+    history = searched(tuner).history
+    assert [dict(trial.architecture) for trial in history] == [{"units": 4}, {"units": 5}]
+    refusing = NASTuner(
+        build,
+        GridSearch(),
+        "val_loss",
+        1,
+        hyperparameters=hp,
+        allow_new_entries=False,
+        directory=tmp_path / "b",
+    )
+    with pytest.raises(RuntimeError, match="found new entries"):
+        searched(refusing)
+
+
+# ---------------------------------------------------------------------- what is known before
+
+
+class Declaring(keras_tuner.HyperModel):  # type: ignore[misc]
+    """A hypermodel that declares without building."""
+
+    built = 0
+
+    def declare_hyperparameters(self, hp: Any) -> None:
+        hp.Int("units", 4, 8)
+
+    def build(self, hp: Any) -> keras.Model:
+        self.built += 1
+        return dense(hp.get("units"))
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_a_hypermodel_declares_is_known_before(
+    known: bool, tmp_path: Path, capsys: Any
+) -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Boolean("other")
+    model = Declaring()
+    settings: dict[str, Any] = {"hyperparameters": hp} if known else {}
+    tuner = NASTuner(model, GridSearch(), "val_loss", 2, directory=tmp_path, **settings)
+    assert model.built == 0
+    tuner.search_space_summary()
+    assert "units (Int)" in capsys.readouterr().out
+    history = searched(tuner).history
+    assert [trial.architecture["units"] for trial in history] == [4, 5]
+    assert model.built == 2
+
+
+def test_summaries_need_no_hyperparameters(tmp_path: Path, capsys: Any) -> None:
+    def build(hp: Any) -> keras.Model:
+        raise OSError("no weights here")
+
+    tuner = NASTuner(build, GridSearch(), "val_loss", 2, directory=tmp_path)
+    tuner.search_space_summary()
+    tuner.results_summary()
+    assert "when the first trial calls it" in capsys.readouterr().out
+    with pytest.raises(TooManyFailures, match="no weights here"):
+        searched(tuner)
+    tuner.results_summary()
+    assert "Trial 1 failed: OSError: no weights here" in capsys.readouterr().out
 
 
 # ---------------------------------------------------------------------- one name in two scopes
