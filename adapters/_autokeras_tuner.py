@@ -12,13 +12,13 @@ from autokeras.engine.tuner import AutoTuner
 from autokeras.graph import Graph
 from autokeras.pipeline import load_pipeline
 
-from ..spaces.keras import flops
 from ..strategies import History, Pruner, Strategy
 from ._autokeras_oracle import BlockOracle, blocks_of
 from ._autokeras_space import alone
 from ._errors import BackendError
 from ._evaluation import trial_seed
 from ._keras_tuner_driven import DrivenTuner
+from ._keras_tuner_notes import curve_of
 from ._keras_tuner_project import Goal
 
 __all__ = ["NASTuner"]
@@ -128,17 +128,35 @@ class NASTuner(DrivenTuner, AutoTuner):
         """Search; an AutoModel calls it.
 
         A worker's search ends with its trials: its chief alone makes the best network of all.
+
+        Returns:
+            A `History`: of the last training where `refit` makes one, else of the best trial. None
+            in a worker.
         """
         self._is_looking = not self._finished
         if not self._finished and not self._is_worker():
             Path(self.best_model_path).unlink(missing_ok=True)  # of an earlier search
         try:
-            return super().search(*fit_args, **fit_kwargs)
+            told = super().search(*fit_args, **fit_kwargs)
+            return self._told_of_the_best() if told is None else told
         except _AllTrialsEnded:
             self._finished = True
             return None
         finally:
             self._is_looking = False
+
+    def _told_of_the_best(self) -> Any:
+        """Return the epochs of the best trial, of several executions the mean."""
+        if self._is_worker():
+            return None
+        best = self.oracle.get_best_trials(1)[0]
+        told = keras.callbacks.History()
+        told.on_train_begin()
+        for step in curve_of(best, self.nas_oracle.notes[best.trial_id].get("steps")):
+            told.epoch.append(step.step)
+            for name, value in step.metrics.items():
+                told.history.setdefault(name, []).append(value)
+        return told
 
     def on_search_end(self) -> None:
         super().on_search_end()
@@ -149,11 +167,7 @@ class NASTuner(DrivenTuner, AutoTuner):
         if self._is_looking:  # once, to see what there is to search, which is known
             self._is_looking = False
             return None
-        model = super()._try_build(hp)
-        if any(objective.metric == "flops" for objective in self.nas_oracle.objectives):
-            counted = {"parameters": model.count_params(), "flops": flops(model)}
-            self._size = {name: float(value) for name, value in counted.items()}
-        return model
+        return super()._try_build(hp)
 
     def get_best_model(self) -> Any:
         """Return the best network of the search, or what `refit` made of it."""

@@ -147,3 +147,15 @@ def test_a_search_in_which_nothing_is_completed_says_so(tmp_path: Path) -> None:
     again = model_of(tmp_path / "b", max_model_size=1, max_trials=2)
     with pytest.raises(TooManyFailures, match=r"last 2 trials failed.*Oversized"):
         fitted(again)
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_a_fit_returns_a_history(refit: bool, tmp_path: Path) -> None:
+    model = model_of(tmp_path, max_trials=2, refit=refit)
+    told = model.fit(X, Y, epochs=2, verbose=0)
+    assert isinstance(told, keras.callbacks.History)
+    assert told.epoch == [0, 1]
+    if not refit:
+        best = model.tuner.history.best
+        assert told.history["val_loss"] == [s.metrics["val_loss"] for s in best.curve]
+        assert model.fit(X, Y, epochs=2, verbose=0).history == told.history
