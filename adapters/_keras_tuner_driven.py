@@ -187,7 +187,7 @@ class DrivenTuner(keras_tuner.Tuner):
             self.hypermodel = theirs
 
     def _sizes_of(self, model: Any) -> Mapping[str, float]:
-        if not self._size:
+        if not self._size and model.built:
             self._size = {"parameters": float(model.count_params())}
             if any(objective.metric == "flops" for objective in self.nas_oracle.objectives):
                 self._size |= {"flops": float(flops(model))}
@@ -202,7 +202,7 @@ class DrivenTuner(keras_tuner.Tuner):
             told.setdefault(name, value)  # for the callbacks after this one, which save the best
         wanted = [objective.metric for objective in self.nas_oracle.objectives]
         missing = [name for name in wanted if name not in told]
-        if missing and self._validates and not isinstance(self.hypermodel, Completed):
+        if missing and self._validates and not has_own_fit(self.hypermodel):
             raise UnknownObjective(
                 f"no epoch tells of {missing}, only of {sorted(told)}: mend the objective, or the "
                 'metrics, as metrics=["accuracy"]; "val_" is there with validation_data'

@@ -28,7 +28,8 @@ class SpaceModel(keras_tuner.HyperModel):
 
     Args:
         space: The space.
-        input_shape: Shape of one example; None until the data are known.
+        input_shape: Shape of one example; None until the data are known, unless the space was made
+            around a model.
         part: Which network, where a `Space` of a mapping has several.
         compiling: Arguments of `model.compile`, None where nothing was said; an optimizer may be a
             function from the architecture to one.
@@ -43,9 +44,13 @@ class SpaceModel(keras_tuner.HyperModel):
     ) -> None:
         super().__init__()
         given = {name: thing for name, thing in compiling.items() if thing is not None}
-        self._compiling = {**(_compiled_with(space, part) or STANDARD), **given}
+        self._compiling = {**(_noted(space, part, "compiling") or STANDARD), **given}
         check_configuration(self._compiling)
-        self.space, self.input_shape, self._part = space, input_shape, part
+        self.space, self._part = space, part
+        self.input_shape: tuple[int, ...] | None = input_shape
+        shape = _noted(space, part, "input_shape")
+        if input_shape is None and shape is not None and None not in shape:
+            self.input_shape = tuple(shape)
 
     def build(self, hp: keras_tuner.HyperParameters) -> Any:
         if self.input_shape is None:
@@ -77,13 +82,13 @@ class SpaceModel(keras_tuner.HyperModel):
         return {"parameters": float(cost.parameters), "flops": float(cost.flops)}
 
 
-def _compiled_with(space: Any, part: str | None) -> Mapping[str, Any]:
-    """Return what the model was compiled with around which a space, or its part, was made."""
+def _noted(space: Any, part: str | None, name: str) -> Any:
+    """Return what is known of the model around which a space, or its part, was made."""
     tree = getattr(space, "tree", space)  # of a space with constraints
+    networks: list[Any] = [tree]
     if isinstance(tree, Mapping):
-        networks = [one for name, one in tree.items() if part in (None, name)]
-        return next(filter(None, (getattr(one, "compiling", {}) for one in networks)), {})
-    return getattr(tree, "compiling", {})
+        networks = [one for key, one in tree.items() if part in (None, key)]
+    return next(filter(None, (getattr(one, name, None) for one in networks)), None)
 
 
 def shape_in(arguments: Sequence[Any], settings: Mapping[str, Any]) -> tuple[int, ...] | None:

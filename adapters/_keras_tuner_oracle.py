@@ -177,21 +177,21 @@ class NASOracle(SharedOracle):
 
         Args:
             trial_id: Which trial.
-            metrics: What it reports; nothing where it begins, perhaps anew.
-            step: The epoch; ~epoch, which is negative, where these are the metrics that the trial
-                is scored by, and that its best epoch.
+            metrics: What it reports.
+            step: The epoch. A negative one, ~epoch, says that these are the metrics that the trial
+                is scored by, and that its best epoch; without any, that it begins, perhaps anew.
         """
         with self._alone():
             row, note = self.trials[trial_id], self.notes[trial_id]
             if (worker := self._owner(trial_id)) is None:
                 return stopped(row)  # it has ended, or is repeated: another chief gave it out
             self._heard(worker)
-            if not metrics:
-                self._restart(row)
-                self._started(row, worker)
+            if step < 0 and metrics:
+                self._scored_by(row, metrics, ~step)
                 return row
             if step < 0:
-                self._scored_by(row, metrics, ~step)
+                self._restart(row)
+                self._started(row, worker)
                 return row
             with self._held():
                 super().update_trial(trial_id, metrics, step)
@@ -264,8 +264,10 @@ class NASOracle(SharedOracle):
             return
         note["values"], row.best_step = _plain(metrics), best
         after = 1 + max(note["steps"], default=-1)
+        ways = {objective.metric: objective.direction for objective in self.objectives}
         for name in metrics:  # for the eyes of Keras Tuner
             if not row.metrics.exists(name):
+                row.metrics.register(name, ways.get(name))
                 row.metrics.update(name, metrics[name], step=after)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Row]:

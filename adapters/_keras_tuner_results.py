@@ -137,7 +137,7 @@ def run_and_tell(tuner: Any, trial: Row, *fit_args: Any, **fit_kwargs: Any) -> N
         **fit_kwargs: As for `search`.
     """
     oracle = tuner.oracle
-    oracle.update_trial(trial.trial_id, {})  # it begins: what an interrupted run told is forgotten
+    oracle.update_trial(trial.trial_id, {}, step=-1)  # it begins: an interrupted run is forgotten
     results = tuner.run_trial(trial, *fit_args, **fit_kwargs)
     if results is None and _has_told(oracle, trial):
         return  # by `update_trial`, as old tuners do

@@ -132,6 +132,19 @@ def test_what_a_run_trial_returns_is_the_score(tmp_path: Path) -> None:
     assert told(tuner.history[0]) == [(0, 3.0), (1, 2.0)]
 
 
+def test_a_fit_may_never_build_its_model(tmp_path: Path) -> None:
+    class Elsewhere(keras_tuner.HyperModel):  # type: ignore[misc]
+        def build(self, hp: Any) -> keras.Model:
+            hp.Int("units", 2, 5)
+            return keras.Sequential([keras.layers.Dense(3)])
+
+        def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> float:
+            return 100.0
+
+    tuner = searched(ours(tmp_path, Elsewhere()))
+    assert tuner.history[0].values == {"val_loss": 100.0}
+
+
 def test_a_result_that_is_no_number_fails_its_trial(tmp_path: Path) -> None:
     def diverged(train: Callable[[], Any]) -> float:
         train()

@@ -11,6 +11,7 @@ import tensorflow
 
 from nasbridge import BackendError, Chain, GridSearch, Integer, layer
 from nasbridge.adapters.keras_tuner import NASTuner
+from nasbridge.spaces import around
 
 pytestmark = [
     pytest.mark.usefixtures("eager"),
@@ -53,6 +54,15 @@ def test_datasets_of_every_kind_tell_the_shape(tmp_path: Path) -> None:
     assert [trial.state for trial in tuner.history] == ["complete"]
 
 
+def test_the_shape_of_a_model_is_known_where_the_data_do_not_tell(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, "softmax")])
+    space = around(model)
+    object.__setattr__(space, "input_shape", (6,))  # as with what it was compiled with
+    tuner = NASTuner(space, GridSearch(), "loss", 1, directory=tmp_path)
+    tuner.search(((X, Y) for _ in range(2)), steps_per_epoch=1, epochs=1, verbose=0, shuffle=False)
+    assert [trial.state for trial in tuner.history] == ["complete"]
+
+
 def open_lengths() -> Any:
     spec = tensorflow.TensorSpec((None, None), tensorflow.float32)
     return tensorflow.data.Dataset.from_generator(lambda: iter([X]), output_signature=spec)
@@ -74,7 +84,7 @@ def from_slices(given: Any) -> Any:
         lambda: {"a": X},
         lambda: from_slices({"a": X}),
         lambda: from_slices(({"a": X}, Y)),
-        lambda: iter([(X, Y)]),
+        lambda: ((X, Y) for _ in range(2)),
         open_lengths,
         unknown_rank,
     ],
