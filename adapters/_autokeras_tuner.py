@@ -76,7 +76,7 @@ class NASTuner(DrivenTuner, AutoTuner):
         ...     max_trials=2,
         ...     directory=tempfile.mkdtemp(),
         ... )
-        >>> model.fit(x, y, validation_data=(x, y), epochs=1, verbose=0)
+        >>> history = model.fit(x, y, validation_data=(x, y), epochs=1, verbose=0)
         >>> len(model.tuner.history)
         2
     """
