@@ -90,9 +90,8 @@ def strategy_of(name: str | None, settings: Mapping[str, Any] | None) -> Strateg
     usual: Any = default_strategy(None)
     made = cast(Any, type(usual) if name is None else getattr(strategies, name, None))
     if not _is_strategy(made):
-        raise BackendError(
-            f"there is no strategy {name!r}: name one of nasbridge.strategies, as RandomSearch"
-        )
+        there = [each for each in strategies.__all__ if _is_strategy(getattr(strategies, each))]
+        raise BackendError(f"there is no strategy {name!r}: name one of {', '.join(there)}")
     given: object = {} if settings is None else settings
     if not isinstance(given, Mapping):
         raise BackendError(

@@ -6,6 +6,7 @@ have had anything.
 """
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -73,7 +74,7 @@ def history_of(
         objectives: What was optimized; None takes "default", as the tuner's settings say.
 
     Raises:
-        BackendError: Neither is a space given nor can one be made.
+        BackendError: Neither is a space given nor can one be made; or no trial is in it.
     """
     settings = stored.settings
     if space is None:
@@ -90,6 +91,10 @@ def history_of(
     facts: dict[str, Any] = {"backend": "nni", "experiment": settings.get("experimentName") or ""}
     skipped = sorted(job.sequence for job in stored.jobs if job.sequence in reader.outside)
     if skipped:
+        told = f"{len(skipped)} of {len(stored.jobs)} trials are outside the space"
+        if not trials:
+            raise BackendError(f"{told}: give the one that was searched, as load(..., space=...)")
+        warnings.warn(f"{told} and were left out, by number {skipped}", stacklevel=3)
         facts["skipped"] = skipped
     return History(space, wanted, in_order(trials), strategy=_tuner(settings), facts=facts)
 

@@ -28,7 +28,7 @@ from websockets.sync.client import connect
 from ._errors import BackendError, Unsupported
 from ._nni_database import experiment_in, update_settings
 from ._nni_node import EVERYWHERE, LOOPBACK, check_closed, node_options
-from ._nni_registry import forget, is_temporary
+from ._nni_registry import forget, is_registered, is_temporary
 from ._nni_relay import patiently
 
 __all__ = ["Manager", "free_port", "wait_for_server"]
@@ -158,6 +158,7 @@ class Manager:
                 stacklevel=2,
             )
         self._place, self._host = place.resolve(), host
+        self._is_registered = False  # by others, before
         self.port = free_port() if port is None else port
         self._experiment: Any = None
         self._look = 0.0  # when NNI is asked next how it is
@@ -212,15 +213,16 @@ class Manager:
                     f"NNI did not begin within {START} s; see the logs in {self.log}"
                 )
 
-    def view(self) -> None:
+    def view(self, known: str) -> None:
         """Show what is there, without going on with it.
 
+        Args:
+            known: NNI's id of the experiment.
+
         Raises:
-            BackendError: There is nothing, or NNI does not start.
+            BackendError: NNI does not start.
         """
-        known = experiment_in(self._place)
-        if known is None:
-            raise BackendError(f"{self._place} holds no experiment of NNI: give a run's directory")
+        self._is_registered = is_registered(known)
         self._experiment = Experiment(
             launcher.get_stopped_experiment_config(known, str(self._place)), id=known
         )
@@ -365,5 +367,6 @@ class Manager:
         if self._dispatcher is not None:
             self._dispatcher.close()
             self._dispatcher = None
-        if is_temporary(self._place):  # after the manager, which notes its end there
+        # after the manager, which notes its end there
+        if is_temporary(self._place) and not self._is_registered:
             forget(experiment.id)

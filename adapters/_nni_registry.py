@@ -16,7 +16,7 @@ from uuid import uuid4
 from nni.tools.nnictl.common_utils import get_file_lock
 from nni.tools.nnictl.constants import NNI_HOME_DIR
 
-__all__ = ["forget", "is_temporary"]
+__all__ = ["forget", "is_registered", "is_temporary"]
 
 STALE = 2  # seconds after which NNI itself takes a lock for one that was left behind
 PATIENCE = 10  # seconds until the entry is left where it is: NNI can live with it
@@ -25,6 +25,13 @@ PATIENCE = 10  # seconds until the entry is left where it is: NNI can live with 
 def is_temporary(place: Path) -> bool:
     """Tell whether a place is below the system's temporary directory."""
     return place.resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
+
+
+def is_registered(experiment: str) -> bool:
+    """Tell whether NNI's registry has an experiment; not where it cannot be read."""
+    with suppress(OSError, ValueError):
+        return experiment in json.loads((Path(NNI_HOME_DIR) / ".experiment").read_text("utf-8"))
+    return False
 
 
 def forget(experiment: str) -> None:

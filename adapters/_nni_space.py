@@ -121,8 +121,8 @@ def from_native(native: Native) -> Space:
         >>> from_native({"units": {"_type": "choice", "_value": [16, 32]}}).count()
         2
     """
-    if not native:
-        raise BackendError("the search space is empty: give NNI's searchSpace, as a dict")
+    if not native or not isinstance(native, Mapping):
+        raise BackendError("the search space is empty, or none: give NNI's searchSpace, as a dict")
     return Space({name: _node(name, parameter) for name, parameter in native.items()})
 
 

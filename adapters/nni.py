@@ -141,6 +141,8 @@ def _driven(
         raise
     store.settle()
     if keep:
+        best = f", the best has {dict(history.best.values)}" if history.of_state("complete") else ""
+        print(f"{len(history)} trials{best}", file=sys.stderr)
         _keep(store.start(), place)
     return history
 
@@ -239,18 +241,20 @@ def view(directory: Path | str, port: int | None = None, host: str = LOOPBACK) -
     """Show a run, or any stopped experiment of NNI, in NNI's web UI until Ctrl-C.
 
     Args:
-        directory: A run's directory, or what NNI calls the experiment's working directory.
+        directory: A run's directory, the folder of an experiment, or what NNI calls its working
+            directory.
         port: The port of the web UI; None takes a free one.
         host: The address that it listens on. NNI has no authentication.
 
     Raises:
-        BackendError: There is no experiment, or NNI does not start.
+        BackendError: There is no experiment, or there are several, or NNI does not start.
     """
     place = Path(directory)
-    manager = Manager(place / FOLDER if (place / FOLDER).is_dir() else place, port, host)
+    folder = database_at(place / FOLDER if (place / FOLDER).is_dir() else place).parent.parent
+    manager = Manager(folder.parent, port, host)
     try:
-        manager.view()
-        _keep(manager, place)
+        manager.view(folder.name)
+        _keep(manager, folder)
     finally:
         manager.close()
 

@@ -57,6 +57,7 @@ def around(
     opener.ending = {one for one, flow in flows.items() if ends_size(flow)}
     space = Chain(*opener.chain(parts, is_free=False))
     _check(space, model)
+    object.__setattr__(space, "input_shape", tuple(model.input_shape[1:]))
     if model.compiled:
         object.__setattr__(space, "compiling", _compiling(model))
     return space

@@ -20,6 +20,7 @@ from nasbridge import Experiment, History, MedianPruner, RandomSearch
 from nasbridge.adapters import ActiveTrial
 from nasbridge.adapters import _conformance as material
 from nasbridge.adapters._drive import Silent
+from nasbridge.adapters._nni_database import experiment_in
 from nasbridge.adapters._nni_manager import Manager
 from nasbridge.spaces import Architecture
 
@@ -53,9 +54,11 @@ def shown(directory: Path) -> Generator[tuple[str, History]]:
     history = EXPERIMENT.run("nni", directory, 0, Silent())
     assert len(history.of_state("failed")) == 1
     assert len(history.of_state("pruned")) >= 1
+    known = experiment_in(directory / "nni")
+    assert known is not None
     manager = Manager(directory / "nni", None)
     try:
-        manager.view()
+        manager.view(known)
         yield manager.url, history
     finally:
         manager.close()

@@ -239,6 +239,14 @@ def test_a_trial_that_a_user_has_added_has_the_parameters_that_it_had(tmp_path: 
     assert ["doubtful" in trial.notes for trial in unknown] == [True, False, False]
 
 
+def test_trials_outside_the_space_are_told(tmp_path: Path) -> None:
+    file = database(tmp_path, {0: 0, 1: 1, 2: 2})
+    with pytest.warns(UserWarning, match=r"1 of 3 trials are outside .* by number \[2\]"):
+        assert len(load(file, Space({"units": Choice([10, 11])}))) == 2
+    with pytest.raises(BackendError, match=r"3 of 3 trials are outside the space.*space=\.\.\."):
+        load(file, Space({"width": Choice([10, 11])}))
+
+
 def test_what_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "nni.sqlite").write_text("nonsense" * 1000)
     with pytest.raises(BackendError, match=r"nni\.sqlite.*damaged"):

@@ -117,9 +117,11 @@ def test_trials_that_were_moved_here_are_shown(tmp_path: Path) -> None:
     begun = replace(searched, strategy=RandomSearch(), trials=8).run("local", None, 0, Silent())
     backend("nni").store_history(begun, tmp_path)
     history = run(replace(searched, strategy=RandomSearch()), tmp_path)
+    known = experiment_in(tmp_path / "nni")
+    assert known is not None
     manager = Manager(tmp_path / "nni", None)
     try:
-        manager.view()
+        manager.view(known)
         address = f"{manager.url}/api/v1/nni"
         with urllib.request.urlopen(f"{address}/trial-jobs", timeout=30) as answer:
             shown = {job["sequenceId"]: job for job in json.load(answer)}
@@ -366,8 +368,9 @@ def test_the_manager_ends_with_the_run(tmp_path: Path, how: signal.Signals) -> N
 
 def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
     page = Path(__file__).resolve().parents[2] / "docs" / "nni.md"
-    (source,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
-    (tmp_path / "block.py").write_text(source)
-    subprocess.run([sys.executable, "block.py"], cwd=tmp_path, check=True, timeout=90)
+    run, space = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    for source in (run, space):
+        (tmp_path / "block.py").write_text(source)
+        subprocess.run([sys.executable, "block.py"], cwd=tmp_path, check=True, timeout=90)
     history = backend("nni").load(tmp_path / "runs" / "nni")
     assert len(history.of_state("complete", "pruned")) == 12

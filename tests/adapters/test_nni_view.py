@@ -31,21 +31,22 @@ experiment = Experiment(
 """
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """A home folder of its own, and a temporary directory in which the run is not."""
-    home, temporary = folder / "home", folder / "temporary"
+def environment(folder: Path, temporary: Path) -> dict[str, str]:
+    """A home folder and a temporary directory of its own."""
+    home = folder / "home"
     for place in (home, temporary):
         place.mkdir(exist_ok=True)
     return {**os.environ, "HOME": str(home), "TMPDIR": str(temporary)}
 
 
 @contextmanager
-def nasbridge(folder: Path, *arguments: str) -> Generator[None]:
+def nasbridge(folder: Path, *arguments: str, temporary: str = "temporary") -> Generator[None]:
     """Run a command of nasbridge until Ctrl-C, which must end all that it has started."""
     command = [sys.executable, "-m", "nasbridge", *arguments]
     said = folder / "said"
+    places = environment(folder, folder / temporary)
     with said.open("w") as stream:
-        process = subprocess.Popen(command, cwd=folder, env=environment(folder), stderr=stream)
+        process = subprocess.Popen(command, cwd=folder, env=places, stderr=stream)
     try:
         yield
         deadline = time.monotonic() + 30
@@ -89,8 +90,11 @@ def test_the_web_ui_stays_and_comes_back(tmp_path: Path) -> None:
         wait_for(port, "DONE")
         kept = values(port)
         assert len(kept) == 3
+    assert "3 trials, the best has {'score': " in (tmp_path / "said").read_text()
     port = free_port()
-    with nasbridge(tmp_path, "view", "run", "--port", str(port)):
+    # also by its own folder, and if that goes some day: it was there before
+    (folder,) = {file.resolve().parent.parent for file in tmp_path.glob("run/nni/*/db/*.sqlite")}
+    with nasbridge(tmp_path, "view", str(folder), "--port", str(port), temporary="."):
         wait_for(port, "VIEWED")
         assert values(port) == kept
     known = json.loads((tmp_path / "home" / "nni-experiments" / ".experiment").read_text())
