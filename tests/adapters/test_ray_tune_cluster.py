@@ -26,12 +26,17 @@ from nasbridge.adapters._conformance import chain, score
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300,
          "health_check_failure_threshold": 3}
 
+DOOMED = Path(sys.argv[1] + ".doomed")
+
 def evaluate(architecture, trial):
-    (trial.directory / "node").write_text(ray.get_runtime_context().get_node_id())
+    node = ray.get_runtime_context().get_node_id()
+    (trial.directory / "node").write_text(node)
     made = score(architecture)
     for step in (1, 2, 3):
         (trial.directory / "step").write_text(str(step))
         time.sleep(0.3)
+        while DOOMED.exists() and DOOMED.read_text() == node:
+            time.sleep(0.1)  # a worker must not end before its node is known to be dead
         trial.report(step, score=made["score"] * step / 3)
     return made
 
@@ -49,6 +54,7 @@ class Killer:
             is_there = (place / "node").read_text() == self.node.node_id
             if is_there and (place / "step").read_text() == "1":  # in the middle, and not its end
                 self.is_dead = True
+                DOOMED.write_text(self.node.node_id)
                 self.cluster.remove_node(self.node, allow_graceful=False)
 
 if __name__ == "__main__":
