@@ -42,11 +42,12 @@ told = {"backend": keras.backend.backend(), "states": [t.state for t in load(pla
 if os.environ.get("KERASTUNER_TUNER_ID", "chief") == "chief":
     history = model.tuner.history
     search = Search(RandomSearch(), space, history.objectives, 3)
+    asked = sorted(history, key=lambda t: t.number)  # a history has its trials as they ended
     model.export_model().save(place + "/best.keras")
     again = keras.models.load_model(place + "/best.keras", autokeras.CUSTOM_OBJECTS)
     found = model.predict(x[400:], verbose=0).ravel().astype(int)
     told |= {
-        "proposals": all(search.ask(t.number).choices == t.architecture.choices for t in history),
+        "proposals": all(search.ask(t.number).choices == t.architecture.choices for t in asked),
         "best": history.best.values["val_accuracy"],
         "predicted": float((found == y[400:]).mean()),
         "exported": float((again.predict(x[400:], verbose=0).argmax(1) == y[400:]).mean()),
