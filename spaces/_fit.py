@@ -20,8 +20,8 @@ def add(draft: Draft, terms: Sequence[int], path: str) -> int:
     """Sum up branches; zeros fall away.
 
     Branches of another size than the smallest, or of other channels than the last, pass through a
-    1x1 convolution with the stride that fits, and batch normalization; vectors, through a dense
-    layer.
+    1x1 convolution with the stride that fits, and batch normalization; in vectors and sequences
+    that is a dense layer.
 
     Raises:
         BuildError: The branches have different numbers of axes.
@@ -112,9 +112,16 @@ def factorized_reduction(draft: Draft, source: int, filters: int, strides: Shape
 
 
 def _project(draft: Draft, term: int, target: Shape, path: str) -> int:
-    """Bring a term of a sum to a shape by a 1x1 convolution and batch normalization."""
-    small = _shrink(draft, term, target[:-1], path)
-    fitted = _pointwise(draft, small, target[-1], path)
+    """Bring a term of a sum to a shape by a 1x1 convolution and batch normalization.
+
+    In a sequence a dense layer is the same function, and hands the sequence's mask on.
+    """
+    small, width = _shrink(draft, term, target[:-1], path), target[-1]
+    if len(target) <= 2:
+        config = {"units": width, "use_bias": False}
+        fitted = draft.layer("Dense", config, (small,), path)
+    else:
+        fitted = _pointwise(draft, small, width, path)
     return draft.layer("BatchNormalization", {}, (fitted,), f"{path}.bn")
 
 
@@ -130,12 +137,9 @@ def _reduce(draft: Draft, term: int, sizes: Shape, path: str) -> int:
 
 
 def _pointwise(draft: Draft, source: int, width: int, path: str) -> int:
-    """Give every pixel so many channels: a 1x1 convolution, or for vectors a dense layer."""
-    shape = draft.shape(source)
-    if len(shape) == 1:
-        return draft.layer("Dense", {"units": width, "use_bias": False}, (source,), path)
+    """Give every pixel so many channels: a 1x1 convolution."""
     config = {"filters": width, "kernel_size": 1, "use_bias": False}
-    return draft.layer(_ranked("Conv", len(shape) - 1, path), config, (source,), path)
+    return draft.layer(_ranked("Conv", len(draft.shape(source)) - 1, path), config, (source,), path)
 
 
 def _shrink(draft: Draft, source: int, sizes: Shape, path: str) -> int:

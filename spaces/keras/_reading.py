@@ -11,6 +11,7 @@ from .._errors import SpaceError
 from .._structure import Layer
 from ._described import WAY_OUT, described
 from ._layers import keras
+from ._masks import is_own_mask
 from ._sizes import Flow
 
 __all__ = ["Branches", "Part", "Read", "read"]
@@ -70,19 +71,15 @@ def read(model: Any) -> Read:
         row = tuple(described(*flow) for flow in ordered)
         return Read(row, {id(part): flow for part, flow in zip(row, ordered, strict=True)})
     try:
-        config: Any = model.get_config()
         if (len(model.inputs), len(model.outputs)) != (1, 1):
             raise ValueError(f"it has {len(model.inputs)} and {len(model.outputs)}")
-        entries, last = config["layers"], _last(config["output_layers"])
+        last = _last(model.get_config()["output_layers"])
     except Exception as error:  # whatever a class of the user's own makes of it
         raise SpaceError(
             f"the model {model.name!r} cannot be read as one with one input and one output "
             f"({type(error).__name__}: {error}): {WAY_OUT}"
         ) from error
-    named = {one.name: one for one in model.operations}  # of keras.ops, too
-    inputs = {
-        entry["name"]: _inputs(named[entry["name"]], entry["inbound_nodes"]) for entry in entries
-    }
+    inputs = _sources(model, last)
     reader = _Reader(model, inputs)
     parts = reader.chain(last, None)
     reader.check()
@@ -121,30 +118,57 @@ def _last(outputs: Any) -> str:
     return str(outputs[0] if isinstance(outputs[0], str) else outputs[0][0])
 
 
-def _inputs(one: Any, calls: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _sources(network: Any, last: str) -> dict[str, tuple[str, ...]]:
+    """Return the names of the layers that flow into each one that leads to the last.
+
+    What makes masks leads to none: in a variant every layer makes and hands on its own.
+    """
+    nodes: dict[str, list[Any]] = {}
+    for depth in network._nodes_by_depth.values():
+        for node in depth:
+            nodes.setdefault(node.operation.name, []).append(node)
+    found: dict[str, tuple[str, ...]] = {}
+    open_ = [last]
+    while open_:
+        name = open_.pop()
+        if name not in found:
+            found[name] = _inputs(nodes[name])
+            open_ += found[name]
+    return found
+
+
+def _inputs(nodes: Sequence[Any]) -> tuple[str, ...]:
     """Return the names of the layers that flow into one, by position or by name."""
-    if len(calls) > 1:
+    one = nodes[0].operation
+    if len(nodes) > 1:
         raise SpaceError(
-            f"the layer {one.name!r} is called {len(calls)} times, and a space has no layer whose "
+            f"the layer {one.name!r} is called {len(nodes)} times, and a space has no layer whose "
             f"weights are shared: {WAY_OUT}"
         )
-    for call in calls if isinstance(one, keras.layers.Layer) else ():
-        _check_call(one, call)
-    return tuple(name for call in calls for name in _tensors([call["args"], call["kwargs"]]))
+    if _is_input(one):
+        return ()
+    given = nodes[0].arguments
+    named = {k: v for k, v in given.kwargs.items() if k != "mask" or not is_own_mask(v, nodes[0])}
+    if isinstance(one, keras.layers.Layer):
+        _check_call(one, given.args, named)
+    return tuple(t._keras_history.operation.name for t in _tensors([given.args, named]))
 
 
-def _check_call(one: Any, call: Mapping[str, Any]) -> None:
+def _check_call(one: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     """Raise an error if a layer is told more than the tensors that flow into it.
 
     `training=False` changes nothing: whoever calls the whole network says what holds in it.
     """
     signature = inspect.signature(one.call)
-    given = signature.bind(*call["args"], **call["kwargs"]).arguments
+    given = signature.bind(*args, **kwargs).arguments
     first = next(iter(signature.parameters))
     for name, value in given.items():
-        is_default = value == signature.parameters[name].default
-        is_idle = value is None or is_default or (name == "training" and value is False)
-        if not is_idle and not (first in given and any(_tensors(value))):
+        if any(True for _ in _tensors(value)):
+            is_idle = first in given and name != "mask"
+        else:
+            is_default = value == signature.parameters[name].default
+            is_idle = value is None or is_default or (name == "training" and value is False)
+        if not is_idle:
             raise SpaceError(
                 f"the layer {one.name!r} ({type(one).__name__}) is called with {name}={value!r}, "
                 "which a space cannot say: give a subclass of it whose call() does, or "
@@ -152,11 +176,11 @@ def _check_call(one: Any, call: Mapping[str, Any]) -> None:
             )
 
 
-def _tensors(value: Any) -> Iterator[str]:
+def _tensors(value: Any) -> Iterator[Any]:
+    if isinstance(value, keras.KerasTensor):
+        yield value
+        return
     if isinstance(value, Mapping):
-        if value.get("class_name") == "__keras_tensor__":
-            yield value["config"]["keras_history"][0]
-            return
         value = list(value.values())
     if isinstance(value, list | tuple):
         for part in value:
