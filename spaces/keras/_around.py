@@ -22,7 +22,7 @@ __all__ = ["around"]
 WIDTHS = {"Dense": "units", "SeparableConv1D": "filters", "SeparableConv2D": "filters"}
 WIDTHS |= {f"Conv{rank}D": "filters" for rank in (1, 2, 3)}
 KERNELS = {*WIDTHS, "DepthwiseConv1D", "DepthwiseConv2D"} - {"Dense"}
-RIGID = {"Reshape", "GroupNormalization"}  # what comes before them cannot change its width
+RIGID = {"Reshape", "GroupNormalization", "Lambda"}  # before them no width can change
 NORMALIZATIONS = {"BatchNormalization": "batch", "LayerNormalization": "layer"}
 HIDDEN = ("relu", "gelu", "silu", "swish", "elu", "selu", "tanh", "leaky_relu", "relu6", "mish")
 
@@ -95,8 +95,12 @@ def _check(space: Chain, model: Any) -> None:
 
 
 def _is_rigid(one: Layer) -> bool:
-    """Tell whether what comes before a layer keeps its width; a user's class may rely on it."""
-    return _kind(one) in RIGID or one.cls is not None
+    """Tell whether what comes before a layer keeps its width; a user's class may rely on it.
+
+    A permutation may make a size of a width.
+    """
+    order = cast(Sequence[int], one.config.get("dims", (0,))) if _kind(one) == "Permute" else (0,)
+    return _kind(one) in RIGID or one.cls is not None or order[-1] not in (0, len(order))
 
 
 def _kept(parts: Sequence[Part]) -> Iterator[Part]:

@@ -13,10 +13,11 @@ from .._shapes import Misfit
 from .._structure import Layer, layer
 from ._ask import ask
 from ._kept import keep, remake
-from ._layers import call_layer, keras, make_layer
+from ._layers import call_layer, is_of_keras, keras, make_layer
 
 __all__ = ["WAY_OUT", "described"]
 
+EXACT = 2**24  # up to here every integer is a float32
 WAY_OUT = "describe the space with Chain, Parallel and layer(...) instead"
 
 
@@ -58,7 +59,7 @@ def described(one: Any, taken: Any, given: Any) -> Layer:
 def _description(one: Any, taken: Any) -> Layer:
     if isinstance(one, keras.Model) or _has_state(one):
         return keep(one, taken)
-    if _is_made_its_own_way(type(one)):
+    if _is_made_its_own_way(type(one)) or not _takes_floats_alike(one, taken):
         return remake(one, taken)
     try:
         found = _with_settings(one)
@@ -71,7 +72,17 @@ def _description(one: Any, taken: Any) -> Layer:
 def _is_made_its_own_way(cls: Any) -> bool:
     """Tell whether a class of the user has a `from_config` of its own."""
     own = cls.from_config.__func__ is not keras.layers.Layer.from_config.__func__
-    return own and cls.__module__.partition(".")[0] != "keras"
+    return own and not is_of_keras(cls)
+
+
+def _takes_floats_alike(one: Any, taken: Any) -> bool:
+    """Tell whether a layer computes the same of floats, which all but copies are given.
+
+    An embedding does, of indices that are exact as floats.
+    """
+    if keras.backend.is_float_dtype(taken.dtype) or type(one) is keras.layers.Rescaling:
+        return True
+    return type(one) is keras.layers.Embedding and one.input_dim <= EXACT
 
 
 def _operation(found: Layer) -> Operation:
@@ -95,8 +106,14 @@ def _made(found: Layer, taken: Any, name: str) -> tuple[tuple[int | None, ...], 
 
 
 def _has_state(one: Any) -> bool:
-    """Tell whether a layer is worth nothing without its weights: it is adapted, or frozen."""
-    if hasattr(one, "adapt"):
+    """Tell whether a layer is worth nothing without its weights.
+
+    It is adapted, it or a part of it is frozen, or a model stands in it.
+    """
+    inner = list(one._flatten_layers(include_self=False))
+    if hasattr(one, "adapt") or any(isinstance(part, keras.Model) for part in inner):
+        return True
+    if any(not own.trainable for part in (one, *inner) for own in part._trainable_variables):
         return True
     has_averages_only = isinstance(one, keras.layers.BatchNormalization) and one.trainable
     return bool(one.weights) and not one.trainable_weights and not has_averages_only

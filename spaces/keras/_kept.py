@@ -6,10 +6,10 @@ import copy
 import hashlib
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy
 
@@ -18,14 +18,32 @@ from .._errors import SpaceError
 from .._fingerprint import plain_data
 from .._graph import Operation
 from .._structure import Layer, layer
-from ._layers import keras
+from ._layers import is_of_keras, keras
 
 __all__ = ["Kept", "dtype_taken", "keep", "remake"]
 
 Variables = dict[str, Any]
 Files = dict[str, bytes]
-State = list[tuple[Variables, Files]]
-"""What Keras saves of a layer and of each one within it."""
+
+
+class Part(NamedTuple):
+    """What is known of a layer, or of one within it.
+
+    Attributes:
+        saved: The variables that Keras saves of it.
+        files: What Keras saves of it that is no variable, as a vocabulary.
+        exact: All variables of its own, and whether each is trained: Keras merges what LoRA has
+            learned when it saves.
+        trainable: Whether it is trained.
+    """
+
+    saved: Variables
+    files: Files
+    exact: list[tuple[Any, bool]]
+    trainable: bool
+
+
+State = list[Part]
 
 
 class Kept(keras.layers.Layer):
@@ -83,10 +101,11 @@ def _copied(one: Any, taken: Any, with_state: bool) -> Layer:
     kind = re.sub(r"[^A-Za-z]+", "_", one.name).strip("_") or "model"  # automatic names are counted
     try:
         state = _state(one) if with_state else None
-        name = f"{kind if is_model else type(one).__name__}_{_identity(one, state)}"
+        dtype = keras.backend.standardize_dtype(taken.dtype)
+        name = f"{kind if is_model else type(one).__name__}_{_identity(one, state, dtype)}"
         known = globals().get(name)  # where documents and other processes look for it
         if known is None or known.kind is not type(one):  # a notebook may define a class anew
-            globals()[name] = _class_of(one, taken, state, name)
+            globals()[name] = _class_of(one, tuple(taken.shape), dtype, state, name)
     except Exception as error:  # whatever a class of the user's own makes of it
         what, instead = f"the layer {one.name!r} ({type(one).__name__})", "or use another layer"
         if is_model:
@@ -99,10 +118,11 @@ def _copied(one: Any, taken: Any, with_state: bool) -> Layer:
     return layer(globals()[name])
 
 
-def _class_of(one: Any, taken: Any, state: State | None, name: str) -> type:
+def _class_of(
+    one: Any, shape: Sequence[int | None], dtype: str, state: State | None, name: str
+) -> type:
     config, functions = copy.deepcopy(one.get_config()), _functions(one)
-    is_frozen, make = not one.trainable, type(one) if functions else type(one).from_config
-    shape, dtype = tuple(taken.shape), keras.backend.standardize_dtype(taken.dtype)
+    make = type(one) if functions else type(one).from_config
 
     class Copied(Kept):
         kind, dtype_taken, has_state = type(one), dtype, state is not None
@@ -113,8 +133,6 @@ def _class_of(one: Any, taken: Any, state: State | None, name: str) -> type:
             if state is not None:
                 _build(made, shape, dtype)
                 _restore(made, state)
-            for part in made._flatten_layers() if is_frozen else ():  # its config need not say so
-                part.trainable = False
             return made
 
     Copied("copy")
@@ -135,18 +153,22 @@ def _build(made: Any, shape: Sequence[int | None], dtype: str) -> None:
 # ---------------------------------------------------------------- what is known of one
 
 
-def _identity(one: Any, state: State | None) -> str:
+def _identity(one: Any, state: State | None, dtype: str) -> str:
     """Tell models and layers apart, in every process alike: automatic names count for nothing."""
     parts = one.layers if isinstance(one, keras.Model) else [one]
-    settings = [[type(part).__name__, _nameless(part.get_config())] for part in parts]
+    configs = [[type(part).__name__, part.get_config()] for part in parts]
+    names = dict.fromkeys(_names(configs))
+    settings = _nameless(configs, {name: f"#{k}" for k, name in enumerate(names)})
     told = [[name, _told(function)] for name, function in _functions(one).items()]
     weights = hashlib.blake2b()
-    for variables, files in state or ():
-        for variable in variables.values():
+    for part in state or ():
+        for variable in part.saved.values():
             weights.update(variable.tobytes())
-        for content in files.values():
+        for variable, is_trained in part.exact:
+            weights.update(variable.tobytes() + bytes([is_trained]))
+        for content in part.files.values():
             weights.update(content)
-    return digest([plain_data(settings), told, weights.hexdigest()])[:8]
+    return digest([dtype, plain_data(settings), told, weights.hexdigest()])[:8]
 
 
 def _told(function: FunctionType) -> list[object]:
@@ -161,30 +183,46 @@ def _functions(one: Any) -> dict[str, FunctionType]:
     return {
         name: value
         for name, value in found.items()
-        if isinstance(value, FunctionType) and value.__module__.partition(".")[0] != "keras"
+        if isinstance(value, FunctionType) and not is_of_keras(value)
     }
 
 
-def _nameless(config: Any) -> Any:
+def _names(config: Any) -> Iterator[str]:
     if isinstance(config, list | tuple):
-        return [_nameless(part) for part in config]
-    if not isinstance(config, Mapping):
-        return config
-    is_all = len(config) == 1  # the name of a dtype
-    return {key: _nameless(part) for key, part in config.items() if is_all or key != "name"}
+        for part in config:
+            yield from _names(part)
+    elif isinstance(config, Mapping):
+        if len(config) > 1 and isinstance(config.get("name"), str):  # else it is that of a dtype
+            yield config["name"]
+        yield from _names(list(config.values()))
+
+
+def _nameless(config: Any, places: Mapping[str, str]) -> Any:
+    """Let layers be known by their places, also where others name them as their inputs."""
+    if isinstance(config, list | tuple):
+        return [_nameless(part, places) for part in config]
+    if isinstance(config, Mapping):
+        return {key: _nameless(part, places) for key, part in config.items()}
+    return places.get(config, config) if isinstance(config, str) else config
 
 
 def _state(one: Any) -> State:
     found: State = []
     for part in one._flatten_layers():
-        variables: Variables = {}
-        part.save_own_variables(variables)
-        arrays = {
-            name: numpy.array(keras.ops.convert_to_numpy(value))
-            for name, value in variables.items()
-        }
-        found.append((arrays, _files(part)))
+        saved: Variables = {}
+        part.save_own_variables(saved)
+        arrays = {name: _array(value) for name, value in saved.items()}
+        exact = [(_array(own.value), bool(own.trainable)) for own in _own(part)]
+        found.append(Part(arrays, _files(part), exact, part.trainable))
     return found
+
+
+def _array(value: Any) -> Any:
+    return numpy.array(keras.ops.convert_to_numpy(value))
+
+
+def _own(part: Any) -> list[Any]:
+    return [*part._trainable_variables, *part._non_trainable_variables]
 
 
 def _files(part: Any) -> Files:
@@ -197,10 +235,15 @@ def _files(part: Any) -> Files:
 
 
 def _restore(made: Any, state: State) -> None:
-    for part, (variables, files) in zip(made._flatten_layers(), state, strict=True):
-        part.load_own_variables(dict(variables))
-        if files:
+    """Give their state to a layer and to those within it, which the outer ones freeze first."""
+    for part, kept in zip(made._flatten_layers(), state, strict=True):
+        part.load_own_variables(dict(kept.saved))
+        part.trainable = kept.trainable
+        for own, (value, is_trained) in zip(_own(part), kept.exact, strict=True):
+            own.assign(value)
+            own.trainable = is_trained
+        if kept.files:
             with tempfile.TemporaryDirectory() as folder:
-                for name, content in files.items():
+                for name, content in kept.files.items():
                     (Path(folder) / name).write_bytes(content)
                 part.load_assets(folder)

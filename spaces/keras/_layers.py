@@ -18,7 +18,7 @@ except ImportError as error:  # Keras itself, or the Keras backend that KERAS_BA
     extra = missing if missing in ("jax", "torch") else "tensorflow"
     raise MissingExtra(missing, extra, "building a network") from error
 
-__all__ = ["call_layer", "keras", "layer_class", "make_layer"]
+__all__ = ["call_layer", "is_of_keras", "keras", "layer_class", "make_layer"]
 
 
 def make_layer(operation: Operation, path: str) -> Any:
@@ -112,6 +112,11 @@ def layer_class(operation: Operation, path: str) -> type:
     close = get_close_matches(qualname, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else "use a name in keras.layers, or a class"
     raise BuildError(f"{what} is no layer of Keras: {hint}")
+
+
+def is_of_keras(thing: Any) -> bool:
+    """Tell whether a class or function is Keras' own, and not one of a user with its name."""
+    return bool(thing.__module__.partition(".")[0] == "keras")
 
 
 def _imported(module: str, qualname: str) -> object:

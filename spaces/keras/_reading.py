@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from .._errors import SpaceError
 from .._structure import Layer
 from ._described import WAY_OUT, described
-from ._layers import keras
+from ._layers import is_of_keras, keras
 from ._masks import is_own_mask
 from ._sizes import Flow
 
@@ -90,7 +90,7 @@ def _check_class(model: Any) -> None:
     """Raise an error if a class of the user trains or calls its models in a way of its own."""
     for name in OWN_WAYS:
         cls = next(cls for cls in type(model).__mro__ if name in vars(cls))
-        if cls.__module__.partition(".")[0] != "keras":
+        if not is_of_keras(cls):
             raise SpaceError(
                 f"the class {cls.__name__} of the model {model.name!r} has its own {name}(), which "
                 "no variant would have: give around(keras.Model(model.inputs, model.outputs)), and "
@@ -244,10 +244,10 @@ class _Reader:
 def _merge(one: Any, inputs: int) -> str:
     """Tell how a layer, or an operator, merges what flows in."""
     kind = type(one).__name__
-    if kind not in MERGES:
+    if kind not in MERGES or not is_of_keras(type(one)):
         raise SpaceError(
             f"the layer {one.name!r} ({kind}) has {inputs} inputs, and only Add and "
-            f"Concatenate may have several: {WAY_OUT}"
+            f"Concatenate of Keras may have several: {WAY_OUT}"
         )
     shapes = [tuple(tensor.shape) for tensor in _flat(one._inbound_nodes[0].input_tensors)]
     if kind == "Add" and len(set(shapes)) > 1:

@@ -221,6 +221,18 @@ class Offset(layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), "width": self.width}
 
 
+@pytest.mark.parametrize(
+    "one", [layers.Permute((2, 1)), layers.Lambda(lambda x: keras.ops.swapaxes(x, 1, 2))]
+)
+def test_before_what_makes_sizes_of_widths_these_stay(one: Any) -> None:
+    inputs = keras.Input((6, 4))
+    model = keras.Model(inputs, layers.Dense(1)(one(layers.Dense(8, "relu")(inputs))))
+    space, rng = around(model), numpy.random.default_rng(0)
+    assert space.count() > 1
+    shapes = {space.sample(rng).build((6, 4)).output_shape for _ in range(4)}
+    assert shapes == {model.output_shape}
+
+
 def test_before_a_class_of_the_user_widths_stay() -> None:
     stack = [keras.Input((4,)), layers.Dense(8, "relu"), Offset(8), layers.Dense(5, "relu")]
     space = around(keras.Sequential([*stack, layers.Dense(3)]))
@@ -285,6 +297,18 @@ def named_tensors(**given: bool) -> Any:
     return keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
 
 
+class Add(layers.Layer):  # type: ignore[misc]
+    """Something else than what Keras calls so."""
+
+    def call(self, tensors: Any) -> Any:
+        return tensors[0] - tensors[1]
+
+
+def of_its_name() -> Any:
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, Add(name="differs")([inputs, layers.Dense(4)(inputs)]))
+
+
 def giving_a_dict() -> Any:
     inputs = keras.Input((4,))
     return keras.Model(inputs, {"classes": layers.Dense(3)(inputs)})
@@ -340,6 +364,7 @@ def stacking() -> Any:
         (attention, r"'attends' \(MultiHeadAttention\) has 2 inputs"),
         (lambda: named_tensors(all=True), r"'attends' \(MultiHeadAttention\) has 2 inputs"),
         (lambda: named_tensors(all=False), r"'attends' \(MultiHeadAttention\) has 2 inputs"),
+        (of_its_name, r"'differs' \(Add\) has 2 inputs, and only Add and Concatenate of Keras"),
         (always_random, r"'random' \(Dropout\) is called with training=True.* a subclass"),
         (trained, r"Trained of the model .* its own train_step\(\), which no variant"),
         (lambda: Penalized([keras.Input((4,)), layers.Dense(3)]), r"its own compute_loss\(\)"),

@@ -51,6 +51,7 @@ def frozen_embedding() -> tuple[Any, Any]:
     return stirred(keras.Sequential(stack)), RNG.integers(50, size=(4, 5))
 
 
+@keras.saving.register_keras_serializable("nasbridge_tests")
 class Composite(layers.Layer):  # type: ignore[misc]
     """What it consists of is built where it is called."""
 
@@ -122,6 +123,96 @@ def test_what_a_layer_knows_already_is_kept(make: Any) -> None:
         variant = architecture.build(shape)
         assert variant.output_shape == (None, 3)
         assert architecture.cost(shape).parameters == variant.count_params()
+
+
+def pretrained(frozen: bool = False) -> Any:
+    base = keras.Sequential([keras.Input((4,)), layers.Dense(3, "relu"), layers.Dense(5)])
+    base.layers[0].trainable = not frozen
+    return base
+
+
+def partly_frozen() -> Any:
+    composite = Composite()
+    composite.inner.build((None, 6, 4))
+    composite.inner.layers[0].trainable = False
+    return composite
+
+
+def low_rank() -> Any:
+    """As LoRA leaves it: some weights are frozen, and the others have learned something."""
+    dense = layers.Dense(8)
+    dense.build((None, 4))
+    dense.enable_lora(2)
+    return dense
+
+
+LEARNED = {
+    "a wrapped model": lambda: layers.TimeDistributed(pretrained()),
+    "a wrapped model, partly frozen": lambda: layers.TimeDistributed(pretrained(frozen=True)),
+    "a layer, partly frozen": partly_frozen,
+    "in a model": lambda: keras.Sequential([keras.Input((6, 4)), partly_frozen()]),
+    "LoRA": low_rank,
+}
+
+
+@pytest.mark.parametrize("which", LEARNED)
+def test_what_has_been_learned_is_there_from_the_start(which: str) -> None:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6, 4))
+    one = LEARNED[which]()
+    model = stirred(keras.Model(inputs, head(one(inputs))))
+    copied = first(around(model), (6, 4)).layers[1]
+    assert type(copied) is type(one)
+    for ours, theirs in zip(copied.variables, one.variables, strict=True):
+        if "seed" not in theirs.path:
+            numpy.testing.assert_array_equal(ours, theirs)
+            assert ours.trainable == theirs.trainable
+
+
+def test_the_same_model_is_the_same_whatever_was_made_before() -> None:
+    def model() -> Any:
+        keras.utils.set_random_seed(0)
+        inputs, frames = keras.Input((4,)), keras.Input((6, 4))
+        frame = keras.Model(inputs, layers.Dense(4)(layers.Dense(4, "relu")(inputs)))
+        return keras.Model(frames, head(layers.TimeDistributed(frame)(frames)))
+
+    space = around(model())
+    keras.Sequential([keras.Input((5,)), layers.Dense(2)])  # layers are counted for their names
+    assert around(model()).to_json() == space.to_json()
+
+
+class Lookup(layers.Layer):  # type: ignore[misc]
+    def build(self, _: Any) -> None:
+        self.table = self.add_weight(shape=(10, 4))
+
+    def call(self, x: Any) -> Any:
+        return keras.ops.take(self.table, x, axis=0)
+
+
+def embedded(*stack: Any) -> Any:
+    return [*stack, layers.Embedding(30, 4), layers.Flatten(), layers.Dense(3)]
+
+
+LARGE = 10**9 + numpy.arange(6).reshape(2, 3)  # as floats they are two numbers
+NAMES = keras.ops.convert_to_tensor(numpy.array([["a", "b"], ["c", "d"]]))
+TYPED = {
+    "large": (embedded(keras.Input((3,), dtype="int64"), layers.Hashing(30)), LARGE),
+    "texts": (embedded(keras.Input((2,), dtype="string"), layers.Hashing(30)), NAMES),
+    "a class": ([keras.Input((3,), dtype="int32"), Lookup(), layers.Dense(3)], LARGE % 10),
+    "images": (
+        [keras.Input((4, 4, 1), dtype="uint8"), layers.Rescaling(0.1), layers.Flatten()],
+        RNG.integers(255, size=(2, 4, 4, 1)),
+    ),
+}
+
+
+@pytest.mark.parametrize("which", TYPED)
+def test_inputs_that_are_no_floats_are_taken_as_they_are(which: str) -> None:
+    stack, x = TYPED[which]
+    model: Any = keras.Sequential(stack)
+    member = first(around(model), model.input_shape[1:])
+    member.set_weights(model.get_weights())
+    numpy.testing.assert_allclose(member(x), model(x), rtol=1e-6)
 
 
 def test_between_layers_that_are_kept_nothing_varies() -> None:
