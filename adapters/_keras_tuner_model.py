@@ -9,6 +9,7 @@ import keras
 import keras_tuner
 
 from ..spaces import Architecture, Searchable, SpaceError
+from ..spaces.keras import build
 from ._errors import BackendError
 from ._fresh import anew, check_configuration
 from ._keras_tuner_space import architecture_in
@@ -48,9 +49,11 @@ class SpaceModel(keras_tuner.HyperModel):
         check_configuration(self._compiling)
         self.space, self._part = space, part
         self.input_shape: tuple[int, ...] | None = input_shape
-        shape = _noted(space, part, "input_shape")
-        if input_shape is None and shape is not None and None not in shape:
-            self.input_shape = tuple(shape)
+        noted = _noted(space, part, "input_shape")
+        self._noted = None if noted is None or None in noted else tuple(noted)
+        self._input_name = _noted(space, part, "input_name")
+        if input_shape is None:
+            self.input_shape = self._noted
 
     def build(self, hp: keras_tuner.HyperParameters) -> Any:
         if self.input_shape is None:
@@ -59,13 +62,27 @@ class SpaceModel(keras_tuner.HyperModel):
                 "NASTuner(..., input_shape=(28, 28, 1)), the shape of one example"
             )
         architecture = self.architecture(hp)
-        model = architecture.build(self.input_shape, self._part)
+        name, graph = f"architecture_{architecture.key}", architecture.graph(self._part)
+        model = build(graph, self.input_shape, name, self._input_name)
         settings = anew(self._compiling)
         optimizer = settings["optimizer"]
         if callable(optimizer) and not hasattr(optimizer, "from_config"):
             settings["optimizer"] = optimizer(architecture)
         model.compile(**settings)
         return model
+
+    def take_shape(self, found: tuple[int, ...] | None) -> None:
+        """Let the networks take data of a shape, or of that of the model around which they vary.
+
+        Where the model's has one axis more or less, Keras adds it to the data, or takes it away.
+
+        Args:
+            found: The shape of one example in the data; None where it is not clear.
+        """
+        if found is not None and (self._noted is None or len(found) == len(self._noted)):
+            self.input_shape = found
+        elif self._noted is not None:
+            self.input_shape = self._noted
 
     def architecture(self, hp: keras_tuner.HyperParameters) -> Architecture:
         """Return the architecture that hyperparameters describe."""

@@ -119,7 +119,7 @@ class NASTuner(DrivenTuner):
         """Search; takes what `model.fit` takes."""
         model = self.hypermodel
         if isinstance(model, SpaceModel) and not self._is_shape_given:
-            model.input_shape = shape_in(fit_args, fit_kwargs) or model.input_shape
+            model.take_shape(shape_in(fit_args, fit_kwargs))
             if model.input_shape is None:
                 raise BackendError(
                     "the shape of one example cannot be told from what search was given: name "

@@ -58,6 +58,7 @@ def around(
     space = Chain(*opener.chain(parts, is_free=False))
     _check(space, model)
     object.__setattr__(space, "input_shape", tuple(model.input_shape[1:]))
+    object.__setattr__(space, "input_name", model.inputs[0].name)
     if model.compiled:
         object.__setattr__(space, "compiling", _compiling(model))
     return space

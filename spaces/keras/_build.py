@@ -14,7 +14,12 @@ from ._names import layer_name
 __all__ = ["build"]
 
 
-def build(graph: Graph, input_shape: Sequence[int], name: str | None = None) -> Any:
+def build(
+    graph: Graph,
+    input_shape: Sequence[int],
+    name: str | None = None,
+    input_name: str | None = None,
+) -> Any:
     """Build a functional model of Keras's own layers and the user's.
 
     Layers are called after their paths (see `layer_name`). A saved model loads without nasbridge.
@@ -23,6 +28,7 @@ def build(graph: Graph, input_shape: Sequence[int], name: str | None = None) -> 
         graph: An architecture's graph, with one input.
         input_shape: Shape of one example, as (32, 32, 3).
         name: The model's name.
+        input_name: The input's name, by which data in a dict are found; "input" if None.
 
     Returns:
         A `keras.Model` with fresh weights, not compiled.
@@ -48,7 +54,9 @@ def build(graph: Graph, input_shape: Sequence[int], name: str | None = None) -> 
         if not step.inputs:
             dtypes = [dtype_taken(one.operation) for one in planned.steps if 0 in one.inputs]
             dtype = next(filter(None, dtypes), None)
-            tensors.append(keras.Input(step.shape, name=layer_name(step.path), dtype=dtype))
+            tensors.append(
+                keras.Input(step.shape, name=input_name or layer_name(step.path), dtype=dtype)
+            )
             continue
         sources = [tensors[k] for k in step.inputs]
         _, result = call_layer(step.operation, sources, step.path)
