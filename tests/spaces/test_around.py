@@ -233,6 +233,13 @@ def test_before_what_makes_sizes_of_widths_these_stay(one: Any) -> None:
     assert shapes == {model.output_shape}
 
 
+def test_before_groups_that_are_normalized_widths_stay() -> None:
+    stack: list[Any] = [keras.Input((5,)), layers.Dense(6), layers.GroupNormalization(3)]
+    space = around(keras.Sequential([*stack, layers.Dense(4, "relu"), layers.Dense(3)]))
+    widths = [one.name for one in space.decisions if one.name.endswith("units")]
+    assert len(widths) == 1  # that of the Dense(4)
+
+
 def test_before_a_class_of_the_user_widths_stay() -> None:
     stack = [keras.Input((4,)), layers.Dense(8, "relu"), Offset(8), layers.Dense(5, "relu")]
     space = around(keras.Sequential([*stack, layers.Dense(3)]))
