@@ -17,9 +17,10 @@ from ..spaces import (
 )
 from ._errors import BackendError
 
-__all__ = ["NAME", "from_native", "parameter_of", "to_native", "typed"]
+__all__ = ["NAME", "STEPPED", "from_native", "parameter_of", "to_native", "typed"]
 
 NAME = "_name"  # NNI's key for the label of a nested option
+STEPPED = ("quniform", "qloguniform")  # of which NNI draws floats, also where they are whole
 
 Native = Mapping[str, Mapping[str, Any]]
 
@@ -167,8 +168,12 @@ def _choice(name: str, options: Sequence[Any]) -> Choice:
 
 
 def _steps(low: float, high: float, step: float, log: bool) -> Integer | Choice:
-    """Return what NNI draws in steps: multiples of the step, and the bounds."""
-    if all(float(number).is_integer() for number in (low, high, step)) and low % step == 0:
+    """Return what NNI draws in steps: multiples of the step, and the bounds.
+
+    A choice knows no order and no logarithm; a range in whole steps does.
+    """
+    whole = all(float(number).is_integer() for number in (low, high, step))
+    if whole and low % step == 0 and high % step <= step / 2:  # above, NNI rounds up to the high
         return Integer(int(low), int(high), int(step), log)
     first, last = math.ceil(low / step), math.floor(high / step)
     # as people write them; _near finds what NNI draws

@@ -33,7 +33,7 @@ from ._nni_class_args import (
 from ._nni_dispatcher import mend_dispatcher
 from ._nni_history import STATES, metrics_from, without_number
 from ._nni_shown import parameters_of
-from ._nni_space import NAME, from_native
+from ._nni_space import NAME, STEPPED, from_native
 
 __all__ = ["NASTuner", "next_parameter"]
 
@@ -217,8 +217,9 @@ def _native_parameters(
             inner = {key: value for key, value in option.items() if key != NAME}
             below = _native_parameters(architecture, inner, f"{path}{name}.{label}.")
             made[name] = {NAME: label, **below}
-        else:
-            made[name] = architecture[f"{path}{name}"]
+            continue
+        value = architecture[f"{path}{name}"]
+        made[name] = float(value) if parameter["_type"] in STEPPED else value
     return made
 
 

@@ -17,6 +17,7 @@ DRAWN = {
     "odd": {"_type": "quniform", "_value": [0.25, 2.0, 0.3]},
     "thousandths": {"_type": "qloguniform", "_value": [0.001, 0.2, 0.001]},
     "even": {"_type": "quniform", "_value": [2, 64, 2]},
+    "threes": {"_type": "quniform", "_value": [3, 11, 3]},  # NNI clips 12 to 11
     "whole": {"_type": "qloguniform", "_value": [1, 64, 1]},
     "rate": {"_type": "loguniform", "_value": [1e-5, 1e-1]},
     "drawn": {"_type": "randint", "_value": [0, 7]},
@@ -39,6 +40,24 @@ def test_every_value_that_nni_draws_is_in_the_space(tuner: Any) -> None:
             else:
                 assert architecture[name] == pytest.approx(value, rel=1e-9)
     assert 0.30000000000000004 in drawn  # 3 * 0.1
+
+
+@pytest.mark.parametrize("tuner", [TpeTuner, RandomTuner])
+def test_a_trial_gets_the_kinds_of_numbers_that_nni_gives(tuner: Any) -> None:
+    """Also below an option; 4.0 where NNI draws in whole steps, which a trial may rely on."""
+    inner = {"_name": "conv", **{k: v for k, v in DRAWN.items() if k != "mixed"}}
+    space = DRAWN | {"block": {"_type": "choice", "_value": [inner]}}
+    theirs, ours = tuner(seed=0), NASTuner(strategy="RandomSearch")
+    for each in (theirs, ours):
+        each.update_search_space(space)
+    for number in range(6):
+        (given,) = theirs.generate_multiple_parameters([number], st_callback=lambda *_: None)
+        proposed = ours.generate_parameters(number)
+        kinds = {name: type(value) for name, value in proposed["block"].items()}
+        assert kinds == {name: type(value) for name, value in given["block"].items()}
+        assert architecture_from(proposed, from_native(space))["even"] == proposed["even"]
+        drawn = {name: type(proposed[name]) for name in DRAWN if name != "mixed"}
+        assert drawn == {name: type(given[name]) for name in drawn}
 
 
 def test_a_whole_number_has_lost_its_point_on_the_way() -> None:

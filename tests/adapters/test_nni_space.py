@@ -97,6 +97,8 @@ def test_a_nested_space_of_a_team_becomes_ours() -> None:
         ({"_type": "quniform", "_value": [2, 8, 2]}, [2, 4, 6, 8]),
         ({"_type": "quniform", "_value": [0.1, 0.4, 0.1]}, [0.1, 0.2, 0.3, 0.4]),
         ({"_type": "quniform", "_value": [1, 8, 3]}, [1.0, 3.0, 6.0, 8.0]),
+        ({"_type": "quniform", "_value": [3, 11, 3]}, [3, 6, 9, 11]),
+        ({"_type": "quniform", "_value": [2, 9, 2]}, [2, 4, 6, 8]),
         ({"_type": "choice", "_value": [True, 1, "x"]}, [True, 1, "x"]),
     ],
 )
