@@ -3,6 +3,7 @@
 """NNI's assessors at work in our door: they judge at once what a trial reports."""
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, final
 
 from nni.algorithms.hpo.curvefitting_assessor import CurvefittingAssessor
@@ -33,9 +34,11 @@ def assessor_named(name: str, objective: Objective, **settings: Any) -> Assessor
         BackendError: There is no assessor of this name, or it needs settings.
     """
     if name not in ASSESSORS:
+        close = get_close_matches(name.capitalize(), ASSESSORS, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
         raise BackendError(
-            f"there is no assessor {name!r} by name: take one of {', '.join(ASSESSORS)}, or give "
-            "assessor= any assessor of NNI"
+            f"there is no assessor {name!r} by name: {hint}take one of {', '.join(ASSESSORS)}, or "
+            "give assessor= any assessor of NNI"
         )
     if name == "Medianstop":
         settings = {"optimize_mode": f"{objective.direction}imize", **settings}

@@ -52,3 +52,16 @@ def test_curvefitting_by_name_needs_the_number_of_epochs() -> None:
     assert made.target_pos == 5
     with pytest.raises(BackendError, match=r"cannot be made.*epochs.*MedianstopAssessor"):
         assessor_named("Medianstop", MAX, epochs=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Medianstopp", "'Medianstopp' by name: did you mean 'Medianstop'"),
+        ("curve-fitting", "did you mean 'Curvefitting'"),
+        ("Nobody", "'Nobody' by name: take one of Curvefitting, Medianstop"),
+    ],
+)
+def test_an_unknown_assessor_is_said(name: str, said: str) -> None:
+    with pytest.raises(BackendError, match=said):
+        assessor_named(name, MAX)

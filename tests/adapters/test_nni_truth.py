@@ -246,11 +246,6 @@ def test_curvefitting_stops_a_bad_curve(tmp_path: Path) -> None:
     assert jobs_in(tmp_path)[1].status == "EARLY_STOPPED"
 
 
-def test_an_unknown_assessor_is_said(tmp_path: Path) -> None:
-    with pytest.raises(BackendError, match=r"'Nobody'.*Curvefitting, Medianstop"):
-        run(experiment(), tmp_path, assessor="Nobody")
-
-
 # ---------------------------------------------------------------------- crashes and kills
 
 
