@@ -17,7 +17,7 @@ from typing import Any
 
 from nni.experiment import launcher
 
-from ._nni_manager import wait_for_server
+from ._nni_manager import check_port, wait_for_server
 from ._nni_node import LOOPBACK, check_closed, node_options
 
 __all__ = ["nnictl"]
@@ -54,6 +54,9 @@ def nnictl(arguments: Sequence[str]) -> None:
 
     Args:
         arguments: What would follow `nnictl`.
+
+    Raises:
+        BackendError: A port is taken, or other machines reach the server.
     """
     if find_spec("pkg_resources") is None:  # setuptools has given it up; NNI asks for a version
         stand_in: Any = ModuleType("pkg_resources")
@@ -61,6 +64,7 @@ def nnictl(arguments: Sequence[str]) -> None:
         stand_in.ResolutionError = _ResolutionError
         sys.modules["pkg_resources"] = stand_in
     launcher._check_rest_server = _check_server
+    launcher._ensure_port_idle = check_port
     os.environ["NODE_OPTIONS"] = node_options(os.environ.get("NODE_OPTIONS", ""))
     sys.argv = ["nnictl", *arguments]
     import_module("nni.tools.nnictl.nnictl").parse_args()  # it needs what stands above

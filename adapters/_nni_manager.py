@@ -31,10 +31,11 @@ from ._nni_node import EVERYWHERE, LOOPBACK, check_closed, node_options
 from ._nni_registry import forget, is_registered, is_temporary
 from ._nni_relay import patiently
 
-__all__ = ["Manager", "free_port", "wait_for_server"]
+__all__ = ["Manager", "check_port", "free_port", "wait_for_server"]
 
 CLIENT = Path(__file__).with_name("_nni_client.py")
 COMMAND = 'exec "$NASBRIDGE_PYTHON" -I -S "$NASBRIDGE_CLIENT"'
+ANOTHER = "give another one, by --port on the command line or port= in Python"
 START = 120  # seconds that the manager may take; NNI itself gives up after three
 LOOK = 5  # seconds from one question to the next of how NNI is
 STOP = 20  # seconds that it may take to end
@@ -46,11 +47,19 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _check_port(port: int, message: str | None = None) -> None:
-    """Raise if a port is taken; takes the place of NNI's own function, which leaves it open."""
+def check_port(port: int, message: str | None = None) -> None:
+    """Raise if a port is taken; takes the place of NNI's own function, which leaves it open.
+
+    Args:
+        port: The port.
+        message: NNI's own, for others than the web UI's.
+
+    Raises:
+        BackendError: Something listens there.
+    """
     with socket.socket() as tried:
         if tried.connect_ex((LOOPBACK, port)) == 0:
-            raise OSError(f"the port {port} is taken")
+            raise BackendError(f"the port {port} is taken: {ANOTHER}")
 
 
 def wait_for_server(port: int, url_prefix: str | None, check: Callable[[], None]) -> None:
@@ -149,12 +158,12 @@ class Manager:
         if host not in (LOOPBACK, EVERYWHERE):
             raise Unsupported(
                 f"NNI's web UI cannot listen on {host!r} alone, for its trials call it on this "
-                f"machine: leave host= out, or give {EVERYWHERE!r} for all addresses"
+                f"machine: leave host out, or give {EVERYWHERE!r} for all addresses"
             )
         if host != LOOPBACK:
             warnings.warn(
                 f"NNI's web UI listens on {host} and has no authentication: whoever reaches it "
-                "can start programs on this machine; leave host= out to keep it to yourself",
+                "can start programs on this machine; leave host out to keep it to yourself",
                 stacklevel=2,
             )
         self._place, self._host = place.resolve(), host
@@ -258,7 +267,7 @@ class Manager:
         start_rest_server = launcher._start_rest_server
         mends = {
             "_check_rest_server": wait,
-            "_ensure_port_idle": _check_port,
+            "_ensure_port_idle": check_port,
             "_start_rest_server": start,
         }
         theirs = {name: getattr(launcher, name) for name in mends}
@@ -287,8 +296,8 @@ class Manager:
             raise
         except Exception as error:
             raise BackendError(
-                f"NNI does not start on port {self.port} ({type(error).__name__}: {error}): give "
-                f"another port=, or see the logs in {self.log}"
+                f"NNI does not start on port {self.port} ({type(error).__name__}: {error}): "
+                f"{ANOTHER}, or see the logs in {self.log}"
             ) from error
         finally:
             launcher.__dict__.update(theirs)  # an experiment of the user's own may follow

@@ -178,10 +178,9 @@ def test_another_address_is_warned_of(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_said(tmp_path: Path) -> None:
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(BackendError, match=rf"port {port}.*another port="):
+        with pytest.raises(BackendError, match=rf"port {port} is taken.*--port .*port= "):
             run(experiment(), tmp_path, port=port)
 
 
