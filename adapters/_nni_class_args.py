@@ -1,7 +1,8 @@
 """What stands in `classArgs` of NASTuner: an experiment's file, or a strategy by its name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -16,9 +17,11 @@ __all__ = [
     "direction_of",
     "experiment_in",
     "refuse_beside_experiment",
+    "refuse_unknown",
     "strategy_of",
 ]
 
+ARGUMENTS = ("experiment", "name", "strategy", "settings", "optimize_mode", "seed")
 DIRECTIONS: Mapping[str, Literal["max", "min"]] = {"maximize": "max", "minimize": "min"}
 
 
@@ -63,6 +66,21 @@ def check_direction(
         )
 
 
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Refuse what NASTuner does not know.
+
+    Args:
+        names: Names in `classArgs` that are none of its arguments.
+
+    Raises:
+        BackendError: There is one; says which may have been meant.
+    """
+    for name in names:
+        close = get_close_matches(name, ARGUMENTS, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(ARGUMENTS)}"
+        raise BackendError(f"NASTuner has no {name!r} in classArgs: {hint}")
+
+
 def refuse_beside_experiment(**given: Any) -> None:
     """Refuse what an experiment has already.
 
@@ -88,10 +106,12 @@ def strategy_of(name: str | None, settings: Mapping[str, Any] | None) -> Strateg
         BackendError: There is no strategy of this name, or it has no such setting.
     """
     usual: Any = default_strategy(None)
-    made = cast(Any, type(usual) if name is None else getattr(strategies, name, None))
+    made = cast(Any, type(usual) if name is None else getattr(strategies, str(name), None))
     if not _is_strategy(made):
         there = [each for each in strategies.__all__ if _is_strategy(getattr(strategies, each))]
-        raise BackendError(f"there is no strategy {name!r}: name one of {', '.join(there)}")
+        close = get_close_matches(str(name), there, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise BackendError(f"there is no strategy {name!r}: {hint}name one of {', '.join(there)}")
     given: object = {} if settings is None else settings
     if not isinstance(given, Mapping):
         raise BackendError(
@@ -120,8 +140,13 @@ def experiment_in(file: Path, name: str | None) -> Any:
         name: The variable in there; None for `experiment`, or the only one.
 
     Raises:
-        ExperimentError: It holds none, or several.
+        ExperimentError: There is no such file, or it holds none, or several.
     """
+    if not file.is_absolute() and not file.exists():
+        raise ExperimentError(
+            f"{file} is not where NNI starts a tuner, in a folder of its own: write the whole path "
+            "of the experiment's file in classArgs"
+        )
     module = load_module(f"nasbridge_{file.stem}", file)
     found = {
         key: value

@@ -28,6 +28,7 @@ from ._nni_class_args import (
     direction_of,
     experiment_in,
     refuse_beside_experiment,
+    refuse_unknown,
     strategy_of,
 )
 from ._nni_dispatcher import mend_dispatcher
@@ -55,16 +56,18 @@ class NASTuner(Tuner):
             are taken.
         name: The variable in there; None for `experiment`, or the only one.
         strategy: Without `experiment`: a strategy's name, as "RegularizedEvolution"; that of
-                `default_strategy` if None.
+            `default_strategy` if None.
         settings: Without `experiment`: the strategy's settings.
         optimize_mode: "maximize" or "minimize" what trials report; "maximize" if None. NNI's web
             UI and `load` read it here, so an experiment whose first objective is minimised
             needs it, too.
         seed: Without `experiment`: fixes every proposal; 0 if None.
+        **unknown: None.
 
     Raises:
         ExperimentError: The file holds no experiment, or several.
-        BackendError: There is no such strategy, setting or mode, or the experiment says another.
+        BackendError: There is no such argument, strategy, setting or mode, or the experiment says
+            another.
 
     Example:
         >>> from nasbridge.adapters.nni import NASTuner
@@ -82,7 +85,9 @@ class NASTuner(Tuner):
         settings: Mapping[str, Any] | None = None,
         optimize_mode: str | None = None,
         seed: int | None = None,
+        **unknown: Any,
     ) -> None:
+        refuse_unknown(unknown)
         # A trial that an assessor stops would else end without any value.
         told = dispatcher_env_vars._replace(NNI_INCLUDE_INTERMEDIATE_RESULTS="true")
         md.dispatcher_env_vars = told
