@@ -76,14 +76,14 @@ def resume_run(
         ExperimentError: It is no run, or cannot be resumed from here; says the way out.
     """
     note = read_note(directory)
-    _check_complete(note, directory, note.options)
+    options = {**note.options, **options}
+    _check_complete(note, directory, options)
     place = directory.resolve()
     with in_folder(note.origin):
         variable, experiment = experiment_of(note.origin, directory)
         settings = {**note.origin.settings, **settings}
         origin = replace(note.origin, variable=variable, settings=settings)
         jobs = note.jobs if jobs is None else jobs
-        options = {**note.options, **options}
         _run(experiment, replace(note, jobs=jobs, options=options, origin=origin), place, directory)
 
 

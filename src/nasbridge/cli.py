@@ -172,12 +172,16 @@ def resume(
         ),
     ] = False,
     port: Port = None,
+    host: Host = None,
     keep: Keep = False,
+    assessor: Assessor = None,
 ) -> None:
-    """Go on with a run: same file, same backend, same options."""
+    """Go on with a run: same file, same backend, same options, but for those given here."""
     from ._cli_run import resume_run
 
-    options = _given(reclaim=reclaim or None, port=port, keep=keep or None)
+    options = _given(
+        reclaim=reclaim or None, port=port, host=host, keep=keep or None, assessor=assessor
+    )
     resume_run(directory, jobs, _given(trials=trials, seconds=seconds), options)
 
 

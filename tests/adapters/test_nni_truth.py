@@ -312,6 +312,8 @@ from nasbridge import Experiment, Integer, RandomSearch, Space
 
 def evaluate(architecture, trial):
     time.sleep(0.1)
+    for step in range(3):
+        trial.report(step, score=float(architecture["x"]))
     return {"score": float(architecture["x"])}
 
 experiment = Experiment(
@@ -351,8 +353,12 @@ def test_the_manager_ends_with_the_run(tmp_path: Path, how: signal.Signals) -> N
     if how != signal.SIGTERM:  # test_nni_kill.py goes on after these
         return
     resume = [sys.executable, "-m", "nasbridge", "resume", "run", "--trials", "12"]
+    resume += ["--assessor", "Medianstop"]  # which the run was begun without
     subprocess.run(resume, cwd=tmp_path, check=True, capture_output=True, timeout=90)
     after = backend("nni").load(tmp_path / "run")
+    assert after.of_state("pruned")
+    note = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert note["options"]["assessor"] == "Medianstop"  # and the next resume has it, too
     assert facts(after)[: len(before.of_state("complete"))] == facts(before.of_state("complete"))
     assert sorted(trial.number for trial in after) == list(range(12))
 

@@ -159,3 +159,8 @@ def test_a_run_with_objects_is_resumed_by_its_program(
     assert "begun with pruner= as an object" in error
     assert re.search(r"running \S+toy.py again", error)
     nasbridge("run", "toy.py", "--directory", "d", "--pruner", "median")  # says what to take
+    note = folder / "d" / "run.json"
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"left_out": ["assessor"]}))
+    assert "begun with assessor= as an object" in refused("resume", "d")
+    said = refused("resume", "d", "--assessor", "Medianstop")  # the object is not missed any more
+    assert "backend 'optuna' has no option 'assessor'" in said

@@ -87,7 +87,7 @@ def test_a_missing_framework_comes_with_its_command(folder: Path) -> None:
     [
         ("", "traceback version"),
         ("run", "backend directory trials seconds seed jobs pruner storage study-name name"),
-        ("resume", "trials seconds jobs"),
+        ("resume", "trials seconds jobs port host keep assessor"),
         ("report", "output experiment"),
         ("export", ""),
         ("import", "backend storage study-name experiment"),
