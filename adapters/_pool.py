@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -278,10 +279,11 @@ def _work(pipe: Connection, modules: Mapping[str, str], payload: bytes) -> None:
     this = cast(Any, multiprocessing.current_process())
     this._config["daemon"] = False  # evaluate may have workers of its own, as data loaders do
     try:
-        for name, file in modules.items():
-            if name not in sys.modules and not is_importable(name, file):
-                load_module(name, file)
-        evaluate, space, objectives = pickle.loads(payload)
+        with _already_warned():
+            for name, file in modules.items():
+                if name not in sys.modules and not is_importable(name, file):
+                    load_module(name, file)
+            evaluate, space, objectives = pickle.loads(payload)
     except Exception as error:
         pipe.send(
             f"a worker process cannot load evaluate ({type(error).__name__}: {error}): define it, "
@@ -302,6 +304,22 @@ def _work(pipe: Connection, modules: Mapping[str, str], payload: bytes) -> None:
         architecture = Architecture(space, order.choices)
         task = Task(order.number, architecture, order.seed, order.directory, order.budget)
         pipe.send(evaluate_task(evaluate, task, objectives, report))
+
+
+@contextmanager
+def _already_warned() -> Generator[None]:
+    """Do not show what the caller has shown when it loaded the same; filters are the user's."""
+    shown, hidden = warnings.showwarning, cast(Any, _hide)
+    warnings.showwarning = hidden
+    try:
+        yield
+    finally:
+        if warnings.showwarning is hidden:
+            warnings.showwarning = shown
+
+
+def _hide(*warning: object) -> None:
+    """Take the place of `warnings.showwarning`."""
 
 
 def _end_with_caller() -> None:

@@ -112,6 +112,15 @@ def test_workers_find_what_evaluate_holds(folder: Path, nasbridge: Run, edit: Ed
     assert all("unlucky" in trial.notes["error"] for trial in history.of_state("failed"))
 
 
+def test_a_warning_of_the_file_is_shown_once(nasbridge: Run, edit: Edit) -> None:
+    """And not by each worker again; what an evaluation warns of is shown."""
+    edit("space = Space", "import warnings\nwarnings.warn('as the file says')\nspace = Space")
+    edit("    width =", "    import warnings\n    warnings.warn('as evaluate says')\n    width =")
+    shown = nasbridge("run", "toy.py", "--jobs", 2, "--trials", 4, "--directory", "d").stderr
+    assert shown.count("UserWarning: as the file says") == 1
+    assert "UserWarning: as evaluate says" in shown
+
+
 def test_a_file_may_bear_the_name_of_a_library(folder: Path, nasbridge: Run) -> None:
     (folder / "toy.py").rename(folder / "optuna.py")
     nasbridge("run", "optuna.py", "--directory", "d", "--jobs", 1, "--trials", 4)
