@@ -79,9 +79,13 @@ class Manager:
         self._ask("PUT", self._channel, json.dumps(told).encode())
 
 
-def _stay() -> None:
-    """Wait for the end of NNI, which resumes what it thinks is running."""
-    parent, deadline = os.getppid(), time.monotonic() + AFTER
+def _stay(parent: int) -> None:
+    """Wait for the end of NNI, which resumes what it thinks is running; it may have ended before.
+
+    Args:
+        parent: NNI's process.
+    """
+    deadline = time.monotonic() + AFTER
     while os.getppid() == parent and time.monotonic() < deadline:
         time.sleep(0.05)
 
@@ -89,6 +93,7 @@ def _stay() -> None:
 def main() -> int:
     """Run the trial; return the exit code that the run has given it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # NNI stops a trial so
+    parent = os.getppid()
     manager = Manager(os.environ)
     record = manager.record()
     port, token = os.environ["NASBRIDGE_RELAY"].split(":")
@@ -115,7 +120,7 @@ def main() -> int:
                     return int(said["end"])
     except OSError:
         pass
-    _stay()
+    _stay(parent)
     return LOST
 
 
