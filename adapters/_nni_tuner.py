@@ -234,7 +234,8 @@ def _native_parameters(
 def next_parameter() -> dict[str, Any]:
     """Return the parameters that NNI stores for this trial; instead of `nni.get_next_parameter`.
 
-    NNI 3.0 itself returns those that are next in a queue, which may be another trial's.
+    NNI 3.0 itself returns those that are next in a queue, which may be another trial's. Where they
+    are, 1.0 has become 1 in those that are returned here.
 
     Returns:
         The parameters; outside of an experiment an empty dict, as NNI's own function.
@@ -254,5 +255,7 @@ def next_parameter() -> dict[str, Any]:
             raise BackendError(f"NNI has stored no parameters for the trial {trial}")
         time.sleep(0.05)
     record = json.loads(stored[0])
+    if record["parameters"] == given:  # NNI's server, JavaScript, tells of 1.0 as 1
+        record["parameters"] = given
     nni.trial._params = record  # what it reports is then counted for these parameters
     return dict(record["parameters"])
