@@ -25,7 +25,7 @@ from nni.tools.package_utils import create_customized_class_instance
 
 from ..spaces import NasbridgeError
 from ._errors import BackendError
-from ._nni_manager import check_port, wait_for_server
+from ._nni_manager import check_port, versions, wait_for_server
 from ._nni_node import LOOPBACK, check_closed, node_options
 
 __all__ = ["nnictl"]
@@ -121,6 +121,7 @@ def nnictl(arguments: Sequence[str]) -> None:
     launcher._ensure_port_idle = check_port
     if not hasattr(Experiment.start, "__wrapped__"):
         Experiment.start = _checked(Experiment.start)
+    os.environ["NASBRIDGE_VERSIONS"] = versions()
     os.environ["NODE_OPTIONS"] = node_options(os.environ.get("NODE_OPTIONS", ""))
     sys.argv = ["nnictl", *arguments]
     import_module("nni.tools.nnictl.nnictl").parse_args()  # it needs what stands above

@@ -31,7 +31,7 @@ from ._nni_node import EVERYWHERE, LOOPBACK, check_closed, node_options
 from ._nni_registry import forget, is_registered, is_temporary
 from ._nni_relay import patiently
 
-__all__ = ["Manager", "check_port", "free_port", "wait_for_server"]
+__all__ = ["Manager", "check_port", "free_port", "versions", "wait_for_server"]
 
 CLIENT = Path(__file__).with_name("_nni_client.py")
 COMMAND = 'exec "$NASBRIDGE_PYTHON" -I -S "$NASBRIDGE_CLIENT"'
@@ -45,6 +45,11 @@ def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.create_server((LOOPBACK, 0)) as server:
         return int(server.getsockname()[1])
+
+
+def versions() -> str:
+    """Return what NNI would start a Python process of several seconds to ask."""
+    return json.dumps({"nniVersion": nni.__version__, "pythonPath": sys.executable})
 
 
 def check_port(port: int, message: str | None = None) -> None:
@@ -272,7 +277,6 @@ class Manager:
         }
         theirs = {name: getattr(launcher, name) for name in mends}
         launcher.__dict__.update(mends)
-        versions = {"nniVersion": nni.__version__, "pythonPath": sys.executable}
         ours = {
             "NODE_OPTIONS": node_options(os.environ.get("NODE_OPTIONS", "")),
             "NASBRIDGE_CLIENT": str(CLIENT),
@@ -280,7 +284,7 @@ class Manager:
             "NASBRIDGE_OWNER": str(os.getpid()),
             "NASBRIDGE_PYTHON": sys.executable,
             "NASBRIDGE_RELAY": relay,
-            "NASBRIDGE_VERSIONS": json.dumps(versions),
+            "NASBRIDGE_VERSIONS": versions(),
         }
         before = dict(os.environ)
         os.environ.update(ours)
