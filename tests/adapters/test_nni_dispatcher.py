@@ -18,6 +18,7 @@ from nni.runtime import msg_dispatcher
 from nni.runtime.tuner_command_channel import CommandType
 
 from nasbridge import RandomSearch
+from nasbridge.adapters._nni_dispatcher import Later
 from nasbridge.adapters.nni import NASTuner
 from nasbridge.strategies import Strategy, Trial
 
@@ -89,6 +90,8 @@ def dispatching(
         yield dispatcher, said
     finally:
         dispatcher.stopping = True
+        for queue in (dispatcher.default_command_queue, dispatcher.assessor_command_queue):
+            queue.put((Later(lambda: None), None))  # or they would look after three seconds
         dispatcher.default_worker.join()
         dispatcher.assessor_worker.join()
 

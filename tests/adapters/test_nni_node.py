@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -82,26 +81,6 @@ def test_node_with_the_users_options_is_mended(theirs: str) -> None:
         timeout=60,
     )
     assert json.loads(done.stdout) == ["127.0.0.1", theirs or None]
-
-
-NNICTL = """
-import os
-from types import SimpleNamespace
-from nasbridge.adapters import _nni_ctl
-
-told = SimpleNamespace(parse_args=lambda: print(os.environ["NODE_OPTIONS"]))
-_nni_ctl.import_module = lambda name: told
-_nni_ctl.nnictl(["create"])
-"""
-
-
-def test_their_door_adds_to_the_users_options() -> None:
-    environment = {**os.environ, "NODE_OPTIONS": THEIRS}
-    command = [sys.executable, "-c", NNICTL]
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True, timeout=120
-    )
-    assert done.stdout.strip() == node_options(THEIRS)
 
 
 def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:

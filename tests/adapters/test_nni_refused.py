@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from nasbridge.adapters._nni_node import node_options
+
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
 # All in one process, for NNI takes seconds to import.
 CREATE = """
-import io, json, sys
+import io, json, os
 from contextlib import redirect_stderr
 from pathlib import Path
 from nasbridge.cli import app
@@ -28,7 +30,9 @@ for name, (config, port) in json.loads(Path("cases.json").read_text()).items():
         except SystemExit as end:
             said[name] = end.code, stream.getvalue()
 Path("said.json").write_text(json.dumps(said))
+Path("environment.json").write_text(json.dumps(dict(os.environ)))
 """
+THEIRS = "--max-old-space-size=2048"  # what a user may have told node
 
 SEARCH = """
 from nasbridge import Experiment, Integer, RandomSearch, Space
@@ -75,8 +79,8 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
-    """How the command ended for each case, and what it said."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the command was given each case."""
     folder = tmp_path_factory.mktemp("refused")
     (folder / "search.py").write_text(SEARCH)
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as free:
@@ -87,13 +91,11 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]
             for name, case in CASES.items()
         }
         (folder / "cases.json").write_text(json.dumps(cases))
-        environment = {**os.environ, "HOME": str(folder)}  # NNI's registry is in the home folder
+        # NNI's registry is in the home folder.
+        environment = {**os.environ, "HOME": str(folder), "NODE_OPTIONS": THEIRS}
         command = [sys.executable, "-c", CREATE]
         subprocess.run(command, cwd=folder, env=environment, check=True, timeout=90)
-    assert not (folder / "work").exists()
-    assert not (folder / "nni-experiments").exists()
-    told: dict[str, tuple[int, str]] = json.loads((folder / "said.json").read_text())
-    return told
+    return folder
 
 
 def config(folder: Path, case: Case) -> dict[str, Any]:
@@ -118,10 +120,20 @@ def config(folder: Path, case: Case) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_cannot_work_is_said_before_the_start(
-    said: dict[str, tuple[int, str]], name: str
-) -> None:
-    code, text = said[name]
+def test_what_cannot_work_is_said(folder: Path, name: str) -> None:
+    code, text = json.loads((folder / "said.json").read_text())[name]
     assert code == 1
     assert text.startswith("error: ")
     assert CASES[name].said in text
+
+
+def test_nothing_was_started(folder: Path) -> None:
+    assert not (folder / "work").exists()
+    assert not (folder / "nni-experiments").exists()
+
+
+def test_what_the_manager_is_told(folder: Path) -> None:
+    """What the user has told node stays; and NNI need not ask for its version."""
+    told = json.loads((folder / "environment.json").read_text())
+    assert told["NODE_OPTIONS"] == node_options(THEIRS)
+    assert json.loads(told["NASBRIDGE_VERSIONS"])["nniVersion"] == "3.0"

@@ -78,16 +78,16 @@ def evaluate_and_write(architecture: Architecture, trial: ActiveTrial) -> dict[s
     """Write down what is trained; sleep at random, once longer than NNI keeps a line open."""
     (trial.directory / "trained.json").write_text(json.dumps(dict(architecture.choices)))
     time.sleep(random.Random(trial.seed).random() / 4 + 6 * (trial.number == 0))
-    if trial.number in (2, 5, 9):
+    if trial.number in (2, 5):
         os.kill(os.getpid(), signal.SIGKILL)
     return material.score(architecture)
 
 
 def test_what_nni_stores_is_what_was_trained(tmp_path: Path) -> None:
-    history = run(experiment(evaluate=evaluate_and_write), tmp_path, jobs=2)
-    assert {trial.number for trial in history.of_state("failed")} == {2, 5, 9}
+    history = run(experiment(evaluate=evaluate_and_write, trials=11), tmp_path, jobs=2)
+    assert {trial.number for trial in history.of_state("failed")} == {2, 5}
     stored = jobs_in(tmp_path)
-    assert sorted(stored) == list(range(12))
+    assert sorted(stored) == list(range(11))
     for trial in history:
         written = tmp_path / "trials" / f"{trial.number:05d}" / "trained.json"
         record = stored[trial.number].record
@@ -97,7 +97,7 @@ def test_what_nni_stores_is_what_was_trained(tmp_path: Path) -> None:
         assert shown == trial.architecture
         if trial.state == "complete":
             assert stored[trial.number].final["default"] == trial.values["score"]
-    assert [stored[n].sequence for n in range(12)] == list(range(12))
+    assert [stored[n].sequence for n in range(11)] == list(range(11))
 
 
 def test_the_database_alone_gives_the_history_back(tmp_path: Path) -> None:
@@ -339,18 +339,19 @@ def started(directory: Path) -> tuple[subprocess.Popen[bytes], set[int]]:
     return process, nodes
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_the_manager_ends_with_the_run(tmp_path: Path, how: signal.Signals) -> None:
+    """That it ends with one that is killed, test_nni_kill.py shows."""
     process, nodes = started(tmp_path)
     process.send_signal(how)
-    assert process.wait(30) == (-how if how == signal.SIGKILL else 128 + how)
+    assert process.wait(30) == 128 + how
     deadline = time.monotonic() + 10
     while any(psutil.pid_exists(pid) for pid in nodes):
         assert time.monotonic() < deadline, "the manager lives on"
         time.sleep(0.05)
     before = backend("nni").load(tmp_path / "run")
     assert 3 <= len(before.of_state("complete")) < 80
-    if how != signal.SIGTERM:  # test_nni_kill.py goes on after these
+    if how != signal.SIGTERM:  # test_nni.py goes on after the other one
         return
     resume = [sys.executable, "-m", "nasbridge", "resume", "run", "--trials", "12"]
     resume += ["--assessor", "Medianstop"]  # which the run was begun without
@@ -369,8 +370,8 @@ def test_the_manager_ends_with_the_run(tmp_path: Path, how: signal.Signals) -> N
 def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
     page = Path(__file__).resolve().parents[2] / "docs" / "nni.md"
     run, space = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
-    for source in (run, space):
-        (tmp_path / "block.py").write_text(source)
-        subprocess.run([sys.executable, "block.py"], cwd=tmp_path, check=True, timeout=90)
+    (tmp_path / "block.py").write_text(run)
+    subprocess.run([sys.executable, "block.py"], cwd=tmp_path, check=True, timeout=90)
+    exec(compile(space, "block.py", "exec"), {})
     history = backend("nni").load(tmp_path / "runs" / "nni")
     assert len(history.of_state("complete", "pruned")) == 12
