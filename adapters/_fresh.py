@@ -2,7 +2,7 @@
 # Optimizers, losses and metrics are Keras's.
 """Objects of Keras as they are before any training."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ._errors import ExperimentError
@@ -18,7 +18,19 @@ def anew(thing: Any) -> Any:
         return {name: anew(part) for name, part in thing.items()}
     if isinstance(thing, type) or not hasattr(thing, "from_config"):
         return thing
-    return type(thing).from_config(thing.get_config())
+    copy = type(thing).from_config(thing.get_config())
+    for old, new in zip(_optimizers(thing), _optimizers(copy), strict=True):
+        pattern = getattr(old, "_exclude_from_weight_decay_pattern", None)  # in no get_config()
+        if pattern is not None:
+            new.exclude_from_weight_decay(var_names=[pattern.pattern])
+    return copy
+
+
+def _optimizers(thing: Any) -> Iterator[Any]:
+    """Return an optimizer and those inside it; of anything else, the thing."""
+    while thing is not None:
+        yield thing
+        thing = getattr(thing, "inner_optimizer", None)
 
 
 def check_configuration(thing: Any) -> None:
@@ -38,6 +50,11 @@ def check_configuration(thing: Any) -> None:
             f"{thing!r} cannot be made anew for each training ({type(error).__name__}: {error}): "
             f"let get_config() say how, or {way_out}"
         ) from error
+    if any(getattr(one, "_exclude_from_weight_decay", None) for one in _optimizers(thing)):
+        raise ExperimentError(
+            f"{thing!r} keeps weights of one model from decay, and no other network has these: "
+            'name them, as exclude_from_weight_decay(var_names=["bias"])'
+        )
     lost = dict(_settings(thing).items() - _settings(copy).items())
     if lost:
         raise ExperimentError(
