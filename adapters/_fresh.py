@@ -2,12 +2,27 @@
 # Optimizers, losses and metrics are Keras's.
 """Objects of Keras as they are before any training."""
 
+import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
+
+import keras
 
 from ._errors import ExperimentError
 
 __all__ = ["anew", "check_configuration"]
+
+# What Keras notes in an object when it is used, or what `check_configuration` looks at by itself.
+NOTED = {
+    "built",
+    "_built",
+    "_build_input_shape",
+    "_exclude_from_weight_decay",
+    "_exclude_from_weight_decay_cache",
+    "_num_labels",
+    "_trainable_variables_indices",
+}
 
 
 def anew(thing: Any) -> Any:
@@ -55,17 +70,59 @@ def check_configuration(thing: Any) -> None:
             f"{thing!r} keeps weights of one model from decay, and no other network has these: "
             'name them, as exclude_from_weight_decay(var_names=["bias"])'
         )
-    lost = dict(_settings(thing).items() - _settings(copy).items())
+    had, has = _settings(thing), _settings(copy)
+    # What building makes empty lists of, an optimizer that is not built lacks.
+    lost = [name for name, value in had.items() if has.get(name, type(value)()) != value]
     if lost:
+        held = {name: _held(thing)[name] for name in lost}
         raise ExperimentError(
-            f"get_config() of {thing!r} leaves out {lost}, so that no other training would have "
+            f"get_config() of {thing!r} leaves out {held}, so that no other training would have "
             f"it: {way_out}"
         )
 
 
-def _settings(thing: Any) -> Mapping[str, bool | int | float | str]:
-    """Return the plain values that an object holds, or hands to the function that it wraps."""
+def _held(thing: Any) -> Mapping[str, Any]:
+    """Return what an object holds, or hands to the function that it wraps."""
     held = getattr(thing, "__dict__", {})
     held = {**held, **held.get("_fn_kwargs", {})}
-    plain = {k: v for k, v in held.items() if isinstance(v, bool | int | float | str)}
-    return {k: v for k, v in plain.items() if k != "built"}  # as it is once used
+    return {name: value for name, value in held.items() if name not in NOTED}
+
+
+def _settings(thing: Any) -> Mapping[str, Any]:
+    """Return those of the values that an object holds which can be compared."""
+    found: dict[str, Any] = {}
+    for name, value in _held(thing).items():
+        with suppress(TypeError):
+            found[name] = _plain(value)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Return a value so that it can be compared: lists, tuples, arrays and tensors are alike.
+
+    Raises:
+        TypeError: It holds anything else, as a variable, which training changes.
+    """
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_plain(one) for one in value)
+    if isinstance(value, set | frozenset):
+        return {_plain(one) for one in value}
+    if hasattr(value, "__array__"):
+        return _plain(_array(value).tolist())
+    if isinstance(value, float) and math.isnan(value):
+        return "nan"  # which is equal to itself
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{type(value).__name__} is not plain")
+
+
+def _array(value: Any) -> Any:
+    """Return a constant as an array."""
+    if hasattr(value, "assign") or getattr(value, "requires_grad", False):
+        raise TypeError("a variable is not plain")
+    try:
+        return keras.ops.convert_to_numpy(value)
+    except Exception as error:  # it has a value in a graph alone
+        raise TypeError(f"{type(value).__name__} is not plain") from error

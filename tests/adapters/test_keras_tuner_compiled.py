@@ -47,3 +47,72 @@ def test_weights_that_do_not_decay_are_to_be_named(tmp_path: Path) -> None:
     model.compile(optimizer, "mse")
     with pytest.raises(ExperimentError, match=r"keeps weights of one model .*var_names=\["):
         member_of(model, tmp_path)
+
+
+class Weighted(keras.losses.Loss):  # type: ignore[misc]
+    """Its `get_config` names none of what it holds."""
+
+    def __init__(self, held: Any = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.held = held
+
+    def call(self, true: Any, predicted: Any) -> Any:
+        return keras.ops.mean((true - predicted) ** 2, -1)
+
+
+class Told(Weighted):
+    def get_config(self) -> Any:
+        return {**super().get_config(), "held": numpy.asarray(self.held).tolist()}
+
+
+ARRAY = numpy.array([1.0, float("nan")])
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        ARRAY,
+        keras.ops.convert_to_tensor(ARRAY),
+        [1, "two"],
+        (1, None),
+        {1, 2},
+        {(1, 2)},
+        {"one": 1},
+        {"one": [ARRAY]},
+    ],
+    ids=str,
+)
+def test_what_another_training_would_lack_is_refused(held: Any, tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"leaves out \{'held': "):
+        member_of(model_of("sgd", Weighted(held)), tmp_path)
+
+
+@pytest.mark.parametrize("held", [ARRAY, keras.ops.convert_to_tensor(ARRAY), [1, 2], (1, 2), []])
+def test_what_get_config_tells_is_taken(held: Any, tmp_path: Path) -> None:
+    member = member_of(model_of("sgd", Told(held)), tmp_path)
+    numpy.testing.assert_array_equal(member.loss.held, held)
+
+
+def test_variables_are_no_settings(tmp_path: Path) -> None:
+    held = {"state": [keras.Variable([1.0]), 2]}
+    assert member_of(model_of("sgd", Weighted(held)), tmp_path).loss.held is None
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "metric"),
+    [
+        ("sgd", keras.metrics.F1Score),
+        ("rmsprop", lambda: keras.metrics.AUC(multi_label=True)),
+        ("adamw", keras.metrics.R2Score),
+        ("adafactor", lambda: keras.metrics.OneHotIoU(3, [0, 2])),
+        ("lion", lambda: keras.metrics.Precision([0.2, 0.5])),
+    ],
+)
+@pytest.mark.usefixtures("eager")
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+def test_a_model_may_have_been_trained(optimizer: str, metric: Any, tmp_path: Path) -> None:
+    """What Keras notes in an optimizer and in metrics when they are used is no setting."""
+    model = model_of(optimizer, "mse", metrics=[metric()])
+    model.fit(X, Y, verbose=0)
+    member = member_of(model, tmp_path)
+    assert member.optimizer.get_config() == model.optimizer.get_config()
