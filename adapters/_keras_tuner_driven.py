@@ -20,7 +20,14 @@ from ._evaluation import trial_seed
 from ._keras_tuner_notes import Noted, read_json, write_json
 from ._keras_tuner_oracle import NASOracle
 from ._keras_tuner_project import history_in, history_of
-from ._keras_tuner_results import Completed, Epochs, UnknownObjective, has_own_fit, run_and_tell
+from ._keras_tuner_results import (
+    Completed,
+    Epochs,
+    UnknownObjective,
+    has_own_fit,
+    has_own_run,
+    run_and_tell,
+)
 from ._keras_tuner_space import from_native
 
 __all__ = ["DrivenTuner", "Reporter", "history_of_oracle"]
@@ -202,13 +209,14 @@ class DrivenTuner(keras_tuner.Tuner):
             told.setdefault(name, value)  # for the callbacks after this one, which save the best
         wanted = [objective.metric for objective in self.nas_oracle.objectives]
         missing = [name for name in wanted if name not in told]
-        if missing and self._validates and not has_own_fit(self.hypermodel):
+        is_own = has_own_fit(self.hypermodel) or has_own_run(self)
+        if missing and self._validates and not is_own:
             raise UnknownObjective(
                 f"no epoch tells of {missing}, only of {sorted(told)}: mend the objective, or the "
                 'metrics, as metrics=["accuracy"]; "val_" is there with validation_data'
             )
         if missing == wanted:
-            return  # a later epoch will tell, or what `fit` returns
+            return  # a later epoch will tell, or what `fit` or `run_trial` returns
         if self._epochs is None:  # of a `run_trial` of the user's own
             self._epochs = Epochs(self, trial)
         if self._epochs.end_training(epoch, told):

@@ -19,7 +19,7 @@ from keras_tuner.src.engine.objective import MultiObjective
 from ._errors import ExperimentError
 from ._keras_tuner_project import objectives_in
 
-__all__ = ["Completed", "Epochs", "UnknownObjective", "has_own_fit", "run_and_tell"]
+__all__ = ["Completed", "Epochs", "UnknownObjective", "has_own_fit", "has_own_run", "run_and_tell"]
 
 
 class UnknownObjective(ExperimentError, keras_tuner.errors.FatalError):
@@ -79,6 +79,12 @@ def numbers_in(logs: Mapping[str, Any], wanted: Collection[str]) -> dict[str, fl
 def has_own_fit(hypermodel: Any) -> bool:
     """Tell whether a hypermodel trains in its own way."""
     return type(hypermodel).fit is not keras_tuner.HyperModel.fit
+
+
+def has_own_run(tuner: Any) -> bool:
+    """Tell whether a tuner runs trials in a way of the user's own, which may tell what it likes."""
+    defined = next(kind for kind in type(tuner).__mro__ if "run_trial" in vars(kind))
+    return defined.__module__.split(".")[0] not in ("keras_tuner", "autokeras")
 
 
 @final

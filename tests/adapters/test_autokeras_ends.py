@@ -21,7 +21,7 @@ from nasbridge import (
     Search,
     layer,
 )
-from nasbridge.adapters import TooManyFailures
+from nasbridge.adapters import ExperimentError, TooManyFailures
 from nasbridge.adapters.autokeras import NASBlock, NASTuner, load
 
 pytestmark = [
@@ -147,6 +147,12 @@ def test_a_search_in_which_nothing_is_completed_says_so(tmp_path: Path) -> None:
     again = model_of(tmp_path / "b", max_model_size=1, max_trials=2)
     with pytest.raises(TooManyFailures, match=r"last 2 trials failed.*Oversized"):
         fitted(again)
+
+
+def test_an_objective_that_no_epoch_tells_ends_the_search(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"no epoch tells of \['val_acuracy'\]"):
+        fitted(model_of(tmp_path, objective={"val_acuracy": "max"}))
+    assert len(load(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("refit", [False, True])

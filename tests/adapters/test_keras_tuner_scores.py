@@ -132,6 +132,19 @@ def test_what_a_run_trial_returns_is_the_score(tmp_path: Path) -> None:
     assert told(tuner.history[0]) == [(0, 3.0), (1, 2.0)]
 
 
+@pytest.mark.parametrize("names", [["gap"], ["gap", "val_loss"]])
+def test_a_run_trial_may_tell_what_no_epoch_tells(names: list[str], tmp_path: Path) -> None:
+    class Gap(NASTuner):
+        def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
+            (told,) = super().run_trial(trial, *args, **kwargs)
+            last = told.history["val_loss"][-1]
+            return {"gap": last - 1.0, "val_loss": last}
+
+    goals = dict.fromkeys(names, "min")
+    tuner = searched(Gap(build, GridSearch(), goals, 1, directory=tmp_path), [3.0, 2.0])
+    assert tuner.history[0].values.items() >= {"gap": 1.0, "val_loss": 2.0}.items()
+
+
 def test_a_fit_may_never_build_its_model(tmp_path: Path) -> None:
     class Elsewhere(keras_tuner.HyperModel):  # type: ignore[misc]
         def build(self, hp: Any) -> keras.Model:
