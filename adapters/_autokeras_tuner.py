@@ -2,7 +2,8 @@
 # AutoKeras, Keras and Keras Tuner ship no types.
 """`NASTuner`: a tuner of AutoKeras with our strategies."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,26 @@ __all__ = ["NASTuner"]
 
 class _AllTrialsEnded(Exception):
     """Ends the search of a worker."""
+
+
+class _Told(keras.callbacks.History):
+    """The epochs of a trial; its network is loaded when it is asked for.
+
+    Args:
+        load: Loads it.
+    """
+
+    _model: Any
+
+    def __init__(self, load: Callable[[], Any]) -> None:
+        super().__init__()
+        self._load = load
+
+    @property
+    def model(self) -> Any:
+        if self._model is None:
+            self._model = self._load()
+        return self._model
 
 
 class NASTuner(DrivenTuner, AutoTuner):
@@ -138,19 +159,31 @@ class NASTuner(DrivenTuner, AutoTuner):
             Path(self.best_model_path).unlink(missing_ok=True)  # of an earlier search
         try:
             told = super().search(*fit_args, **fit_kwargs)
-            return self._told_of_the_best() if told is None else told
+            return self._told_of_the_best(**fit_kwargs) if told is None else told
         except _AllTrialsEnded:
             self._finished = True
             return None
         finally:
             self._is_looking = False
 
-    def _told_of_the_best(self) -> Any:
-        """Return the epochs of the best trial, of several executions the mean."""
+    def _told_of_the_best(
+        self, x: Any, epochs: int | None = None, verbose: Any = 1, batch_size: int = 32, **_: Any
+    ) -> Any:
+        """Return the epochs of the best trial, of several executions the mean.
+
+        Args:
+            x: As for `search`, as all else.
+            epochs: How many there may be; AutoKeras makes 1000 of None.
+            verbose: As for `search`.
+            batch_size: As for `search`.
+            **_: What else `search` was given.
+        """
         if self._is_worker():
             return None
         best = self.oracle.get_best_trials(1)[0]
-        told = keras.callbacks.History()
+        told = _Told(self.get_best_model)
+        steps = math.ceil(len(keras.tree.flatten(x)[0]) / batch_size)
+        told.set_params({"verbose": verbose, "epochs": epochs or 1000, "steps": steps})
         told.on_train_begin()
         for step in curve_of(best, self.nas_oracle.notes[best.trial_id].get("steps")):
             told.epoch.append(step.step)

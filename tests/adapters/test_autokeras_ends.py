@@ -158,7 +158,12 @@ def test_an_objective_that_no_epoch_tells_ends_the_search(tmp_path: Path) -> Non
 @pytest.mark.parametrize("refit", [False, True])
 def test_a_fit_returns_a_history(refit: bool, tmp_path: Path) -> None:
     model = model_of(tmp_path, max_trials=2, refit=refit)
-    told = model.fit(X, Y, epochs=2, verbose=0)
+    told = model.fit(X, Y, epochs=2, verbose=0, batch_size=7)
+    params = {"verbose": 0, "epochs": 2, "steps": 4 if refit else 3}  # refit adds the split off
+    for one in [told] if refit else [told, model.fit(X, Y, epochs=2, verbose=0, batch_size=7)]:
+        assert one.params == params
+        for ours, best in zip(one.model.weights, model.export_model().weights, strict=True):
+            numpy.testing.assert_array_equal(ours, best)
     assert isinstance(told, keras.callbacks.History)
     assert told.epoch == [0, 1]
     if not refit:
