@@ -184,6 +184,22 @@ def test_of_two_trainings_the_one_that_is_returned_counts(make: Any, tmp_path: P
 
 
 @every_door
+def test_of_equal_epochs_the_first_counts(make: Any, tmp_path: Path) -> None:
+    """Its weights are the ones that are kept."""
+    saved: list[int] = []
+
+    class Saving(keras_tuner.HyperModel):  # type: ignore[misc]
+        def build(self, hp: Any) -> keras.Model:
+            model = build(hp)
+            model.save_weights = lambda *_, **__: saved.append(len(model.history.epoch))
+            return model
+
+    tuner = searched(make(tmp_path, Saving()), [3.0, 2.0, 2.0, 4.0])
+    (row,) = tuner.oracle.trials.values()
+    assert (row.score, row.best_step, saved) == (2.0, 1, [0, 1])
+
+
+@every_door
 def test_of_executions_the_mean_of_each_one_s_best_counts(make: Any, tmp_path: Path) -> None:
     tuner = make(tmp_path, build, executions_per_trial=2)
     searched(tuner, [5.0, 4.0, 4.5], [9.0, 8.0, 7.0, 6.0, 5.0, 1.0])

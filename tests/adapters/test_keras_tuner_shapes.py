@@ -56,9 +56,7 @@ def test_datasets_of_every_kind_tell_the_shape(tmp_path: Path) -> None:
 
 def test_the_shape_of_a_model_is_known_where_the_data_do_not_tell(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, "softmax")])
-    space = around(model)
-    object.__setattr__(space, "input_shape", (6,))  # as with what it was compiled with
-    tuner = NASTuner(space, GridSearch(), "loss", 1, directory=tmp_path)
+    tuner = NASTuner(around(model), GridSearch(), "loss", 1, directory=tmp_path)
     tuner.search(((X, Y) for _ in range(2)), steps_per_epoch=1, epochs=1, verbose=0, shuffle=False)
     assert [trial.state for trial in tuner.history] == ["complete"]
 
