@@ -195,10 +195,16 @@ def test_what_is_compiled_for_an_output_by_its_name(metrics: Any) -> None:
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.Dense(3, "softmax", name="classes")(inputs))
     loss = "sparse_categorical_crossentropy"
-    model.compile(loss={"classes": loss}, loss_weights={"classes": 2.0}, metrics=metrics)
+    model.compile(
+        loss={"classes": loss},
+        loss_weights={"classes": 2.0},
+        metrics=metrics,
+        weighted_metrics=metrics,
+    )
     space = around(model)
-    assert space.compiling["loss"] == loss
-    assert space.compiling["metrics"] == (["accuracy"] if metrics else None)
+    assert (space.compiling["loss"], space.compiling["loss_weights"]) == (loss, 2.0)
+    for kind in ("metrics", "weighted_metrics"):
+        assert space.compiling[kind] == (["accuracy"] if metrics else None)
     member = first(space).build((4,))
     member.compile(**space.compiling)
     member.fit(IMAGES[0, :, 0, :1].repeat(4, 1), numpy.arange(8) % 3, verbose=0)
@@ -381,6 +387,31 @@ def stacking() -> Any:
 )
 def test_what_cannot_be_read_is_named(make: Any, said: str) -> None:
     with pytest.raises(SpaceError, match=said):
+        around(make())
+
+
+def small() -> Any:
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, layers.Dense(3)(inputs), name="mine")
+
+
+def with_a_layer_beside() -> Any:
+    model = small()
+    model.projection = layers.Dense(8)
+    model.projection.build((None, 3))
+    return model
+
+
+def with_a_weight_beside() -> Any:
+    model = small()
+    model.bias = model.add_weight((32,))
+    return model
+
+
+@pytest.mark.parametrize("make", [with_a_layer_beside, with_a_weight_beside])
+def test_weights_that_are_in_no_layer_of_the_graph_are_missed(make: Any) -> None:
+    """Every layer can be made again, and the model cannot."""
+    with pytest.raises(SpaceError, match=r"'mine' gives \(3,\) and has 47 .* \(3,\) and has 15"):
         around(make())
 
 
