@@ -205,6 +205,7 @@ def evaluate_slowly(architecture: Architecture, trial: ActiveTrial) -> dict[str,
             manager.kill()
             trial.report(step, score=slope)  # which its process cannot pass on, and ends
             stands.wait(3)  # sooner than it would wait for NNI
+            (trial.directory / "soon").touch()
             time.sleep(0.5)
             continue
         trial.report(step, score=slope * (step + 1))
@@ -216,6 +217,7 @@ def test_a_trial_below_which_nni_was_killed_is_not_stopped_but_repeated(tmp_path
     with pytest.raises(BackendError, match=r"has ended.*resume"):
         searched.run("nni", tmp_path, 0, Silent())
     assert [trial.state for trial in backend("nni").load(tmp_path)] == ["complete", "running"]
+    assert (tmp_path / "trials" / "00001" / "soon").exists()
     history = searched.run("nni", tmp_path, 0, Silent())
     check_agreement(tmp_path, history, [("complete", "SUCCEEDED")] * 3)
     assert [len(trial.curve) for trial in history] == [3] * 3
