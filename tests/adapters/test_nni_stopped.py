@@ -22,7 +22,7 @@ import psutil
 import pytest
 
 from nasbridge import BackendError, Experiment, History, Integer, RandomSearch, Space
-from nasbridge.adapters import ActiveTrial, _nni_manager, _nni_store, backend
+from nasbridge.adapters import ActiveTrial, _nni_client, _nni_manager, _nni_store, backend
 from nasbridge.adapters._conformance import bare_loop, facts
 from nasbridge.adapters._drive import Silent
 from nasbridge.adapters._nni_database import DATABASE, Job, experiment_in, read_database
@@ -204,8 +204,7 @@ def evaluate_slowly(architecture: Architecture, trial: ActiveTrial) -> dict[str,
             assert manager is not None
             manager.kill()
             trial.report(step, score=slope)  # which its process cannot pass on, and ends
-            stands.wait(3)  # sooner than it would wait for NNI
-            (trial.directory / "soon").touch()
+            stands.wait(30)
             time.sleep(0.5)
             continue
         trial.report(step, score=slope * (step + 1))
@@ -217,10 +216,15 @@ def test_a_trial_below_which_nni_was_killed_is_not_stopped_but_repeated(tmp_path
     with pytest.raises(BackendError, match=r"has ended.*resume"):
         searched.run("nni", tmp_path, 0, Silent())
     assert [trial.state for trial in backend("nni").load(tmp_path)] == ["complete", "running"]
-    assert (tmp_path / "trials" / "00001" / "soon").exists()
     history = searched.run("nni", tmp_path, 0, Silent())
     check_agreement(tmp_path, history, [("complete", "SUCCEEDED")] * 3)
     assert [len(trial.curve) for trial in history] == [3] * 3
+
+
+def test_a_process_does_not_wait_for_a_manager_that_has_ended_before() -> None:
+    began = time.monotonic()
+    _nni_client._stay(os.getppid() + 1)  # pyright: ignore[reportPrivateUsage]
+    assert time.monotonic() - began < _nni_client.AFTER / 2
 
 
 # ---------------------------------------------------------------------- it never comes
