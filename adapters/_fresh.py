@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-import keras
+import numpy
 
 from ._errors import ExperimentError
 
@@ -123,6 +123,6 @@ def _array(value: Any) -> Any:
     if hasattr(value, "assign") or getattr(value, "requires_grad", False):
         raise TypeError("a variable is not plain")
     try:
-        return keras.ops.convert_to_numpy(value)
+        return numpy.asarray(value.cpu() if hasattr(value, "requires_grad") else value)
     except Exception as error:  # it has a value in a graph alone
         raise TypeError(f"{type(value).__name__} is not plain") from error
