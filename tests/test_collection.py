@@ -1,5 +1,6 @@
 """What pytest is told in pyproject.toml hides nothing that is broken."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,3 +24,10 @@ def test_a_module_that_cannot_be_imported_is_an_error(name: str, tmp_path: Path)
     )
     assert ran.returncode == pytest.ExitCode.INTERRUPTED, ran.stdout
     assert "No module named 'missing_library'" in ran.stdout
+
+
+@pytest.mark.xdist_group("collection")
+def test_workers_know_the_groups_of_tests(request: pytest.FixtureRequest) -> None:
+    """Else each worker starts a Ray of its own, and tests that measure run beside others."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@collection")
