@@ -24,6 +24,8 @@ NOTED = {
     "_trainable_variables_indices",
 }
 
+SMALL = 1000  # numbers in an array that is compared as a list is
+
 
 def anew(thing: Any) -> Any:
     """Return an object of Keras as it was before any training, anything else as it is."""
@@ -70,9 +72,15 @@ def check_configuration(thing: Any) -> None:
             f"{thing!r} keeps weights of one model from decay, and no other network has these: "
             'name them, as exclude_from_weight_decay(var_names=["bias"])'
         )
+    if copy is thing:
+        return
     had, has = _settings(thing), _settings(copy)
-    # What building makes empty lists of, an optimizer that is not built lacks.
-    lost = [name for name, value in had.items() if has.get(name, type(value)()) != value]
+    lost = [name for name, value in had.items() if name not in has and not _is_empty(value)]
+    lost += [name for name, value in has.items() if name in had and had[name] != value]
+    if not hasattr(thing, "variables"):  # a loss has nothing that it gets only when it is used
+        held = _held(copy)
+        gone = (name for name, value in _held(thing).items() if value is not None)
+        lost += [name for name in gone if name not in lost and held.get(name) is None]
     if lost:
         held = {name: _held(thing)[name] for name in lost}
         raise ExperimentError(
@@ -92,9 +100,14 @@ def _settings(thing: Any) -> Mapping[str, Any]:
     """Return those of the values that an object holds which can be compared."""
     found: dict[str, Any] = {}
     for name, value in _held(thing).items():
-        with suppress(TypeError):
+        with suppress(TypeError, RecursionError):  # what holds itself cannot be compared, either
             found[name] = _plain(value)
     return found
+
+
+def _is_empty(value: Any) -> bool:
+    """Tell whether a value is what building alone makes, which a copy that is not built lacks."""
+    return value == type(value)() or (isinstance(value, tuple) and not any(value))
 
 
 def _plain(value: Any) -> Any:
@@ -109,8 +122,9 @@ def _plain(value: Any) -> Any:
         return tuple(_plain(one) for one in value)
     if isinstance(value, set | frozenset):
         return {_plain(one) for one in value}
-    if hasattr(value, "__array__"):
-        return _plain(_array(value).tolist())
+    if not isinstance(value, type) and hasattr(value, "__array__"):
+        array = _array(value)
+        return _plain(array.tolist()) if array.size <= SMALL else (array.shape, array.tobytes())
     if isinstance(value, float) and math.isnan(value):
         return "nan"  # which is equal to itself
     if value is None or isinstance(value, bool | int | float | str):
@@ -123,6 +137,9 @@ def _array(value: Any) -> Any:
     if hasattr(value, "assign") or getattr(value, "requires_grad", False):
         raise TypeError("a variable is not plain")
     try:
-        return numpy.asarray(value.cpu() if hasattr(value, "requires_grad") else value)
+        array = numpy.asarray(value.cpu() if hasattr(value, "requires_grad") else value)
     except Exception as error:  # it has a value in a graph alone
         raise TypeError(f"{type(value).__name__} is not plain") from error
+    if array.dtype == object:
+        raise TypeError("an array of objects is not plain")
+    return array

@@ -144,8 +144,8 @@ def experiment_in(file: Path, name: str | None) -> Any:
     """
     if not file.is_absolute() and not file.exists():
         raise ExperimentError(
-            f"{file} is not where NNI starts a tuner, in a folder of its own: write the whole path "
-            "of the experiment's file in classArgs"
+            f"{file} does not exist here, and NNI makes a tuner in a folder of its own: write the "
+            "whole path of the experiment's file in classArgs"
         )
     module = load_module(f"nasbridge_{file.stem}", file)
     found = {

@@ -64,7 +64,8 @@ def check_port(port: int, message: str | None = None) -> None:
     """
     with socket.socket() as tried:
         if tried.connect_ex((LOOPBACK, port)) == 0:
-            raise BackendError(f"the port {port} is taken: {ANOTHER}")
+            why = f" ({message})" if message else ""
+            raise BackendError(f"the port {port} is taken{why}: {ANOTHER}")
 
 
 def wait_for_server(port: int, url_prefix: str | None, check: Callable[[], None]) -> None:

@@ -62,7 +62,7 @@ class NASTuner(Tuner):
             UI and `load` read it here, so an experiment whose first objective is minimised
             needs it, too.
         seed: Without `experiment`: fixes every proposal; 0 if None.
-        **unknown: None.
+        **unknown: Refused, with the name that may have been meant.
 
     Raises:
         ExperimentError: The file holds no experiment, or several.

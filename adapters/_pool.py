@@ -309,17 +309,19 @@ def _work(pipe: Connection, modules: Mapping[str, str], payload: bytes) -> None:
 @contextmanager
 def _already_warned() -> Generator[None]:
     """Do not show what the caller has shown when it loaded the same; filters are the user's."""
-    shown, hidden = warnings.showwarning, cast(Any, _hide)
-    warnings.showwarning = hidden
+    shown, hiding = warnings.showwarning, [True]
+
+    def show(*warning: Any) -> None:
+        if not hiding:
+            shown(*warning)
+
+    warnings.showwarning = cast(Any, show)
     try:
         yield
     finally:
-        if warnings.showwarning is hidden:
+        hiding.clear()  # the user's own function may go on to hand warnings to this one
+        if warnings.showwarning is show:
             warnings.showwarning = shown
-
-
-def _hide(*warning: object) -> None:
-    """Take the place of `warnings.showwarning`."""
 
 
 def _end_with_caller() -> None:

@@ -58,7 +58,9 @@ def around(
     space = Chain(*opener.chain(parts, is_free=False))
     _check(space, model)
     object.__setattr__(space, "input_shape", tuple(model.input_shape[1:]))
-    object.__setattr__(space, "input_name", model.inputs[0].name)
+    named = getattr(model, "_inputs_struct", None)  # of a functional one
+    name = next(iter(named)) if isinstance(named, dict) else model.inputs[0].name
+    object.__setattr__(space, "input_name", name)
     if model.compiled:
         object.__setattr__(space, "compiling", _compiling(model))
     return space

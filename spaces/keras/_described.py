@@ -12,7 +12,7 @@ from .._rules import measure
 from .._shapes import Misfit
 from .._structure import Layer, layer
 from ._ask import ask
-from ._kept import keep, remake
+from ._kept import keep, names_within, remake
 from ._layers import call_layer, is_of_keras, keras, make_layer
 
 __all__ = ["WAY_OUT", "described"]
@@ -78,11 +78,13 @@ def _is_made_its_own_way(cls: Any) -> bool:
 def _takes_floats_alike(one: Any, taken: Any) -> bool:
     """Tell whether a layer computes the same of floats, which all but copies are given.
 
-    An embedding does, of indices that are exact as floats.
+    Layers with a kernel of floats do, and an embedding, of indices that are exact as floats.
     """
     if keras.backend.is_float_dtype(taken.dtype) or type(one) is keras.layers.Rescaling:
         return True
-    return type(one) is keras.layers.Embedding and one.input_dim <= EXACT
+    if type(one) is keras.layers.Embedding:
+        return bool(one.input_dim <= EXACT)
+    return is_of_keras(type(one)) and any("kernel" in weight.name for weight in one.weights)
 
 
 def _operation(found: Layer) -> Operation:
@@ -108,15 +110,24 @@ def _made(found: Layer, taken: Any, name: str) -> tuple[tuple[int | None, ...], 
 def _has_state(one: Any) -> bool:
     """Tell whether a layer is worth nothing without its weights.
 
-    It is adapted, it or a part of it is frozen, or a model stands in it.
+    It is adapted, it or a part of it is frozen, or it was given a model, as `TimeDistributed` is.
     """
     inner = list(one._flatten_layers(include_self=False))
-    if hasattr(one, "adapt") or any(isinstance(part, keras.Model) for part in inner):
+    models = {part.name for part in inner if isinstance(part, keras.Model)}
+    if hasattr(one, "adapt") or (models and models.intersection(_names_in(one))):
         return True
     if any(not own.trainable for part in (one, *inner) for own in part._trainable_variables):
         return True
     has_averages_only = isinstance(one, keras.layers.BatchNormalization) and one.trainable
     return bool(one.weights) and not one.trainable_weights and not has_averages_only
+
+
+def _names_in(one: Any) -> set[str]:
+    """Return the names of the layers among a layer's settings."""
+    try:
+        return set(names_within(one.get_config()))
+    except Exception:  # of a class that cannot tell, which is said when it is to be made again
+        return set()
 
 
 def _with_settings(one: Any) -> Layer:

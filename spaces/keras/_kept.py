@@ -20,7 +20,9 @@ from .._graph import Operation
 from .._structure import Layer, layer
 from ._layers import is_of_keras, keras
 
-__all__ = ["Kept", "dtype_taken", "keep", "remake"]
+__all__ = ["Kept", "dtype_taken", "keep", "names_within", "remake"]
+
+WIRING = {"inbound_nodes", "input_layers", "output_layers"}
 
 Variables = dict[str, Any]
 Files = dict[str, bytes]
@@ -157,7 +159,7 @@ def _identity(one: Any, state: State | None, dtype: str) -> str:
     """Tell models and layers apart, in every process alike: automatic names count for nothing."""
     parts = one.layers if isinstance(one, keras.Model) else [one]
     configs = [[type(part).__name__, part.get_config()] for part in parts]
-    names = dict.fromkeys(_names(configs))
+    names = dict.fromkeys(names_within(configs))
     settings = _nameless(configs, {name: f"#{k}" for k, name in enumerate(names)})
     told = [[name, _told(function)] for name, function in _functions(one).items()]
     weights = hashlib.blake2b()
@@ -187,23 +189,45 @@ def _functions(one: Any) -> dict[str, FunctionType]:
     }
 
 
-def _names(config: Any) -> Iterator[str]:
+def names_within(config: Any) -> Iterator[str]:
+    """Return the names of the layers in a configuration, its own included.
+
+    Args:
+        config: What `get_config` says.
+    """
     if isinstance(config, list | tuple):
         for part in config:
-            yield from _names(part)
+            yield from names_within(part)
     elif isinstance(config, Mapping):
-        if len(config) > 1 and isinstance(config.get("name"), str):  # else it is that of a dtype
-            yield config["name"]
-        yield from _names(list(config.values()))
+        if _is_of_layer(config):
+            yield str(config["name"])
+        yield from names_within(list(config.values()))
 
 
-def _nameless(config: Any, places: Mapping[str, str]) -> Any:
-    """Let layers be known by their places, also where others name them as their inputs."""
+def _is_of_layer(config: Mapping[str, Any]) -> bool:
+    return "name" in config and ("trainable" in config or "batch_shape" in config)  # an input's
+
+
+def _nameless(config: Any, places: Mapping[str, str], is_wiring: bool = False) -> Any:
+    """Let layers be known by their places, also where others name them as their inputs.
+
+    Args:
+        config: What `get_config` says.
+        places: The layers' places by their names.
+        is_wiring: Whether this part says which layers flow into others.
+    """
     if isinstance(config, list | tuple):
-        return [_nameless(part, places) for part in config]
+        return [_nameless(part, places, is_wiring) for part in config]
     if isinstance(config, Mapping):
-        return {key: _nameless(part, places) for key, part in config.items()}
-    return places.get(config, config) if isinstance(config, str) else config
+        hidden = {"name"} if _is_of_layer(config) else set[str]()
+        # beside its configuration an entry of a model has the layer's name, too
+        hidden |= {"name"} if "inbound_nodes" in config else set()
+        return {
+            key: _nameless(part, places, is_wiring or key in WIRING)
+            for key, part in config.items()
+            if key not in hidden
+        }
+    return places.get(config, config) if is_wiring and isinstance(config, str) else config
 
 
 def _state(one: Any) -> State:
@@ -235,10 +259,10 @@ def _files(part: Any) -> Files:
 
 
 def _restore(made: Any, state: State) -> None:
-    """Give their state to a layer and to those within it, which the outer ones freeze first."""
+    """Give a layer and those within it their state, each its own: one may stand in several."""
     for part, kept in zip(made._flatten_layers(), state, strict=True):
         part.load_own_variables(dict(kept.saved))
-        part.trainable = kept.trainable
+        part._trainable = kept.trainable
         for own, (value, is_trained) in zip(_own(part), kept.exact, strict=True):
             own.assign(value)
             own.trainable = is_trained

@@ -164,16 +164,25 @@ def _check_call(one: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Non
     first = next(iter(signature.parameters))
     for name, value in given.items():
         if any(True for _ in _tensors(value)):
-            is_idle = first in given and name != "mask"
+            is_idle = first in given and name != "mask" and _is_all_tensors(value)
         else:
-            is_default = value == signature.parameters[name].default
-            is_idle = value is None or is_default or (name == "training" and value is False)
+            default = signature.parameters[name].default
+            is_plain = value is None or isinstance(value, bool | int | float | str)
+            is_idle = value is None or value is default or (is_plain and value == default)
+            is_idle = is_idle or (name == "training" and value is False)
         if not is_idle:
             raise SpaceError(
                 f"the layer {one.name!r} ({type(one).__name__}) is called with {name}={value!r}, "
                 "which a space cannot say: give a subclass of it whose call() does, or "
                 f"{WAY_OUT}"
             )
+
+
+def _is_all_tensors(value: Any) -> bool:
+    """Tell whether tensors of a call stand alone, without constants among them."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_all_tensors, value))
+    return isinstance(value, keras.KerasTensor)
 
 
 def _tensors(value: Any) -> Iterator[Any]:

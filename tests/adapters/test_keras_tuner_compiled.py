@@ -10,6 +10,7 @@ import pytest
 
 from nasbridge import GridSearch
 from nasbridge.adapters import ExperimentError
+from nasbridge.adapters._fresh import check_configuration
 from nasbridge.adapters.keras_tuner import NASTuner
 from nasbridge.spaces import around
 
@@ -93,9 +94,36 @@ def test_what_get_config_tells_is_taken(held: Any, tmp_path: Path) -> None:
     numpy.testing.assert_array_equal(member.loss.held, held)
 
 
-def test_variables_are_no_settings(tmp_path: Path) -> None:
-    held = {"state": [keras.Variable([1.0]), 2]}
-    assert member_of(model_of("sgd", Weighted(held)), tmp_path).loss.held is None
+@pytest.mark.parametrize(
+    "held",
+    [keras.losses.MeanSquaredError(), abs, keras.Variable([1.0]), numpy.float32, numpy.zeros(2000)],
+    ids=lambda held: type(held).__name__,
+)
+def test_what_cannot_be_compared_is_missed_all_the_same(held: Any, tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"leaves out \{'held': "):
+        member_of(model_of("sgd", Weighted(held)), tmp_path)
+
+
+class Callable:
+    """Refers to itself, as methods that are kept do."""
+
+    def __init__(self) -> None:
+        self.known: Any = {}
+        self.known["self"] = self.known
+
+    def __call__(self, true: Any, predicted: Any) -> Any:
+        return keras.ops.mean((true - predicted) ** 2, -1)
+
+
+def test_a_plain_callable_is_taken_as_it_is(tmp_path: Path) -> None:
+    loss = Callable()
+    assert member_of(model_of("sgd", loss), tmp_path).loss is loss
+
+
+def test_what_building_makes_of_nothing_is_no_setting() -> None:
+    muon = keras.optimizers.Muon()
+    muon.build([keras.Variable(numpy.zeros((2, 2)))])  # without a bias it has no velocities of Adam
+    check_configuration(muon)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ CASES = {
     ),
     "no such file": Case({"experiment": "/nowhere/search.py"}, "/nowhere/search.py does not exist"),
     "a file that only the user finds": Case(
-        {"experiment": "search.py"}, "search.py is not where NNI starts a tuner"
+        {"experiment": "search.py"}, "search.py does not exist here, and NNI makes"
     ),
     "the other direction": Case({"experiment": "FOLDER/search.py"}, "write optimize_mode: minim"),
     "an unknown strategy": Case(

@@ -175,6 +175,69 @@ def test_what_has_been_learned_is_there_from_the_start(which: str) -> None:
             assert ours.trainable == theirs.trainable
 
 
+class Twice(layers.Layer):  # type: ignore[misc]
+    """Holds a frozen layer in two places."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.table = layers.Embedding(9, 4)
+        self.frames = layers.TimeDistributed(self.table)
+        self.table.trainable = False
+
+    def call(self, x: Any) -> Any:
+        return self.frames(x)[:, :, 0] + self.table(x[..., 0])
+
+
+def test_a_frozen_layer_in_two_places_stays_frozen() -> None:
+    inputs = keras.Input((3, 1))
+    model = stirred(keras.Model(inputs, head(layers.Flatten()(Twice()(inputs)))))
+    member = first(around(model), (3, 1))
+    numpy.testing.assert_array_equal(member.layers[1].table.embeddings, model.weights[0])
+    assert len(member.trainable_weights) == len(model.trainable_weights) == 4
+
+
+@keras.saving.register_keras_serializable("nasbridge_tests")
+class Chosen(layers.Layer):  # type: ignore[misc]
+    """With settings that are names, of a function and within a dict."""
+
+    def __init__(self, function: str, held: Any = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.function, self.held = function, held
+
+    def call(self, x: Any) -> Any:
+        function: Any = keras.activations.get(self.function)
+        return function(x)
+
+    def get_config(self) -> Any:
+        return {**super().get_config(), "function": self.function, "held": self.held}
+
+    @classmethod
+    def from_config(cls, config: Any) -> Any:
+        return cls(**config)
+
+
+def test_settings_are_told_apart_from_names() -> None:
+    stack = [keras.Input((4,))]
+    stack += [Chosen(name, name=name) for name in ("tanh", "relu")]
+    stack += [Chosen("linear", {"name": name}) for name in ("one", "two")]
+    member = first(around(keras.Sequential([*stack, layers.Dense(3)])), (4,))
+    chosen = [(one.function, one.held) for one in member.layers[1:5]]
+    named = [("linear", {"name": "one"}), ("linear", {"name": "two"})]
+    assert chosen == [("tanh", None), ("relu", None), *named]
+
+
+def test_a_model_that_a_class_makes_itself_has_learned_nothing() -> None:
+    """As in the blocks of a transformer; they are layers like any other."""
+
+    def model() -> Any:
+        return with_layer(Built(name="block"), (6, 4))
+
+    space = around(model())
+    assert around(model()) == space
+    one, other = (first(space, (6, 4)).get_weights()[0] for _ in range(2))
+    assert (one != other).any()
+
+
 def test_the_same_model_is_the_same_whatever_was_made_before() -> None:
     def model() -> Any:
         keras.utils.set_random_seed(0)
@@ -185,40 +248,6 @@ def test_the_same_model_is_the_same_whatever_was_made_before() -> None:
     space = around(model())
     keras.Sequential([keras.Input((5,)), layers.Dense(2)])  # layers are counted for their names
     assert around(model()).to_json() == space.to_json()
-
-
-class Lookup(layers.Layer):  # type: ignore[misc]
-    def build(self, _: Any) -> None:
-        self.table = self.add_weight(shape=(10, 4))
-
-    def call(self, x: Any) -> Any:
-        return keras.ops.take(self.table, x, axis=0)
-
-
-def embedded(*stack: Any) -> Any:
-    return [*stack, layers.Embedding(30, 4), layers.Flatten(), layers.Dense(3)]
-
-
-LARGE = 10**9 + numpy.arange(6).reshape(2, 3)  # as floats they are two numbers
-NAMES = keras.ops.convert_to_tensor(numpy.array([["a", "b"], ["c", "d"]]))
-TYPED = {
-    "large": (embedded(keras.Input((3,), dtype="int64"), layers.Hashing(30)), LARGE),
-    "texts": (embedded(keras.Input((2,), dtype="string"), layers.Hashing(30)), NAMES),
-    "a class": ([keras.Input((3,), dtype="int32"), Lookup(), layers.Dense(3)], LARGE % 10),
-    "images": (
-        [keras.Input((4, 4, 1), dtype="uint8"), layers.Rescaling(0.1), layers.Flatten()],
-        RNG.integers(255, size=(2, 4, 4, 1)),
-    ),
-}
-
-
-@pytest.mark.parametrize("which", TYPED)
-def test_inputs_that_are_no_floats_are_taken_as_they_are(which: str) -> None:
-    stack, x = TYPED[which]
-    model: Any = keras.Sequential(stack)
-    member = first(around(model), model.input_shape[1:])
-    member.set_weights(model.get_weights())
-    numpy.testing.assert_allclose(member(x), model(x), rtol=1e-6)
 
 
 def test_between_layers_that_are_kept_nothing_varies() -> None:

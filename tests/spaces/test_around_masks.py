@@ -64,6 +64,16 @@ def test_variants_hand_masks_on() -> None:
     assert fitted >= 4
 
 
+def test_the_masks_of_a_deep_copy_are_read_at_once() -> None:
+    """Each sum doubles the ways to the first mask."""
+    inputs = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(20, 4, mask_zero=True)(inputs)
+    for _ in range(40):
+        x = layers.Add()([x, layers.Dense(4)(x)])
+    model = keras.Model(inputs, layers.Dense(3)(layers.LSTM(4)(x)))
+    assert around(keras.models.clone_model(model)) == around(model)
+
+
 def test_a_mask_of_the_users_own_is_refused() -> None:
     inputs = keras.Input((6, 2))
     loud = keras.ops.any(keras.ops.greater(inputs, 0.5), axis=-1)
