@@ -91,8 +91,8 @@ def check_configuration(thing: Any) -> None:
 
 def _held(thing: Any) -> Mapping[str, Any]:
     """Return what an object holds, or hands to the function that it wraps."""
-    held = getattr(thing, "__dict__", {})
-    held = {**held, **held.get("_fn_kwargs", {})}
+    held = dict(getattr(thing, "__dict__", {}))
+    held |= held.pop("_fn_kwargs", {})
     return {name: value for name, value in held.items() if name not in NOTED}
 
 
