@@ -1,8 +1,8 @@
 """Importing the package, a space or a strategy loads no framework, and takes no time."""
 
+import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -22,7 +22,7 @@ HEAVY = {
     "tensorflow",
     "torch",
 }
-TRIES = 5  # the best counts: it is the one that other processes disturbed least
+TRIES = 5  # the best counts, of CPU time: what other processes disturbed least
 
 # Both timings in one worker: they would disturb each other.
 timing = pytest.mark.xdist_group("timing")
@@ -54,15 +54,16 @@ def test_import_loads_no_framework(module: str) -> None:
 
 @timing
 def test_import_takes_under_150_ms() -> None:
-    code = "import time; t = time.perf_counter(); import nasbridge; print(time.perf_counter() - t)"
+    code = "import time; t = time.process_time(); import nasbridge; print(time.process_time() - t)"
     assert min(float(in_fresh_process("-c", code)) for _ in range(TRIES)) < 0.15
 
 
 @timing
 def test_help_takes_under_500_ms() -> None:
     def seconds() -> float:
-        start = time.perf_counter()
+        before = os.times()
         assert "Usage" in in_fresh_process("-m", "nasbridge", "--help")
-        return time.perf_counter() - start
+        after = os.times()
+        return after.children_user + after.children_system - sum(before[2:4])
 
     assert min(seconds() for _ in range(TRIES)) < 0.5
