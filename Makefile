@@ -36,7 +36,7 @@ pyright:
 	$(BIN)/pyright
 
 # One environment, one stamp for each lock; the stamp is older than its lock: install again. Python
-# compiles what it imports, which is half of what the frameworks bring: pip would compile all of it.
+# compiles what it imports, far from all that the frameworks bring: pip would compile all of it.
 $(VENV)/%.stamp: lock/%.txt pyproject.toml | $(BIN)/python
 	@echo "Installing lock/$*.txt into $(VENV): a few minutes the first time"
 	$(PIP) install --no-compile --requirement lock/$*.txt

@@ -78,13 +78,13 @@ def check_configuration(thing: Any) -> None:
     lost = [name for name, value in had.items() if name not in has and not _is_empty(value)]
     lost += [name for name, value in has.items() if name in had and had[name] != value]
     if not hasattr(thing, "variables"):  # a loss has nothing that it gets only when it is used
-        held = _held(copy)
+        kept = _held(copy)
         gone = (name for name, value in _held(thing).items() if value is not None)
-        lost += [name for name in gone if name not in lost and held.get(name) is None]
+        lost += [name for name in gone if name not in lost and kept.get(name) is None]
     if lost:
-        held = {name: _held(thing)[name] for name in lost}
+        told = {name: _held(thing)[name] for name in lost}
         raise ExperimentError(
-            f"get_config() of {thing!r} leaves out {held}, so that no other training would have "
+            f"get_config() of {thing!r} leaves out {told}, so that no other training would have "
             f"it: {way_out}"
         )
 
@@ -107,7 +107,8 @@ def _settings(thing: Any) -> Mapping[str, Any]:
 
 def _is_empty(value: Any) -> bool:
     """Tell whether a value is what building alone makes, which a copy that is not built lacks."""
-    return value == type(value)() or (isinstance(value, tuple) and not any(value))
+    is_blank = isinstance(value, tuple) and all(part is None for part in value)
+    return is_blank or bool(value == type(value)())
 
 
 def _plain(value: Any) -> Any:
