@@ -7,6 +7,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
 
+# Python is to keep what it has compiled, whatever the machine says: the tests start hundreds of
+# processes, and each would compile the frameworks anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := test
 .PHONY: run test check lint mypy pyright browser lock clean
 
