@@ -5,6 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+UV := $(BIN)/uv
 ARGS ?=
 
 # Python is to keep what it has compiled, whatever the machine says: the tests start hundreds of
@@ -27,10 +28,10 @@ test: export TF_CPP_MIN_LOG_LEVEL = 2
 test: check browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: $(VENV)/test.stamp
+check: $(VENV)/torch.stamp
 	@$(MAKE) --no-print-directory --jobs 2 lint mypy pyright
 
-lint mypy pyright: $(VENV)/test.stamp
+lint mypy pyright: $(VENV)/torch.stamp
 lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -39,13 +40,21 @@ mypy:
 pyright:
 	$(BIN)/pyright
 
-# One environment, one stamp for each lock; the stamp is older than its lock: install again. Python
-# compiles what it imports, far from all that the frameworks bring: pip would compile all of it.
-$(VENV)/%.stamp: lock/%.txt pyproject.toml | $(BIN)/python
-	@echo "Installing lock/$*.txt into $(VENV): a few minutes the first time"
-	$(PIP) install --no-compile --requirement lock/$*.txt
-	$(PIP) install --no-deps --editable .
+# One environment, one stamp for each lock; the stamp is older than its lock: install again. uv wrote
+# the locks and installs them in a quarter of pip's time; PyTorch is pip's, which finds builds without
+# CUDA where pip is told of some. Python compiles what it imports, far from all that there is.
+$(VENV)/%.stamp: lock/%.txt pyproject.toml | $(UV)
+	@echo "Installing lock/$*.txt into $(VENV): a minute or two the first time"
+	$(UV) pip install --quiet --python $(BIN)/python --requirement lock/$*.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
+
+$(VENV)/torch.stamp: lock/torch.txt $(VENV)/test.stamp
+	$(PIP) install --no-compile --requirement $<
+	@touch $@
+
+$(UV): | $(BIN)/python
+	$(PIP) install 'uv>=0.13,<0.14'
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit( \
@@ -68,13 +77,11 @@ browser:
 	fi
 
 # Pins stay as they are unless a bound moved; `make lock ARGS=--upgrade` takes the newest.
-COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 \
   --no-annotate --no-header --no-emit-index-url --extra keras --extra keras-tuner --extra optuna $(ARGS)
-lock: | $(BIN)/python
-	$(PIP) install 'uv>=0.13,<0.14'
+lock: | $(UV)
 	$(COMPILE) --extra autogluon --extra autokeras --extra jax --extra nni --extra ray --group dev \
 	  pyproject.toml lock/test.in --output-file lock/test.txt
-	cat lock/torch.txt >> lock/test.txt
 	$(COMPILE) --constraint lock/test.txt pyproject.toml lock/run.in --output-file lock/run.txt
 
 # Everything that a build or a test leaves behind, but not the environment: rm -r .venv.
