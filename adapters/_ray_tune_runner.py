@@ -8,7 +8,7 @@ the trials and decides; so the loop is turned by hand, one event after the other
 
 import time
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -59,7 +59,7 @@ class _Queue(SearchAlgorithm):
 
 @final
 class _Clock(Callback):
-    """Knows since when trials run, and which of them begin anew."""
+    """Knows since when trials run, which have not begun yet, and which begin anew."""
 
     def __init__(self, store: RayStore) -> None:
         self._store = store
@@ -72,6 +72,9 @@ class _Clock(Callback):
             self._store.restart(int(name))
         self.attempts[name] = self.attempts.get(name, 0) + 1
         self.began[name] = time.monotonic()
+
+    def on_trial_recover(self, iteration: int, trials: Any, trial: RayTrial, **info: Any) -> None:
+        self.began.pop(trial.trial_id, None)
 
 
 @final
@@ -151,6 +154,7 @@ class RayRunner:
         self._queue, self._clock, self._decisions = _Queue(), _Clock(store), _Decisions(judge)
         self._running: dict[str, RayTrial] = {}
         self._late: set[str] = set()
+        self._unbegun: Counter[str] = Counter()  # how often trials lost a worker before they began
         self._checked, self._has_room = time.monotonic(), True
         self._stack = ExitStack()
         self._controller: TuneController | None = None
@@ -179,6 +183,9 @@ class RayRunner:
             self._end_the_late()
             self._check_room()
             for name, trial in list(self._running.items()):
+                if self._is_unbegun(trial):
+                    self._begin_again(trial, controller)
+                    continue
                 outcome = self._outcome(trial)
                 if outcome is not None:
                     del self._running[name]
@@ -247,6 +254,26 @@ class RayRunner:
         elif self._has_room and now - self._checked >= PAUSE:
             self._has_room = require(self._trials.needs)  # one warning has to do
             self._checked = time.monotonic()
+
+    def _is_unbegun(self, trial: RayTrial) -> bool:
+        """Return whether a trial has ended with a worker that was lost before the trial began.
+
+        So it is with the next trial of a worker whose node dies between two of them. Ray calls it
+        failed, however often it was to be repeated, and counts some such losses twice.
+        """
+        has_begun = trial.trial_id in self._clock.began
+        return trial.status == RayTrial.ERROR and not has_begun and self._unbegun[trial.trial_id] < 3
+
+    def _begin_again(self, trial: RayTrial, controller: TuneController) -> None:
+        """Let Ray queue a trial once more, when it has let go of the worker that was lost."""
+        if trial in controller._trial_to_actor:
+            return
+        self._unbegun[trial.trial_id] += 1
+        controller._resetting_trials.discard(trial)  # Ray forgets that resetting a worker may fail
+        if trial in controller._staged_trials:
+            controller._unstage_trial_with_resources(trial)
+        controller._requeue_trial(trial)
+        self._decisions.lost = [lost for lost in self._decisions.lost if lost is not trial]
 
     def _outcome(self, trial: RayTrial) -> Outcome | None:
         """Return how a trial ended, if it has."""

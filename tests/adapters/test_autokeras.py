@@ -19,6 +19,7 @@ from nasbridge.adapters._drive import Silent
 from nasbridge.adapters.testing import BackendTests
 
 
+@pytest.mark.usefixtures("soonest")
 class TestAutoKeras(BackendTests):
     @pytest.fixture
     def door(self) -> Door:

@@ -32,6 +32,7 @@ from nasbridge.spaces import When
 from nasbridge.strategies._lock import try_lock
 
 
+@pytest.mark.usefixtures("soonest")
 class TestKerasTuner(BackendTests):
     @pytest.fixture
     def door(self) -> Door:

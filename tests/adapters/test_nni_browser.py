@@ -24,7 +24,7 @@ from nasbridge.adapters._nni_database import experiment_in
 from nasbridge.adapters._nni_manager import Manager
 from nasbridge.spaces import Architecture
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_browser")]
 
 SETTLED = 4000  # milliseconds until the page has drawn everything
 FONTS = "res.cdn.office.net"  # NNI's page asks for its fonts there

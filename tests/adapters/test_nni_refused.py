@@ -12,7 +12,7 @@ import pytest
 
 from nasbridge.adapters._nni_node import node_options
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_refused")]
 
 # All in one process, for NNI takes seconds to import.
 CREATE = """

@@ -15,7 +15,7 @@ from nni.tools.nnictl.config_utils import Experiments
 from nasbridge.adapters import _nni_registry
 from nasbridge.adapters._nni_registry import forget, is_temporary
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_registry")]
 
 RUN = """
 import json

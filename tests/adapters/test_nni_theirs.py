@@ -24,7 +24,7 @@ from nasbridge.adapters.nni import load
 from nasbridge.spaces import Integer, Space
 from nasbridge.strategies import Search
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_theirs")]
 
 SPACE = Space({"slope": Integer(1, 40)})
 CRASHED = 2  # the trial whose code raises

@@ -39,7 +39,7 @@ from nasbridge.adapters._nni_manager import Manager
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import History, Trial
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_truth")]
 
 
 def experiment(**settings: Any) -> Experiment:

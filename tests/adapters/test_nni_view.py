@@ -17,7 +17,7 @@ import pytest
 
 from nasbridge.adapters._nni_manager import free_port
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_view")]
 
 FILE = """
 from nasbridge import Experiment, Integer, RandomSearch, Space

@@ -46,7 +46,7 @@ class TestOptunaInAJournal(ProposalTests):
     @pytest.fixture
     def door(self, tmp_path: Path) -> Door:
         storage = JournalStorage(JournalFileBackend(str(tmp_path / "journal.log")))
-        return Door("optuna", {"storage": storage})
+        return Door("optuna", {"storage": storage}, trials=20)
 
 
 def experiment(**settings: Any) -> Experiment:

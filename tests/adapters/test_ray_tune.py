@@ -23,7 +23,7 @@ from ray.tune.schedulers import (
     TrialScheduler,
 )
 
-from nasbridge import BackendError, Experiment, ExperimentError, RegularizedEvolution
+from nasbridge import BackendError, Experiment, ExperimentError, RegularizedEvolution, Trial
 from nasbridge.adapters import ActiveTrial
 from nasbridge.adapters._conformance import (
     Door,
@@ -95,6 +95,31 @@ def test_a_worker_that_is_killed_loses_no_trial(tmp_path: Path) -> None:
         assert [trial.curve for trial in found] == [trial.curve for trial in expected]
         assert [t.number for t in found if t.notes.get("workers_lost") == 1] == [2]
     assert len(results(tmp_path / "run")) == 6
+
+
+class Killer(Silent):
+    """Kills the worker of trial 2, when that has ended and the next has not begun."""
+
+    def finished(self, trial: Trial) -> None:
+        if trial.number == 2:
+            os.kill(int(trial.values["process"]), signal.SIGKILL)
+
+
+def evaluate_telling(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    return {**score(architecture), "process": os.getpid()}
+
+
+def test_a_worker_that_is_lost_between_trials_costs_none(tmp_path: Path) -> None:
+    experiment = _experiment(evaluate=evaluate_telling)
+    history = experiment.run("ray_tune", tmp_path / "run", 0, Killer(), retries=0)
+    processes = [trial.values["process"] for trial in history]
+    assert len(set(processes[:3])) == 1
+    assert len(set(processes[3:])) == 1
+    assert processes[2] != processes[3]
+    assert all("workers_lost" not in trial.notes for trial in history)
+    assert [trial.architecture for trial in history] == [
+        trial.architecture for trial in bare_loop(_experiment())
+    ]
 
 
 def evaluate_dying(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:

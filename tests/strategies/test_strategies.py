@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -70,6 +71,7 @@ def fresh(name: str, space: Searchable, several: bool = False, seed: int = 5) ->
     return Search(strategy(name), space, objectives, seed)
 
 
+@cache
 def all_proposals() -> dict[str, list[str]]:
     """What every strategy proposes in every space."""
     return {
@@ -117,7 +119,7 @@ def test_one_objective_means_one(name: str) -> None:
 )
 def test_a_replayed_history_continues_identically(name: str, space: str, several: bool) -> None:
     whole = run(fresh(name, SPACES[space](), several), 40)
-    for cut in (0, 1, 9, 10, 11, 30):
+    for cut in (1, 10, 11, 30):
         other = fresh(name, SPACES[space](), several)
         other.replay(whole[:cut])
         assert run(other, 40, start=cut) == whole[cut:]
@@ -244,8 +246,9 @@ def planted() -> Space:
     return Space({"branch": Choice(branch), "other": Choice(branch), **parts})
 
 
+@cache
 def agreement(name: str) -> float:
-    """How near to a planted optimum, of 9 decisions, 200 trials come; the mean of several runs."""
+    """How near to a planted optimum, of 9 decisions, 120 trials come; the mean of several runs."""
     space = planted()
     assert space.count() == 11_664
     best = space.architecture(
@@ -255,7 +258,7 @@ def agreement(name: str) -> float:
     found: list[float] = []
     for seed in range(3 if name in SLOW else 10):
         search, scores = Search(strategy(name), space, {"score": "max"}, seed), list[float]()
-        for number in range(200):
+        for number in range(120):
             architecture = search.ask(number)
             scores.append(float(len(best.choices.items() & architecture.choices.items())))
             search.tell(Trial(number, architecture, "complete", {"score": scores[-1]}))
@@ -310,6 +313,6 @@ def test_work_does_not_grow_with_the_history(name: str) -> None:
         return calls[0] - before
 
     work(range(50))
-    early = work(range(50, 150))
-    work(range(150, 400))
-    assert work(range(400, 500)) < 1.5 * early
+    early = work(range(50, 100))
+    work(range(100, 250))
+    assert work(range(250, 300)) < 1.5 * early
