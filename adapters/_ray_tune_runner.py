@@ -262,7 +262,9 @@ class RayRunner:
         failed, however often it was to be repeated, and counts some such losses twice.
         """
         has_begun = trial.trial_id in self._clock.began
-        return trial.status == RayTrial.ERROR and not has_begun and self._unbegun[trial.trial_id] < 3
+        return (
+            trial.status == RayTrial.ERROR and not has_begun and self._unbegun[trial.trial_id] < 3
+        )
 
     def _begin_again(self, trial: RayTrial, controller: TuneController) -> None:
         """Let Ray queue a trial once more, when it has let go of the worker that was lost."""

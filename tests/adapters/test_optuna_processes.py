@@ -125,10 +125,10 @@ def wait(started: Sequence[BaseProcess], seconds: float = 300) -> list[int | Non
 @pytest.mark.parametrize("storage", [patient, journal])
 def test_four_optimizers_share_a_study(storage: Kind, tmp_path: Path) -> None:
     optuna.create_study(study_name=NAME, storage=storage(tmp_path), direction="maximize")
-    assert wait(start(optimize, storage, tmp_path, wide(), 50)) == [0] * PROCESSES
+    assert wait(start(optimize, storage, tmp_path, wide(), 25)) == [0] * PROCESSES
     trials = study_in(storage(tmp_path)).get_trials(deepcopy=False)
-    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 200
-    assert len({json.dumps(trial.params) for trial in trials}) == 200
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 100
+    assert len({json.dumps(trial.params) for trial in trials}) == 100
 
 
 @pytest.mark.parametrize("storage", [ours, journal])

@@ -23,7 +23,14 @@ from ray.tune.schedulers import (
     TrialScheduler,
 )
 
-from nasbridge import BackendError, Experiment, ExperimentError, RegularizedEvolution, Trial
+from nasbridge import (
+    BackendError,
+    Experiment,
+    ExperimentError,
+    History,
+    RegularizedEvolution,
+    Trial,
+)
 from nasbridge.adapters import ActiveTrial
 from nasbridge.adapters._conformance import (
     Door,
@@ -97,8 +104,10 @@ def test_a_worker_that_is_killed_loses_no_trial(tmp_path: Path) -> None:
     assert len(results(tmp_path / "run")) == 6
 
 
-class Killer(Silent):
+class Killer:
     """Kills the worker of trial 2, when that has ended and the next has not begun."""
+
+    def begun(self, history: History) -> None: ...
 
     def finished(self, trial: Trial) -> None:
         if trial.number == 2:

@@ -97,7 +97,13 @@ SPACES: Mapping[str, Case] = {
     "tabular": Case(library.tabular, (5,)),
     "text": Case(text, (6,)),
 }
-LONG = {"1d", "darts", "enas_micro", "nasnet", "residual_cnn"}  # under JAX, which compiles all that is new
+LONG = {
+    "1d",
+    "darts",
+    "enas_micro",
+    "nasnet",
+    "residual_cnn",
+}  # under JAX, which compiles all that is new
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
