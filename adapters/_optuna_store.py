@@ -165,10 +165,9 @@ class StudyStore:
 
     def _is_repeated_twice(self, trial: optuna.Trial, number: int) -> bool:
         """Tell whether an earlier row repeats the same; two processes may see that it has to be."""
-        rows = rows_of(self._study)
         return NUMBER in trial.user_attrs and any(
             row.user_attrs.get(NUMBER) == number and VOID not in row.user_attrs
-            for row in rows[: trial.number]
+            for row in rows_of(self._study)[: trial.number]
         )
 
     def _reclaim(

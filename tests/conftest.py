@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,6 +19,17 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# Processes of tests import frameworks once for all; a Python process has one such list.
+multiprocessing.set_forkserver_preload(
+    [
+        "alembic.command",
+        "nasbridge.adapters._conformance",
+        "nasbridge.adapters.keras_tuner",
+        "nasbridge.adapters.nni",
+        "nasbridge.adapters.optuna",
+    ]
+)
 
 
 @pytest.fixture(scope="module")

@@ -2,23 +2,11 @@
 """What the tests of several adapters share."""
 
 import gc
-import multiprocessing
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
-
-# Processes of tests import frameworks once for all; a Python process has one such list.
-multiprocessing.set_forkserver_preload(
-    [
-        "alembic.command",
-        "nasbridge.adapters._conformance",
-        "nasbridge.adapters.keras_tuner",
-        "nasbridge.adapters.nni",
-        "nasbridge.adapters.optuna",
-    ]
-)
 
 
 @pytest.fixture(scope="session")

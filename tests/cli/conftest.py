@@ -1,6 +1,8 @@
 """Commands in processes of their own, in a folder with an experiment that needs no framework."""
 
+import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -73,19 +75,30 @@ def edit(folder: Path) -> Callable[[str, str], None]:
     return replace
 
 
+def main(arguments: list[str], folder: Path, variables: dict[str, str], *files: Path) -> None:
+    """Do what `python -m nasbridge` does, in a folder, with files for what is printed."""
+    os.chdir(folder)
+    for stream, file in zip((sys.stdout, sys.stderr), files, strict=True):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), stream.fileno())
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.argv = ["nasbridge", *arguments]
+    sys.path.insert(0, str(folder))
+    runpy.run_module("nasbridge", run_name="__main__", alter_sys=True)
+
+
 @pytest.fixture
-def nasbridge(folder: Path) -> Callable[..., Done]:
-    """Runs a command to its end, and checks how it ended."""
+def nasbridge(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Done]:
+    """Runs a command to its end, forked from a process that has loaded Optuna; checks its end."""
 
     def run(*arguments: object, code: int = 0, cwd: Path = folder) -> Done:
-        done = subprocess.run(
-            command(*arguments),
-            cwd=cwd,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        place = tmp_path_factory.mktemp("printed")
+        files, words = (place / "stdout", place / "stderr"), [str(word) for word in arguments]
+        fork = multiprocessing.get_context("forkserver").Process
+        process = fork(target=main, args=(words, cwd, environment(), *files))
+        process.start()
+        process.join()
+        done = Done(words, process.exitcode or 0, *(file.read_text() for file in files))
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
         assert ("Traceback" in done.stderr) == ("--traceback" in arguments)
         return done
