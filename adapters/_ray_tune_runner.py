@@ -35,6 +35,7 @@ from ._ray_tune_worker import NAME, message_in
 
 __all__ = ["RayRunner"]
 
+AGAIN = 3  # how often a trial begins again whose workers are lost before it has begun
 PAUSE = 3.0  # seconds that all trials have waited when we look whether a node is left for them
 
 
@@ -261,10 +262,9 @@ class RayRunner:
         So it is with the next trial of a worker whose node dies between two of them. Ray calls it
         failed, however often it was to be repeated, and counts some such losses twice.
         """
-        has_begun = trial.trial_id in self._clock.began
-        return (
-            trial.status == RayTrial.ERROR and not has_begun and self._unbegun[trial.trial_id] < 3
-        )
+        name = trial.trial_id
+        may_begin = name not in self._clock.began and self._unbegun[name] < AGAIN
+        return trial.status == RayTrial.ERROR and may_begin
 
     def _begin_again(self, trial: RayTrial, controller: TuneController) -> None:
         """Let Ray queue a trial once more, when it has let go of the worker that was lost."""
