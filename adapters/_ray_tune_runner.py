@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, final
 
 import ray
+from ray.exceptions import RayActorError
 from ray.tune import Callback
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
@@ -35,7 +36,7 @@ from ._ray_tune_worker import NAME, message_in
 
 __all__ = ["RayRunner"]
 
-AGAIN = 3  # how often a trial begins again whose workers are lost before it has begun
+AGAIN = 3  # how many workers may be lost before a trial has begun until that is its own failure
 PAUSE = 3.0  # seconds that all trials have waited when we look whether a node is left for them
 
 
@@ -60,7 +61,7 @@ class _Queue(SearchAlgorithm):
 
 @final
 class _Clock(Callback):
-    """Knows since when trials run, which have not begun yet, and which begin anew."""
+    """Knows since when trials run, and which of them begin anew."""
 
     def __init__(self, store: RayStore) -> None:
         self._store = store
@@ -76,6 +77,36 @@ class _Clock(Callback):
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: RayTrial, **info: Any) -> None:
         self.began.pop(trial.trial_id, None)
+        metadata = trial.run_metadata  # what one attempt died of is not what the next fails with
+        metadata.error_filename = metadata.pickled_error_filename = None
+
+
+@final
+class _Controller(TuneController):
+    """Charges no trial with a worker that was lost before the trial began on it.
+
+    So it is with the next trial of a worker whose node dies between two of them. Ray counts its
+    loss twice, and calls it failed however often it was to be repeated.
+    """
+
+    def __init__(self, clock: _Clock, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._clock = clock
+        self._free: Counter[str] = Counter()  # losses that were charged to nobody
+
+    def __getstate__(self) -> dict[str, Any]:
+        ours = {"_clock", "_free"}  # not a part of what Ray saves
+        return {name: value for name, value in super().__getstate__().items() if name not in ours}
+
+    def _process_trial_failure(self, trial: RayTrial, exception: Exception) -> None:
+        name = trial.trial_id
+        is_lost = isinstance(exception, RayActorError) and name not in self._clock.began
+        if not is_lost or self._free[name] >= AGAIN:
+            super()._process_trial_failure(trial, exception)
+        elif trial in self._trial_to_actor:  # else it is Ray's second word of the same loss
+            self._free[name] += 1
+            self._resetting_trials.discard(trial)
+            self._set_trial_status(trial, RayTrial.PENDING)
 
 
 @final
@@ -155,7 +186,6 @@ class RayRunner:
         self._queue, self._clock, self._decisions = _Queue(), _Clock(store), _Decisions(judge)
         self._running: dict[str, RayTrial] = {}
         self._late: set[str] = set()
-        self._unbegun: Counter[str] = Counter()  # how often trials lost a worker before they began
         self._checked, self._has_room = time.monotonic(), True
         self._stack = ExitStack()
         self._controller: TuneController | None = None
@@ -184,9 +214,6 @@ class RayRunner:
             self._end_the_late()
             self._check_room()
             for name, trial in list(self._running.items()):
-                if self._is_unbegun(trial):
-                    self._begin_again(trial, controller)
-                    continue
                 outcome = self._outcome(trial)
                 if outcome is not None:
                     del self._running[name]
@@ -223,7 +250,8 @@ class RayRunner:
             register_trainable(NAME, self._worker(), warn=False)
             self._trials = self._trials_made()
             logger = JsonLoggerCallback()
-            self._controller = TuneController(
+            self._controller = _Controller(
+                self._clock,
                 search_alg=self._queue,
                 scheduler=self._decisions,
                 callbacks=[logger, self._clock, *self._callbacks],
@@ -255,27 +283,6 @@ class RayRunner:
         elif self._has_room and now - self._checked >= PAUSE:
             self._has_room = require(self._trials.needs)  # one warning has to do
             self._checked = time.monotonic()
-
-    def _is_unbegun(self, trial: RayTrial) -> bool:
-        """Return whether a trial has ended with a worker that was lost before the trial began.
-
-        So it is with the next trial of a worker whose node dies between two of them. Ray calls it
-        failed, however often it was to be repeated, and counts some such losses twice.
-        """
-        name = trial.trial_id
-        may_begin = name not in self._clock.began and self._unbegun[name] < AGAIN
-        return trial.status == RayTrial.ERROR and may_begin
-
-    def _begin_again(self, trial: RayTrial, controller: TuneController) -> None:
-        """Let Ray queue a trial once more, when it has let go of the worker that was lost."""
-        if trial in controller._trial_to_actor:
-            return
-        self._unbegun[trial.trial_id] += 1
-        controller._resetting_trials.discard(trial)  # Ray forgets that resetting a worker may fail
-        if trial in controller._staged_trials:
-            controller._unstage_trial_with_resources(trial)
-        controller._requeue_trial(trial)
-        self._decisions.lost = [lost for lost in self._decisions.lost if lost is not trial]
 
     def _outcome(self, trial: RayTrial) -> Outcome | None:
         """Return how a trial ended, if it has."""

@@ -145,11 +145,16 @@ def test_the_block_runs(block: Block, tmp_path: Path) -> None:
         assert source.count(long) == 1
         source = source.replace(long, short)
     file, output = tmp_path / "block.py", tmp_path / "output.txt"
+    output.touch()
     file.write_text(f"{block.before}\n{source}\n{block.after}")
     if block.holds in FORKED:
         process = multiprocessing.get_context("forkserver").Process(target=run, args=(file, output))
         process.start()
-        process.join()
+        try:
+            process.join(300)
+        finally:
+            process.kill()  # what hangs must not outlive its test
+            process.join()
         code = process.exitcode
     else:
         command = [sys.executable, str(file)]

@@ -23,7 +23,7 @@ from nasbridge.adapters._nni_manager import Manager, free_port
 from nasbridge.adapters._nni_relay import patiently
 from nasbridge.spaces import Architecture
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_ends")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
 WAIT = 20  # seconds
 

@@ -24,7 +24,7 @@ from nasbridge.adapters._nni_architecture import architecture_from
 from nasbridge.adapters._nni_database import DATABASE, experiment_in, read_database
 from nasbridge.strategies import Trial
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_kill")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
 processes = multiprocessing.get_context("forkserver")
 

@@ -16,7 +16,7 @@ from nasbridge.adapters._drive import Silent
 from nasbridge.adapters._nni_node import EVERYWHERE, NODE_OPTIONS, check_closed, node_options
 from nasbridge.spaces import Architecture
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_node")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
 THEIRS = "--max-old-space-size=2048"  # what a user may have set
 

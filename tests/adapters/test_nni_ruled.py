@@ -23,7 +23,7 @@ from nasbridge.adapters._nni_store import NNIStore
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import Trial
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_ruled")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
 processes = multiprocessing.get_context("forkserver")
 

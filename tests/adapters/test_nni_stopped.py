@@ -29,7 +29,7 @@ from nasbridge.adapters._nni_database import DATABASE, Job, experiment_in, read_
 from nasbridge.adapters._nni_manager import COMMAND, free_port
 from nasbridge.spaces import Architecture
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_stopped")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
 SPACE = Space({"slope": Integer(1, 40)})
 FOREVER = 100  # seconds

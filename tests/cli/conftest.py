@@ -94,13 +94,38 @@ def nasbridge(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
     def run(*arguments: object, code: int = 0, cwd: Path = folder) -> Done:
         place = tmp_path_factory.mktemp("printed")
         files, words = (place / "stdout", place / "stderr"), [str(word) for word in arguments]
+        for file in files:
+            file.touch()
         fork = multiprocessing.get_context("forkserver").Process
         process = fork(target=main, args=(words, cwd, environment(), *files))
         process.start()
-        process.join()
+        try:
+            process.join(300)
+        finally:
+            process.kill()  # what hangs must not outlive its test
+            process.join()
         done = Done(words, process.exitcode or 0, *(file.read_text() for file in files))
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
         assert ("Traceback" in done.stderr) == ("--traceback" in arguments)
+        return done
+
+    return run
+
+
+@pytest.fixture
+def alone(folder: Path) -> Callable[..., Done]:
+    """Runs a command to its end as users do, in a process that has loaded nothing."""
+
+    def run(*arguments: object) -> Done:
+        done = subprocess.run(
+            command(*arguments),
+            cwd=folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
         return done
 
     return run

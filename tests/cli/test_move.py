@@ -36,6 +36,21 @@ def test_a_run_moves_and_goes_on_identically(
     assert told("two") == told("whole")
 
 
+def test_every_command_works_in_a_process_of_its_own(folder: Path, alone: Run) -> None:
+    """The other tests fork from one that has loaded a lot."""
+    alone("run", "toy.py", "--directory", "d", "--trials", 4)
+    alone("export", "d", "h.jsonl")
+    assert "nasbridge" in alone("import", "h.jsonl", "e", "--backend", "optuna").stderr
+    alone("resume", "e", "--trials", 5)
+    alone("report", "e")
+    assert (folder / "e" / "report.html").exists()
+    assert len(load_run(folder / "e")) == 5
+    for words in (("space", "toy.py"), ("bench", "--help")):
+        said = alone(*words)
+        assert said.stdout
+        assert "Warning" not in said.stderr
+
+
 def test_a_run_begins_with_another_one(
     folder: Path, nasbridge: Run, stop: Stop, told: Told, refused: Refused
 ) -> None:

@@ -121,9 +121,9 @@ def test_a_warning_of_the_file_is_shown_once(nasbridge: Run, edit: Edit) -> None
     assert "UserWarning: as evaluate says" in shown
 
 
-def test_a_file_may_bear_the_name_of_a_library(folder: Path, nasbridge: Run) -> None:
+def test_a_file_may_bear_the_name_of_a_library(folder: Path, alone: Run) -> None:
     (folder / "toy.py").rename(folder / "optuna.py")
-    nasbridge("run", "optuna.py", "--directory", "d", "--jobs", 1, "--trials", 4)
+    alone("run", "optuna.py", "--directory", "d", "--jobs", 1, "--trials", 4)
     assert len(load_run(folder / "d")) == 4
 
 

@@ -68,6 +68,17 @@ def convolutional(rank: int) -> Callable[[int], Node]:
     return space
 
 
+def separable(classes: int) -> Node:
+    """The convolutions of the spaces that are too long to be trained under JAX."""
+    return Chain(
+        layer("SeparableConv2D", filters=3, kernel_size=3, padding="same"),
+        layer("DepthwiseConv2D", kernel_size=3, padding="same"),
+        layer("Conv2D", filters=3, kernel_size=3, dilation_rate=2, padding="same"),
+        layer("GlobalAveragePooling2D"),
+        layer("Dense", units=classes, activation="softmax"),
+    )
+
+
 def text(classes: int) -> Node:
     """An embedding, a recurrent network and a layer around a layer."""
     network = layer("Bidirectional", layer=layer("GRU", units=Choice([3, 4])))
@@ -94,6 +105,7 @@ SPACES: Mapping[str, Case] = {
     "nas_bench_201": Case(cells(library.nas_bench_201), (7, 9, 3)),
     "nasnet": Case(cells(library.nasnet, nodes=2), (8, 8, 3)),
     "residual_cnn": Case(lambda classes: library.residual_cnn(classes, stages=2), (8, 8, 1)),
+    "separable": Case(separable, (7, 7, 2)),
     "tabular": Case(library.tabular, (5,)),
     "text": Case(text, (6,)),
 }
