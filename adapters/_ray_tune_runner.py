@@ -98,7 +98,7 @@ class _Controller(TuneController):
         ours = {"_clock", "_free"}  # not a part of what Ray saves
         return {name: value for name, value in super().__getstate__().items() if name not in ours}
 
-    def _process_trial_failure(self, trial: RayTrial, exception: Exception) -> None:
+    def _process_trial_failure(self, trial: RayTrial, exception: Any) -> None:
         name = trial.trial_id
         is_lost = isinstance(exception, RayActorError) and name not in self._clock.began
         if not is_lost or self._free[name] >= AGAIN:
