@@ -1,16 +1,16 @@
 """Adapters: under whose roof an experiment runs; one module for each framework."""
 
-from ._drive import Observer
-from ._errors import (
+from ..engine.capabilities import No, Support
+from ..engine.driver import Observer
+from ..engine.errors import (
     BackendError,
     ExperimentError,
     Pruned,
     TooManyFailures,
     Unsupported,
 )
-from ._evaluation import ActiveTrial
-from ._registry import BACKENDS, Adapter, backend, backend_names
-from ._support import No, Support
+from ..engine.evaluation import ActiveTrial
+from .registry import BACKENDS, Adapter, backend, backend_names
 
 __all__ = [
     "ActiveTrial",

@@ -28,13 +28,13 @@ from nni.experiment import Experiment as NNIExperiment
 from nni.experiment.config import CustomAlgorithmConfig
 
 from nasbridge import Choice, Experiment, History, RandomSearch, Space
-from nasbridge.adapters import ActiveTrial, _nni_manager
-from nasbridge.adapters._modules import load_module
-from nasbridge.adapters._nni_database import read_database
-from nasbridge.adapters._nni_history import database_at
-from nasbridge.adapters._nni_manager import CLIENT, free_port
-from nasbridge.adapters._nni_node import NODE_OPTIONS
-from nasbridge.adapters.nni import architecture_from
+from nasbridge.adapters import ActiveTrial
+from nasbridge.adapters.nni import architecture_from, manager
+from nasbridge.adapters.nni.history import database_at
+from nasbridge.adapters.nni.manager import CLIENT, free_port
+from nasbridge.adapters.nni.node import NODE_OPTIONS
+from nasbridge.adapters.nni.trials import read_database
+from nasbridge.engine.modules import load_module
 from nasbridge.spaces import Architecture
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -102,15 +102,15 @@ experiment = Experiment(
 
 def ours(place: Path, wanted: Experiment, trial: str | None) -> tuple[float, History]:
     """Run under NNI with nasbridge; return the seconds that it took, and what it says."""
-    command = _nni_manager.COMMAND
+    command = manager.COMMAND
     if trial is not None:
         (place / "trial.py").write_text(trial)
-        _nni_manager.COMMAND = f'exec "$NASBRIDGE_PYTHON" -S "{place / "trial.py"}"'
+        manager.COMMAND = f'exec "$NASBRIDGE_PYTHON" -S "{place / "trial.py"}"'
     began = time.perf_counter()
     try:
         history = wanted.run("nni", place, 2)
     finally:
-        _nni_manager.COMMAND = command
+        manager.COMMAND = command
     return time.perf_counter() - began, history
 
 

@@ -24,8 +24,8 @@ from ray.tune.search import ConcurrencyLimiter
 from ray.tune.search.basic_variant import BasicVariantGenerator
 
 from nasbridge import Choice, Experiment, RandomSearch, Space
-from nasbridge.adapters._ray_tune_instance import instance
 from nasbridge.adapters.ray_tune import NASSearcher, to_native
+from nasbridge.adapters.ray_tune.cluster import instance
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SPACE = Space({f"decision_{k}": Choice(list("abcde")) for k in range(12)})

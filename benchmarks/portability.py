@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from nasbridge import Experiment, MedianPruner
-from nasbridge._runs import Origin, note_of, write_note
 from nasbridge.adapters import BACKENDS, No
-from nasbridge.adapters import _conformance as material
-from nasbridge.adapters._conformance import STRATEGIES, Door, bare_loop, facts, strategy
-from nasbridge.adapters._killing import kill_in_a_trial
-from nasbridge.adapters._registry import is_installed
+from nasbridge.adapters.registry import is_installed
+from nasbridge.runs import Origin, note_of, write_note
+from nasbridge.testing import harness as material
+from nasbridge.testing.harness import STRATEGIES, Door, bare_loop, facts, strategy
+from nasbridge.testing.killing import kill_in_a_trial
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = {"autogluon": "autogluon.tabular", "ray_tune": "ray", "keras_tuner": "keras-tuner"}

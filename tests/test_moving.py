@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from nasbridge import Experiment, ExperimentError, History, RandomSearch
-from nasbridge.adapters import _conformance as material
-from nasbridge.adapters._conformance import bare_loop, facts
-from nasbridge.adapters._drive import Silent
+from nasbridge.engine.driver import Silent
+from nasbridge.testing import harness as material
+from nasbridge.testing.harness import bare_loop, facts
 
 
 def experiment(**settings: Any) -> Experiment:

@@ -5,10 +5,10 @@ from io import StringIO
 from rich.console import Console
 
 from nasbridge import Experiment, History, Integer, RandomSearch, Space, Trial
-from nasbridge._progress import ProgressBar, duration
 from nasbridge.adapters import ActiveTrial
+from nasbridge.progress import ProgressBar, duration
 from nasbridge.spaces import Architecture
-from nasbridge.strategies._trial import TrialState
+from nasbridge.strategies.trial import TrialState
 
 SPACE = Space({"x": Integer(0, 99)})
 

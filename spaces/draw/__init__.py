@@ -1,5 +1,5 @@
 """Pictures of architectures, for papers and reports: SVG without any library, PNG by matplotlib."""
 
-from ._draw import draw
+from .picture import draw
 
 __all__ = ["draw"]

@@ -1,13 +1,13 @@
 """Ready spaces, from multilayer perceptrons to those of the papers."""
 
-from ._cnn import cnn
-from ._darts import darts
-from ._genotypes import from_darts_genotype, to_darts_genotype
-from ._mlp import mlp
-from ._nas_bench_201 import from_nas_bench_201_string, nas_bench_201, to_nas_bench_201_string
-from ._nasnet import enas_micro, nasnet
-from ._residual_cnn import residual_cnn
-from ._tabular import tabular
+from .darts_cells import darts
+from .genotypes import from_darts_genotype, to_darts_genotype
+from .nasbench201 import from_nas_bench_201_string, nas_bench_201, to_nas_bench_201_string
+from .nasnet_cells import enas_micro, nasnet
+from .perceptron import mlp
+from .plain import cnn
+from .residual import residual_cnn
+from .tables import tabular
 
 __all__ = [
     "cnn",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         Unsupported,
         backend_names,
     )
-    from .evaluators import KerasEvaluator
+    from .evaluators.keras import KerasEvaluator
     from .experiment import Experiment
     from .spaces import (
         STRIDE,

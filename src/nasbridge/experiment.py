@@ -10,10 +10,10 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, cast
 
-from ._moving import continue_experiment
-from ._runs import run_experiment
 from .adapters import ExperimentError, Observer
-from .adapters._evaluation import Evaluate
+from .engine.evaluation import Evaluate
+from .moving import continue_experiment
+from .runs import run_experiment
 from .spaces import Searchable
 from .strategies import (
     History,
@@ -23,7 +23,7 @@ from .strategies import (
     default_strategy,
     objectives_from,
 )
-from .strategies._default import as_begun, is_default
+from .strategies.default import as_begun, is_default
 
 __all__ = ["Experiment", "default_strategy"]
 

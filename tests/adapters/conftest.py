@@ -14,7 +14,7 @@ def local_ray() -> Iterator[Any]:
     """One Ray of two cores for all tests that need none of their own: it takes long to start."""
     import ray
 
-    from nasbridge.adapters._ray_tune_instance import instance
+    from nasbridge.adapters.ray_tune.cluster import instance
 
     with ExitStack() as stack:
         with pytest.warns(UserWarning, match="all network interfaces"):

@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 from nasbridge.bench import Budget, Record, Table, read_spec, summarize
-from nasbridge.bench._measures import (
+from nasbridge.bench.measures import (
     at,
     best_rows,
     course,

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from nasbridge.bench import BenchError, Budget, Match, Summary, Table, play, read_spec, summarize
-from nasbridge.bench._markdown import check_place, markdown, renew
-from nasbridge.bench._notes import command, notes
-from nasbridge.bench._page import write_page
-from nasbridge.bench._picture import write_picture
+from nasbridge.bench.markdown import check_place, markdown, renew
+from nasbridge.bench.notes import command, notes
+from nasbridge.bench.page import write_page
+from nasbridge.bench.picture import write_picture
 
 NAMES = ("RandomSearch", "optuna.RandomSampler", "nni.TPE")
 

@@ -18,7 +18,7 @@ from nasbridge.bench import (
     run,
     schedule,
 )
-from nasbridge.bench._contender import Task
+from nasbridge.bench.contender import Task
 
 OURS = "RegularizedEvolution(population=3, sample=2)"
 
@@ -54,7 +54,7 @@ def test_seeds_are_paired(table: Table, budget: Budget, monkeypatch: pytest.Monk
         def tell(self, values: Mapping[str, float]) -> None:
             raise AssertionError
 
-    monkeypatch.setattr("nasbridge.bench._specs.Ours", Spy)
+    monkeypatch.setattr("nasbridge.bench.specs.Ours", Spy)
     specs = [read_spec("RandomSearch"), read_spec(OURS)]
     matches = schedule([table], specs, range(3), {"toy": budget})
     for match in matches:
@@ -88,7 +88,7 @@ def test_nothing_is_run_twice(
         played.append(match)
         return play(table, match)
 
-    monkeypatch.setattr("nasbridge.bench._runner.play", counted)
+    monkeypatch.setattr("nasbridge.bench.runner.play", counted)
     file = tmp_path / "results.jsonl"
     specs = [read_spec("RandomSearch"), read_spec(OURS)]
 
@@ -162,7 +162,7 @@ def test_a_missing_peer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_spec(name: str) -> str | None:
         return name if name in installed else None
 
-    monkeypatch.setattr("nasbridge.bench._specs.find_spec", find_spec)
+    monkeypatch.setattr("nasbridge.bench.specs.find_spec", find_spec)
     assert read_spec("keras_tuner.RandomSearch").obstacle(1) == (
         "keras_tuner is not installed: pip install keras-tuner"
     )

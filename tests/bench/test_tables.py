@@ -11,8 +11,8 @@ import pytest
 
 from nasbridge import Choice, MissingExtra, Real, Space
 from nasbridge.bench import BenchError, Table, load_table, table_names
-from nasbridge.bench._hypervolume import front_of, hypervolume
-from nasbridge.bench._nas_bench_201 import SIZE
+from nasbridge.bench.hypervolume import front_of, hypervolume
+from nasbridge.bench.nas_bench_201 import SIZE
 from nasbridge.strategies import Objective
 
 POWERS = [1, 7, 49, 343, 2401, 16807]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nasbridge._runs import load_run
+from nasbridge.runs import load_run
 
 EXPERIMENT = """
 import os, time

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nasbridge import ExperimentError
-from nasbridge._runs import load_run, read_note
+from nasbridge.runs import load_run, read_note
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nasbridge import History
-from nasbridge._runs import Origin, load_run, note_of
+from nasbridge.runs import Origin, load_run, note_of
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]

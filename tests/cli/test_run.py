@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from nasbridge import History
-from nasbridge._runs import load_run
+from nasbridge.runs import load_run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Told = Callable[[str], list[tuple[Any, ...]]]

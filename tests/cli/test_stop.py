@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from nasbridge._runs import load_run
+from nasbridge.runs import load_run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]

@@ -9,9 +9,9 @@ import pytest
 
 from nasbridge import Bananas, Integer, Real, Search, Space, StrategyError, Trial, library
 from nasbridge.strategies import Problem, objectives_from
-from nasbridge.strategies import _ensemble as ensembles
-from nasbridge.strategies._bananas import PathEncoding
-from nasbridge.strategies._ensemble import Ensemble
+from nasbridge.strategies import ensemble as ensembles
+from nasbridge.strategies.bananas import PathEncoding
+from nasbridge.strategies.ensemble import Ensemble
 
 RNG = numpy.random.default_rng(0)
 CELLS = library.nas_bench_201()

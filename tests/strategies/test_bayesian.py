@@ -19,16 +19,16 @@ from nasbridge import (
     library,
 )
 from nasbridge.strategies import Problem, objectives_from
-from nasbridge.strategies import _gaussian_process as gp
-from nasbridge.strategies._acquisition import (
+from nasbridge.strategies import gaussian_process as gp
+from nasbridge.strategies.acquisition import (
     expected_improvement,
     hypervolume_improvement,
     scalarized_improvement,
     thompson,
 )
-from nasbridge.strategies._bayesian import Evidence, _Surrogate
-from nasbridge.strategies._features import Features
-from nasbridge.strategies._gaussian_process import GaussianProcess, Hyperparameters, View, fit
+from nasbridge.strategies.bayesian import Evidence, _Surrogate
+from nasbridge.strategies.features import Features
+from nasbridge.strategies.gaussian_process import GaussianProcess, Hyperparameters, View, fit
 
 Array = NDArray[numpy.float64]
 

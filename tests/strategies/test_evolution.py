@@ -15,8 +15,8 @@ from nasbridge.strategies import (
     StrategyError,
     Trial,
 )
-from nasbridge.strategies._evolution import Population
-from nasbridge.strategies._trial import TrialState
+from nasbridge.strategies.evolution import Population
+from nasbridge.strategies.trial import TrialState
 
 SPACE = Space({f"d{k}": Choice(list("abcde")) for k in range(6)})
 PROBLEM = Problem(SPACE, (Objective("score"),), seed=0)

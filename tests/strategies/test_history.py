@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from nasbridge import Choice, History, HistoryError, Integer, Space, Trial
 from nasbridge.strategies import HistoryFile, Objective, Step
-from nasbridge.strategies._history import in_order
-from nasbridge.strategies._trial import TrialState
+from nasbridge.strategies.history import in_order
+from nasbridge.strategies.trial import TrialState
 
 SPACE = Space({"units": Choice([16, 32, 64]), "depth": Integer(1, 9)})
 SCORE = (Objective("score"),)

@@ -6,7 +6,7 @@ import numpy
 import pytest
 from numpy.typing import NDArray
 
-from nasbridge.strategies._lstm import Adam, Network, ascend
+from nasbridge.strategies.lstm import Adam, Network, ascend
 
 
 def conditional_batch(options: tuple[int, ...], sequences: int) -> NDArray[numpy.intp]:

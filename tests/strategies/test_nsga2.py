@@ -9,7 +9,7 @@ import pytest
 
 from nasbridge import NSGA2, Integer, Search, Space, StrategyError, Trial
 from nasbridge.strategies import Problem, dominates, non_dominated, objectives_from
-from nasbridge.strategies._nsga2 import (
+from nasbridge.strategies.nsga2 import (
     Generation,
     Individual,
     _tournament,

@@ -22,15 +22,15 @@ from nasbridge import (
 )
 from nasbridge.spaces import IntegerRange, Searchable
 from nasbridge.strategies import Objective, Problem, Strategy
-from nasbridge.strategies._partition import option_of, partition
-from nasbridge.strategies._policy_gradient import (
+from nasbridge.strategies.partition import option_of, partition
+from nasbridge.strategies.policy_gradient import (
     Controller,
     advantages_of,
     pull,
     rewards_of,
 )
-from nasbridge.strategies._search import generator
-from nasbridge.strategies._trial import TrialState
+from nasbridge.strategies.search import generator
+from nasbridge.strategies.trial import TrialState
 
 BRANCHES = {
     "left": Choice({"a": Choice(["x", "y"]), "b": Integer(1, 3)}),

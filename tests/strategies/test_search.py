@@ -26,7 +26,7 @@ from nasbridge import (
     library,
 )
 from nasbridge.strategies import Problem, Strategy
-from nasbridge.strategies._search import generator
+from nasbridge.strategies.search import generator
 
 SPACE = Space({"a": Integer(0, 9), "b": Integer(0, 9)})
 TINY = Space({"a": Integer(0, 3)})

@@ -26,7 +26,10 @@ from nasbridge import (
     StrategyError,
     Trial,
 )
-from nasbridge.adapters._conformance import (
+from nasbridge.spaces import Searchable
+from nasbridge.strategies import Problem, objectives_from
+from nasbridge.strategies.search import generator
+from nasbridge.testing.harness import (
     SPACES,
     STRATEGIES,
     cell,
@@ -37,9 +40,6 @@ from nasbridge.adapters._conformance import (
     strategy,
     weight,
 )
-from nasbridge.spaces import Searchable
-from nasbridge.strategies import Problem, objectives_from
-from nasbridge.strategies._search import generator
 
 OBJECTIVES = {"score": "max", "size": "min"}
 SINGLE = {"Bananas"}  # for one objective only

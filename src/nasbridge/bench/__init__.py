@@ -1,12 +1,12 @@
 """The benchmark: strategies beside the samplers of other libraries, on tables known everywhere."""
 
-from ._errors import BenchError
-from ._records import Budget, Record, Records
-from ._runner import Failure, Match, play, run, schedule
-from ._specs import Spec, read_spec
-from ._summary import Summary, summarize
-from ._table import Table
-from ._tables import load_table, table_names
+from .errors import BenchError
+from .records import Budget, Record, Records
+from .runner import Failure, Match, play, run, schedule
+from .specs import Spec, read_spec
+from .summary import Summary, summarize
+from .table import Table
+from .tables import load_table, table_names
 
 __all__ = [
     "BenchError",

@@ -1,0 +1,226 @@
+# pyright: basic
+# Keras ships no types.
+"""The network of an architecture, for a table: built and trained."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import keras
+import numpy
+from numpy.typing import NDArray
+
+from ...spaces import Architecture, Graph, Operation, Vertex
+from ...spaces.keras import build
+from .table import TableEncoder, TargetEncoder
+
+__all__ = ["Training", "network", "outputs", "train"]
+
+Array = NDArray[Any]
+SOME = 20  # steps after which the clock is compared with the epochs
+LATE = 1.2  # times that the share of the time must be above that of the epochs
+CHUNK = 8192  # rows that are predicted at a time
+
+
+# ---------------------------------------------------------------------- building
+
+
+def network(
+    architecture: Architecture, table: TableEncoder, target: TargetEncoder, embedding: int
+) -> Any:
+    """Build the model of an architecture: inputs, embeddings of categories, network, head.
+
+    Args:
+        architecture: Any with a network; its last dense layer takes the units and the activation
+            that the target needs, or such a layer is added.
+        table: How tables become arrays.
+        target: What is predicted.
+        embedding: Width of the embedding of each category.
+
+    Returns:
+        A `keras.Model` with fresh weights.
+    """
+    inputs: dict[str, Any] = {}
+    parts: list[Any] = []
+    if table.width:
+        inputs["numbers"] = keras.Input((table.width,), name="numbers")
+        parts.append(inputs["numbers"])
+    if table.embedded:
+        inputs["codes"] = keras.Input((table.embedded,), dtype="int32", name="codes")
+        # small, as the numbers beside them are of size 1, and seldom seen ones should not disturb
+        start: Any = keras.initializers.RandomNormal(stddev=0.1)
+        embedded = keras.layers.Embedding(table.vocabulary, embedding, start)(inputs["codes"])
+        parts.append(keras.layers.Flatten()(embedded))
+    joined = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
+    graph = with_head(architecture.graph(), target.units, target.activation)
+    body = build(graph, (int(joined.shape[-1]),))
+    return keras.Model(inputs, body(joined))
+
+
+def with_head(graph: Graph, units: int, activation: str) -> Graph:
+    """Return a graph that ends in a dense layer of given units and activation."""
+    vertices, last = list(graph.vertices), graph.output
+    while vertices[last].operation.name in ("Activation", "Softmax"):
+        (last,) = vertices[last].inputs  # the head has one of its own
+    wanted = {"units": units, "activation": activation}
+    found = vertices[last].operation
+    if found.name == "Dense":
+        vertices[last] = replace(
+            vertices[last], operation=replace(found, config={**found.config, **wanted})
+        )
+        return Graph(tuple(vertices), last)
+    vertices.append(Vertex(Operation("Dense", wanted), (graph.output,), "head"))
+    return Graph(tuple(vertices), len(vertices) - 1)
+
+
+def outputs(model: Any, inputs: Mapping[str, Array]) -> Array:
+    """Return what a model makes of arrays, without leaving anything behind in the process."""
+    rows = len(next(iter(inputs.values())))
+    chunks: list[Any] = [
+        model({name: part[k : k + CHUNK] for name, part in inputs.items()}, training=False)
+        for k in range(0, rows, CHUNK)
+    ]
+    made: list[Any] = [keras.ops.convert_to_numpy(chunk) for chunk in chunks]
+    return numpy.concatenate(made)
+
+
+# ---------------------------------------------------------------------- training
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained.
+
+    Attributes:
+        epochs: The most epochs.
+        patience: Epochs without a better score after which training ends.
+        batch_size: Examples of one step.
+        optimizer: A name of Keras.
+        learning_rate: Of the optimizer; falls to a tenth along a cosine, over the epochs or, if
+            they will not all be, over the time.
+        weight_decay: Of the optimizer; 0 for none.
+        deadline: When it must be over, on the clock of `time.monotonic`.
+        horizon: Epochs of the cosine; 0 for as many as are trained at most.
+    """
+
+    epochs: int
+    patience: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    deadline: float = math.inf
+    horizon: float = 0.0
+
+
+def train(
+    model: Any,
+    inputs: Mapping[str, Array],
+    target: Array,
+    loss: str,
+    weights: Array | None,
+    score: Callable[[Any], float] | None,
+    how: Training,
+) -> tuple[int, float]:
+    """Train a model, and give it the weights of its best epoch.
+
+    Args:
+        model: The model.
+        inputs: By name.
+        target: Same number of rows.
+        loss: A name of Keras.
+        weights: Of the examples, or None.
+        score: Scores the model after each epoch, higher is better; None keeps the last epoch.
+        how: Everything else.
+
+    Returns:
+        The number of epochs until the best one, and the horizon by which so many epochs have the
+        learning rates that they had.
+
+    Raises:
+        FloatingPointError: The training diverged.
+    """
+    optimizer: Any = keras.optimizers.get(how.optimizer)
+    optimizer.learning_rate = how.learning_rate
+    if how.weight_decay:
+        optimizer = type(optimizer).from_config(
+            {**optimizer.get_config(), "weight_decay": how.weight_decay}
+        )
+    # for networks this small, XLA under TensorFlow takes longer to compile than to run
+    compiled = "auto" if keras.backend.backend() == "jax" else False
+    model.compile(optimizer, loss, jit_compile=compiled)
+    watch = _Watch(score, how)
+    model.fit(
+        dict(inputs),
+        target,
+        sample_weight=weights,
+        batch_size=how.batch_size,
+        epochs=how.epochs,
+        callbacks=[watch],
+        verbose=0,
+    )
+    return watch.restore()
+
+
+@final
+class _Watch(keras.callbacks.Callback):
+    """Scores each epoch, keeps the best one, and ends the training in time."""
+
+    def __init__(self, score: Callable[[Any], float] | None, how: Training) -> None:
+        super().__init__()
+        self._score, self._how = score, how
+        self._horizon = self._kept = how.horizon or float(how.epochs)
+        self._began, self._begun = time.monotonic(), 0
+        self._by_clock = math.inf  # the horizon, where the time is shorter than the epochs
+        self._best, self._epoch, self._weights = -math.inf, 0, list[Any]()
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self._begun, self._by_clock = epoch, math.inf
+        self._slow_down(epoch / self._horizon)
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        now = time.monotonic()
+        if now > self._how.deadline:
+            self._trained().stop_training = True  # in the middle of an epoch, which still counts
+        if (batch + 1) % SOME:
+            return
+        steps: Any = (self.params or {}).get("steps")  # Keras may not know
+        done = (self._begun + (batch + 1) / steps) / self._horizon if steps else 1.0
+        spent = (now - self._began) / (self._how.deadline - self._began)
+        if spent > LATE * done:  # else nothing depends on the clock
+            self._slow_down(spent)
+            self._by_clock = (self._begun + 1) / min(spent, 1.0)
+
+    def _slow_down(self, done: float) -> None:
+        share = 0.1 + 0.9 * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+        self._trained().optimizer.learning_rate = self._how.learning_rate * share
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        model = self._trained()
+        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
+            model.stop_training = True  # there is nothing to come
+            return
+        score = 0.0 if self._score is None else self._score(model)
+        if score > self._best or self._score is None:
+            self._best, self._epoch, self._weights = score, epoch + 1, model.get_weights()
+            self._kept = min(self._by_clock, self._horizon)
+        elif epoch + 1 - self._epoch >= self._how.patience:
+            model.stop_training = True
+        now = time.monotonic()
+        duration = (now - self._began) / (epoch + 1)
+        if now + duration > self._how.deadline:
+            model.stop_training = True
+
+    def restore(self) -> tuple[int, float]:
+        if not self._epoch:
+            raise FloatingPointError(
+                "the training diverged: the loss was no number before any epoch could be scored; "
+                "make the learning rate smaller"
+            )
+        self._trained().set_weights(self._weights)
+        return self._epoch, self._kept
+
+    def _trained(self) -> Any:
+        return self.model  # under JAX, asking for it writes the weights back

@@ -1,0 +1,206 @@
+# pyright: basic
+# AutoGluon ships no types that can be relied on.
+"""AutoGluon's search spaces and ours, there and back."""
+
+from collections.abc import Mapping
+from typing import Any, cast, final
+
+import numpy
+from autogluon.common import space as native
+
+from ...engine.errors import BackendError
+from ...spaces import (
+    Architecture,
+    Categorical,
+    Choice,
+    Decision,
+    Integer,
+    IntegerRange,
+    Real,
+    RealRange,
+    Searchable,
+    Space,
+)
+
+__all__ = [
+    "ArchitectureSpace",
+    "architecture_from",
+    "bare",
+    "from_native",
+    "native_values",
+    "to_native",
+]
+
+
+def bare(architecture: Architecture) -> Architecture:
+    """Return an architecture whose space is without constraints, which may hold any function.
+
+    What AutoGluon trains it pickles; constraints bound what is proposed, and no model needs them.
+    """
+    return Architecture(architecture.space.unconstrained(), architecture.choices)
+
+
+@final
+class ArchitectureSpace(native.Space):
+    """A whole space as one hyperparameter of AutoGluon, whose values are architectures.
+
+    AutoGluon has no conditional spaces, and needs none this way; only `NASSearcher` searches it.
+
+    Args:
+        space: The space.
+        default: What a model takes that is not searched; one drawn at random if None.
+
+    Example:
+        >>> from nasbridge import Integer, Space
+        >>> from nasbridge.adapters.autogluon import ArchitectureSpace
+        >>> ArchitectureSpace(Space({"layers": Integer(3, 3)})).default["layers"]
+        3
+    """
+
+    def __init__(self, space: Searchable, default: Architecture | None = None) -> None:
+        self.space = space
+        drawn = default or space.sample(numpy.random.default_rng(0))
+        self._default = bare(drawn)
+
+    @property
+    def default(self) -> Architecture:
+        """An architecture of the space."""
+        return self._default
+
+    def __deepcopy__(self, memo: object) -> "ArchitectureSpace":
+        return self  # AutoGluon copies all hyperparameters before each trial
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"space": self.space.unconstrained(), "_default": self._default}
+
+    def __repr__(self) -> str:
+        return f"ArchitectureSpace of {len(self.space.decisions)} decisions"
+
+
+# ---------------------------------------------------------------------- there
+
+
+def to_native(space: Searchable) -> dict[str, native.Space]:
+    """Return a space as hyperparameters of AutoGluon, one for each decision.
+
+    AutoGluon knows no conditions: every decision is always open there, and
+    `architecture_from` leaves out what is not active. Options that are plain values are given as
+    such, so that a model of AutoGluon's own understands them; sub-trees by their labels.
+
+    Args:
+        space: Any space.
+
+    Example:
+        >>> from nasbridge import Choice, Integer, Space
+        >>> from nasbridge.adapters.autogluon import to_native
+        >>> to_native(Space({"activation": Choice(["relu", "elu"]), "num_layers": Integer(2, 4)}))
+        {'activation': Categorical['relu', 'elu'], 'num_layers': Int: lower=2, upper=4}
+    """
+    return {decision.name: _native(decision) for decision in space.decisions}
+
+
+def _native(decision: Decision) -> native.Space:
+    match decision.domain:
+        case Categorical(labels):
+            made = native.Categorical(*(decision.meaning(label) for label in labels))
+        case IntegerRange(low, step=1) as domain:
+            made = native.Int(low, domain.values()[-1])
+        case IntegerRange() as domain:
+            made = native.Categorical(*domain.values())
+        case RealRange(low, high) if low == high:
+            made = native.Categorical(low)
+        case RealRange(low, high, log):
+            made = native.Real(low, high, log=log)
+        case other:
+            raise BackendError(f"the decision {decision.name!r} has the unknown domain {other!r}")
+    cast(Any, made).domain = decision.domain  # labels, steps and the like, which it cannot say
+    return made
+
+
+def native_values(
+    architecture: Architecture, hyperparameters: Mapping[str, native.Space]
+) -> dict[str, Any]:
+    """Return a value for every hyperparameter; the default of those that are not active.
+
+    Args:
+        architecture: What is chosen.
+        hyperparameters: Those of AutoGluon.
+    """
+    missing = [name for name in architecture if name not in hyperparameters]
+    if missing:
+        raise BackendError(
+            f"the decisions {missing} are none of the open hyperparameters "
+            f"{list(hyperparameters)}: give the model {{**to_native(space)}}"
+        )
+    return {name: architecture.get(name, open_.default) for name, open_ in hyperparameters.items()}
+
+
+def architecture_from(values: Mapping[str, Any], space: Searchable) -> Architecture:
+    """Make an architecture of the hyperparameters of a model, as any searcher of AutoGluon does.
+
+    Args:
+        values: Hyperparameters by name; inactive and foreign ones are left out.
+        space: The space that `to_native` was given.
+
+    Raises:
+        InvalidArchitecture: A value is missing, or outside its decision's domain.
+
+    Example:
+        >>> from nasbridge import Choice, Integer, Space
+        >>> from nasbridge.adapters.autogluon import architecture_from
+        >>> space = Space({"units": Choice([16, 32]), "layers": Integer(1, 4)})
+        >>> architecture_from({"units": 32, "layers": 2, "epochs": 9}, space)["units"]
+        32
+    """
+    active: dict[str, object] = {}
+    choices: dict[str, Any] = {}
+    for decision in space.decisions:
+        if not decision.is_active(choices) or decision.name not in values:
+            continue
+        value = active[decision.name] = values[decision.name]
+        try:
+            choices[decision.name] = decision.domain.check(decision.label_of(value))
+        except ValueError:  # the space says it better
+            break
+    return space.architecture(active)
+
+
+# ---------------------------------------------------------------------- and back
+
+
+def from_native(hyperparameters: Mapping[str, Any] | ArchitectureSpace) -> Searchable:
+    """Make a space of hyperparameters of AutoGluon; those that are fixed are left out.
+
+    Args:
+        hyperparameters: As a model is given them, with any of `autogluon.common.space`.
+
+    Raises:
+        BackendError: None of them is open, or one is of an unknown kind.
+    """
+    if isinstance(hyperparameters, ArchitectureSpace):
+        return hyperparameters.space
+    open_ = {k: v for k, v in hyperparameters.items() if isinstance(v, native.Space)}
+    if not open_:
+        raise BackendError(
+            f"none of the hyperparameters {list(hyperparameters)} is open: give one as "
+            "space.Categorical, Int, Real or Bool of autogluon.common"
+        )
+    return Space({name: _node(name, given) for name, given in open_.items()})
+
+
+def _node(name: str, given: native.Space) -> Choice | Integer | Real:
+    match getattr(given, "domain", None), given:
+        case Categorical(labels), native.Categorical():
+            return Choice(dict(zip(labels, given.data, strict=True)))
+        case IntegerRange(low, high, step, log), _:
+            return Integer(low, high, step, log)
+        case RealRange(low, high, log), _:
+            return Real(low, high, log)
+        case _, native.Categorical():
+            return Choice(list(given.data))
+        case _, native.Int():
+            return Integer(given.lower, given.upper)
+        case _, native.Real():
+            return Real(given.lower, given.upper, given.log)
+        case _:
+            raise BackendError(f"the hyperparameter {name!r} is of the unknown kind {given!r}")

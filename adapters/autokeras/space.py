@@ -1,0 +1,129 @@
+"""What an AutoModel searches with us: the spaces of its blocks, and other hyperparameters."""
+
+from collections import deque
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.random import Generator
+
+from ...spaces import Architecture, Clause, Decision, Graph, Label, Searchable, Space, SpaceError
+from ...spaces.graph.walk import Outline, Walk
+from ...strategies import History
+
+__all__ = ["Joint", "alone"]
+
+
+@dataclass(frozen=True, eq=False)
+class Joint(Searchable):
+    """Several spaces as one, each decision under the name that AutoKeras gives it.
+
+    Attributes:
+        blocks: The space of each block by the block's name, as "nas_block": its decisions are
+            "nas_block/width" and so on.
+        others: Open values of other hyperparameters by their names in AutoKeras.
+    """
+
+    blocks: Mapping[str, Searchable]
+    others: Space | None = None
+
+    def discover(self, walk: Walk) -> None:
+        for name, space in self.blocks.items():
+            for decision in space.decisions:
+                _declare(walk, decision, f"{name}/")
+        for decision in () if self.others is None else self.others.decisions:
+            _declare(walk, decision, "")
+
+    def resolve(
+        self, choices: Mapping[str, Label], brief: bool = False
+    ) -> Mapping[str, Outline | object]:
+        parts: dict[str, Outline | object] = {}
+        for name, space in self.blocks.items():
+            resolved = space.resolve(_within(name, choices), brief)
+            for part, found in resolved.items():
+                called = name if len(resolved) == 1 else f"{name}/{part}"
+                parts[called] = _renamed(found, name) if isinstance(found, Outline) else found
+        if self.others is not None:
+            parts |= self.others.resolve(choices, brief)
+        return parts
+
+    def allows(self, architecture: Architecture) -> bool:
+        return all(
+            space.allows(Architecture(space, _within(name, architecture.choices)))
+            for name, space in self.blocks.items()
+        )
+
+    def unconstrained(self) -> "Joint":
+        return Joint({n: space.unconstrained() for n, space in self.blocks.items()}, self.others)
+
+    def sample(self, rng: Generator) -> Architecture:
+        """Draw from each space by itself, so that constraints do not multiply."""
+        drawn: dict[str, Any] = {}
+        for name, space in self.blocks.items():
+            drawn |= {f"{name}/{k}": v for k, v in space.sample(rng).choices.items()}
+        if self.others is not None:
+            drawn |= self.others.sample(rng).choices
+        return self.architecture(drawn)
+
+    @property
+    def description(self) -> object:
+        blocks = {name: space.description for name, space in self.blocks.items()}
+        return [blocks, None if self.others is None else self.others.description]
+
+    def to_json(self) -> str:
+        """Raise an error: each block's own space has a document.
+
+        Raises:
+            SpaceError: Always.
+        """
+        raise SpaceError(
+            f"the joint space of the blocks {', '.join(self.blocks)} has no document of its own: "
+            "write those of the blocks' spaces"
+        )
+
+
+def _declare(walk: Walk, decision: Decision, prefix: str) -> None:
+    """Let a walk see a decision under another name."""
+    name = f"{prefix}{decision.name}"
+    for condition in decision.conditions:
+        with ExitStack() as stack:
+            for clause in condition:
+                asked = Clause(f"{prefix}{clause.decision}", clause.values)
+                stack.enter_context(walk.when(asked.decision, asked.values))
+            deque(walk.decide(name, decision.domain, decision.options, name), maxlen=0)
+
+
+def _renamed(outline: Outline, block: str) -> Outline:
+    """Let the choices that a picture names be those of the joint space: models of quality ask."""
+    panels = {name: _renamed_graph(graph, block) for name, graph in outline.panels.items()}
+    asked = tuple((f"{block}/{name}", chosen) for name, chosen in outline.asked)
+    return Outline(_renamed_graph(outline.graph, block), panels, asked)
+
+
+def _renamed_graph(graph: Graph, block: str) -> Graph:
+    vertices = [
+        replace(v, blocks=tuple(replace(b, path=f"{block}/{b.path}") for b in v.blocks))
+        for v in graph.vertices
+    ]
+    slots = tuple(replace(slot, decision=f"{block}/{slot.decision}") for slot in graph.slots)
+    return replace(graph, vertices=tuple(vertices), slots=slots)
+
+
+def _within(block: str, choices: Mapping[str, Label]) -> dict[str, Label]:
+    """Return what is chosen in a block, under the names of its own space."""
+    prefix = f"{block}/"
+    return {n.removeprefix(prefix): v for n, v in choices.items() if n.startswith(prefix)}
+
+
+def alone(history: History) -> History:
+    """Return a history in a block's own space, where that is all that was searched."""
+    space = history.space
+    if not isinstance(space, Joint) or space.others is not None or len(space.blocks) != 1:
+        return history
+    ((name, own),) = space.blocks.items()
+    trials = [
+        replace(trial, architecture=own.architecture(_within(name, trial.architecture.choices)))
+        for trial in history.trials
+    ]
+    return replace(history, space=own, trials=tuple(trials))

@@ -1,0 +1,130 @@
+# pyright: basic
+# Keras Tuner ships no types.
+"""The backend `keras_tuner`: oracles, directories and results stay Keras Tuner's own.
+
+Two doors: `run` drives a whole experiment, and `NASTuner`, or `NASOracle` in any tuner, works in a
+user's own search. Both give the same proposals. The files of the trials are the only truth.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import keras_tuner
+from keras_tuner.engine.base_tuner import BaseTuner
+
+from ...engine.capabilities import No, Support
+from ...engine.driver import Experimental, Observer
+from ...spaces import Searchable
+from ...strategies import History
+from .driven import Reporter, history_of_oracle
+from .history import history_in, objectives_in
+from .oracle import NASOracle
+from .run import project_at, run_project, store_project
+from .space import from_native, suggest, to_native
+from .tuner import NASTuner
+
+__all__ = [
+    "SUPPORT",
+    "NASOracle",
+    "NASTuner",
+    "Reporter",
+    "from_native",
+    "load",
+    "run",
+    "store_history",
+    "suggest",
+    "to_native",
+]
+
+SUPPORT = Support(
+    storage="a project directory of Keras Tuner",
+    hook="NASTuner, NASOracle, Reporter, suggest",
+    pruning="nasbridge.MedianPruner",
+    sharing=No(
+        "the project's files have one writer", "use jobs=, or NASTuner with a chief and workers"
+    ),
+    options=("project_name",),
+)
+
+PROJECT = "nasbridge"  # where no name is given
+
+
+def run(
+    experiment: Experimental,
+    directory: Path | None = None,
+    jobs: int = 0,
+    observer: Observer | None = None,
+    project_name: str = PROJECT,
+    **options: Any,
+) -> History:
+    """Run a whole experiment as a project of Keras Tuner; one that was interrupted goes on.
+
+    Any tuner of Keras Tuner with a `NASOracle` of the same space opens the project afterwards.
+
+    Args:
+        experiment: What to run.
+        directory: Where the project and the trials' files are; None keeps nothing.
+        jobs: Number of worker processes; 0 evaluates in this process.
+        observer: Is told what happens.
+        project_name: The project's name, as for a tuner.
+        **options: None.
+
+    Returns:
+        The whole history.
+
+    Raises:
+        BackendError: The project belongs to another experiment, or is in use.
+        Unsupported: An option is unknown.
+    """
+    SUPPORT.refuse("keras_tuner", options)
+    return run_project(experiment, directory, jobs, observer, project_name)
+
+
+def load(
+    location: Path | str | keras_tuner.Oracle | BaseTuner,
+    space: Searchable | None = None,
+    project_name: str = PROJECT,
+    objectives: Mapping[str, str] | None = None,
+) -> History:
+    """Read a finished or half-finished project, one of Keras Tuner's own tuners included.
+
+    Args:
+        location: The directory of a run or of a tuner, a project's directory, a tuner of any kind,
+            or an oracle.
+        space: The space, where the project's own description is not enough.
+        project_name: The project's name, where the location does not say and holds several.
+        objectives: As `{"val_accuracy": "max"}`, where the project does not say.
+
+    Raises:
+        BackendError: There is no such project, or its space or objectives are not known.
+    """
+    if isinstance(location, BaseTuner):
+        location = cast(keras_tuner.Oracle, location.oracle)
+    if isinstance(location, NASOracle):
+        return history_of_oracle(location, space)
+    if isinstance(location, keras_tuner.Oracle):
+        objectives = objectives or objectives_in(location)
+        location = str(location._project_dir)
+    return history_in(project_at(Path(location), project_name), space, objectives)
+
+
+def store_history(
+    history: History, directory: Path, project_name: str = PROJECT, **options: Any
+) -> None:
+    """Make a project of a history, so that `run` goes on with it as if it had always been here.
+
+    Running trials become interrupted ones, which are repeated.
+
+    Args:
+        history: The history, of any backend.
+        directory: The new run's directory.
+        project_name: The project's name.
+        **options: None.
+
+    Raises:
+        BackendError: There is such a project already, or it cannot be made.
+        Unsupported: An option is unknown.
+    """
+    SUPPORT.refuse("keras_tuner", options)
+    store_project(history, directory, project_name)

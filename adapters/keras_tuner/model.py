@@ -1,0 +1,135 @@
+# pyright: basic
+# Keras and Keras Tuner ship no types.
+"""A space of networks as a model-building function of Keras Tuner."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast, final
+
+import keras
+import keras_tuner
+
+from ...engine.errors import BackendError
+from ...evaluators.fresh import anew, check_configuration
+from ...spaces import Architecture, Searchable, SpaceError
+from ...spaces.keras import build
+from .space import architecture_in
+
+__all__ = ["SpaceModel", "shape_in"]
+
+STANDARD = {
+    "optimizer": "adam",
+    "loss": "sparse_categorical_crossentropy",
+    "metrics": ["accuracy"],
+}
+
+
+@final
+class SpaceModel(keras_tuner.HyperModel):
+    """Builds and compiles the networks of a space.
+
+    Args:
+        space: The space.
+        input_shape: Shape of one example; None until the data are known, unless the space was made
+            around a model.
+        part: Which network, where a `Space` of a mapping has several.
+        compiling: Arguments of `model.compile`, None where nothing was said; an optimizer may be a
+            function from the architecture to one.
+    """
+
+    def __init__(
+        self,
+        space: Searchable,
+        input_shape: tuple[int, ...] | None,
+        part: str | None,
+        compiling: Mapping[str, Any],
+    ) -> None:
+        super().__init__()
+        given = {name: thing for name, thing in compiling.items() if thing is not None}
+        self._compiling = {**(_noted(space, part, "compiling") or STANDARD), **given}
+        check_configuration(self._compiling)
+        self.space, self._part = space, part
+        self.input_shape: tuple[int, ...] | None = input_shape
+        noted = _noted(space, part, "input_shape")
+        self._noted = None if noted is None or None in noted else tuple(noted)
+        self._input_name = _noted(space, part, "input_name")
+        if input_shape is None:
+            self.input_shape = self._noted
+
+    def build(self, hp: keras_tuner.HyperParameters) -> Any:
+        if self.input_shape is None:
+            raise BackendError(
+                "the shape of the inputs is not known before search(x, y, ...): give "
+                "NASTuner(..., input_shape=(28, 28, 1)), the shape of one example"
+            )
+        architecture = self.architecture(hp)
+        name, graph = f"architecture_{architecture.key}", architecture.graph(self._part)
+        model = build(graph, self.input_shape, name, self._input_name)
+        settings = anew(self._compiling)
+        optimizer = settings["optimizer"]
+        if callable(optimizer) and not hasattr(optimizer, "from_config"):
+            settings["optimizer"] = optimizer(architecture)
+        model.compile(**settings)
+        return model
+
+    def take_shape(self, found: tuple[int, ...] | None) -> None:
+        """Let the networks take data of a shape, or of that of the model around which they vary.
+
+        Where the model's has one axis more or less, Keras adds it to the data, or takes it away.
+
+        Args:
+            found: The shape of one example in the data; None where it is not clear.
+        """
+        if found is not None and (self._noted is None or len(found) == len(self._noted)):
+            self.input_shape = found
+        elif self._noted is not None:
+            self.input_shape = self._noted
+
+    def architecture(self, hp: keras_tuner.HyperParameters) -> Architecture:
+        """Return the architecture that hyperparameters describe."""
+        return architecture_in(self.space, hp.values)
+
+    def measured(self, hp: keras_tuner.HyperParameters) -> dict[str, float]:
+        """Return the size of a network, as objectives may name it."""
+        if self.input_shape is None:
+            return {}
+        try:
+            cost = self.architecture(hp).cost(self.input_shape, self._part)
+        except SpaceError:  # of values only: it builds no network either, which says more
+            return {}
+        return {"parameters": float(cost.parameters), "flops": float(cost.flops)}
+
+
+def _noted(space: Any, part: str | None, name: str) -> Any:
+    """Return what is known of the model around which a space, or its part, was made."""
+    tree = getattr(space, "tree", space)  # of a space with constraints
+    networks: list[Any] = [tree]
+    if isinstance(tree, Mapping):
+        networks = [one for key, one in tree.items() if part in (None, key)]
+    return next(filter(None, (getattr(one, name, None) for one in networks)), None)
+
+
+def shape_in(arguments: Sequence[Any], settings: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Find the shape of one example among what is given to `search`; None where it is not clear.
+
+    Args:
+        arguments: Positional ones: inputs, or a dataset.
+        settings: Named ones.
+    """
+    x = _inputs_of(arguments[0] if arguments else settings.get("x"))
+    shape: Any = getattr(x, "shape", None)
+    if shape is None or getattr(shape, "rank", 0) is None:  # of a dataset of anything
+        return None
+    if len(shape) < 2 or any(size is None for size in shape[1:]):
+        return None
+    return tuple(int(size) for size in shape[1:])
+
+
+def _inputs_of(x: Any) -> Any:
+    """Return a batch of inputs, or what describes it, of whatever `model.fit` takes."""
+    if isinstance(x, keras.utils.PyDataset):
+        given: Any = cast(Any, x)[0]
+    elif hasattr(x, "element_spec"):  # of a dataset of TensorFlow
+        given = x.element_spec
+    else:
+        return x
+    return given[0] if isinstance(given, tuple | list) else given

@@ -1,0 +1,305 @@
+# pyright: basic
+# Keras Tuner ships no types.
+"""Keras Tuner's hyperparameters and our spaces, there and back."""
+
+import random
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any, cast
+
+from keras_tuner import HyperParameters
+from keras_tuner.engine import hyperparameters as kinds
+
+from ...engine.errors import BackendError
+from ...spaces import (
+    Architecture,
+    Categorical,
+    Choice,
+    Clause,
+    Decision,
+    Integer,
+    IntegerRange,
+    Label,
+    Real,
+    RealRange,
+    Searchable,
+    Space,
+    When,
+)
+from ...spaces.graph.canonical import digest
+
+__all__ = [
+    "architecture_in",
+    "draw_others",
+    "from_native",
+    "native_values",
+    "settle",
+    "suggest",
+    "to_native",
+]
+
+ROUNDING = 1e-6  # relative; what a number loses on its way to a worker
+
+
+# ---------------------------------------------------------------------- there
+
+
+def to_native(space: Searchable) -> HyperParameters:
+    """Return a space as hyperparameters, conditions included.
+
+    Keras Tuner knows no alternatives of conditions: of a decision that has several only what they
+    share is said, so that it may be active there and not here.
+
+    Args:
+        space: Any space.
+    """
+    native = HyperParameters()
+    for decision in space.decisions:
+        _declare(native, decision)
+    return native
+
+
+def suggest(hp: HyperParameters, space: Searchable) -> Architecture:
+    """Let the hyperparameters of a `build_model(hp)` suggest an architecture.
+
+    Works with every tuner of Keras Tuner; with `NASOracle(space=space)` the strategy decides.
+
+    Args:
+        hp: What Keras Tuner hands to the function.
+        space: The space.
+
+    Returns:
+        The architecture.
+
+    Raises:
+        InvalidArchitecture: A value is outside its decision's domain.
+
+    Example:
+        >>> import keras_tuner
+        >>> from nasbridge import Choice, Integer, Space
+        >>> from nasbridge.adapters.keras_tuner import suggest
+        >>> space = Space({"units": Choice([16, 32]), "layers": Integer(1, 4)})
+        >>> suggest(keras_tuner.HyperParameters(), space)["units"]
+        16
+    """
+    values: dict[str, Any] = {}
+    for decision in space.decisions:
+        value = _declare(hp, decision)
+        if value is not None:  # it is active, as Keras Tuner sees it
+            values[decision.name] = value
+    return architecture_in(space, values)
+
+
+def _declare(hp: HyperParameters, decision: Decision) -> Any:
+    """Declare a decision, and return its value; None where it is not active."""
+    name = decision.name
+    with ExitStack() as stack:
+        for clause in _clauses(decision):
+            stack.enter_context(hp.conditional_scope(clause.decision, list(clause.values)))
+        match decision.domain:
+            case Categorical(labels):
+                return hp.Choice(name, list(labels))
+            case IntegerRange(low) as domain if domain.log and domain.step == 1:
+                return hp.Int(name, low, domain.values()[-1], sampling="log")
+            case IntegerRange(low) as domain:
+                return hp.Int(name, low, domain.values()[-1], step=domain.step)
+            case RealRange(low, high, log):
+                return hp.Float(name, low, high, sampling="log" if log else "linear")
+            case other:
+                raise BackendError(f"the decision {name!r} has the unknown domain {other!r}")
+
+
+def _clauses(decision: Decision) -> tuple[Clause, ...]:
+    """Return the clauses that must all hold, as Keras Tuner has it."""
+    first, *others = decision.conditions
+    asked = [clause.decision for clause in first]
+    if all([clause.decision for clause in other] == asked for other in others):
+        places = [
+            {condition[k].values for condition in decision.conditions} for k in range(len(asked))
+        ]
+        if sum(len(place) > 1 for place in places) == 1:  # they differ in one decision's values
+            return tuple(
+                Clause(name, tuple(dict.fromkeys(value for values in place for value in values)))
+                for name, place in zip(asked, map(sorted, places), strict=True)
+            )
+    return tuple(clause for clause in first if all(clause in other for other in others))
+
+
+def native_values(space: Searchable, choices: Mapping[str, Label]) -> dict[str, Label]:
+    """Return a value for all that Keras Tuner takes as active: it would draw others unseeded.
+
+    Args:
+        space: The space.
+        choices: What is chosen.
+    """
+    values: dict[str, Label] = {}
+    for decision in space.decisions:
+        if decision.name in choices:
+            values[decision.name] = choices[decision.name]
+        elif all(clause.holds(values) for clause in _clauses(decision)):
+            values[decision.name] = decision.domain.values(points=2)[0]
+    return values
+
+
+def draw_others(
+    native: HyperParameters, values: dict[str, Any], space: Searchable, seed: int
+) -> None:
+    """Draw what is no decision of a space, each from a stream of its own.
+
+    Args:
+        native: All hyperparameters.
+        values: The values of the decisions; the others are added.
+        space: The space.
+        seed: Seed of the trial.
+    """
+    known = HyperParameters()
+    known.values = values
+    for hp in native.space:
+        if hp.name not in values and known.is_active(hp) and not _is_decision(space, hp.name):
+            stream = int(digest([seed, hp.name]), 16)
+            values[hp.name] = hp.prob_to_value(random.Random(stream).random())
+
+
+def settle(hp: HyperParameters) -> None:
+    """Leave the active values, as `ensure_active_values` does, but draw none and lose none.
+
+    Of a name in several conditional scopes Keras Tuner throws the value away in each scope that is
+    not entered, and so draws it anew, or has none.
+
+    Args:
+        hp: The hyperparameters of a trial.
+    """
+    for known in hp.space:
+        if not hp.is_active(known.name):
+            hp.values.pop(known.name, None)
+        elif known.name not in hp.values:
+            hp.values[known.name] = known.default
+
+
+def _is_decision(space: Searchable, name: str) -> bool:
+    return any(decision.name == name for decision in space.decisions)
+
+
+def architecture_in(space: Searchable, values: Mapping[str, Any]) -> Architecture:
+    """Find the architecture among the values of hyperparameters; others are left out.
+
+    Args:
+        space: The space.
+        values: Values by name.
+
+    Raises:
+        InvalidArchitecture: A value is missing, or outside its decision's domain.
+    """
+    active: dict[str, object] = {}
+    choices: dict[str, Label] = {}
+    for decision in space.decisions:
+        if not decision.is_active(choices) or decision.name not in values:
+            continue
+        value = active[decision.name] = _rounded(decision, values[decision.name])
+        try:
+            choices[decision.name] = decision.domain.check(decision.label_of(value))
+        except ValueError:  # the space says it better
+            break
+    return space.architecture(active)
+
+
+def _rounded(decision: Decision, value: Any) -> Any:
+    """Bring a number that has been rounded past an end of its range back to that end.
+
+    And a whole number among fractions to what it is meant to be: AutoKeras has such defaults.
+    """
+    if type(value) is int and decision.options and all(type(o) is float for o in decision.options):
+        return float(value)
+    if isinstance(decision.domain, RealRange) and isinstance(value, float):
+        for end in (decision.domain.low, decision.domain.high):
+            if abs(value - end) <= ROUNDING * abs(end):
+                return end
+    return value
+
+
+# ---------------------------------------------------------------------- and back
+
+
+def from_native(native: HyperParameters) -> Space:
+    """Make a space of hyperparameters, conditional scopes included.
+
+    Args:
+        native: What a `build_model(hp)` has declared, or what was given to a tuner.
+
+    Raises:
+        BackendError: There are none yet, or one name has two domains.
+    """
+    declared: dict[str, list[Any]] = {}
+    for hp in native.space:
+        declared.setdefault(hp.name, []).append(hp)
+    if not declared:
+        raise BackendError(
+            "there are no hyperparameters to make a space of: call build_model(hp) with them "
+            "first, or give those of a tuner, as tuner.oracle.get_space()"
+        )
+    nodes = {name: _node(name, group) for name, group in declared.items()}
+    return Space(
+        {name: _conditional(nodes[name], group, nodes) for name, group in declared.items()}
+    )
+
+
+def _node(name: str, group: list[Any]) -> Choice | Integer | Real:
+    first, *others = [
+        {k: v for k, v in hp.get_config().items() if k not in ("conditions", "default")}
+        for hp in group
+    ]
+    if any(other != first for other in others):
+        raise BackendError(
+            f"the hyperparameter {name!r} is declared twice, as {group[0]} and otherwise: Keras "
+            "Tuner itself cannot tell these apart; give them different names"
+        )
+    if first.get("sampling") == "reverse_log" and first["step"] is None:
+        warnings.warn(
+            f"the hyperparameter {name!r} is searched evenly between its ends, for our spaces have "
+            "no sampling='reverse_log': declare its distance from the upper end instead, with "
+            "sampling='log'",
+            stacklevel=2,
+        )
+    match group[0]:
+        case kinds.Choice() as hp:
+            return Choice(list(hp.values))
+        case kinds.Boolean():
+            return Choice([False, True])
+        case kinds.Fixed() as hp:
+            return Choice([hp.value])
+        case kinds.Int(sampling="linear") as hp:
+            return Integer(hp.min_value, hp.max_value, hp.step or 1)
+        case kinds.Int(step=None) as hp:
+            return Integer(hp.min_value, hp.max_value, log=hp.sampling == "log")
+        case kinds.Float(step=None) as hp:
+            return Real(hp.min_value, hp.max_value, log=hp.sampling == "log")
+        case kinds.Int() as hp:
+            return Choice([int(cast(float, value)) for value in hp.values])
+        case kinds.Float() as hp:
+            return Choice(list(hp.values))
+        case other:
+            raise BackendError(f"the hyperparameter {name!r} is of the unknown kind {other!r}")
+
+
+def _conditional(
+    node: Choice | Integer | Real, group: list[Any], nodes: Mapping[str, Choice | Integer | Real]
+) -> Choice | Integer | Real | When:
+    conditions = [
+        {parent.name: tuple(_labels(nodes[parent.name], parent.values)) for parent in hp.conditions}
+        for hp in group
+    ]
+    return node if not all(conditions) else When(node, tuple(conditions))
+
+
+def _labels(node: Choice | Integer | Real, values: Any) -> Iterator[Label]:
+    """Return the labels of values that a condition names; those that cannot be are left out."""
+    for value in values:  # 1, 1.0 and True are one and the same to Keras Tuner
+        if isinstance(node, Choice):
+            yield from (label for label, option in node.options.items() if option == value)
+        elif isinstance(value, str):
+            continue
+        elif isinstance(node, Real):
+            yield float(value)
+        elif value == int(value):
+            yield int(value)

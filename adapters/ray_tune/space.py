@@ -1,0 +1,255 @@
+# pyright: basic
+# Ray's types are of little use from outside.
+"""Ray's search space dicts and our spaces, there and back."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from ray import tune
+from ray.tune.search import sample
+
+from ...engine.errors import BackendError
+from ...spaces import (
+    Architecture,
+    Categorical,
+    Choice,
+    Decision,
+    Integer,
+    IntegerRange,
+    Label,
+    Real,
+    RealRange,
+    Searchable,
+    Space,
+)
+
+__all__ = [
+    "ARCHITECTURE",
+    "architecture_from",
+    "config_from",
+    "from_native",
+    "is_open",
+    "to_native",
+]
+
+ARCHITECTURE = "arch"  # where a config has the architecture, unless it is flat
+GRID = "grid_search"
+
+Native = Mapping[str, Any]
+
+
+# ---------------------------------------------------------------------- there
+
+
+def to_native(space: Searchable) -> dict[str, Any]:
+    """Return a space as a search space of Ray, flat, inactive decisions included.
+
+    Ray's own searchers take it; what they propose becomes an architecture by leaving out what is
+    not active, which `architecture_from(config, space)` does.
+
+    Args:
+        space: Any space.
+    """
+    return {decision.name: _domain(decision) for decision in space.decisions}
+
+
+def _domain(decision: Decision) -> Any:
+    match decision.domain:
+        case Categorical(labels):
+            return tune.choice(list(labels))
+        case IntegerRange(low=low, high=high, step=1, log=True):
+            return tune.lograndint(low, high + 1)
+        case IntegerRange(low=low, high=high, step=1):
+            return tune.randint(low, high + 1)
+        case IntegerRange() as domain:
+            return _stepped(list(domain.values()), domain)
+        case RealRange(low, high, log):
+            return tune.loguniform(low, high) if log else tune.uniform(low, high)
+        case other:
+            raise BackendError(f"the decision {decision.name!r} has the unknown domain {other!r}")
+
+
+def _stepped(values: Sequence[int], domain: IntegerRange) -> Any:
+    if domain.log or values[0] % domain.step:
+        return tune.choice(list(values))
+    return tune.qrandint(values[0], values[-1], domain.step)
+
+
+# ---------------------------------------------------------------------- and back
+
+
+def from_native(native: Native) -> Space:
+    """Make a space of a search space of Ray; nested dicts become dotted names.
+
+    What is fixed there is no decision, and is left out.
+
+    Args:
+        native: What a `tune.Tuner` has as its `param_space`.
+
+    Raises:
+        BackendError: A value has no counterpart; says which, and what to take instead.
+
+    Example:
+        >>> from ray import tune
+        >>> from nasbridge.adapters.ray_tune import from_native
+        >>> from_native({"units": tune.choice([16, 32]), "epochs": 5}).count()
+        2
+    """
+    nodes = dict(_nodes(native, ""))
+    if not nodes:
+        raise BackendError(
+            "the search space leaves nothing open: give a param_space with tune.choice and such"
+        )
+    return Space(nodes)
+
+
+def is_open(value: object) -> bool:
+    """Tell whether a value of a search space, or something in it, is yet to be chosen.
+
+    Args:
+        value: The value.
+    """
+    if isinstance(value, Mapping):
+        return GRID in value or any(is_open(part) for part in value.values())
+    if isinstance(value, list | tuple):
+        return any(is_open(part) for part in value)
+    return isinstance(value, sample.Domain)
+
+
+def _nodes(native: Native, path: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for key, value in native.items():
+        name = f"{path}{key}"
+        if isinstance(value, Mapping) and GRID not in value:
+            found += _nodes(cast(Native, value), f"{name}.")
+        elif is_open(value):
+            found.append((name, _node(name, value)))
+    return found
+
+
+def _node(name: str, value: Any) -> Any:
+    match value:
+        case {"grid_search": options}:
+            return _choice(name, list(options))
+        case sample.Categorical():
+            return _choice(name, value.categories)
+        case sample.Integer():
+            return _integer(name, value)
+        case sample.Float():
+            return _real(name, value)
+        case sample.Function():
+            raise BackendError(
+                f"{name!r} is given by tune.sample_from, a function that no strategy can look "
+                "into: take tune.choice and such; an option of tune.choice may be a dict with "
+                "open values of its own, which says the same as a condition"
+            )
+        case _:
+            raise BackendError(f"{name!r} is {value!r}: open values may be in dicts, not in lists")
+
+
+def _choice(name: str, options: Sequence[Any]) -> Choice:
+    if not any(is_open(option) for option in options):
+        return Choice(list(options))
+    trees: dict[str, Any] = {}
+    for number, option in enumerate(options):
+        inner = option if isinstance(option, Mapping) else {}
+        if is_open(option) and not inner:
+            raise BackendError(f"an option of {name!r} is {option!r}: put open values in a dict")
+        trees[str(number)] = dict(_nodes(cast(Native, inner), "")) or str(number)
+    return Choice(trees)
+
+
+def _kind(name: str, domain: sample.Domain) -> tuple[bool, float | None]:
+    """Return whether a domain is logarithmic, and its step."""
+    sampler, step = domain.get_sampler(), None
+    if isinstance(sampler, sample.Quantized):
+        sampler, step = sampler.get_sampler(), sampler.q
+    if not isinstance(sampler, sample.Uniform | sample.LogUniform):
+        raise BackendError(
+            f"{name!r} is drawn by {sampler}, which has no bounds: take tune.uniform, "
+            "tune.loguniform, tune.randint, tune.choice or their quantised forms"
+        )
+    return isinstance(sampler, sample.LogUniform), step
+
+
+def _integer(name: str, domain: sample.Integer) -> Integer | Choice:
+    log, step = _kind(name, domain)
+    if step is None or step == 1:
+        return Integer(domain.lower, domain.upper - 1, log=log)
+    first = math.ceil(domain.lower / step) * int(step)
+    last = math.floor(domain.upper / step) * int(step)
+    return (
+        Choice(list(range(first, last + 1, int(step)))) if log else Integer(first, last, int(step))
+    )
+
+
+def _real(name: str, domain: sample.Float) -> Real | Choice:
+    log, step = _kind(name, domain)
+    if step is None:
+        return Real(domain.lower, domain.upper, log)
+    first, last = math.ceil(domain.lower / step), math.floor(domain.upper / step)
+    return Choice([float(f"{number * step:.12g}") for number in range(first, last + 1)])
+
+
+# ---------------------------------------------------------------------- in a trial
+
+
+def config_from(architecture: Architecture, native: Native, path: str = "") -> dict[str, Any]:
+    """Return the open values of a search space of Ray as an architecture has them.
+
+    Args:
+        architecture: A member of `from_native(native)`.
+        native: The search space.
+        path: The names that lead to it.
+    """
+    made: dict[str, Any] = {}
+    for key, value in native.items():
+        name = f"{path}{key}"
+        if isinstance(value, Mapping) and GRID not in value:
+            inner = config_from(architecture, cast(Native, value), f"{name}.")
+            if inner:
+                made[key] = inner
+        elif is_open(value):
+            made[key] = _value(architecture, name, value)
+    return made
+
+
+def _value(architecture: Architecture, name: str, value: Any) -> Any:
+    options: Any = value[GRID] if isinstance(value, Mapping) else getattr(value, "categories", ())
+    if not any(is_open(option) for option in options):
+        return architecture[name]
+    label = architecture.choices[name]
+    option: Any = list(options)[int(cast(str, label))]
+    if not isinstance(option, Mapping):
+        return option
+    fixed = {key: part for key, part in option.items() if not is_open(part)}
+    return fixed | config_from(architecture, cast(Native, option), f"{name}.{label}.")
+
+
+def architecture_from(config: Mapping[str, Any], space: Searchable) -> Architecture:
+    """Return the architecture that the config of a trial stands for.
+
+    Args:
+        config: What Ray has handed to the trainable: by `NASSearcher(space, ...)`, or by a
+            searcher of Ray on `to_native(space)`; constants of yours are left out.
+        space: The space.
+
+    Raises:
+        InvalidArchitecture: It is of another space.
+
+    Example:
+        >>> from nasbridge import Choice, Space
+        >>> from nasbridge.adapters.ray_tune import architecture_from
+        >>> space = Space({"units": Choice([16, 32])})
+        >>> architecture_from({"arch": {"units": 16}, "epochs": 5}, space)["units"]
+        16
+    """
+    nested = config.get(ARCHITECTURE)
+    if isinstance(nested, Mapping) and not any(d.name == ARCHITECTURE for d in space.decisions):
+        return space.architecture(dict(cast(Mapping[str, Any], nested)))
+    choices: dict[str, Label] = {}
+    for decision in space.decisions:
+        if decision.name in config and decision.is_active(choices):
+            choices[decision.name] = cast(Label, decision.label_of(config[decision.name]))
+    return space.architecture(choices)

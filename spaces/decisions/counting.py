@@ -1,0 +1,151 @@
+"""How many architectures a space has, and all of them in order."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .decisions import Decision
+from .domains import Label
+
+__all__ = ["count", "enumerate_choices"]
+
+
+class Link(NamedTuple):
+    """What a decision's value says about one alternative of a later decision's conditions.
+
+    Attributes:
+        holds: The bit of a state that says that the alternative holds so far.
+        opens: The bit that says that an alternative of the later decision holds for good.
+        values: The values that meet this alternative.
+        first: Whether no decision before this one is asked.
+        last: Whether no decision after this one is asked.
+    """
+
+    holds: int
+    opens: int
+    values: frozenset[Label]
+    first: bool
+    last: bool
+
+
+def count(decisions: Sequence[Decision]) -> int | float:
+    """Count the choices that meet all conditions, exactly.
+
+    Goes through the decisions once, each as soon as its parents have been met, and keeps only what
+    is known so far of the conditions of later ones, as the bits of an int; so the work grows with
+    the number of decisions and with what is known at a time, not with that of architectures.
+
+    Args:
+        decisions: The decisions, parents before children.
+
+    Returns:
+        An exact int; `math.inf` where a decision is real.
+    """
+    if any(math.isinf(decision.domain.size) for decision in decisions):
+        return math.inf
+    decisions = _close_to_parents(decisions)
+    states = {0: 1}  # what is known, and in how many ways it came to be
+    for position, (decision, links) in enumerate(zip(decisions, _links(decisions), strict=True)):
+        kinds = _kinds(decision, links)
+        shut = {(False,) * len(links): 1}
+        grown: dict[int, int] = {}
+        for state, ways in states.items():
+            is_open = state >> position & 1 or () in decision.conditions
+            for answers, number in (kinds if is_open else shut).items():
+                after = _advance(state & ~(1 << position), links, answers)
+                grown[after] = grown.get(after, 0) + ways * number
+        states = grown
+    return sum(states.values())
+
+
+def _close_to_parents(decisions: Sequence[Decision]) -> list[Decision]:
+    """Reorder decisions so that each follows its last parent as closely as possible."""
+    children: dict[str, list[Decision]] = {decision.name: [] for decision in decisions}
+    for decision in decisions:
+        for parent in decision.parents:
+            children[parent].append(decision)
+    placed: dict[str, Decision] = {}
+    waiting = [decision for decision in reversed(decisions) if not decision.parents]
+    while waiting:
+        decision = waiting.pop()
+        if decision.name not in placed and all(parent in placed for parent in decision.parents):
+            placed[decision.name] = decision
+            waiting.extend(reversed(children[decision.name]))
+    return list(placed.values())
+
+
+def _links(decisions: Sequence[Decision]) -> list[list[Link]]:
+    """For each decision, what the conditions of later ones ask of it."""
+    positions = {decision.name: position for position, decision in enumerate(decisions)}
+    links: list[list[Link]] = [[] for _ in decisions]
+    bits = itertools.count(len(decisions))  # the first ones say which decisions are open
+    for child, decision in enumerate(decisions):
+        for condition in decision.conditions:
+            asked: dict[int, frozenset[Label]] = {}
+            for clause in condition:
+                values, parent = frozenset(clause.values), positions[clause.decision]
+                asked[parent] = values & asked.get(parent, values)
+            holds = 1 << next(bits)
+            for parent, values in asked.items():
+                first, last = parent == min(asked), parent == max(asked)
+                links[parent].append(Link(holds, 1 << child, values, first, last))
+    return links
+
+
+def _kinds(decision: Decision, links: Sequence[Link]) -> dict[tuple[bool, ...], int]:
+    """Count a decision's values by what they say about later ones."""
+    if not links:
+        return {(): int(decision.domain.size)}
+    kinds: dict[tuple[bool, ...], int] = {}
+    for value in decision.domain.values():
+        answers = tuple(value in link.values for link in links)
+        kinds[answers] = kinds.get(answers, 0) + 1
+    return kinds
+
+
+def _advance(state: int, links: Sequence[Link], answers: Sequence[bool]) -> int:
+    """Add to what is known of later decisions what one more decision says."""
+    for link, answer in zip(links, answers, strict=True):
+        met = answer and not state & link.opens and (link.first or bool(state & link.holds))
+        state &= ~link.holds
+        if met:
+            state |= link.opens if link.last else link.holds
+    return state
+
+
+def enumerate_choices(
+    decisions: Sequence[Decision], points: int | None = None
+) -> Iterator[dict[str, Label]]:
+    """List all choices, the last decision changing fastest.
+
+    Args:
+        decisions: The decisions, parents before children.
+        points: How many values of a real decision to take, on a grid.
+
+    Yields:
+        Every choice that meets the conditions, once.
+    """
+    listed = [decision.domain.values(points) for decision in decisions]
+    choices: dict[str, Label] = {}
+    taken: list[tuple[int, int]] = []  # (decision, value) of the active ones
+
+    def fill(start: int) -> None:
+        for position in range(start, len(decisions)):
+            if decisions[position].is_active(choices):
+                choices[decisions[position].name] = listed[position][0]
+                taken.append((position, 0))
+
+    fill(0)
+    while True:
+        yield dict(choices)
+        while taken:
+            position, value = taken.pop()
+            if value + 1 < len(listed[position]):
+                choices[decisions[position].name] = listed[position][value + 1]
+                taken.append((position, value + 1))
+                fill(position + 1)
+                break
+            del choices[decisions[position].name]
+        else:
+            return

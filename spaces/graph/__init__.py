@@ -1,0 +1,1 @@
+"""Operations and what flows between them: graphs, walks over the space tree, canonical forms."""

@@ -1,0 +1,64 @@
+# pyright: basic
+"""From plan to model: a translator, word for word."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import BuildError
+from ..graph.graph import Graph
+from ..planning.plan import plan
+from ..variants.kept import dtype_taken
+from .layers import call_layer, keras
+from .names import layer_name
+
+__all__ = ["build"]
+
+
+def build(
+    graph: Graph,
+    input_shape: Sequence[int],
+    name: str | None = None,
+    input_name: str | None = None,
+) -> Any:
+    """Build a functional model of Keras's own layers and the user's.
+
+    Layers are called after their paths (see `layer_name`). A saved model loads without nasbridge.
+
+    Args:
+        graph: An architecture's graph, with one input.
+        input_shape: Shape of one example, as (32, 32, 3).
+        name: The model's name.
+        input_name: The input's name, by which data in a dict are found; "input" if None.
+
+    Returns:
+        A `keras.Model` with fresh weights, not compiled.
+
+    Raises:
+        BuildError: The network cannot be built for this input, or Keras is set to channels first.
+
+    Example:
+        >>> from nasbridge.spaces import Chain, layer
+        >>> space = Chain(layer("Flatten"), layer("Dense", units=10))
+        >>> model = build(next(space.enumerate()).graph(), (28, 28, 1))
+        >>> model.output_shape, model.count_params()
+        ((None, 10), 7850)
+    """
+    if keras.config.image_data_format() != "channels_last":
+        raise BuildError(
+            "Keras is set to channels first, and nasbridge builds with channels last: call "
+            'keras.config.set_image_data_format("channels_last")'
+        )
+    planned = plan(graph, input_shape)
+    tensors: list[Any] = []
+    for step in planned.steps:
+        if not step.inputs:
+            dtypes = [dtype_taken(one.operation) for one in planned.steps if 0 in one.inputs]
+            dtype = next(filter(None, dtypes), None)
+            tensors.append(
+                keras.Input(step.shape, name=input_name or layer_name(step.path), dtype=dtype)
+            )
+            continue
+        sources = [tensors[k] for k in step.inputs]
+        _, result = call_layer(step.operation, sources, step.path)
+        tensors.append(result)
+    return keras.Model(tensors[0], tensors[planned.output], name=name)

@@ -1,0 +1,136 @@
+# pyright: basic
+"""From operation to layer: which class is meant, and an instance of it."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, cast
+
+from ..errors import BuildError, MissingExtra
+from ..graph.graph import Operation
+from ..planning.steps import described
+from .names import layer_name
+
+try:
+    import keras
+except ImportError as error:  # Keras itself, or the Keras backend that KERAS_BACKEND names
+    missing = (error.name or "keras").partition(".")[0]
+    extra = missing if missing in ("jax", "torch") else "tensorflow"
+    raise MissingExtra(missing, extra, "building a network") from error
+
+__all__ = ["call_layer", "is_of_keras", "keras", "layer_class", "make_layer"]
+
+
+def make_layer(operation: Operation, path: str) -> Any:
+    """Make the layer that an operation describes, and name it after its path.
+
+    Args:
+        operation: A Keras layer or a layer of the user, with its settings.
+        path: Where it stands.
+
+    Raises:
+        BuildError: There is no such layer, or it refuses its settings.
+    """
+    cls = layer_class(operation, path)
+    config = {key: _setting(value, f"{path}.{key}") for key, value in operation.config.items()}
+    try:
+        return cls(**{"name": layer_name(path), **config})
+    except Exception as error:  # whatever a layer's constructor raises is about its settings
+        hint = "mend them in the space"
+        if "argument 'name'" in str(error):
+            hint = "let its __init__ take **kwargs and pass them to super().__init__"
+        raise BuildError(
+            f"{described(operation, path)} refuses its settings: {type(error).__name__}: "
+            f"{error}; {hint}"
+        ) from error
+
+
+def _setting(value: object, path: str) -> object:
+    """Make the layers that stand in a setting."""
+    if isinstance(value, Operation):
+        return make_layer(value, path)
+    if isinstance(value, Mapping):
+        return {key: _setting(part, f"{path}.{key}") for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        items = enumerate(cast(list[object], value))
+        parts = [_setting(part, f"{path}.{k}") for k, part in items]
+        return tuple(parts) if isinstance(value, tuple) else parts
+    return value
+
+
+def call_layer(operation: Operation, sources: Sequence[Any], path: str) -> tuple[Any, Any]:
+    """Make the layer that an operation describes, and call it on symbolic tensors.
+
+    Args:
+        operation: A Keras layer or a layer of the user, with its settings.
+        sources: Its inputs, batch axis included.
+        path: Where it stands.
+
+    Returns:
+        The layer, now built, and its result.
+
+    Raises:
+        BuildError: There is no such layer, or it cannot take these inputs.
+    """
+    layer = make_layer(operation, path)
+    try:
+        return layer, layer(sources[0] if len(sources) == 1 else list(sources))
+    except Exception as error:  # layers of users raise what they like
+        shapes = " and ".join(str(tuple(source.shape[1:])) for source in sources)
+        raise BuildError(
+            f"{described(operation, path)} cannot take {shapes}: {type(error).__name__}: {error}; "
+            "mend its settings, or what comes before it"
+        ) from error
+
+
+def layer_class(operation: Operation, path: str) -> type:
+    """Find a layer's class, without importing anything that a document names.
+
+    Args:
+        operation: A name in `keras.layers` or of a registered class, or `module:Class`; or it
+            holds the class itself.
+        path: Where the layer stands, for messages.
+
+    Raises:
+        BuildError: There is none.
+    """
+    module, _, qualname = operation.name.rpartition(":")
+    found = operation.cls or _imported(module or "keras.layers", qualname)
+    if found is None:
+        found = _registered(module, qualname)
+    if isinstance(found, type) and issubclass(found, keras.layers.Layer):
+        return found
+    what = described(operation, path)
+    if found is not None:
+        raise BuildError(f"{what} is no layer: derive the class from keras.layers.Layer")
+    if module:
+        raise BuildError(
+            f"{what} is not known here: import your module first (import {module}), or describe "
+            "the space with the class itself"
+        )
+    known = [name for name, cls in vars(keras.layers).items() if isinstance(cls, type)]
+    close = get_close_matches(qualname, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else "use a name in keras.layers, or a class"
+    raise BuildError(f"{what} is no layer of Keras: {hint}")
+
+
+def is_of_keras(thing: Any) -> bool:
+    """Tell whether a class or function is Keras' own, and not one of a user with its name."""
+    return bool(thing.__module__.partition(".")[0] == "keras")
+
+
+def _imported(module: str, qualname: str) -> object:
+    """Find a name in a module that is there already; attributes that load lazily stay unloaded."""
+    found: object = sys.modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, "__dict__", {}).get(part)
+    return found
+
+
+def _registered(module: str, qualname: str) -> object:
+    """Find a class that the user registered with Keras, or put in a scope of custom objects."""
+    scoped = keras.saving.get_registered_object(qualname.rpartition(".")[2])
+    for cls in (scoped, *keras.saving.get_custom_objects().values()):
+        if getattr(cls, "__qualname__", None) == qualname and module in ("", cls.__module__):
+            return cls
+    return None

@@ -1,0 +1,63 @@
+"""The search space of DARTS: cells whose nodes take two of the nodes before them."""
+
+from typing import Literal
+
+from ..nodes.cells import Cell, Stack
+from ..nodes.node import Node
+from ..nodes.structure import Chain, Skip
+from .parts import classifier, dilated, pool, separable
+
+__all__ = ["darts"]
+
+_OPERATIONS: dict[str, Node] = {
+    "max_pool_3x3": pool("Max", 3),
+    "avg_pool_3x3": pool("Average", 3),
+    "skip_connect": Skip(),
+    "sep_conv_3x3": separable(3),
+    "sep_conv_5x5": separable(5),
+    "dil_conv_3x3": dilated(3),
+    "dil_conv_5x5": dilated(5),
+}
+
+
+def darts(classes: int = 10, *, repeats: int = 2, width: int = 16, nodes: int = 4) -> Chain:
+    """Return the space of DARTS: 1,037,664,180 normal cells, and as many reduction cells.
+
+    A 3x3 convolution; three stages of normal cells, with a reduction cell, which halves the size
+    and doubles the width, before the second and the third; global average pooling and a dense
+    layer. A cell takes the outputs of the two cells before it; each of its nodes sums up an
+    operation on two different nodes before it; its output is all nodes, concatenated.
+
+    Args:
+        classes: Number of outputs.
+        repeats: Normal cells in each stage. The paper searches with 2 (8 cells in all) and trains
+            what it finds with 6 (20 cells) and width 36.
+        width: Channels in the first stage.
+        nodes: Nodes in a cell, besides its two inputs.
+
+    Returns:
+        A space with the decisions `normal.node_2_inputs`, `normal.edge_0_2`, `normal.edge_1_2`,
+        ..., `reduction.node_2_inputs`, ...; an edge is active where its node takes it.
+
+    Example:
+        >>> from nasbridge.spaces import library
+        >>> library.darts().count() == 1_037_664_180**2
+        True
+
+    References:
+        Liu et al. 2019, DARTS, arXiv:1806.09055.
+    """
+
+    def cell(name: Literal["normal", "reduction"]) -> Cell:
+        return Cell(
+            _OPERATIONS,
+            nodes=nodes,
+            inputs=2,
+            choose=2,
+            output="concatenate",
+            reduction=name == "reduction",
+            name=name,
+        )
+
+    stack = Stack(cell("normal"), cell("reduction"), repeats=repeats, width=width)
+    return classifier(3 * width, stack, classes=classes)

@@ -1,0 +1,269 @@
+"""Architectures: one value for each active decision of a space."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast, final
+
+from ..decisions.domains import Label
+from ..errors import InvalidArchitecture, SpaceError
+from ..graph.canonical import canonical_form, digest
+from ..graph.graph import Graph
+from ..graph.walk import Outline
+
+if TYPE_CHECKING:
+    from ..planning.cost import Cost
+    from .searchable import Searchable
+
+__all__ = ["Architecture"]
+
+
+@final
+class Architecture(Mapping[str, Any]):
+    """One architecture of a space; immutable, hashable, JSON.
+
+    As a mapping it goes from the names of the active decisions to what was chosen: the options
+    themselves, as `architecture["kernel"] == (3, 3)`. Make one with `space.architecture(values)`,
+    which checks the values; the constructor trusts them.
+
+    Args:
+        space: The space it belongs to.
+        choices: Label or number of each active decision, in the space's order.
+
+    Example:
+        >>> from nasbridge.spaces import Choice, Space
+        >>> space = Space({"units": Choice([32, 64])})
+        >>> architecture = space.architecture({"units": 64})
+        >>> architecture["units"], architecture.choices["units"]
+        (64, '64')
+    """
+
+    def __init__(self, space: "Searchable", choices: Mapping[str, Label]) -> None:
+        self._space = space
+        self._choices = dict(choices)
+
+    @property
+    def space(self) -> "Searchable":
+        """The space it belongs to."""
+        return self._space
+
+    @property
+    def choices(self) -> Mapping[str, Label]:
+        """What travels: the label or number of each active decision."""
+        return MappingProxyType(self._choices)
+
+    # ------------------------------------------------------------------ mapping
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._choices:
+            return self._space.decision(name).meaning(self._choices[name])
+        decision = self._space.decision(name)
+        needs = " or ".join(" and ".join(map(str, c)) for c in decision.conditions)
+        raise KeyError(f"{name!r} is not active in this architecture: it needs {needs}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._choices)
+
+    def __len__(self) -> int:
+        return len(self._choices)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._choices
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Architecture):
+            return NotImplemented
+        return self._choices == other._choices and (
+            self._space is other._space or self._space.fingerprint == other._space.fingerprint
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(frozenset(self._choices.items()))
+
+    def __getstate__(self) -> dict[str, object]:
+        return {k: v for k, v in self.__dict__.items() if k != "_hash"}  # of this process alone
+
+    def __copy__(self) -> "Architecture":
+        return self  # nothing about it can change
+
+    def __deepcopy__(self, memo: object) -> "Architecture":
+        return self
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={label!r}" for name, label in self._choices.items())
+        return f"Architecture({inside})"
+
+    # ------------------------------------------------------------------ identity
+
+    def to_json(self) -> str:
+        """Return the choices as canonical JSON: sorted keys, no spaces."""
+        return json.dumps(self._choices, sort_keys=True, separators=(",", ":"))
+
+    @cached_property
+    def key(self) -> str:
+        """Short stable hash of the choices, 16 hexadecimal digits."""
+        return digest(self._choices)
+
+    @cached_property
+    def canonical(self) -> str:
+        """Hash of what it computes; equal for two descriptions of the same computation."""
+        if self._space.is_flat:
+            return self.key
+        parts = self._space.resolve(self._choices, brief=True)
+        return digest(
+            [
+                [name, canonical_form(part) if isinstance(part, Outline) else part]
+                for name, part in parts.items()
+            ]
+        )
+
+    # ------------------------------------------------------------------ structure
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every value of a `Space` of a mapping, nested choices followed to the end.
+
+        Example:
+            >>> from nasbridge.spaces import Choice, Real, Space
+            >>> space = Space({"decay": Choice({"off": 0.0, "on": Real(0.1, 0.1)})})
+            >>> space.architecture({"decay": "on", "decay.on": 0.1}).settings
+            {'decay': 0.1}
+        """
+        parts = self._space.resolve(self._choices)
+        return {name: part for name, part in parts.items() if not isinstance(part, Outline)}
+
+    def outline(self, part: str | None = None) -> Outline:
+        """Return the graph with each distinct cell drawn out once.
+
+        Args:
+            part: Which network, where a `Space` of a mapping has several.
+
+        Raises:
+            SpaceError: The space describes no network, or several and `part` names none.
+        """
+        return self._network(part, brief=True)
+
+    def graph(self, part: str | None = None) -> Graph:
+        """Return the whole graph, ready to be built.
+
+        Args:
+            part: Which network, where a `Space` of a mapping has several.
+
+        Raises:
+            SpaceError: The space describes no network, or several and `part` names none.
+        """
+        return self._network(part, brief=False).graph
+
+    def _network(self, part: str | None, brief: bool) -> Outline:
+        parts = self._space.resolve(self._choices, brief)
+        networks = {name: net for name, net in parts.items() if isinstance(net, Outline)}
+        if not networks:
+            raise SpaceError(
+                "this space describes values only, no network: read them with "
+                'architecture["name"] and build the model yourself'
+            )
+        if part is None and len(networks) == 1:
+            return next(iter(networks.values()))
+        if part not in networks:
+            raise SpaceError(f"part={part!r} names no network: take one of {sorted(networks)}")
+        return networks[part]
+
+    # ------------------------------------------------------------------ use
+
+    def cost(self, input_shape: tuple[int, ...], part: str | None = None) -> "Cost":
+        """Count parameters and multiply-additions, without building anything.
+
+        Args:
+            input_shape: Shape of one example, as (32, 32, 3).
+            part: Which network, where a `Space` of a mapping has several.
+
+        Returns:
+            The cost, with `parameters` and `flops` (multiply-additions of one example).
+
+        Raises:
+            BuildError: The network cannot be built for this input.
+        """
+        from ..planning.cost import cost
+
+        return cost(self.graph(part), input_shape)
+
+    def build(
+        self,
+        input_shape: tuple[int, ...],
+        part: str | None = None,
+        name: str | None = None,
+    ) -> Any:
+        """Build a `keras.Model`, under whichever Keras backend is set.
+
+        Args:
+            input_shape: Shape of one example, as (32, 32, 3).
+            part: Which network, where a `Space` of a mapping has several.
+            name: The model's name.
+
+        Returns:
+            A functional `keras.Model` with fresh weights, not compiled.
+
+        Raises:
+            BuildError: The network cannot be built for this input.
+            MissingExtra: Keras is not installed.
+        """
+        from ..keras import build
+
+        return build(self.graph(part), input_shape, name=name or f"architecture_{self.key}")
+
+    def draw(self, path: str | Path | None = None, part: str | None = None) -> str:
+        """Draw the architecture, as SVG or PNG.
+
+        Args:
+            path: Where to write it; the ending decides the format. None writes nothing.
+            part: Which network, where a `Space` of a mapping has several.
+
+        Returns:
+            The picture as SVG text.
+
+        Raises:
+            SpaceError: The path ends neither in .svg nor in .png.
+            MissingExtra: A PNG is asked for and matplotlib is not installed.
+        """
+        from ..draw import draw
+
+        return draw(self.outline(part), path)
+
+
+def checked(space: "Searchable", values: Mapping[str, object]) -> Architecture:
+    """Make an architecture of foreign values, or say what is wrong with them."""
+    if not isinstance(cast(object, values), Mapping):
+        raise InvalidArchitecture(
+            f"an architecture is made of a dict from decisions to values, not of {values!r}"
+        )
+    if isinstance(values, Architecture):
+        values = values.choices
+    choices: dict[str, Label] = {}
+    for decision in space.decisions:
+        if not decision.is_active(choices):
+            continue
+        if decision.name not in values:
+            raise InvalidArchitecture(
+                f"the decision {decision.name!r} is missing: give {decision.domain}"
+            )
+        value = values[decision.name]
+        try:
+            choices[decision.name] = decision.domain.check(decision.label_of(value))
+        except ValueError as error:
+            raise InvalidArchitecture(
+                f"the decision {decision.name!r} cannot be {value!r}: it is {decision.domain}"
+            ) from error
+    for name in values:
+        if name not in choices:
+            decision = space.decision(name)
+            needs = " or ".join(" and ".join(map(str, c)) for c in decision.conditions)
+            raise InvalidArchitecture(
+                f"the decision {name!r} is not active here: leave it out, or meet {needs}"
+            )
+    return Architecture(space, choices)

@@ -1,0 +1,134 @@
+"""Constraints: which architectures of a space may be proposed."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..errors import BuildError, ConstraintError
+from .architecture import Architecture
+
+__all__ = ["Constraint", "Limit", "Where", "descend"]
+
+
+STEPS = 100  # downhill, at most
+STARTS = 2  # of the smallest architectures
+
+
+class Constraint(Protocol):
+    """Tells what is allowed, and what to call it in messages."""
+
+    def allows(self, architecture: Architecture) -> bool:
+        """Tell whether an architecture may be proposed."""
+        ...
+
+    def __str__(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Where:
+    """A constraint given as a function.
+
+    Attributes:
+        allowed: Takes an architecture, returns whether it may be proposed.
+        name: What messages call it.
+    """
+
+    allowed: Callable[[Architecture], bool]
+    name: str
+
+    def allows(self, architecture: Architecture) -> bool:
+        try:
+            return bool(self.allowed(architecture))
+        except Exception as error:
+            raise ConstraintError(
+                f"the constraint {self.name!r} failed on {architecture!r} with "
+                f"{type(error).__name__}: {error}; it must return True or False for every "
+                'architecture of the space (ask `"name" in architecture` before reading a '
+                "decision that is not always active)"
+            ) from error
+
+    def __str__(self) -> str:
+        return repr(self.name)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit on the size of a network.
+
+    Attributes:
+        input_shape: Shape of one example.
+        parameters: Largest number of parameters, or None.
+        flops: Largest number of multiply-additions of one example, or None.
+        part: Which network, where a mapping has several.
+    """
+
+    input_shape: tuple[int, ...]
+    parameters: int | None = None
+    flops: int | None = None
+    part: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.parameters is None and self.flops is None:
+            raise ConstraintError("limit() limits nothing: give parameters=, flops= or both")
+
+    def allows(self, architecture: Architecture) -> bool:
+        return self.excess(architecture) <= 1
+
+    def excess(self, architecture: Architecture) -> float:
+        """Return the size as a share of the limit: the larger of two shares."""
+        try:
+            cost = architecture.cost(self.input_shape, self.part)
+        except BuildError:  # what cannot be built is never proposed
+            return math.inf
+        pairs = ((cost.parameters, self.parameters), (cost.flops, self.flops))
+        return max(size / max(limit, 1e-9) for size, limit in pairs if limit is not None)
+
+    def __str__(self) -> str:
+        limits = {"parameters": self.parameters, "flops": self.flops}
+        said = " and ".join(f"at most {n:,} {what}" for what, n in limits.items() if n is not None)
+        return f"{said} for input {self.input_shape}"
+
+
+def descend(
+    starts: Sequence[Architecture], constraints: Sequence[Constraint]
+) -> Architecture | None:
+    """Look for an allowed architecture where only small ones are: downhill in size, step by step.
+
+    Args:
+        starts: Architectures of the space, none of them allowed.
+        constraints: The constraints; only those on the size say which way is down.
+
+    Returns:
+        An allowed architecture; None where there is no way down to one.
+    """
+    limits = [constraint for constraint in constraints if isinstance(constraint, Limit)]
+    if not limits:
+        return None
+
+    def excess(architecture: Architecture) -> float:
+        return max(limit.excess(architecture) for limit in limits)
+
+    sizes = sorted((excess(start), k) for k, start in enumerate(starts))
+    for size, here in [(size, starts[k]) for size, k in sizes[:STARTS]]:
+        for _ in range(STEPS):
+            smaller = _smaller(here, size, excess)
+            if smaller is None:
+                break
+            size, here = smaller
+            if size <= 1 and all(constraint.allows(here) for constraint in constraints):
+                return here
+    return None
+
+
+def _smaller(
+    here: Architecture, size: float, excess: Callable[[Architecture], float]
+) -> tuple[float, Architecture] | None:
+    """Return the first neighbour that is smaller, and its size."""
+    space = here.space
+    for choices in space.moves.neighbors(here.choices):
+        near = Architecture(space, choices)
+        found = excess(near)
+        if found < size:
+            return found, near
+    return None

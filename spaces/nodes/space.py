@@ -1,0 +1,206 @@
+"""`Space`: a mapping of parts, or any space with constraints."""
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeGuard, cast
+
+import numpy
+
+from ..decisions.counting import enumerate_choices
+from ..decisions.domains import Label
+from ..errors import ConstraintError, SpaceError
+from ..graph.graph import Operation
+from ..graph.walk import Outline, Resolution, Walk
+from .architecture import Architecture
+from .constraints import Constraint, descend
+from .node import Node
+from .searchable import Searchable
+from .values import Choice, Integer, Placeholder, Real, When, check_name, evaluate
+
+__all__ = ["Space"]
+
+TRIED = 2000  # architectures that are tried before a constraint is called impossible
+RARE = 100  # draws in vain that make what is allowed rare
+STARTS = 200  # draws in vain until a way downhill is looked for
+REMEMBERED = 4096  # answers of constraints that are kept
+
+
+@dataclass(frozen=True, init=False)
+class Space(Searchable):
+    """A mapping of open values and networks, or a network with constraints.
+
+    Args:
+        tree: A dict from names to value nodes, networks and constants; or one network.
+        constraints: What is allowed; usually given through `where` and `limit`.
+
+    Raises:
+        SpaceError: The tree is neither, or two decisions have one name.
+        ConstraintError: Nothing meets the constraints.
+
+    Example:
+        >>> import numpy
+        >>> from nasbridge.spaces import Choice, Real, Space
+        >>> space = Space({"units": Choice([32, 64]), "lr": Real(1e-4, 1e-1, log=True)})
+        >>> architecture = space.sample(numpy.random.default_rng(0))
+        >>> architecture["units"] in (32, 64)
+        True
+    """
+
+    tree: Mapping[str, object] | Node
+    constraints: tuple[Constraint, ...] = ()
+
+    def __init__(
+        self,
+        tree: Mapping[str, object] | Node,
+        constraints: tuple[Constraint, ...] = (),
+    ) -> None:
+        object.__setattr__(self, "tree", _checked_tree(tree))
+        object.__setattr__(self, "constraints", tuple(constraints))
+        object.__setattr__(self, "_answers", {})
+        object.__setattr__(self, "_rare", None)
+        self.decisions  # noqa: B018  (clashing names are an error here, not later)
+        if self.constraints:
+            object.__setattr__(self, "_rare", self._check_possible())
+
+    def __getstate__(self) -> dict[str, object]:
+        kept = {name: self.__dict__[name] for name in ("tree", "constraints", "_rare")}
+        return {**kept, "_answers": {}}
+
+    # ------------------------------------------------------------------ parts
+
+    def discover(self, walk: Walk) -> None:
+        if isinstance(self.tree, Node):
+            self.tree.discover(walk)
+            return
+        for name, part in self.tree.items():
+            if _is_network(part):
+                with walk.inside(name, part):
+                    part.expand(walk, 0)
+            else:
+                evaluate(walk, part, name)
+
+    def resolve(
+        self, choices: Mapping[str, Label], brief: bool = False
+    ) -> Mapping[str, Outline | object]:
+        if isinstance(self.tree, Node):
+            return self.tree.resolve(choices, brief)
+        parts: dict[str, Outline | object] = {}
+        for name, part in self.tree.items():
+            walk = Resolution(choices, brief)
+            if _is_network(part):
+                source = walk.emit(Operation("input"), (), "input")
+                with walk.inside(name, part):
+                    parts[name] = walk.outline(part.expand(walk, source))
+            else:
+                parts[name] = evaluate(walk, part, name)
+        return parts
+
+    @cached_property
+    def is_flat(self) -> bool:
+        if isinstance(self.tree, Node):
+            return False
+        return not any(_is_network(part) or _is_nested(part) for part in self.tree.values())
+
+    # ------------------------------------------------------------------ constraints
+
+    def allows(self, architecture: Architecture) -> bool:
+        if not self.constraints:
+            return True
+        answers = cast(dict[str, bool], self.__dict__["_answers"])
+        known = answers.get(architecture.key)
+        if known is None:
+            known = all(constraint.allows(architecture) for constraint in self.constraints)
+            if len(answers) >= REMEMBERED:
+                answers.clear()
+            answers[architecture.key] = known
+        return known
+
+    @property
+    def description(self) -> object:
+        return self.tree
+
+    def unconstrained(self) -> Searchable:
+        return Space(self.tree) if self.constraints else self
+
+    @property
+    def rare(self) -> Architecture | None:
+        choices = cast(Mapping[str, Label] | None, self.__dict__["_rare"])
+        return None if choices is None else Architecture(self, choices)
+
+    def _check_possible(self) -> Mapping[str, Label] | None:
+        """Raise unless something is allowed; return it if it is too rare to be drawn."""
+        whole = self._few()
+        if whole:
+            if any(map(self.allows, whole)):
+                return None
+            what = str(len(whole))
+        else:
+            rng, tried = numpy.random.Generator(numpy.random.Philox(0)), list[Architecture]()
+            while len(tried) < TRIED:
+                tried.append(Architecture(self, self.moves.sample(rng)))
+                if self.allows(tried[-1]):
+                    return tried[-1].choices if len(tried) > RARE else None
+                found = descend(tried, self.constraints) if len(tried) == STARTS else None
+                if found is not None:
+                    return found.choices
+            what = f"{TRIED} random"
+        raise ConstraintError(
+            f"none of the {what} architectures of the space meets "
+            f"{' and '.join(map(str, self.constraints))}: loosen the constraint, or add smaller "
+            "options to the space"
+        )
+
+    def _few(self) -> list[Architecture]:
+        """List a small space; nothing for a larger one."""
+        if any(math.isinf(decision.domain.size) for decision in self.decisions):
+            return []
+        few = list(itertools.islice(enumerate_choices(self.decisions), TRIED + 1))
+        return [Architecture(self, choices) for choices in few] if len(few) <= TRIED else []
+
+
+def _checked_tree(tree: object) -> Mapping[str, object] | Node:
+    if isinstance(tree, Space):
+        raise SpaceError("a Space stands in a Space: put all parts into one, constraints outermost")
+    if isinstance(tree, Node):
+        return tree
+    if not isinstance(tree, Mapping) or not tree:
+        raise SpaceError(
+            f"a Space takes a dict of names to open values, or a network, not {tree!r}"
+        )
+    parts = cast(Mapping[str, object], tree)
+    for name, part in parts.items():
+        if not (_is_value(part) and isinstance(cast(object, name), str) and name):
+            check_name(name)  # a value may have any name, as other frameworks allow it
+        if isinstance(part, Space):
+            raise SpaceError(f"the part {name!r} is a Space: write its parts here instead")
+        if isinstance(part, Placeholder):
+            raise SpaceError(f"the part {name!r} is a placeholder, which only cells can fill")
+    return dict(parts)
+
+
+def _is_network(part: object) -> TypeGuard[Node]:
+    return isinstance(part, Node) and not _is_value(part)
+
+
+def _is_value(part: object) -> bool:
+    return isinstance(part, Integer | Real | When) or (
+        isinstance(part, Choice) and not part.structural
+    )
+
+
+def _is_nested(part: object) -> bool:
+    if isinstance(part, When):
+        return _is_nested(part.value)
+    if isinstance(part, Choice):
+        return any(isinstance(o, Choice | Integer | Real) for o in part.options.values())
+    return isinstance(part, Mapping | list | tuple)
+
+
+def constrained(space: Searchable, constraint: Constraint) -> Space:
+    """Add a constraint to any space."""
+    if isinstance(space, Space):
+        return Space(space.tree, (*space.constraints, constraint))
+    return Space(cast(Node, space), (constraint,))

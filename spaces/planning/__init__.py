@@ -1,0 +1,1 @@
+"""From a graph to layers with shapes and costs, without any framework."""

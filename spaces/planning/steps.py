@@ -1,0 +1,144 @@
+"""Steps: a network as a list of layers to be called in order, each with its shape and cost."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ..errors import BuildError
+from ..graph.graph import Operation
+from .rules import measure
+from .shapes import Measure, Misfit, Shape
+
+__all__ = ["Draft", "Plan", "Step", "described"]
+
+
+class Step(NamedTuple):
+    """One layer, called once.
+
+    Attributes:
+        operation: A Keras layer with its settings, a layer of the user, or "input".
+        inputs: Positions of the steps whose results flow in; several for a merging layer.
+        path: Unique dotted path; names the layer.
+        measure: What comes out and what it costs.
+    """
+
+    operation: Operation
+    inputs: tuple[int, ...]
+    path: str
+    measure: Measure
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the result for one example, without the batch axis."""
+        return self.measure.shape
+
+
+class Plan(NamedTuple):
+    """A network in steps, in which all shapes fit.
+
+    Attributes:
+        steps: In topological order; the first is the input.
+        output: Position of the step whose result is the network's.
+    """
+
+    steps: tuple[Step, ...]
+    output: int
+
+
+class Draft:
+    """A plan that grows step by step.
+
+    Attributes:
+        steps: The steps so far.
+        zeros: Steps whose result is zero, each with the step that it is zeros in place of.
+    """
+
+    def __init__(self, input_shape: Shape, path: str) -> None:
+        self.steps = [Step(Operation("input"), (), path, Measure(input_shape))]
+        self.zeros: dict[int, int] = {}
+        self._paths = {path}
+
+    def shape(self, position: int) -> Shape:
+        """Return the shape of a step's result."""
+        return self.steps[position].shape
+
+    def add(self, operation: Operation, inputs: Sequence[int], path: str) -> int:
+        """Append a layer and return its position.
+
+        Args:
+            operation: A layer of Keras or of the user.
+            inputs: Positions of the steps that flow in.
+            path: Names it; made unique if it is not.
+
+        Raises:
+            BuildError: The layer cannot take these inputs.
+        """
+        shapes = [self.steps[k].shape for k in inputs]
+        operation, measured = _fitted(operation, shapes, path)
+        unique, number = path, 1
+        while unique in self._paths:
+            number += 1
+            unique = f"{path}_{number}"
+        self._paths.add(unique)
+        self.steps.append(Step(operation, tuple(inputs), unique, measured))
+        return len(self.steps) - 1
+
+    def layer(
+        self, name: str, config: Mapping[str, object], inputs: Sequence[int], path: str
+    ) -> int:
+        """Append a layer of Keras and return its position."""
+        return self.add(Operation(name, config), inputs, path)
+
+    def finish(self, output: int) -> Plan:
+        """Return the plan of what the output depends on."""
+        kept = {0}
+        waiting = [output]
+        while waiting:
+            position = waiting.pop()
+            if position not in kept:
+                kept.add(position)
+                waiting.extend(self.steps[position].inputs)
+        if len(kept) == len(self.steps):
+            return Plan(tuple(self.steps), output)
+        new = {old: k for k, old in enumerate(sorted(kept))}
+        steps = (self.steps[old] for old in new)
+        return Plan(
+            tuple(step._replace(inputs=tuple(new[k] for k in step.inputs)) for step in steps),
+            new[output],
+        )
+
+
+def _fitted(operation: Operation, shapes: Sequence[Shape], path: str) -> tuple[Operation, Measure]:
+    """Measure a layer; one whose window is larger than its input pads it."""
+    measured = _measured(operation, shapes, path)
+    if min(measured.shape, default=1) > 0:
+        return operation, measured
+    padded = Operation(operation.name, {**operation.config, "padding": "same"}, operation.cls)
+    if operation.config.get("padding", "valid") == "valid":
+        measured = _measured(padded, shapes, path)
+        if min(measured.shape, default=1) > 0:
+            return padded, measured
+    raise BuildError(
+        f"{described(operation, path)} leaves nothing of {shapes[0]}: give a larger input_shape, "
+        "or reduce less in the space"
+    )
+
+
+def _measured(operation: Operation, shapes: Sequence[Shape], path: str) -> Measure:
+    try:
+        measured = measure(operation, shapes)
+    except Misfit as error:
+        raise BuildError(
+            f"{described(operation, path)} cannot take {' and '.join(map(str, shapes))}: {error}; "
+            "mend its settings, or what comes before it"
+        ) from error
+    if measured is None:
+        from ..keras.ask import ask
+
+        measured = ask(operation, shapes, path)
+    return measured
+
+
+def described(operation: Operation, path: str) -> str:
+    """Return what messages call a layer: its settings, and where it stands."""
+    settings = ", ".join(f"{name}={value!r}" for name, value in operation.config.items())
+    return f"{operation.name}({settings}) at {path!r}"

@@ -1,0 +1,1 @@
+"""The variants of a model that already exists, as a space."""

@@ -1,0 +1,235 @@
+"""A table of results: what every form of output shows."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, final
+
+import numpy
+
+from .measures import (
+    Mean,
+    at,
+    best_rows,
+    course,
+    evaluations_to_optimum,
+    mean_of,
+    mean_ranks,
+    seconds_per_proposal,
+)
+from .records import Budget, Record
+from .specs import Spec
+from .table import Column, Table
+
+__all__ = ["MARKS", "Line", "Summary", "summarize"]
+
+MARKS = (30, 50, 75, 100, 200)
+"""Evaluations after which the incumbent is looked at."""
+
+PARTS = (0.25, 0.5, 1.0)
+POINTS = 100  # of a drawn line within a budget of seconds
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a contender came on: mean over seeds and standard error.
+
+    Attributes:
+        label: The contender.
+        is_ours: Whether it is a strategy of this library.
+        x: Evaluations, or simulated seconds.
+        mean: Regret, or share of the hypervolume.
+        error: Its standard error.
+    """
+
+    label: str
+    is_ours: bool
+    x: Column
+    mean: Column
+    error: Column
+
+
+@final
+@dataclass(frozen=True)
+class Summary:
+    """What came out on one table.
+
+    Attributes:
+        name: The table.
+        about: The table and the measure in a sentence.
+        measure: What the lines show.
+        unit: What is spent.
+        regret: Whether small is good, and to be seen on a logarithmic axis.
+        columns: Headings.
+        rows: Cells, the best contender first.
+        lines: The courses, in the order of the rows.
+        missing: Who did not take part, and why.
+    """
+
+    name: str
+    about: str
+    measure: str
+    unit: str
+    regret: bool
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    lines: list[Line]
+    missing: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def summarize(
+    table: Table,
+    budget: Budget,
+    specs: Sequence[Spec],
+    records: Sequence[Record],
+    failures: Mapping[str, str],
+) -> Summary:
+    """Make a table of the records of one table.
+
+    Args:
+        table: The table.
+        budget: The budget; records with another one are left out.
+        specs: The contenders.
+        records: All records.
+        failures: Why contenders could not play, by label.
+    """
+    missing = {spec.label: spec.obstacle(len(table.objectives)) for spec in specs}
+    missing = {label: why for label, why in {**missing, **failures}.items() if why}
+    regret = len(table.objectives) == 1
+    marks = _marks(budget)
+    played = [
+        runs for runs in (_runs(table, budget, spec, records) for spec in specs) if runs.records
+    ]
+    finals = {runs.spec.label: runs.at(table, marks[-1]) for runs in played}
+    sign = 1 if regret else -1
+    ranks = mean_ranks(
+        {
+            runs.spec.label: {
+                r.seed: sign * value
+                for r, value in zip(runs.records, finals[runs.spec.label], strict=True)
+            }
+            for runs in played
+        }
+    )
+    played.sort(key=lambda runs: sign * mean_of(finals[runs.spec.label]).value)
+    return Summary(
+        name=table.name,
+        about=_about(table, budget),
+        measure="regret" if regret else "share of the hypervolume",
+        unit="simulated seconds" if table.cost else "evaluations",
+        regret=regret,
+        columns=_columns(table, marks),
+        rows=[_row(table, runs, marks, ranks[runs.spec.label]) for runs in played],
+        lines=[_line(table, runs, budget) for runs in played],
+        missing=missing,
+    )
+
+
+class _Runs(NamedTuple):
+    """A contender's records on one table, with their courses."""
+
+    spec: Spec
+    records: list[Record]
+    courses: list[Column]
+
+    def at(self, table: Table, mark: float) -> list[float]:
+        pairs = zip(self.records, self.courses, strict=True)
+        return [at(table, record, values, mark) for record, values in pairs]
+
+
+def _runs(table: Table, budget: Budget, spec: Spec, records: Sequence[Record]) -> _Runs:
+    mine = (table.name, budget.protocol, budget.limit, spec.label)
+    found = [record for record in records if record.key[:4] == mine]
+    return _Runs(spec, found, [course(table, record) for record in found])
+
+
+def _marks(budget: Budget) -> list[float]:
+    if budget.protocol == "cost":
+        return [part * budget.limit for part in PARTS]
+    return [*(mark for mark in MARKS if mark < budget.limit), budget.limit]
+
+
+def _about(table: Table, budget: Budget) -> str:
+    if len(table.objectives) == 2:
+        return (
+            f"Share of the hypervolume of the exact Pareto front, {table.front_size} points and "
+            f"{table.hypervolume:.5f}, in {' and '.join(o.metric for o in table.objectives)}."
+        )
+    (objective,) = table.objectives
+    said = f"Regret of the incumbent in {objective.metric}; the optimum is {table.optimum:.6g}."
+    if table.cost:
+        said += f" Budget: {budget.limit:,.0f} simulated seconds of training."
+    return said
+
+
+# ---------------------------------------------------------------------- cells
+
+
+def _columns(table: Table, marks: Sequence[float]) -> tuple[str, ...]:
+    unit = " s" if table.cost else ""
+    single = len(table.objectives) == 1
+    return (
+        "contender",
+        "seeds",
+        *(f"{mark:,.0f}{unit}" for mark in marks),
+        *(f"{name.replace('_', ' ')} of the incumbent" for name in table.shown),
+        "mean rank",
+        *(["evaluations to the optimum"] if single else []),
+        "CPU ms a proposal",
+        "CPU ms at the end",
+    )
+
+
+def _row(table: Table, runs: _Runs, marks: Sequence[float], rank: float) -> tuple[str, ...]:
+    values = [mean_of(runs.at(table, mark)) for mark in marks]
+    shown = [
+        mean_of([_shown(table, record, name, marks[-1]) for record in runs.records])
+        for name in table.shown
+    ]
+    whole, last = seconds_per_proposal(runs.records)
+    median = [_median(runs)] if len(table.objectives) == 1 else []
+    return (
+        runs.spec.label,
+        str(len(runs.records)),
+        *map(_with_error, (*values, *shown)),
+        f"{rank:.2f}",
+        *median,
+        f"{1000 * whole.value:.3g}",
+        f"{1000 * last.value:.3g}",
+    )
+
+
+def _shown(table: Table, record: Record, name: str, mark: float) -> float:
+    return at(table, record, table.columns[name][best_rows(table, record)], mark)
+
+
+def _with_error(mean: Mean) -> str:
+    """Show a mean with as many digits as its error allows.
+
+    Example:
+        >>> _with_error(Mean(0.30871, 0.0213)), _with_error(Mean(94.2, float("nan")))
+        ('0.309 ± 0.021', '94.2')
+    """
+    value, error = mean
+    if math.isnan(value):
+        return "–"
+    if math.isnan(error) or error == 0:
+        return f"{value:.4g}"
+    digits = max(1 - math.floor(math.log10(error)), 0)
+    if digits > 6:
+        return f"{value:.3g} ± {error:.1e}"
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def _median(runs: _Runs) -> str:
+    median = evaluations_to_optimum(runs.courses)
+    longest = max(len(record.rows) for record in runs.records)
+    return f"{median:.0f}" if math.isfinite(median) else f"> {longest}"
+
+
+def _line(table: Table, runs: _Runs, budget: Budget) -> Line:
+    steps = POINTS if table.cost else int(budget.limit)
+    x = numpy.linspace(budget.limit / steps, budget.limit, steps)
+    mean, error = numpy.array([mean_of(runs.at(table, float(mark))) for mark in x]).T
+    return Line(runs.spec.label, runs.spec.is_ours, x, mean, error)

@@ -1,0 +1,127 @@
+"""Tabular benchmarks: every architecture of a space, and what training it gave."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import final
+
+import numpy
+from numpy.typing import NDArray
+
+from ..spaces import Label, Searchable
+from ..strategies import Objective
+from .errors import BenchError
+from .hypervolume import front_of, hypervolume
+
+__all__ = ["Column", "Table"]
+
+Column = NDArray[numpy.float64]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A function from architectures to metrics, known everywhere.
+
+    Attributes:
+        name: What it is called on the command line.
+        space: Independent decisions, each with finitely many values.
+        objectives: One, or two.
+        columns: Metrics by name, of shape (space.count(),), in the order of `space.enumerate()`.
+        cost: The column with the seconds of one evaluation; empty if that does not count.
+        shown: Columns that no contender sees, and that are reported of what it found.
+        scales: For each of two objectives the values that the hypervolume takes for 0 and 1.
+
+    Raises:
+        BenchError: The space or the columns are not such.
+
+    Example:
+        >>> from nasbridge.spaces import Choice, Space
+        >>> from nasbridge.strategies import Objective
+        >>> space = Space({"a": Choice(["x", "y"]), "b": Choice(["x", "y", "z"])})
+        >>> loss = numpy.array([5.0, 4.0, 3.0, 2.0, 1.0, 0.0])
+        >>> table = Table("toy", space, (Objective("loss", "min"),), {"loss": loss})
+        >>> table.values(table.row({"a": "y", "b": "x"})), table.optimum
+        ({'loss': 2.0}, 0.0)
+    """
+
+    name: str
+    space: Searchable
+    objectives: tuple[Objective, ...]
+    columns: Mapping[str, Column]
+    cost: str = ""
+    shown: tuple[str, ...] = ()
+    scales: tuple[tuple[float, float], ...] = ()
+    _places: tuple[tuple[str, dict[Label, int]], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        decisions = self.space.decisions
+        if any(() not in d.conditions for d in decisions) or math.isinf(self.space.count()):
+            raise BenchError(
+                f"the space of the table {self.name!r} has conditions or real decisions, which no "
+                "table can list for all contenders: use independent decisions of finitely many "
+                "values"
+            )
+        places = ((d.name, {v: k for k, v in enumerate(d.domain.values())}) for d in decisions)
+        object.__setattr__(self, "_places", tuple(places))
+        needed = [o.metric for o in self.objectives] + [c for c in (self.cost, *self.shown) if c]
+        wrong = [n for n in needed if n not in self.columns or len(self.columns[n]) != len(self)]
+        if wrong or len(self.objectives) not in (1, 2):
+            raise BenchError(
+                f"the table {self.name!r} needs one or two objectives, and {len(self)} values in "
+                f"each column: look at {wrong or self.objectives}"
+            )
+
+    def __len__(self) -> int:
+        return math.prod(len(values) for _, values in self._places)
+
+    def row(self, choices: Mapping[str, Label]) -> int:
+        """Return where an architecture stands.
+
+        Args:
+            choices: A label or number for each decision.
+        """
+        row = 0
+        for name, places in self._places:
+            row = row * len(places) + places[choices[name]]
+        return row
+
+    def values(self, row: int) -> dict[str, float]:
+        """Return what a contender is told of an architecture."""
+        return {o.metric: float(self.columns[o.metric][row]) for o in self.objectives}
+
+    # ------------------------------------------------------------------ one objective
+
+    def scores(self, rows: Sequence[int]) -> Column:
+        """Return the only objective, so that larger is better."""
+        (objective,) = self.objectives
+        chosen = self.columns[objective.metric][numpy.asarray(rows, dtype=int)]
+        return numpy.asarray(objective.sign * chosen)
+
+    @cached_property
+    def optimum(self) -> float:
+        """The best value of the only objective."""
+        (objective,) = self.objectives
+        return objective.sign * float(self.scores(range(len(self))).max())
+
+    # ------------------------------------------------------------------ two objectives
+
+    def points(self, rows: Sequence[int]) -> NDArray[numpy.float64]:
+        """Return two objectives of some rows, scaled so that 0 is best and 1 counts no more."""
+        chosen = numpy.asarray(rows, dtype=int)
+        scaled = [
+            (self.columns[objective.metric][chosen] - best) / (worst - best)
+            for objective, (best, worst) in zip(self.objectives, self.scales, strict=True)
+        ]
+        return numpy.stack(scaled, axis=1)
+
+    @cached_property
+    def front_size(self) -> int:
+        """The number of points on the exact Pareto front."""
+        return len(front_of(self.points(range(len(self)))))
+
+    @cached_property
+    def hypervolume(self) -> float:
+        """The hypervolume of the exact Pareto front."""
+        return hypervolume(self.points(range(len(self))))

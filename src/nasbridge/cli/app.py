@@ -1,0 +1,94 @@
+"""What every command shares: how results and errors are told, and how work is stopped."""
+
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+__all__ = ["Commands", "err", "new_table", "out", "say"]
+
+ENDLESS = 10_000  # columns of a pipe: what reads it wants whole lines
+
+out = Console(
+    markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else ENDLESS
+)
+"""For results."""
+
+err = Console(
+    markup=False,
+    emoji=False,
+    highlight=False,
+    width=None if sys.stderr.isatty() else ENDLESS,
+    stderr=True,
+)
+"""For everything else."""
+
+
+def say(text: str, style: str = "") -> None:
+    """Tell the user something that is no result."""
+    err.print(Text(text, style), soft_wrap=True)
+
+
+def new_table(*columns: str, title: str | None = None) -> Table:
+    """Return an empty table for `out`; in a pipe without lines."""
+    lines = box.SIMPLE_HEAD if out.is_terminal else None
+    table = Table(*columns, box=lines, pad_edge=False, title=title, title_justify="left")
+    table.show_header = any(columns)
+    return table
+
+
+# ---------------------------------------------------------------------- the group of commands
+
+
+class Commands(TyperGroup):
+    """The commands; an error that is ours, or a file's, becomes a message and exit code 1."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        flag = "--traceback"
+        if flag in args:  # people add it at the end of the command that failed
+            args = [flag, *(arg for arg in args if arg != flag)]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            with _stoppable():
+                return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            number = stop.args[0] if stop.args else signal.SIGINT
+            raise typer.Exit(128 + number) from stop
+        except (typer.Exit, BrokenPipeError):
+            raise
+        except Exception as error:
+            from ..spaces import NasbridgeError  # late: `--help` shall be quick
+
+            if ctx.params["traceback"] or not isinstance(error, NasbridgeError | OSError):
+                raise
+            say(f"error: {error}", "red")
+            raise typer.Exit(1) from error
+
+
+@contextmanager
+def _stoppable() -> Generator[None]:
+    """Let Ctrl-C and SIGTERM end the work in good order, and a second one at once."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def stop(number: int, _: FrameType | None) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_DFL)
+        raise KeyboardInterrupt(number)
+
+    before = [signal.signal(each, stop) for each in signals]
+    try:
+        yield
+    finally:
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)

@@ -1,0 +1,184 @@
+"""The command `bench`: strategies beside the samplers of other libraries."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from ..bench import (
+    BenchError,
+    Budget,
+    Failure,
+    Record,
+    Records,
+    Summary,
+    Table,
+    load_table,
+    read_spec,
+    run,
+    schedule,
+    summarize,
+)
+from ..bench.markdown import check_place, markdown, renew
+from ..bench.notes import command, notes
+from ..bench.page import write_page
+from ..bench.picture import write_picture
+from ..bench.specs import DEFAULTS, Spec
+from ..bench.tables import PROTOCOLS, Protocol, seconds_of
+from .app import err, new_table, out, say
+
+__all__ = ["start_bench"]
+
+EVALUATIONS = 200
+COUNTED = {"cost": "seconds", "queries": "evaluations"}
+FILE = "results.jsonl"
+
+
+def start_bench(
+    names: Sequence[str],
+    contenders: Sequence[str],
+    seeds: int,
+    protocol_name: str,
+    limits: Mapping[str, float],
+    jobs: int,
+    output: Path,
+    data: Path | None,
+    document: Path | None,
+) -> None:
+    """Play what has not been played yet, and write what came out.
+
+    Args:
+        names: Names of tables.
+        contenders: Strategies and peers; nobody for the usual ones.
+        seeds: Number of seeds, from 0.
+        protocol_name: "queries" or "cost".
+        limits: "evaluations" limits "queries", and "seconds", simulated, "cost"; if left out,
+            200, and what is usual for each table.
+        jobs: Worker processes; 0 for none.
+        output: The directory of results.
+        data: The folder with tables that no package has.
+        document: Where the Markdown shall stand, too.
+
+    Raises:
+        BenchError: A table or contender does not exist, or a setting does not fit.
+        MissingExtra: The tables' package, or what draws, is not installed.
+    """
+    protocol = _protocol(protocol_name)
+    if document is not None:
+        check_place(document, protocol)
+    specs = [read_spec(text) for text in dict.fromkeys(contenders or DEFAULTS)]
+    tables = [load_table(name, protocol, data) for name in dict.fromkeys(names)]
+    budgets = {table.name: _budget(table, protocol, limits) for table in tables}
+    records = Records(output / FILE)
+    matches = schedule(tables, specs, range(seeds), budgets)
+    if not matches:
+        raise BenchError(f"nobody can take part: {_obstacles(specs, tables)}")
+    with _bar(len(matches), sum(match.key in records for match in matches)) as done:
+        try:
+            failures = run(tables, matches, records, jobs, done)
+        except KeyboardInterrupt:
+            say("stopped; the same command goes on, and repeats only what was running")
+            raise
+    summaries = [
+        summarize(table, budgets[table.name], specs, _of(records, seeds), _why(failures, table))
+        for table in tables
+    ]
+    if not any(summary.rows for summary in summaries):
+        said = dict.fromkeys(why for summary in summaries for why in summary.missing.values())
+        raise BenchError(f"no run has come to its end: {'; '.join(said)}")
+    line = command([t.name for t in tables], specs, seeds, protocol, limits, data is not None)
+    _write(summaries, protocol, notes(line, specs), output, document)
+    for summary in summaries:
+        _show(summary)
+    say(f"in {output}: {FILE}, {', '.join(f'{protocol}.{end}' for end in ('md', 'png', 'html'))}")
+    if failures:
+        raise typer.Exit(1)
+
+
+# ---------------------------------------------------------------------- what is asked for
+
+
+def _protocol(name: str) -> Protocol:
+    if name not in PROTOCOLS:
+        said = "; ".join(f"{known}: {about}" for known, about in PROTOCOLS.items())
+        raise BenchError(f"there is no protocol {name!r}: take one ({said})")
+    return name
+
+
+def _budget(table: Table, protocol: Protocol, limits: Mapping[str, float]) -> Budget:
+    counted = COUNTED[protocol]
+    if set(limits) - {counted}:
+        raise BenchError(f"--protocol {protocol} is limited by --{counted}: give that instead")
+    usual = seconds_of(table) if protocol == "cost" else EVALUATIONS
+    return Budget(protocol, limits.get(counted, usual))
+
+
+def _obstacles(specs: Sequence[Spec], tables: Sequence[Table]) -> str:
+    pairs = ((spec, len(table.objectives)) for spec in specs for table in tables)
+    return "; ".join(dict.fromkeys(f"{spec.label}: {spec.obstacle(n)}" for spec, n in pairs))
+
+
+def _of(records: Records, seeds: int) -> list[Record]:
+    return [record for record in records if record.seed < seeds]
+
+
+def _why(failures: Sequence[Failure], table: Table) -> dict[str, str]:
+    """Say why contenders could not play on a table: the first error of each, and how many."""
+    mine = [failure for failure in failures if failure.match.table == table.name]
+    labels = dict.fromkeys(failure.match.spec.label for failure in mine)
+    errors = {
+        label: [failure.error for failure in mine if failure.match.spec.label == label]
+        for label in labels
+    }
+    return {
+        label: f"{len(all_)} run{'s' * (len(all_) > 1)} failed: {all_[0]}"
+        for label, all_ in errors.items()
+    }
+
+
+# ---------------------------------------------------------------------- what comes out
+
+
+@contextmanager
+def _bar(total: int, already: int) -> Generator[Callable[[], None]]:
+    columns = (
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("runs"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    if already:
+        say(f"{already} of {total} runs are there already", "dim")
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        task = progress.add_task("", total=total, completed=already)
+        yield lambda: progress.advance(task)
+
+
+def _write(
+    summaries: Sequence[Summary],
+    protocol: Protocol,
+    said: Sequence[str],
+    output: Path,
+    document: Path | None,
+) -> None:
+    text = markdown(summaries, said)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / f"{protocol}.md").write_text(text + "\n", "utf-8")
+    write_picture(summaries, output / f"{protocol}.png")
+    write_page(summaries, protocol, said, output / f"{protocol}.html")
+    if document is not None:
+        renew(document, protocol, text)
+
+
+def _show(summary: Summary) -> None:
+    out.print(Text(f"{summary.name}: {summary.about}"), soft_wrap=True)
+    table = new_table(*summary.columns)
+    for row in summary.rows:
+        table.add_row(*map(Text, row))
+    out.print(table)
+    for label, why in summary.missing.items():
+        say(f"{label} is missing: {why}", "yellow")

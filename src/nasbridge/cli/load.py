@@ -1,0 +1,152 @@
+"""Finding what a command speaks of: experiments and spaces in files, histories anywhere."""
+
+import re
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import TypeVar
+
+from ..adapters import ExperimentError
+from ..engine.modules import load_module
+from ..experiment import Experiment
+from ..runs import Origin, in_folder, load_run, read_note
+from ..spaces import NasbridgeError, Searchable, from_json
+from ..strategies import History
+
+__all__ = ["experiment_in", "experiment_of", "history_at", "space_in"]
+
+Value = TypeVar("Value")
+
+
+def experiment_in(file: Path, name: str | None) -> tuple[str, Experiment]:
+    """Load a file and find the experiment in it.
+
+    Args:
+        file: A Python file.
+        name: The variable; None for `experiment`, or the only one.
+
+    Returns:
+        The variable's name and the experiment.
+
+    Raises:
+        ExperimentError: The file cannot be loaded, or it is not clear which experiment is meant.
+    """
+    module = _load(file)
+    found = {n: value for n, value in vars(module).items() if isinstance(value, Experiment)}
+    return _pick(found, "Experiment", module, file, name)
+
+
+def experiment_of(origin: Origin, directory: Path) -> tuple[str, Experiment]:
+    """Find the experiment that a run's directory was made with; see `experiment_in`.
+
+    Args:
+        origin: Where the directory says that it comes from.
+        directory: The directory, for messages.
+
+    Raises:
+        ExperimentError: It is not there any more; says the way out.
+    """
+    again = f"nasbridge run FILE --directory {directory}"
+    if not origin.script:
+        raise ExperimentError(
+            f"{directory} does not say which file holds its experiment: name it, as {again}"
+        )
+    if not Path(origin.script).is_file():
+        raise ExperimentError(
+            f"{origin.script}, which holds the experiment of {directory}, is not there any more: "
+            f"put it back, or say where it is now, as {again}"
+        )
+    return experiment_in(Path(origin.script), origin.variable or None)
+
+
+def space_in(file: Path, name: str | None) -> Searchable:
+    """Load a space: from JSON, or from a Python file's experiment, or from the file itself.
+
+    Raises:
+        ExperimentError: The file cannot be loaded, or it is not clear which space is meant.
+        SpaceFormatError: The JSON is not that of a space.
+    """
+    if file.suffix == ".json":
+        return from_json(file.read_bytes())
+    module = _load(file)
+    found = {n: value for n, value in vars(module).items() if isinstance(value, Searchable)}
+    experiments = {n: value for n, value in vars(module).items() if isinstance(value, Experiment)}
+    if experiments and not (name is not None and name in found):
+        return _pick(experiments, "Experiment", module, file, name)[1].space
+    return _pick(found, "Space", module, file, name)[1]
+
+
+def history_at(location: Path, experiment: Path | None = None) -> History:
+    """Read a history: its file, or the directory of a run under any backend.
+
+    Args:
+        location: The file or directory.
+        experiment: The experiment's file, where the history cannot carry its space; the note in
+            a directory usually knows it.
+
+    Raises:
+        NasbridgeError: There is no history, it is damaged, or its space is not known.
+    """
+    space = None if experiment is None else space_in(experiment, None)
+    if not location.is_dir():
+        return History.load(location, space)
+    origin = read_note(location).origin
+    try:
+        return load_run(location, space)
+    except NasbridgeError:
+        if space is not None or not Path(origin.script).is_file():
+            raise
+    with in_folder(origin):
+        space = experiment_of(origin, location)[1].space
+    return load_run(location, space)
+
+
+# ---------------------------------------------------------------------- modules
+
+
+def _load(file: Path) -> ModuleType:
+    name = re.sub(r"\W", "_", file.stem)
+    if name in sys.modules or find_spec(name) is not None:  # as digits.py beside a package digits
+        name += "_experiment"
+    return load_module(name, file)
+
+
+def _pick(
+    found: Mapping[str, Value], kind: str, module: ModuleType, file: Path, name: str | None
+) -> tuple[str, Value]:
+    usual = kind.lower()
+    if name is not None:
+        if name not in found:
+            raise ExperimentError(f"{file} holds no {kind} {name!r}: it has {_listed(found)}")
+        return name, found[name]
+    if usual in found:
+        return usual, found[usual]
+    if not found:
+        raise ExperimentError(
+            f"{file} holds no {kind}: write {usual} = {kind}(...) at its top level, where it has "
+            f"{_listed(_contents(module))}"
+        )
+    if len({id(value) for value in found.values()}) > 1:
+        raise ExperimentError(
+            f"{file} holds {len(found)} of them, {_listed(found)}: choose one, as "
+            f"--name {next(iter(found))}, or call it {usual}"
+        )
+    return next(iter(found.items()))
+
+
+def _contents(module: ModuleType) -> list[str]:
+    """Say what a file itself defines, for messages."""
+    return [
+        f"{name} ({type(value).__name__})"
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and not isinstance(value, ModuleType)
+        and (not isinstance(value, type | FunctionType) or value.__module__ == module.__name__)
+    ]
+
+
+def _listed(names: Mapping[str, object] | list[str]) -> str:
+    shown = list(names)
+    return (", ".join(shown[:8]) + ", ..." * (len(shown) > 8)) or "nothing"

@@ -1,0 +1,1 @@
+"""The engine: what runs trials, whichever framework stores them."""

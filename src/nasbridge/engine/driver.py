@@ -1,0 +1,303 @@
+"""The driver: runs an experiment against a store of trials, for backends that let us.
+
+A store is a framework's own storage as the driver sees it. The driver keeps no truth: whatever it
+knows is in the store before it goes on, so it may be killed at any moment.
+"""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol, final
+
+from ..spaces import Searchable
+from ..strategies import History, Objective, Pruner, SpaceExhausted, Step, Strategy, Trial
+from .errors import TooManyFailures
+from .evaluation import Evaluate, Outcome, Task, trial_seed
+from .executor import InProcess, Runner
+from .pool import Pool
+from .signals import uninterrupted
+
+__all__ = [
+    "Driver",
+    "Experimental",
+    "Loop",
+    "Observer",
+    "Silent",
+    "Store",
+    "drive",
+    "pruned_by",
+    "runner_for",
+    "warn_unjudged",
+]
+
+
+class Experimental(Protocol):
+    """What an adapter needs to know of an experiment."""
+
+    @property
+    def space(self) -> Searchable: ...
+    @property
+    def evaluate(self) -> Evaluate: ...
+    @property
+    def objectives(self) -> tuple[Objective, ...]: ...
+    @property
+    def strategy(self) -> Strategy[Any]: ...
+    @property
+    def trials(self) -> int | None: ...
+    @property
+    def seconds(self) -> float | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def pruner(self) -> Pruner | None: ...
+    @property
+    def trial_seconds(self) -> float | None: ...
+    @property
+    def max_failures(self) -> int: ...
+    @property
+    def budget(self) -> float | None: ...
+    def as_begun(self, strategy: str) -> "Experimental": ...
+
+
+class Store(Protocol):
+    """A framework's own storage of trials, as the driver sees it."""
+
+    def history(self) -> History:
+        """Read everything that is stored."""
+        ...
+
+    def begin(self, limit: float) -> Trial | None:
+        """Begin the next trial: an interrupted one, or a new one below the limit.
+
+        Args:
+            limit: Numbers of new trials stay below it.
+
+        Returns:
+            The running trial, stored as such; None if there is none to begin.
+
+        Raises:
+            SpaceExhausted: Nothing new can be proposed.
+        """
+        ...
+
+    def report(self, trial: Trial, step: Step) -> bool:
+        """Store what a trial reports; tell whether it should stop."""
+        ...
+
+    def finish(self, trial: Trial) -> None:
+        """Store how a trial ended."""
+        ...
+
+
+class Observer(Protocol):
+    """Is told what happens, as a progress bar is."""
+
+    def begun(self, history: History) -> None:
+        """The search begins or goes on, with what is there already."""
+        ...
+
+    def finished(self, trial: Trial) -> None:
+        """A trial has ended."""
+        ...
+
+
+@final
+class Silent:
+    """An observer that does nothing."""
+
+    def begun(self, history: History) -> None: ...
+
+    def finished(self, trial: Trial) -> None: ...
+
+
+def runner_for(experiment: Experimental, jobs: int) -> Runner:
+    """Return where the experiment's trials are to be evaluated.
+
+    Args:
+        experiment: The experiment.
+        jobs: Number of worker processes; 0 for this process, unless trials have a time limit.
+    """
+    if jobs == 0 and experiment.trial_seconds is None:
+        return InProcess(experiment.evaluate, experiment.objectives)
+    return Pool(
+        experiment.evaluate,
+        experiment.space,
+        experiment.objectives,
+        max(jobs, 1),
+        experiment.trial_seconds,
+    )
+
+
+def drive(
+    experiment: Experimental,
+    store: Store,
+    runner: Runner,
+    directory: Path | None,
+    observer: Observer,
+    loop: "Loop | None" = None,
+) -> History:
+    """Run the experiment until its trials, its seconds or its space are used up.
+
+    Args:
+        experiment: What to run.
+        store: Where trials are stored.
+        runner: Where trials are evaluated.
+        directory: Where trials may keep files; None for a place that is removed afterwards.
+        observer: Is told what happens.
+        loop: A framework's own loop, which begins and ends trials one after the other; ours if
+            None.
+
+    Returns:
+        The whole history, earlier runs included; the fact "exhausted" says that the run ended
+        because the space has no more.
+
+    Raises:
+        TooManyFailures: As many trials in a row failed as the experiment allows.
+    """
+    with ExitStack() as stack:
+        place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
+        stack.callback(runner.close)
+        driver = Driver(experiment, store, runner, place, observer)
+        driver.run(loop)
+    history = store.history()
+    if driver.exhausted:
+        return replace(history, facts={**history.facts, "exhausted": True})
+    return history
+
+
+@dataclass
+class Driver:
+    """One run of an experiment.
+
+    Attributes:
+        experiment: What is run.
+        store: Where trials are stored.
+        runner: Where trials are evaluated.
+        directory: Where trials may keep files.
+        observer: Is told what happens.
+        running: The trials under way, by number.
+        exhausted: Whether the space has no more.
+        failures: How many trials in a row have failed.
+        deadline: When no trial begins any more, on the clock of `time.monotonic`.
+    """
+
+    experiment: Experimental
+    store: Store
+    runner: Runner
+    directory: Path
+    observer: Observer
+    running: dict[int, Trial] = field(default_factory=dict[int, Trial])
+    exhausted: bool = False
+    failures: int = 0
+    deadline: float = math.inf
+
+    def run(self, loop: "Loop | None" = None) -> None:
+        """Run until nothing is left to do, by a loop of the framework's own or by ours."""
+        with uninterrupted():
+            history = self.store.history()
+        self.observer.begun(history)
+        seconds = self.experiment.seconds
+        self.deadline = math.inf if seconds is None else time.monotonic() + seconds
+        if loop is not None:
+            loop(self)
+            return
+        while True:
+            while len(self.running) < self.runner.slots and self.begin():
+                pass
+            if not self.running:
+                return
+            self.end()
+
+    def begin(self) -> bool:
+        """Begin a trial; tell whether there was one to begin."""
+        if self.exhausted or time.monotonic() >= self.deadline:
+            return False
+        limit = self.experiment.trials
+        try:
+            with uninterrupted():
+                trial = self.store.begin(math.inf if limit is None else limit)
+        except SpaceExhausted:
+            self.exhausted = True
+            return False
+        if trial is None:
+            return False
+        self.running[trial.number] = trial
+        seed = trial_seed(self.experiment.seed, trial.number)
+        place = self.directory / "trials" / f"{trial.number:05d}"
+        self.runner.submit(
+            Task(trial.number, trial.architecture, seed, place, self.experiment.budget)
+        )
+        return True
+
+    def _report(self, number: int, step: Step) -> bool:
+        trial = self.running[number]
+        trial = self.running[number] = replace(trial, curve=(*trial.curve, step))
+        with uninterrupted():
+            return self.store.report(trial, step)
+
+    def end(self) -> Trial:
+        """Wait until a trial has ended, and store it.
+
+        Raises:
+            TooManyFailures: As many trials in a row failed as the experiment allows.
+        """
+        trial = self._ended(self.runner.wait(self._report))
+        if self.failures >= self.experiment.max_failures:
+            raise TooManyFailures(
+                f"the last {self.failures} trials failed, trial {trial.number} with "
+                f"{trial.notes.get('error')}; mend evaluate or the space and resume, or raise "
+                "max_failures"
+            )
+        return trial
+
+    def _ended(self, outcome: Outcome) -> Trial:
+        trial = replace(
+            self.running.pop(outcome.number),
+            state=outcome.state,
+            values=outcome.values,
+            seconds=outcome.seconds,
+            finished=time.time(),
+            notes=outcome.notes,
+        )
+        with uninterrupted():
+            self.store.finish(trial)
+        self.observer.finished(trial)
+        self.failures = self.failures + 1 if outcome.state == "failed" else 0
+        return trial
+
+
+Loop = Callable[[Driver], None]
+"""Calls `begin` and `end` in turn until there is no more to begin."""
+
+
+def pruned_by(
+    pruner: Pruner | None, trial: Trial, others: Sequence[Trial], objectives: Sequence[Objective]
+) -> bool:
+    """Ask our own pruner, if there is one."""
+    if pruner is None:
+        return False
+    if trial.curve:
+        warn_unjudged(trial.curve[-1].metrics, objectives, "report one of them")
+    return pruner.should_stop(trial, others, objectives)
+
+
+def warn_unjudged(metrics: Mapping[str, float], objectives: Sequence[Objective], mend: str) -> None:
+    """Warn of a report with which no pruner can do anything; Python shows each warning once.
+
+    Args:
+        metrics: What was reported.
+        objectives: What should have been among it.
+        mend: What to do.
+    """
+    wanted = [objective.metric for objective in objectives]
+    if not any(metric in metrics for metric in wanted):
+        warnings.warn(
+            f"trials report {', '.join(map(repr, metrics)) or 'nothing'}, and not the objective "
+            f"{' or '.join(map(repr, wanted))}, so that no pruner can stop them: {mend}",
+            stacklevel=2,
+        )

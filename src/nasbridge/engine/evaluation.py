@@ -1,0 +1,213 @@
+"""One evaluation: what `evaluate` is given, and what is made of its answer."""
+
+import math
+import numbers
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast, final
+
+import numpy
+
+from ..spaces import Architecture
+from ..strategies import Objective, Step
+from .errors import ExperimentError, Pruned
+
+__all__ = ["ActiveTrial", "Evaluate", "Outcome", "Task", "evaluate_task", "trial_seed"]
+
+LAST_STEP = 2**31 - 1  # what the databases of frameworks hold
+
+Report = Callable[[int, Step], bool]
+"""Takes a trial's number and a step; tells whether the trial should stop."""
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """Return the seed of one trial's training, from 0 to 2**32 - 1."""
+    return int(numpy.random.SeedSequence([seed % 2**64, number]).generate_state(1)[0])
+
+
+@dataclass(frozen=True)
+class Task:
+    """A trial to be evaluated.
+
+    Attributes:
+        number: The trial's number.
+        architecture: What is to be evaluated.
+        seed: Seed of its training.
+        directory: A directory of its own, made when first asked for.
+        budget: Fidelity, as epochs; None for the full one.
+    """
+
+    number: int
+    architecture: Architecture
+    seed: int
+    directory: Path
+    budget: float | None = None
+
+
+@final
+class ActiveTrial:
+    """What `evaluate` is given beside the architecture.
+
+    Args:
+        task: The trial.
+        report: Where reports go.
+        objectives: What the experiment is after.
+    """
+
+    def __init__(self, task: Task, report: Report, objectives: Sequence[Objective] = ()) -> None:
+        self._task = task
+        self._report = report
+        self._objectives = tuple(objectives)
+        self._last_step = -1
+        self.curve: list[Step] = []
+
+    @property
+    def number(self) -> int:
+        """Counts the trials of an experiment from 0."""
+        return self._task.number
+
+    @property
+    def seed(self) -> int:
+        """Seed for this trial's training: fixed by the experiment's seed and the number."""
+        return self._task.seed
+
+    @property
+    def budget(self) -> float | None:
+        """How much to spend on this trial, as epochs; None for the full training."""
+        return self._task.budget
+
+    @property
+    def directory(self) -> Path:
+        """A directory for this trial's files."""
+        self._task.directory.mkdir(parents=True, exist_ok=True)
+        return self._task.directory
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The metrics that the experiment maximises or minimises."""
+        return self._objectives
+
+    def report(self, step: int, /, **metrics: float) -> None:
+        """Report metrics on the way; the pruner may end the trial here.
+
+        Args:
+            step: The epoch, or another count of work done, from 0 to 2**31 - 1; must grow.
+            **metrics: Metrics at this point, the objectives among them.
+
+        Raises:
+            Pruned: The trial should stop; let it pass.
+            ExperimentError: The step is no such number, or does not grow.
+            ValueError: A metric is no number.
+
+        Example:
+            `trial.report(epoch, val_accuracy=0.91)`
+        """
+        if isinstance(step, bool) or not isinstance(step, numbers.Integral):
+            raise ExperimentError(f"the step of a report is {step!r}: give an int, as the epoch")
+        if not 0 <= step <= LAST_STEP:
+            raise ExperimentError(
+                f"the step of a report is {step}: give an int from 0 to {LAST_STEP}, as the epoch"
+            )
+        if step <= self._last_step:
+            raise ExperimentError(
+                f"step {step} was reported after step {self._last_step}: steps must grow"
+            )
+        self._last_step = int(step)
+        made = Step(int(step), {name: _number(name, value) for name, value in metrics.items()})
+        self.curve.append(made)
+        if self._report(self.number, made):
+            raise Pruned(f"trial {self.number} stopped after step {step}")
+
+
+Evaluate = Callable[[Architecture, ActiveTrial], Mapping[str, float]]
+"""The user's function: takes an architecture and a trial, returns metrics."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an evaluation ended.
+
+    Attributes:
+        number: The trial's number.
+        state: "complete", "pruned" or "failed".
+        values: All metrics; of a pruned trial the last reported ones.
+        curve: What was reported.
+        seconds: How long it took.
+        notes: "error" and "traceback" of a failed trial.
+    """
+
+    number: int
+    state: Literal["complete", "pruned", "failed"]
+    values: Mapping[str, float] = field(default_factory=dict[str, float])
+    curve: tuple[Step, ...] = ()
+    seconds: float = 0.0
+    notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def evaluate_task(
+    evaluate: Evaluate, task: Task, objectives: Sequence[Objective], report: Report
+) -> Outcome:
+    """Evaluate a trial and say how it ended; nothing that `evaluate` raises gets out.
+
+    Args:
+        evaluate: The user's function.
+        task: The trial.
+        objectives: Metrics that must be among the answer, finite.
+        report: Where reports go.
+    """
+    trial = ActiveTrial(task, report, objectives)
+    began = time.perf_counter()
+    values: dict[str, float] = {}
+    notes: dict[str, Any] = {}
+    state: Literal["complete", "pruned", "failed"] = "complete"
+    try:
+        values = checked_metrics(evaluate(task.architecture, trial), objectives)
+    except Pruned:
+        state = "pruned"
+        for step in trial.curve:
+            values |= step.metrics
+    except (Exception, SystemExit) as error:  # whatever it is, the search goes on
+        state = "failed"
+        notes["error"] = f"{type(error).__name__}: {error}"
+        notes["traceback"] = traceback.format_exc()
+    return Outcome(
+        task.number, state, values, tuple(trial.curve), time.perf_counter() - began, notes
+    )
+
+
+def checked_metrics(metrics: object, objectives: Sequence[Objective]) -> dict[str, float]:
+    """Return what `evaluate` returned as plain floats.
+
+    Raises:
+        ValueError: It is no dict of numbers, or an objective is missing or not finite.
+    """
+    names = ", ".join(repr(o.metric) for o in objectives)
+    if not isinstance(metrics, Mapping):
+        what = "nothing" if metrics is None else repr(metrics)
+        raise ValueError(f"evaluate returned {what}: return a dict of metrics with {names}")
+    given = cast(Mapping[str, object], metrics)
+    values = {str(name): _number(str(name), value) for name, value in given.items()}
+    for objective in objectives:
+        if objective.metric not in values:
+            raise ValueError(
+                f"evaluate returned {sorted(values)}, without the objective "
+                f"{objective.metric!r}: return it, or name another objective"
+            )
+        if not math.isfinite(values[objective.metric]):
+            raise ValueError(
+                f"the objective {objective.metric!r} is {values[objective.metric]}: "
+                "the training diverged, or its data hold NaN"
+            )
+    return values
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool | str | bytes):
+        raise ValueError(f"the metric {name!r} is {value!r}: give a number")
+    try:
+        return float(cast(Any, value))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the metric {name!r} is {value!r}: give a number") from error

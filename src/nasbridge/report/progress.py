@@ -1,0 +1,92 @@
+"""Charts of progress: the best value so far, over trials and over time."""
+
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from ..strategies import Objective
+from .chart import (
+    BEST,
+    COMPLETE,
+    Chart,
+    axis,
+    axis_of,
+    axis_of_counts,
+    layout,
+    outside,
+    trace,
+)
+from .text import hover, number
+from .view import View
+
+__all__ = ["progress_charts"]
+
+UNITS = ((7200.0, 3600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+"""From how many seconds on a unit is used, how long it is, and its name."""
+
+
+class Clock(NamedTuple):
+    """What progress is measured in.
+
+    Attributes:
+        name: As "trials".
+        axis: The axis of a chart.
+        places: When each finished trial ended, by its number.
+    """
+
+    name: str
+    axis: dict[str, Any]
+    places: Mapping[int, float]
+
+
+def progress_charts(view: View) -> Iterator[Chart]:
+    """Draw the best value so far of each objective: over trials and, if known, over time."""
+    if view.scored:
+        clocks = list(_clocks(view))
+        for position, objective in enumerate(view.history.objectives):
+            for clock in clocks:
+                yield _chart(view, objective, clock, f"progress-{position}-{clock.name}")
+
+
+def _clocks(view: View) -> Iterator[Clock]:
+    counted = {trial.number: float(k) for k, trial in enumerate(view.finished, start=1)}
+    yield Clock("trials", axis_of_counts("trials finished", len(counted)), counted)
+    ended = {trial.number: view.clock(trial) for trial in view.finished}
+    known = {number: seconds for number, seconds in ended.items() if seconds is not None}
+    if known.keys() == counted.keys():
+        longest = max(known.values())
+        unit, name = next((length, name) for least, length, name in UNITS if longest >= least)
+        across = axis(f"{name} of search", rangemode="tozero")
+        yield Clock("time", across, {n: known[n] / unit for n in known})
+
+
+def _chart(view: View, objective: Objective, clock: Clock, name: str) -> Chart:
+    metric, sign = objective.metric, objective.sign
+    values = [trial.values[metric] for trial in view.scored]
+    best = [sign * score for score in accumulate((sign * value for value in values), max)]
+    places = [clock.places[trial.number] for trial in view.scored]
+    line = trace(
+        "best so far",
+        [*places, max(clock.places.values())],
+        [*best, best[-1]],
+        mode="lines",
+        line={"color": BEST, "width": 2.5, "shape": "hv"},
+        hoverinfo="skip",
+    )
+    dots = trace(
+        "complete",
+        places,
+        values,
+        mode="markers",
+        marker={"color": COMPLETE, "size": 7, "opacity": 0.6},
+        hovertext=[hover(trial, view.history.objectives) for trial in view.scored],
+        hoverinfo="text",
+    )
+    y = axis_of(objective, values, "↑↓")
+    leader = view.scored[best.index(best[-1])].number
+    title = f"Best {metric} over {clock.name}"
+    alt = (
+        f"{title}: from {number(best[0])} to {number(best[-1])}, which trial {leader} reached; "
+        f"{len(values)} complete trials."
+    )
+    return Chart(name, title, alt, outside(y, values), [dots, line], layout(clock.axis, y))

@@ -1,0 +1,117 @@
+"""A history as a report sees it: which trials count, which lead, and how time passed."""
+
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+from ..strategies import History, Trial, non_dominated
+
+__all__ = ["View"]
+
+TOP = 5  # trials that are shown as pictures
+
+
+@final
+@dataclass(frozen=True)
+class View:
+    """What the parts of a report ask of a history.
+
+    Attributes:
+        history: The history.
+    """
+
+    history: History
+
+    @cached_property
+    def finished(self) -> tuple[Trial, ...]:
+        """The trials that have ended, in the order in which they did."""
+        return self.history.of_state("complete", "pruned", "failed")
+
+    @cached_property
+    def scored(self) -> tuple[Trial, ...]:
+        """The complete trials with finite objectives."""
+        objectives = self.history.objectives
+        return tuple(
+            trial
+            for trial in self.history.of_state("complete")
+            if trial.scores(objectives) is not None
+        )
+
+    @cached_property
+    def states(self) -> dict[str, int]:
+        """How many trials are in each state, empty states left out."""
+        counted = Counter[str](trial.state for trial in self.history)
+        order = ("complete", "pruned", "failed", "running")
+        return {state: counted[state] for state in order if counted[state]}
+
+    # ------------------------------------------------------------------ who leads
+
+    @cached_property
+    def front(self) -> tuple[Trial, ...]:
+        """The trials that no other dominates, the best in the first objective first."""
+        objectives = self.history.objectives
+        scores = [trial.scores(objectives) or () for trial in self.scored]
+        order = sorted(non_dominated(scores), key=lambda k: scores[k], reverse=True)
+        return tuple(self.scored[k] for k in order)
+
+    @property
+    def leaders(self) -> tuple[Trial, ...]:
+        """The best trial, or the Pareto front; empty if no trial is complete."""
+        return self.top[:1] if len(self.history.objectives) == 1 else self.front
+
+    @cached_property
+    def top(self) -> tuple[Trial, ...]:
+        """The best five; of a Pareto front, five that are spread over it."""
+        objectives = self.history.objectives
+        if len(objectives) == 1:
+            ranked = sorted(self.scored, key=lambda t: t.scores(objectives) or (), reverse=True)
+            return tuple(ranked[:TOP])
+        number = min(TOP, len(self.front))
+        last = len(self.front) - 1
+        return tuple(self.front[round(k * last / max(number - 1, 1))] for k in range(number))
+
+    # ------------------------------------------------------------------ time
+
+    @cached_property
+    def _busy(self) -> list[tuple[float, float, float]]:
+        """Spans in which at least one trial ran: beginning, end, and seconds before it."""
+        spans: list[tuple[float, float, float]] = []
+        for started, finished in sorted(filter(None, map(_span, self.finished))):
+            if spans and started <= spans[-1][1]:
+                begun, ended, before = spans[-1]
+                spans[-1] = begun, max(ended, finished), before
+            else:
+                before = spans[-1][2] + spans[-1][1] - spans[-1][0] if spans else 0.0
+                spans.append((started, finished, before))
+        return spans
+
+    def clock(self, trial: Trial) -> float | None:
+        """Return for how long the search had run when a trial ended, in seconds.
+
+        Pauses, in which no trial ran, do not count. None if the trial's times are not known.
+        """
+        span = _span(trial)
+        if span is None:
+            return None
+        position = bisect_right(self._busy, span[1], key=lambda busy: busy[0]) - 1
+        begun, _, before = self._busy[position]
+        return before + span[1] - begun
+
+    @cached_property
+    def searched(self) -> float | None:
+        """For how long at least one trial ran, in seconds; None if that is not known."""
+        return sum(ended - begun for begun, ended, _ in self._busy) if self._busy else None
+
+    @cached_property
+    def evaluated(self) -> float:
+        """How long all evaluations took together, in seconds."""
+        return sum(trial.seconds or 0.0 for trial in self.finished)
+
+
+def _span(trial: Trial) -> tuple[float, float] | None:
+    """Return when a trial began and ended, if both are known and in order."""
+    if trial.started is None or trial.finished is None or trial.finished < trial.started:
+        return None
+    return trial.started, trial.finished

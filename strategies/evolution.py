@@ -1,0 +1,109 @@
+"""Regularized (aging) evolution."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import final
+
+from numpy.random import Generator
+
+from ..spaces import Architecture
+from .errors import check_count
+from .mutation import mutated
+from .pareto import non_dominated
+from .strategy import Problem, Strategy
+from .trial import Trial
+
+__all__ = ["Population", "RegularizedEvolution"]
+
+Member = tuple[Architecture, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Population:
+    """The living members, oldest first.
+
+    Attributes:
+        problem: What is searched.
+        members: Architectures with their scores, larger being better.
+        running: Trials that have not finished.
+    """
+
+    problem: Problem
+    members: tuple[Member, ...] = ()
+    running: int = 0
+
+
+@final
+@dataclass(frozen=True)
+class RegularizedEvolution(Strategy[Population]):
+    """Evolution in which the oldest member dies, not the worst.
+
+    Starts with random architectures until the population is full. Then each proposal is the best
+    of a random sample of the population (drawn with replacement) with exactly one mutation; each
+    finished trial joins the population, and the oldest member leaves it.
+
+    A pruned trial joins with its last value, which was reached with less training, so it seldom
+    wins a tournament; a failed one does not join. With several objectives the parent is drawn
+    from the non-dominated members of the sample (our extension; the paper has one objective).
+
+    Args:
+        population: Number of living members (P in the paper), at least 1. With fewer trials than
+            that, the search is random: choose it well below the number of trials.
+        sample: Size of each tournament (S in the paper), at least 1.
+
+    Raises:
+        StrategyError: A setting is below 1.
+
+    Example:
+        >>> from nasbridge.spaces import Integer, Space
+        >>> from nasbridge.strategies import RegularizedEvolution, Search, Trial
+        >>> space = Space({"a": Integer(0, 9), "b": Integer(0, 9)})
+        >>> strategy = RegularizedEvolution(population=10, sample=5)
+        >>> search = Search(strategy, space, {"sum": "max"}, seed=1)
+        >>> best = 0
+        >>> for number in range(60):
+        ...     architecture = search.ask(number)
+        ...     value = architecture["a"] + architecture["b"]
+        ...     search.tell(Trial(number, architecture, "complete", {"sum": value}))
+        ...     best = max(best, value)
+        >>> best
+        18
+
+    References:
+        Real et al. 2019, Regularized Evolution for Image Classifier Architecture Search,
+        arXiv:1802.01548.
+    """
+
+    population: int = 100
+    sample: int = 25
+
+    def __post_init__(self) -> None:
+        check_count(self, "population", least=1)
+        check_count(self, "sample", least=1)
+
+    def start(self, problem: Problem) -> Population:
+        return Population(problem)
+
+    def propose(self, state: Population, rng: Generator) -> Iterator[Architecture]:
+        space, members = state.problem.space, state.members
+        while True:
+            if not members or len(members) + state.running < self.population:
+                yield space.sample(rng)
+            else:
+                yield mutated(space, self._parent(members, rng), rng)
+
+    def _parent(self, members: tuple[Member, ...], rng: Generator) -> Architecture:
+        drawn = [members[int(k)] for k in rng.integers(len(members), size=self.sample)]
+        if len(drawn[0][1]) == 1:
+            return max(drawn, key=lambda member: member[1])[0]
+        front = non_dominated([scores for _, scores in drawn])
+        return drawn[front[int(rng.integers(len(front)))]][0]
+
+    def observe(self, state: Population, trial: Trial) -> Population:
+        if trial.state == "running":
+            return replace(state, running=state.running + 1)
+        scores = trial.scores(state.problem.objectives)
+        if scores is None:
+            return state
+        members = (*state.members, (trial.architecture, scores))
+        return replace(state, members=members[-self.population :])

@@ -1,0 +1,63 @@
+"""Partitions: every domain as a few options, for methods that know nothing but options."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+
+from ..spaces import Categorical, IntegerRange, Label, RealRange
+from ..spaces.decisions.domains import Domain
+
+__all__ = ["option_of", "partition"]
+
+
+def partition(domain: Domain, points: int) -> tuple[Domain, ...]:
+    """Split a domain into parts, in order, each to be drawn from uniformly.
+
+    Args:
+        domain: The domain of a decision.
+        points: Most parts of a range; at least 1. Evenly long, in the logarithm where the domain
+            is logarithmic. Integers of at most so many values, and options, stay single.
+
+    Example:
+        >>> from nasbridge.spaces import IntegerRange
+        >>> [str(part) for part in partition(IntegerRange(1, 100), 2)]
+        ['an integer from 1 to 50', 'an integer from 51 to 100']
+    """
+    match domain:
+        case Categorical(labels):
+            return tuple(Categorical((label,)) for label in labels)
+        case IntegerRange(step=step, log=log):
+            starts = _starts(domain, points)
+            return tuple(
+                IntegerRange(low, after - step, step, log)
+                for low, after in pairwise([*starts, domain.values()[-1] + step])
+            )
+        case RealRange(low, high, log) if low < high:
+            edges = domain.values(points + 1)
+            return tuple(RealRange(*ends, log) for ends in pairwise(edges))
+        case _:
+            return (domain,)
+
+
+def _starts(domain: IntegerRange, points: int) -> Sequence[int]:
+    """Return the first value of each part of an integer range."""
+    values = domain.values()
+    if len(values) <= points:
+        return values
+    edges = RealRange(domain.low, values[-1] + domain.step, domain.log).values(points + 1)[:-1]
+    positions = dict.fromkeys(math.ceil((edge - domain.low) / domain.step) for edge in edges)
+    return [values[position] for position in positions if position < len(values)]
+
+
+def option_of(parts: Sequence[Domain], value: Label) -> int:
+    """Return the position of the part that holds a value.
+
+    Args:
+        parts: A partition.
+        value: A value of the domain.
+    """
+    first = parts[0]
+    if isinstance(first, Categorical):
+        return [part.values()[0] for part in parts].index(value)
+    return bisect_right(parts, float(value), key=lambda part: float(part.values(1)[0])) - 1

@@ -1,0 +1,14 @@
+"""The backend `autogluon`, by our door: the suite, and what is its own."""
+
+import pytest
+
+from nasbridge.testing import BackendTests
+from nasbridge.testing.harness import Door
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("autogluon")]
+
+
+class TestAutoGluon(BackendTests):
+    @pytest.fixture
+    def door(self) -> Door:
+        return Door("autogluon", trials=20)

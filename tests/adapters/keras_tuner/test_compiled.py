@@ -1,0 +1,146 @@
+# pyright: basic
+"""`NASTuner` of a space: its networks are compiled as was said, or it is an error."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy
+import pytest
+
+from nasbridge import GridSearch
+from nasbridge.adapters import ExperimentError
+from nasbridge.adapters.keras_tuner import NASTuner
+from nasbridge.evaluators.fresh import check_configuration
+from nasbridge.spaces import around
+
+X, Y = numpy.eye(6, 4, dtype="float32"), numpy.eye(6, 3, dtype="float32")
+
+
+def model_of(*compiling: Any, **settings: Any) -> Any:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    model.compile(*compiling, **settings)
+    return model
+
+
+def member_of(model: Any, directory: Path) -> Any:
+    tuner: Any = NASTuner(around(model), GridSearch(), "loss", 1, directory=directory)
+    return tuner.hypermodel.build(tuner.oracle.get_space())
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, keras.optimizers.LossScaleOptimizer])
+def test_what_does_not_decay_does_not_in_members(wrap: Any, tmp_path: Path) -> None:
+    optimizer = keras.optimizers.AdamW(0.1, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma"])
+    member = member_of(model_of(wrap(optimizer), "mse"), tmp_path)
+    member.set_weights([numpy.ones_like(weight) for weight in member.get_weights()])
+    weights = member.trainable_variables
+    member.optimizer.apply([0 * weight.value for weight in weights], weights)
+    kernel, bias = member.get_weights()
+    numpy.testing.assert_array_equal(bias, 1)
+    assert (kernel < 1).all()
+
+
+def test_weights_that_do_not_decay_are_to_be_named(tmp_path: Path) -> None:
+    model = model_of()
+    optimizer = keras.optimizers.AdamW()
+    optimizer.exclude_from_weight_decay(var_list=[model.layers[0].bias])
+    model.compile(optimizer, "mse")
+    with pytest.raises(ExperimentError, match=r"keeps weights of one model .*var_names=\["):
+        member_of(model, tmp_path)
+
+
+class Weighted(keras.losses.Loss):  # type: ignore[misc]
+    """Its `get_config` names none of what it holds."""
+
+    def __init__(self, held: Any = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.held = held
+
+    def call(self, true: Any, predicted: Any) -> Any:
+        return keras.ops.mean((true - predicted) ** 2, -1)
+
+
+class Told(Weighted):
+    def get_config(self) -> Any:
+        return {**super().get_config(), "held": numpy.asarray(self.held).tolist()}
+
+
+ARRAY = numpy.array([1.0, float("nan")])
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        ARRAY,
+        keras.ops.convert_to_tensor(ARRAY),
+        [1, "two"],
+        (1, None),
+        {1, 2},
+        {(1, 2)},
+        {"one": 1},
+        {"one": [ARRAY]},
+    ],
+    ids=str,
+)
+def test_what_another_training_would_lack_is_refused(held: Any, tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"leaves out \{'held': "):
+        member_of(model_of("sgd", Weighted(held)), tmp_path)
+
+
+@pytest.mark.parametrize("held", [ARRAY, keras.ops.convert_to_tensor(ARRAY), [1, 2], (1, 2), []])
+def test_what_get_config_tells_is_taken(held: Any, tmp_path: Path) -> None:
+    member = member_of(model_of("sgd", Told(held)), tmp_path)
+    numpy.testing.assert_array_equal(member.loss.held, held)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [keras.losses.MeanSquaredError(), abs, keras.Variable([1.0]), numpy.float32, numpy.zeros(2000)],
+    ids=lambda held: type(held).__name__,
+)
+def test_what_cannot_be_compared_is_missed_all_the_same(held: Any, tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"leaves out \{'held': "):
+        member_of(model_of("sgd", Weighted(held)), tmp_path)
+
+
+class Callable:
+    """Refers to itself, as methods that are kept do."""
+
+    def __init__(self) -> None:
+        self.known: Any = {}
+        self.known["self"] = self.known
+
+    def __call__(self, true: Any, predicted: Any) -> Any:
+        return keras.ops.mean((true - predicted) ** 2, -1)
+
+
+def test_a_plain_callable_is_taken_as_it_is(tmp_path: Path) -> None:
+    loss = Callable()
+    assert member_of(model_of("sgd", loss), tmp_path).loss is loss
+
+
+def test_what_building_makes_of_nothing_is_no_setting() -> None:
+    muon = keras.optimizers.Muon()
+    muon.build([keras.Variable(numpy.zeros((2, 2)))])  # without a bias it has no velocities of Adam
+    check_configuration(muon)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "metric"),
+    [
+        ("sgd", keras.metrics.F1Score),
+        ("rmsprop", lambda: keras.metrics.AUC(multi_label=True)),
+        ("adamw", keras.metrics.R2Score),
+        ("adafactor", lambda: keras.metrics.OneHotIoU(3, [0, 2])),
+        ("lion", lambda: keras.metrics.Precision([0.2, 0.5])),
+    ],
+)
+@pytest.mark.usefixtures("eager")
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+def test_a_model_may_have_been_trained(optimizer: str, metric: Any, tmp_path: Path) -> None:
+    """What Keras notes in an optimizer and in metrics when they are used is no setting."""
+    model = model_of(optimizer, "mse", metrics=[metric()])
+    model.fit(X, Y, verbose=0)
+    member = member_of(model, tmp_path)
+    assert member.optimizer.get_config() == model.optimizer.get_config()

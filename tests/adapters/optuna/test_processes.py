@@ -1,0 +1,181 @@
+"""Four processes on one Optuna study: nothing twice, nothing lost, and no lock error."""
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from nasbridge import Choice, Experiment, History, RandomSearch, RegularizedEvolution, Space
+from nasbridge.adapters.optuna import NASSampler, load, suggest
+from nasbridge.engine.driver import Silent
+from nasbridge.engine.evaluation import Evaluate
+from nasbridge.spaces import Searchable
+from nasbridge.testing import harness as material
+
+PROCESSES = 4
+NAME = "nasbridge"
+
+processes = multiprocessing.get_context("forkserver")
+
+# Each test keeps both cores busy.
+pytestmark = pytest.mark.xdist_group("processes")
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processes find the functions of this file, however pytest was started."""
+    root = str(Path(__file__).resolve().parents[3])
+    monkeypatch.setattr(sys, "path", [root, *sys.path])
+
+
+def url(directory: Path) -> str:
+    return f"sqlite:///{directory}/study.db"
+
+
+def patient(directory: Path) -> RDBStorage:
+    """SQLite as Optuna's documentation has it for several processes."""
+    return RDBStorage(url(directory), engine_kwargs={"connect_args": {"timeout": 60}})
+
+
+def ours(directory: Path) -> None:
+    """The default: a database in the directory of the run."""
+
+
+def journal(directory: Path) -> JournalStorage:
+    return JournalStorage(JournalFileBackend(str(directory / "journal.log")))
+
+
+Kind = Callable[[Path], str | BaseStorage | None]
+
+
+def wide() -> Space:
+    """A flat space of 3,125 architectures."""
+    return Space({f"part{k}": Choice([0, 1, 2, 3, 4]) for k in range(5)})
+
+
+def narrow() -> Space:
+    """A flat space of 36 architectures."""
+    return Space({f"part{k}": Choice([0, 1, 2, 3, 4, 5]) for k in range(2)})
+
+
+def optimize(storage: Kind, directory: Path, space: Searchable, trials: int) -> None:
+    """What a user writes: each process does its share."""
+    sampler = NASSampler(space, RegularizedEvolution(20, 5), seed=0)
+    study = study_in(storage(directory))
+    study.sampler = sampler
+    study.optimize(lambda trial: material.score(suggest(trial, space))["score"], n_trials=trials)
+
+
+def run(storage: Kind, directory: Path, space: Searchable, trials: int) -> None:
+    """Our door: all processes run the same experiment."""
+    place = directory if storage is ours else None
+    experiment_of(space, trials).run("optuna", place, observer=Silent(), storage=storage(directory))
+
+
+def run_waiting(directory: Path) -> None:
+    experiment = experiment_of(wide(), 24, material.evaluate_waiting)
+    experiment.run("optuna", directory, observer=Silent(), storage=url(directory))
+
+
+def stored(storage: Kind, directory: Path) -> History:
+    return load(directory if storage is ours else study_in(storage(directory)))
+
+
+def study_in(storage: str | BaseStorage | None) -> optuna.Study:
+    assert storage is not None
+    return optuna.load_study(study_name=NAME, storage=storage)
+
+
+def experiment_of(
+    space: Searchable, trials: int, evaluate: Evaluate = material.evaluate
+) -> Experiment:
+    evolution = RegularizedEvolution(20, 5)
+    return Experiment(space, evaluate, {"score": "max"}, evolution, trials=trials)
+
+
+def start(target: Callable[..., None], *arguments: object) -> list[BaseProcess]:
+    started = [processes.Process(target=target, args=arguments) for _ in range(PROCESSES)]
+    for process in started:
+        process.start()
+    return list(started)
+
+
+def wait(started: Sequence[BaseProcess], seconds: float = 300) -> list[int | None]:
+    """Exit codes; a process that takes too long is ended, and its code is None."""
+    deadline = time.monotonic() + seconds
+    for process in started:
+        process.join(max(deadline - time.monotonic(), 0))
+    codes = [process.exitcode for process in started]
+    for process in started:
+        process.kill()
+    return codes
+
+
+@pytest.mark.parametrize("storage", [patient, journal])
+def test_four_optimizers_share_a_study(storage: Kind, tmp_path: Path) -> None:
+    optuna.create_study(study_name=NAME, storage=storage(tmp_path), direction="maximize")
+    assert wait(start(optimize, storage, tmp_path, wide(), 25)) == [0] * PROCESSES
+    trials = study_in(storage(tmp_path)).get_trials(deepcopy=False)
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 100
+    assert len({json.dumps(trial.params) for trial in trials}) == 100
+
+
+@pytest.mark.parametrize("storage", [ours, journal])
+def test_four_runs_share_a_study_that_none_had_made(storage: Kind, tmp_path: Path) -> None:
+    assert wait(start(run, storage, tmp_path, wide(), 200)) == [0] * PROCESSES
+    history = stored(storage, tmp_path)
+    assert sorted(trial.number for trial in history) == list(range(200))
+    assert {trial.state for trial in history} == {"complete"}
+    assert len({trial.architecture.canonical for trial in history}) == 200
+
+
+@pytest.mark.parametrize("storage", [url, journal])
+def test_four_runs_use_up_a_small_space_exactly(storage: Kind, tmp_path: Path) -> None:
+    assert wait(start(run, storage, tmp_path, narrow(), 1000)) == [0] * PROCESSES
+    history = stored(storage, tmp_path)
+    assert {trial.state for trial in history} == {"complete"}
+    keys = sorted(trial.architecture.key for trial in history)
+    assert keys == sorted(architecture.key for architecture in narrow().enumerate())
+
+
+def test_what_a_killed_process_was_at_is_done_by_the_others(tmp_path: Path) -> None:
+    started = start(run_waiting, tmp_path)
+    deadline = time.monotonic() + 120
+    while not (reached := list(tmp_path.rglob("reached"))) or not reached[0].read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(int(reached[0].read_text()), signal.SIGKILL)
+    assert sorted(map(str, wait(started))) == sorted(["-9", "0", "0", "0"])
+    history = load(url(tmp_path))
+    assert sorted(trial.number for trial in history) == list(range(24))
+    assert {trial.state for trial in history} == {"complete"}
+
+
+def test_a_study_of_theirs_is_left_alone(tmp_path: Path) -> None:
+    """A run that joins a user's own study repeats none of its running trials."""
+    storage = url(tmp_path)
+    sampler = NASSampler(wide(), RandomSearch(), seed=0)
+    study = optuna.create_study(
+        study_name=NAME, storage=storage, direction="maximize", sampler=sampler
+    )
+    theirs = study.ask()
+    suggest(theirs, wide())
+    experiment = Experiment(
+        wide(), material.evaluate, {"score": "max"}, RandomSearch(), trials=5, seed=0
+    )
+    history = experiment.run("optuna", observer=Silent(), storage=storage)
+    assert [trial.state for trial in history].count("running") == 1
+    study.tell(theirs, 1.0)
+    assert {trial.state for trial in load(storage)} == {"complete"}
+    assert sorted(trial.number for trial in load(storage)) == list(range(5))

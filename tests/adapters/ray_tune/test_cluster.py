@@ -1,0 +1,250 @@
+# pyright: basic
+"""Clusters: one of three nodes, of which one is killed; one that lacks what trials need."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nasbridge import BackendError
+from nasbridge.adapters.ray_tune import load, results
+from nasbridge.adapters.ray_tune.resources import needed
+from nasbridge.testing.harness import chain, facts, score
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+import ray
+from ray.cluster_utils import Cluster
+from nasbridge import Experiment, RegularizedEvolution
+from nasbridge.testing.harness import chain, score
+
+QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300,
+         "health_check_failure_threshold": 3}
+
+DOOMED = Path(sys.argv[1] + ".doomed")
+
+def evaluate(architecture, trial):
+    node = ray.get_runtime_context().get_node_id()
+    (trial.directory / "node").write_text(node)
+    made = score(architecture)
+    for step in (1, 2, 3):
+        (trial.directory / "step").write_text(str(step))
+        time.sleep(0.2 + trial.number % 3 / 10)  # so that nodes are not in step with each other
+        while DOOMED.exists() and DOOMED.read_text() == node:
+            time.sleep(0.1)  # a worker must not end before its node is known to be dead
+        trial.report(step, score=made["score"] * step / 3)
+    return made
+
+class Killer:
+    def __init__(self, cluster, node):
+        self.cluster, self.node, self.ended, self.is_dead = cluster, node, set(), False
+
+    def begun(self, history): ...
+
+    def finished(self, trial):
+        self.ended.add(trial.number)
+        for place in Path(sys.argv[1], "trials").iterdir():
+            if self.is_dead or int(place.name) in self.ended or not (place / "step").exists():
+                continue
+            is_there = (place / "node").read_text() == self.node.node_id
+            if is_there and (place / "step").read_text() in ("1", "2"):  # and not at its end
+                self.is_dead = True
+                DOOMED.write_text(self.node.node_id)
+                self.cluster.remove_node(self.node, allow_graceful=False)
+
+if __name__ == "__main__":
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": QUICK}
+    )
+    node = [cluster.add_node(num_cpus=1) for _ in range(2)][-1]
+    experiment = Experiment(
+        chain(), evaluate, {"score": "max"}, RegularizedEvolution(10, 5), trials=24, seed=3
+    )
+    try:
+        experiment.run(
+            "ray_tune", sys.argv[1], 3, Killer(cluster, node), address=cluster.address, retries=2
+        )
+    finally:
+        cluster.shutdown()
+"""
+
+
+def said_by(text: str, place: Path) -> str:
+    """Run a program, and return what it says."""
+    program = place / "program.py"
+    program.write_text(text)
+    with (place / "output.txt").open("w+") as output:
+        done = subprocess.run(
+            [sys.executable, str(program), str(place / "run")],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=150,
+            check=False,
+        )
+        output.seek(0)
+        said = output.read()
+    assert done.returncode == 0, said
+    return said
+
+
+def test_a_node_that_is_killed_costs_no_trial(tmp_path: Path) -> None:
+    said_by(PROGRAM, tmp_path)
+    history = load(tmp_path / "run", chain())
+    assert sorted(trial.number for trial in history) == list(range(24))  # none lost, none twice
+    assert len({trial.architecture.canonical for trial in history}) == 24
+    for trial in history:
+        assert (trial.state, dict(trial.values)) == ("complete", score(trial.architecture))
+        assert [step.step for step in trial.curve] == [1, 2, 3]
+    assert sum(trial.notes.get("workers_lost", 0) for trial in history) >= 1
+    shown = results(tmp_path / "run")
+    assert len(shown) == len(facts(history))
+    nodes = {file.read_text() for file in (tmp_path / "run" / "trials").glob("*/node")}
+    assert len(nodes) >= 2  # both that are left have worked
+
+
+LACKING = """
+import os, sys, warnings
+from ray.cluster_utils import Cluster
+from nasbridge import BackendError, Experiment, RandomSearch
+from nasbridge.testing.harness import chain, score
+
+def evaluate(architecture, trial):
+    (trial.directory / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+    return score(architecture)
+
+def run(name, address=None, **resources):
+    experiment = Experiment(chain(), evaluate, {"score": "max"}, RandomSearch(), trials=2)
+    return experiment.run(
+        "ray_tune",
+        f"{sys.argv[1]}-{name}",
+        2,
+        address=address or cluster.address,
+        resources=resources,
+    )
+
+def grow(message, *rest):
+    print(message, flush=True)
+    if "tray" in str(message):
+        cluster.add_node(num_cpus=0, resources={"tray": 1})
+
+if __name__ == "__main__":
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    os.environ["RAY_ADDRESS"] = cluster.address  # what "auto" goes by first
+    cluster.add_node(num_cpus=1, num_gpus=1)  # Ray takes our word for the GPU
+    try:
+        for resources in ({"cpu": 2, "gpu": 0.5}, {"cpu": 100}):
+            try:
+                run("error", **resources)
+            except BackendError as error:
+                print(error, flush=True)
+        print(len(run("shared", "auto", cpu=0.5, gpu=0.5)), "trials on half a GPU each", flush=True)
+        os.environ["RAY_NODE_TYPE_NAME"] = "small"  # as autoscalers name the nodes they start
+        cluster.add_node(num_cpus=1)
+        warnings.showwarning = grow
+        print(len(run("growing", tray=0.5)), "trials on a node that came later", flush=True)
+    finally:
+        cluster.shutdown()
+"""
+
+
+def test_what_a_cluster_lacks_is_an_error_unless_it_may_grow(tmp_path: Path) -> None:
+    said = said_by(LACKING, tmp_path)
+    there = r"no node of this Ray cluster has it \(2 with: 1 CPU, 1 GPU.*; 2 CPU.*--num-gpus"
+    assert re.search(f"to have 2 CPU, 0.5 GPU on one node, and {there}", said)
+    assert re.search(f"to have 100 CPU on one node, and {there}", said)
+    assert "2 trials on half a GPU each" in said
+    assert {file.read_text() for file in tmp_path.glob("run-shared/trials/*/gpu")} == {"0"}
+    assert "2 trials on a node that came later" in said
+    assert re.search(r"0.5 tray on one node, and no node has it yet.*autoscaler.*small", said)
+
+
+DYING = """
+import os, sys, time, warnings
+from pathlib import Path
+from ray.cluster_utils import Cluster
+from nasbridge import BackendError, Experiment, RandomSearch
+from nasbridge.testing.harness import chain, score
+
+QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300,
+         "health_check_failure_threshold": 3}
+
+DOOMED = Path(sys.argv[1] + ".doomed")
+
+def evaluate(architecture, trial):
+    time.sleep(0.5)
+    while DOOMED.exists():  # a worker must not end before its node is known to be dead
+        time.sleep(0.1)
+    return score(architecture)
+
+class Killer:
+    node = None
+
+    def begun(self, history):
+        print(len(history.of_state("complete")), "had ended before", flush=True)
+
+    def finished(self, trial):
+        if self.node is not None:
+            DOOMED.touch()
+            cluster.remove_node(self.node, allow_graceful=False)
+            self.node = None
+
+def run(node):
+    DOOMED.unlink(missing_ok=True)
+    killer = Killer()
+    killer.node = node
+    experiment = Experiment(chain(), evaluate, {"score": "max"}, RandomSearch(), trials=3)
+    return experiment.run(
+        "ray_tune", sys.argv[1], 1, killer, address=cluster.address, resources={"tray": 1},
+        retries=2,
+    )
+
+def tray():
+    return cluster.add_node(num_cpus=0, resources={"tray": 1})
+
+def grow(message, *rest):
+    print(message, flush=True)
+    if "tray" in str(message):
+        DOOMED.unlink()
+        tray()
+
+if __name__ == "__main__":
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": QUICK}
+    )
+    try:
+        try:
+            run(tray())
+        except BackendError as error:
+            print(error, flush=True)
+        os.environ["RAY_NODE_TYPE_NAME"] = "small"
+        cluster.add_node(num_cpus=1)
+        warnings.showwarning = grow
+        print(*(trial.state for trial in run(tray())), "in the end", flush=True)
+    finally:
+        cluster.shutdown()
+"""
+
+
+def test_the_last_node_that_fits_may_die_during_the_run(tmp_path: Path) -> None:
+    said = said_by(DYING, tmp_path)
+    assert re.search(r"to have 1 tray on one node, and no node of this Ray cluster has it", said)
+    assert "1 had ended before" in said
+    assert re.search(r"1 tray on one node, and no node has it yet.*autoscaler.*small", said), said
+    assert "complete complete complete in the end" in said
+
+
+def test_amounts_that_are_none_say_so() -> None:
+    for resources, part in (
+        ({"cpu": "two"}, "'cpu' is 'two'"),
+        ({"cpu": -1}, "a number from 0"),
+        ({"gpu": 1.5}, "a whole number"),
+        ({"cpu": 0}, "at least one above 0"),
+    ):
+        with pytest.raises(BackendError, match=part):
+            needed(resources)
+    assert needed({"cpu": 2, "gpu": 0.5, "tray": 1}) == {"CPU": 2, "GPU": 0.5, "tray": 1}

@@ -1,0 +1,303 @@
+# pyright: basic
+"""`NASSearcher` in a `tune.Tuner` of a user's own: schedulers, failures, saving, bad input."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler, MedianStoppingRule
+from ray.tune.search import ConcurrencyLimiter, Searcher
+
+from nasbridge import (
+    BackendError,
+    Choice,
+    History,
+    RandomSearch,
+    RegularizedEvolution,
+    Search,
+    Space,
+    Trial,
+)
+from nasbridge.adapters.ray_tune import NASSearcher, architecture_from, load
+from nasbridge.testing.harness import chain, facts, fate, few, score
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
+
+STRATEGY = RegularizedEvolution(population=5, sample=2)
+STEPS = 4
+
+
+def train(config: dict[str, Any]) -> None:
+    architecture = architecture_from(config, chain())
+    if config["failing"] and fate(architecture) == "failed":
+        raise MemoryError(architecture.key)
+    metrics = score(architecture)
+    for step in range(1, STEPS + 1):
+        tune.report({**metrics, "score": metrics["score"] * step / STEPS})
+
+
+def fit(
+    place: Path, searcher: Searcher, trials: int, scheduler: Any = None, **param_space: Any
+) -> tune.ResultGrid:
+    # Ray's HyperBand forgets a trial that is being saved when its bracket ends, and then waits for
+    # it for ever: with both cores for each trial there is never another one that could end it.
+    is_alone = isinstance(scheduler, HyperBandScheduler)
+    tuner = tune.Tuner(
+        tune.with_resources(train, {"cpu": 2 if is_alone else 1}),
+        param_space={"failing": False, **param_space},
+        tune_config=tune.TuneConfig(
+            search_alg=searcher, scheduler=scheduler, num_samples=trials, reuse_actors=True
+        ),
+        run_config=tune.RunConfig(name="theirs", storage_path=str(place), verbose=0),
+    )
+    return tuner.fit()
+
+
+def replayed(history: History) -> list[str]:
+    """What a bare search proposes when it is told the same trials one after the other."""
+    search = Search(STRATEGY, chain(), history.objectives, history.seed)
+    keys: list[str] = []
+    for trial in history:
+        keys.append(search.ask(trial.number).key)
+        search.tell(trial)
+    return keys
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_proposals_are_those_of_a_bare_search_and_constants_survive(tmp_path: Path) -> None:
+    searcher = NASSearcher(chain(), STRATEGY, metric="score", mode="max", seed=3)
+    found = fit(tmp_path, ConcurrencyLimiter(searcher, 1), 12, failing=True, batch=[1, 2])
+    history = searcher.history
+    assert [trial.number for trial in history] == list(range(12))
+    assert [trial.architecture.key for trial in history] == replayed(history)
+    assert {trial.state for trial in history} == {"complete", "failed"}
+    for trial in history:
+        assert trial.state == fate(trial.architecture)
+        if trial.state == "complete":
+            assert trial.values["score"] == pytest.approx(score(trial.architecture)["score"])
+            assert len(trial.curve) == STEPS
+    assert all(result.config["batch"] == [1, 2] for result in found if result.config)
+    assert facts(load(tmp_path / "theirs")) == facts(history)
+
+
+SCHEDULERS = [
+    ASHAScheduler(metric="score", mode="max", max_t=STEPS, grace_period=1, reduction_factor=2),
+    HyperBandScheduler(metric="score", mode="max", max_t=STEPS, reduction_factor=2),
+    MedianStoppingRule(
+        time_attr="training_iteration",
+        metric="score",
+        mode="max",
+        grace_period=1,
+        min_samples_required=2,
+    ),
+]
+
+
+@pytest.mark.usefixtures("local_ray")
+@pytest.mark.parametrize("scheduler", SCHEDULERS, ids=lambda s: type(s).__name__)
+def test_trials_that_a_scheduler_stops_are_told_as_pruned(tmp_path: Path, scheduler: Any) -> None:
+    searcher = NASSearcher(
+        chain(), STRATEGY, objectives={"score": "max", "size": "min"}, seed=1, max_t=STEPS
+    )
+    fit(tmp_path, ConcurrencyLimiter(searcher, 12), 12, scheduler)  # HyperBand fills brackets
+    history = searcher.history
+    assert sorted(trial.number for trial in history) == list(range(12))
+    assert {trial.state for trial in history} == {"complete", "pruned"}
+    for trial in history:
+        assert trial.values == trial.curve[-1].metrics
+        assert (len(trial.curve) == STEPS) == (trial.state == "complete")
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_what_the_param_space_leaves_open_is_searched(tmp_path: Path) -> None:
+    searcher = NASSearcher(None, RandomSearch(), seed=1)
+    nested = {"kind": "cnn", "kernel": tune.choice([3, 5])}
+    space = {
+        "model": {"units": tune.randint(1, 9), "body": tune.choice([nested, {"kind": "none"}])},
+        "lr": tune.loguniform(1e-4, 1e-1),
+        "epochs": 2,
+    }
+
+    def take(config: dict[str, Any]) -> dict[str, float]:
+        body = config["model"]["body"]
+        assert set(body) == ({"kind", "kernel"} if body["kind"] == "cnn" else {"kind"})
+        assert config["epochs"] == 2
+        return {"loss": config["lr"] * config["model"]["units"]}
+
+    found = tune.Tuner(
+        take,
+        param_space=space,
+        tune_config=tune.TuneConfig(
+            metric="loss", mode="min", search_alg=searcher, num_samples=8, reuse_actors=True
+        ),
+        run_config=tune.RunConfig(name="theirs", storage_path=str(tmp_path), verbose=0),
+    ).fit()
+    assert not found.errors
+    assert [t.state for t in searcher.history] == ["complete"] * 8
+    assert {t.architecture.choices["model.body"] for t in searcher.history} == {"0", "1"}
+    best = found.get_best_result().metrics or {}
+    assert best["loss"] == searcher.history.best.values["loss"]
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path) -> None:
+    searcher = NASSearcher(few(), RandomSearch(), metric="score", mode="max")
+    forms = {architecture.canonical for architecture in few().enumerate()}
+    tuner = tune.Tuner(
+        lambda config: {"score": 1.0},
+        tune_config=tune.TuneConfig(search_alg=searcher, num_samples=99, reuse_actors=True),
+        run_config=tune.RunConfig(name="theirs", storage_path=str(tmp_path), verbose=0),
+    )
+    assert len(tuner.fit()) == len(forms)
+
+
+# ---------------------------------------------------------------------- a killed driver
+
+TRIALS, WAIT_AT = 9, 5
+
+DRIVER = f"""
+import os, sys, time
+os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "0"
+from pathlib import Path
+from ray import tune
+from ray.tune.search import ConcurrencyLimiter
+from nasbridge import RegularizedEvolution
+from nasbridge.testing.harness import chain, score
+from nasbridge.adapters.ray_tune.cluster import instance
+from nasbridge.adapters.ray_tune import NASSearcher, architecture_from
+
+place = Path(sys.argv[1])
+
+def train(config):
+    begun = place / "begun" / str(time.time())
+    begun.parent.mkdir(exist_ok=True)
+    begun.touch()
+    if len(list(begun.parent.iterdir())) == {WAIT_AT} + 1:
+        (place / "waiting").touch()
+        time.sleep(600)
+    return score(architecture_from(config, chain()))
+
+def tuner():
+    if (place / "theirs").exists():
+        return tune.Tuner.restore(str(place / "theirs"), trainable=train, resume_unfinished=True)
+    strategy = RegularizedEvolution(population=5, sample=2)
+    searcher = NASSearcher(chain(), strategy, metric="score", mode="max", seed=3)
+    settings = tune.TuneConfig(
+        search_alg=ConcurrencyLimiter(searcher, 1), num_samples={TRIALS}, reuse_actors=True
+    )
+    run = tune.RunConfig(name="theirs", storage_path=str(place), verbose=0)
+    return tune.Tuner(train, tune_config=settings, run_config=run)
+
+with instance(None, {{"cpu": 1}}, 1):
+    tuner().fit()
+"""
+
+
+def wait_for(file: Path, child: subprocess.Popen[Any], seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    while not file.exists():
+        assert child.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_killed_driver_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", DRIVER, str(tmp_path)]
+    child = subprocess.Popen(command, start_new_session=True)
+    try:
+        wait_for(tmp_path / "waiting", child)
+        time.sleep(1)  # until Ray has written what it knows
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    before = load(tmp_path / "theirs")
+    assert 1 <= len(before.of_state("complete")) <= WAIT_AT
+    subprocess.run(command, check=True, start_new_session=True)
+    history = load(tmp_path / "theirs")
+    assert [(t.number, t.state) for t in history] == [(n, "complete") for n in range(TRIALS)]
+    assert [trial.architecture.key for trial in history] == replayed(history)
+
+
+# ---------------------------------------------------------------------- without Ray at work
+
+
+def told(searcher: NASSearcher, results: Sequence[dict[str, Any] | None]) -> Trial:
+    """Tell a trial by reports, of which the last ends it."""
+    searcher.suggest("a")
+    for result in results[:-1]:
+        searcher.on_trial_result("a", {**(result or {}), "done": False})
+    searcher.on_trial_complete("a", results[-1])
+    return searcher.history[-1]
+
+
+def result(step: int, loss: float) -> dict[str, Any]:
+    return {"training_iteration": step, "loss": loss, "pid": 7, "config/x": 1.0, "done": True}
+
+
+SPACE = Space({"units": Choice([16, 32, 64]), "kind": Choice(["a", "b"])})
+
+
+def test_how_a_trial_ended_is_told_from_its_last_report() -> None:
+    def fresh(max_t: int | None = None) -> NASSearcher:
+        return NASSearcher(SPACE, RandomSearch(), metric="loss", mode="min", max_t=max_t)
+
+    first, second = result(1, 3.0), result(2, 2.0)
+    assert told(fresh(), [first, second, second]).state == "complete"  # said once more
+    assert told(fresh(), [first, second]).state == "pruned"
+    assert told(fresh(2), [first, second]).state == "complete"
+    saving = {**second, "done": False}  # stopped by HyperBand while its checkpoint was written
+    assert told(fresh(), [first, second, saving]).state == "pruned"
+    assert told(fresh(), [first, None]).state == "pruned"  # by HyperBand
+    assert told(fresh(), [None]).state == "failed"  # it never said anything
+    diverged = told(fresh(), [result(1, float("nan")), result(1, float("nan"))])
+    assert (diverged.state, "loss" in diverged.notes["error"]) == ("failed", True)
+    assert told(fresh(), [first, second, second]).values == {"loss": 2.0}
+    again = told(fresh(), [first, second, result(1, 9.0), second, second])  # it began anew
+    assert [step.metrics["loss"] for step in again.curve] == [9.0, 2.0]
+
+
+def test_what_is_saved_is_a_history(tmp_path: Path) -> None:
+    searcher = NASSearcher(SPACE, STRATEGY, metric="loss", mode="min", seed=4)
+    told(searcher, [result(1, 3.0), result(1, 3.0)])
+    searcher.suggest("b")
+    searcher.save(str(tmp_path / "state"))
+    assert History.load(tmp_path / "state")[0].values == {"loss": 3.0}
+    other = NASSearcher(SPACE, STRATEGY, metric="loss", mode="min", seed=4)
+    other.restore(str(tmp_path / "state"))
+    for one in (searcher, other):
+        one.on_trial_complete("b", result(1, 1.0))
+    assert facts(other.history) == facts(searcher.history)
+    assert other.suggest("c") == searcher.suggest("c")
+    wrong = NASSearcher(SPACE, STRATEGY, metric="loss", mode="min", seed=5)
+    with pytest.raises(BackendError, match=r"seed=4.*same settings"):
+        wrong.restore(str(tmp_path / "state"))
+
+
+def test_points_of_elsewhere_are_not_tried_again() -> None:
+    searcher = NASSearcher(SPACE, RandomSearch(), metric="loss", mode="min", flat=True)
+    points = [{"units": units, "kind": kind} for units in (16, 32, 64) for kind in "ab"]
+    for point in points[1:]:
+        searcher.add_evaluated_point(point, 1.0)
+    assert searcher.suggest("a") == points[0]
+    assert searcher.suggest("b") == Searcher.FINISHED
+
+
+def test_bad_input_says_what_to_do() -> None:
+    with pytest.raises(BackendError, match="give both"):
+        NASSearcher(SPACE, metric="loss")
+    with pytest.raises(BackendError, match="as many modes"):
+        NASSearcher(SPACE, metric=["loss", "size"], mode=["min"])
+    with pytest.raises(BackendError, match=r"what to optimize.*metric="):
+        NASSearcher(SPACE).suggest("a")
+    with pytest.raises(BackendError, match=r"no space.*Tuner.restore"):
+        NASSearcher(metric="loss", mode="min").suggest("a")
+    searcher = NASSearcher(SPACE, metric="loss", mode="min")
+    with pytest.raises(BackendError, match=r"'lr' open.*into that space"):
+        searcher.set_search_properties(None, None, {"lr": tune.uniform(0, 1)})

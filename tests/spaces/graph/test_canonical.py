@@ -1,0 +1,246 @@
+"""Twins: architectures that compute the same compare equal, and no others."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy
+import pytest
+
+from nasbridge import library
+from nasbridge.spaces import (
+    WIDTH,
+    Cell,
+    Chain,
+    Choice,
+    Integer,
+    InvalidArchitecture,
+    Node,
+    NodeCell,
+    Parallel,
+    Repeat,
+    Searchable,
+    Space,
+    Stack,
+    Zero,
+    layer,
+    residual,
+)
+from nasbridge.spaces.nodes.structure import Scope, Skip
+
+Make = Callable[[int], Searchable]
+
+
+def power(exponent: int, later: bool = False) -> Callable[[float], object]:
+    """Functions of one name."""
+    return (lambda x: lambda: x**exponent) if later else (lambda x: x**exponent)
+
+
+A, B, C = layer("ReLU"), layer("BatchNormalization"), layer("Softmax")
+CUSTOM = layer("A")  # who knows how many channels it gives?
+SKIP = layer("Identity")
+POOL = layer("MaxPooling2D", pool_size=3, strides=1, padding="same")
+CONV_8, CONV_16 = layer("Conv2D", filters=8), layer("Conv2D", filters=16)
+
+
+def form(space: Node) -> str:
+    """The canonical form of a space without open points."""
+    (architecture,) = space.enumerate()
+    return architecture.canonical
+
+
+def number_of_forms(space: Searchable) -> int:
+    return len({architecture.canonical for architecture in space.enumerate()})
+
+
+TWINS: list[tuple[Node, Node]] = [
+    (Chain(A, SKIP, B), Chain(A, B)),
+    (Chain(A, Chain(B)), Chain(Chain(A), B)),
+    (Repeat(A, 2), Chain(A, A)),
+    (Chain(A, Repeat(B, 0)), A),
+    (Chain(A, layer("Activation", activation="linear")), A),
+    (Chain(A, layer("Dropout", rate=0.0)), A),
+    (Parallel(A), A),
+    (Parallel(A, B), Parallel(B, A)),
+    (Parallel(Parallel(A, B), C), Parallel(A, Parallel(C, B))),
+    (Parallel(A, Zero()), A),
+    (Parallel(A, Chain(Zero(), B)), A),
+    (Parallel(A, Chain(B, Zero(), C)), A),
+    (residual(A), Parallel(A, SKIP)),
+    (Chain(Zero(), A), Zero()),
+    (Chain(Parallel(A, B), C), Chain(Parallel(B, A), C)),
+    (Skip(), SKIP),
+    (Cell({"none": Zero()}, nodes=2), Zero()),
+    (Cell({"a": A}, nodes=1), A),
+    (layer("A", name="x"), CUSTOM),
+    (layer("A", f=power(2)), layer("A", f=power(2))),
+    (Parallel(Chain(CONV_16, B), CONV_16), Parallel(CONV_16, Chain(CONV_16, B))),
+]
+
+STRANGERS: list[tuple[Node, Node]] = [
+    (A, B),
+    (A, Chain(A, A)),
+    (Chain(A, B), Chain(B, A)),
+    (layer("A", n=1), layer("A", n=2)),
+    (layer("A", n=1), layer("A", n=True)),
+    (layer("A", n=1), layer("A", m=1)),
+    (layer("A", f=len), layer("A", f=max)),
+    (Chain(A, layer("Activation", activation="relu")), A),
+    (Chain(A, layer("Dropout", rate=0.5)), A),
+    (Parallel(A, A), A),
+    (Parallel(A, B), Parallel(A, B, merge="concatenate")),
+    (Parallel(A, B, merge="concatenate"), Parallel(B, A, merge="concatenate")),
+    (Parallel(A, Zero(), merge="concatenate"), A),
+    (residual(A), A),
+    (Chain(Parallel(A, B), C), Parallel(Chain(A, C), Chain(B, C))),
+    (Zero(), SKIP),
+    (Parallel(CONV_8, CONV_16), Parallel(CONV_16, CONV_8)),  # all are brought to the last's width
+    (Parallel(Chain(CONV_8, B), CONV_16), Parallel(CONV_16, Chain(CONV_8, B))),
+    (Parallel(Parallel(CONV_8, CONV_16), CONV_8), Parallel(Parallel(CONV_16, CONV_8), CONV_8)),
+    (layer("A", f=lambda: 1), layer("A", f=lambda: 2)),
+    (layer("A", f=power(2)), layer("A", f=power(3))),
+    (layer("A", f=power(2, later=True)), layer("A", f=power(3, later=True))),
+    (Parallel(SKIP, CONV_8), Parallel(CONV_8, SKIP)),
+    (Parallel(POOL, CONV_8), Parallel(CONV_8, POOL)),
+    (Parallel(A, CUSTOM), Parallel(CUSTOM, A)),
+    (
+        Chain(Parallel(POOL, A, merge="concatenate"), Parallel(SKIP, CONV_8)),
+        Chain(Parallel(POOL, A, merge="concatenate"), Parallel(CONV_8, SKIP)),
+    ),
+    (
+        Parallel(Zero(), CONV_16, merge="concatenate"),
+        Parallel(Chain(CONV_8, Zero()), CONV_16, merge="concatenate"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), TWINS)
+def test_the_same_computation_has_the_same_form(one: Node, other: Node) -> None:
+    assert form(one) == form(other)
+
+
+@pytest.mark.parametrize(("one", "other"), STRANGERS)
+def test_different_computations_have_different_forms(one: Node, other: Node) -> None:
+    assert form(one) != form(other)
+
+
+def test_what_the_output_does_not_reach_does_not_count() -> None:
+    cell = Cell({"a": A, "b": B, "none": Zero()}, nodes=2)
+    # the second node takes the input alone: what the first computes is not asked for
+    made = {
+        operation: cell.architecture({"edge_0_1": operation, "edge_0_2": "a", "edge_1_2": "none"})
+        for operation in ("a", "b", "none")
+    }
+    assert len({architecture.canonical for architecture in made.values()}) == 1
+    assert len({architecture.key for architecture in made.values()}) == 3
+
+
+def test_choices_that_make_no_difference_are_twins() -> None:
+    kinds = Choice({"skip": SKIP, "also": Chain(SKIP, SKIP), "a": A})
+    assert number_of_forms(kinds) == 2
+    # of 0, 1, 2 or 3 layers A in a row
+    assert number_of_forms(Repeat(Choice({"a": A, "skip": SKIP}), 3)) == 4
+    assert number_of_forms(Repeat(Choice({"a": A, "skip": SKIP}), Integer(0, 3))) == 4
+
+
+def test_the_order_of_a_nodes_inputs_is_forgotten() -> None:
+    cell = NodeCell({"a": A, "b": B}, nodes=1, inputs=2)
+    # two of the four (input, operation), with repetition: 4 + 6 of 16. On its own a cell has one
+    # input twice: AA, AB, BB
+    assert number_of_forms(cell) == 3
+    assert number_of_forms(Stack(cell, SKIP, stages=1)) == 10
+
+
+def test_equal_cells_in_unequal_stacks_are_no_twins() -> None:
+    cell = Cell({"a": layer("A", filters=WIDTH)}, nodes=1)
+    stacks = [
+        Stack(cell, SKIP),
+        Stack(cell, SKIP, repeats=3),
+        Stack(cell, SKIP, stages=2),
+        Stack(cell, SKIP, width=8),
+        Stack(cell, B),
+        Stack(Cell({"b": B}, nodes=1), SKIP),
+    ]
+    assert len(set(map(form, stacks))) == len(stacks)
+
+
+def test_two_stacks_are_told_apart() -> None:
+    kinds = {"a": A, "b": B}
+    one, other = Cell(kinds, nodes=1, name="one"), Cell(kinds, nodes=1, name="other")
+    space = Chain(Stack(one, SKIP), Stack(other, SKIP))
+    assert number_of_forms(space) == space.count() == 4
+
+
+def test_a_stack_of_the_same_network_has_as_many_forms_as_its_cells() -> None:
+    cell = Cell({"a": A, "skip": SKIP, "none": Zero()}, nodes=2)
+    assert number_of_forms(Stack(cell, SKIP)) == number_of_forms(cell)
+
+
+def test_an_open_width_counts() -> None:
+    space = Scope(layer("Dense", units=WIDTH), width=Choice({"a": 8, "b": 8, "c": 16}))
+    assert number_of_forms(space) == 2
+
+
+class Initializer:
+    """As Keras has them: an object known by its settings, not by its address."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def get_config(self) -> dict[str, float]:
+        return {"scale": self.scale}
+
+
+def test_settings_that_are_objects_are_known_by_what_they_are() -> None:
+    assert form(layer("A", i=Initializer(1))) == form(layer("A", i=Initializer(1)))
+    assert form(layer("A", i=Initializer(1))) != form(layer("A", i=Initializer(2)))
+    assert form(layer("A", i=Initializer)) != form(layer("A", i="Initializer"))
+
+
+def test_values_count_beside_networks() -> None:
+    space = Space({"net": Choice({"a": A, "twin": Chain(A, SKIP)}), "lr": Choice([0.1, 0.2])})
+    assert space.count() == 4
+    assert number_of_forms(space) == 2
+    assert number_of_forms(Space({"lr": Choice([0.1, 0.2])})) == 2
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_forms_do_not_depend_on_the_way(seed: int, make_space: Make) -> None:
+    """Two spaces of one seed share no objects; their forms are the same all the same."""
+    one, other = make_space(seed), make_space(seed)
+    forms = [architecture.canonical for architecture in one.enumerate()]
+    assert forms == [architecture.canonical for architecture in other.enumerate()]
+    assert 1 <= len(set(forms)) <= one.count()
+
+
+def test_forms_are_what_they_always_were() -> None:
+    """Forms are compared with those of earlier trials: another hash would forget the twins."""
+    assert form(Parallel(A, CONV_8)) == "84a36e2353b00017"
+    assert form(Chain(residual(CONV_8, layer("ReLU")), A)) == "ceecfe47790efcbe"
+    assert form(Stack(Cell({"a": CONV_8}, nodes=2), A)) == "c6af0937c9f68d36"
+
+
+@pytest.mark.parametrize(
+    ("space", "shape"),
+    [
+        (library.nasnet(repeats=1, nodes=3, width=4), (16, 16, 3)),
+        (library.enas_micro(repeats=1, nodes=3, width=4), (16, 16, 3)),
+        (library.darts(repeats=1, nodes=2, width=4), (16, 16, 3)),
+        (library.residual_cnn(), (16, 16, 3)),
+    ],
+)
+def test_twins_cost_the_same(space: Searchable, shape: tuple[int, ...]) -> None:
+    """Slots of a node are swapped at random: the form notices where the order matters."""
+    rng = numpy.random.default_rng(0)
+    costs: dict[str, set[tuple[int, int]]] = {}
+    for _ in range(60):
+        choices = dict(space.sample(rng).choices)
+        for swapped in (False, True):
+            for name in [name for name in choices if swapped and name.endswith("_0")]:
+                other = f"{name[:-1]}1"
+                if other in choices:
+                    choices[name], choices[other] = choices[other], choices[name]
+            with suppress(InvalidArchitecture):
+                architecture = space.architecture(choices)
+                cost = architecture.cost(shape)
+                costs.setdefault(architecture.canonical, set()).add((cost.parameters, cost.flops))
+    assert max(map(len, costs.values())) == 1

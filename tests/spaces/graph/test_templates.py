@@ -1,0 +1,137 @@
+"""Sketches that are drawn from templates, beside those of a space that knows no template yet."""
+
+import pickle
+from collections.abc import Mapping
+from typing import Any
+
+import numpy
+import pytest
+
+from nasbridge.spaces import (
+    Architecture,
+    Cell,
+    Chain,
+    Choice,
+    Integer,
+    Parallel,
+    Repeat,
+    Scope,
+    Searchable,
+    Skip,
+    Space,
+    Stack,
+    When,
+    Zero,
+    layer,
+    library,
+    residual,
+    sketches,
+)
+from nasbridge.spaces.graph.templates import Template, Templates
+from nasbridge.spaces.graph.walk import Outline
+
+CONV = layer("Conv2D", filters=8, kernel_size=3, padding="same")
+OPEN = layer("Conv2D", filters=Integer(4, 16), kernel_size=Choice([1, 3]), padding="same")
+POOL = layer("MaxPooling2D")
+PARTS = Choice(
+    {
+        "identity": layer("Identity"),
+        "none": Zero(),
+        "nothing": Repeat(CONV, times=0),
+        "residual": Chain(layer("Identity"), residual(CONV)),
+        "nested": Parallel(residual(CONV), layer("Identity"), Chain(CONV, Zero(), CONV), CONV),
+        "dropout": Chain(CONV, layer("Dropout", rate=0), CONV),
+    },
+    name="part",
+)
+OPENED = Choice(
+    {
+        "conv": OPEN,
+        "part": PARTS,
+        "around": residual(PARTS),
+        "dropout": layer("Dropout", rate=Choice([0, 0.5])),
+        "inner": Chain(CONV, Choice({"identity": layer("Identity"), "conv": CONV}), CONV),
+    },
+    name="opened",
+)
+CELL = Cell({"none": Zero(), "skip": Skip(), "both": residual(CONV), "conv": CONV}, 3, name="cell")
+
+SPACES: dict[str, Searchable] = {
+    "NAS-Bench-201": library.nas_bench_201(),
+    "DARTS": library.darts(),
+    "NASNet": library.nasnet(),
+    "one decision in several places": Chain(CONV, PARTS, OPENED, residual(PARTS), OPENED),
+    "one decision, and around it": Chain(PARTS, Choice({"x": PARTS, "y": residual(PARTS)})),
+    "open depth": Repeat(OPENED, times=Integer(0, 3)),
+    "tied": Chain(Repeat(OPENED, times=Choice([0, 1, 3]), tied=True), Parallel(PARTS, PARTS)),
+    "stacks": Chain(Stack(CELL, POOL, repeats=Integer(1, 2)), Stack(CELL, PARTS, stages=2)),
+    "a stack as an option": Choice({"stack": Stack(CELL, POOL), "conv": CONV, "part": PARTS}),
+    "several networks": Space({"a": Chain(PARTS, CONV), "b": residual(OPENED), "c": Integer(1, 3)}),
+}
+
+
+def shown(architecture: Architecture) -> dict[str, object]:
+    return {
+        name: (sketch.labels, list(map(dict, sketch.sources)))
+        for name, sketch in sketches(architecture).items()
+    }
+
+
+def afresh(architecture: Architecture) -> Architecture:
+    """The same in a copy of its space, which has no templates."""
+    space: Searchable = pickle.loads(pickle.dumps(architecture.space))
+    return Architecture(space, architecture.choices)
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_templates_change_no_sketch(space: Searchable) -> None:
+    rng = numpy.random.default_rng(0)
+    architecture = space.sample(rng)
+    for step in range(60):
+        architecture = space.mutate(architecture, rng) if step % 4 else space.sample(rng)
+        assert shown(architecture) == shown(afresh(architecture))
+
+
+def test_no_width_needs_a_walk_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[object] = []
+    learn = Templates.learn
+
+    def counting(self: Templates, outlines: Mapping[str, Outline]) -> Template:
+        walked.append(outlines)
+        return learn(self, outlines)
+
+    monkeypatch.setattr(Templates, "learn", counting)
+    part = Choice({"conv": CONV, "open": OPEN, "skip": Skip()})
+    space = Scope(Chain(part, part, part), width=Integer(8, 64))
+    rng = numpy.random.default_rng(0)
+    drawn = {space.sample(rng) for _ in range(200)}
+    for architecture in drawn:
+        sketches(architecture)
+    assert len(walked) <= 9 < 100 < len(drawn)
+
+
+def test_what_was_drawn_with_other_operations_is_not_walked() -> None:
+    space = library.nas_bench_201()
+    drawn = [*space.neighbors(next(space.enumerate()))]
+    for architecture in drawn:
+        sketches(architecture)
+    known = dict.fromkeys(drawn[0], "none") | {"cell.edge_0_1": "nor_conv_3x3"}
+    other = space.architecture(known | {"cell.edge_2_3": "skip_connect"})
+    assert other not in drawn
+    assert space.templates.sketches(other.choices) is not None
+    assert afresh(other).space.templates.sketches(other.choices) is None
+
+
+@pytest.mark.parametrize("units", [4, Choice([3, 4], name="units")])
+def test_a_setting_that_is_open_at_times_is_a_decision_of_its_layer(units: object) -> None:
+    """Whatever else of the layer is open: a walk looks at open settings only."""
+    at_times = When(Choice(["relu", "gelu"], name="active"), ({"kind": ("dense",)},))
+    space = Space(
+        {"kind": Choice(["dense", "none"]), "net": layer("Dense", units=units, activation=at_times)}
+    )
+    rng = numpy.random.default_rng(0)
+    for architecture in (space.sample(rng) for _ in range(20)):
+        net: Any = space.resolve(architecture.choices)["net"]
+        used = net.graph.vertices[-1].operation.config
+        assert used["activation"] == architecture.choices.get("active")
+    assert "active" in {decision.name for decision in space.decisions}

@@ -1,0 +1,144 @@
+# pyright: basic
+"""Random networks: what the plan infers is what Keras builds, mismatched branches or not."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeVar
+
+import numpy
+import pytest
+from numpy.random import Generator
+
+from nasbridge.spaces import (
+    STRIDE,
+    WIDTH,
+    Cell,
+    Chain,
+    Choice,
+    Layer,
+    Node,
+    NodeCell,
+    Parallel,
+    Repeat,
+    Stack,
+    Zero,
+    layer,
+    residual,
+)
+from nasbridge.spaces.planning.plan import plan
+from nasbridge.spaces.planning.shapes import Shape
+
+T = TypeVar("T")
+
+SHAPES: list[Shape] = [
+    *((7, 9, 3), (4, 4, 1), (1, 1, 2), (8, 8, 4), (13, 6, 2)),
+    *((11, 2), (5, 3), (1, 1), (5, 4, 3, 2), (6, 7, 8, 1)),
+    *((4,), (9,)),
+]
+
+
+def some(rng: Generator, options: Sequence[T]) -> T:
+    return options[int(rng.integers(len(options)))]
+
+
+def operation(rng: Generator, rank: int, filters: object, strides: object) -> Node:
+    """Return one layer for data with so many spatial axes."""
+    if rank == 0:
+        return Layer("Dense", {"units": filters})
+    window = {"strides": strides, "padding": some(rng, ("same", "valid"))}
+    kernel = {"kernel_size": some(rng, (1, 2, 3)), **window}
+    kinds = [
+        Layer(f"Conv{rank}D", {"filters": filters, **kernel}),
+        Layer(f"MaxPooling{rank}D", {"pool_size": some(rng, (2, 3)), **window}),
+        Layer(f"AveragePooling{rank}D", {"pool_size": 2, **window}),
+    ]
+    if rank < 3:
+        kinds += [
+            Layer(f"DepthwiseConv{rank}D", kernel),
+            Layer(f"SeparableConv{rank}D", {"filters": filters, **kernel}),
+        ]
+    return some(rng, kinds)
+
+
+def part(rng: Generator, rank: int, depth: int) -> Node:
+    """Return a random part that keeps the number of axes."""
+    kinds: list[Callable[[], Node]] = [
+        lambda: operation(rng, rank, int(rng.integers(1, 6)), int(rng.integers(1, 4))),
+        lambda: layer(str(some(rng, ("Identity", "ReLU", "BatchNormalization")))),
+        Zero,
+    ]
+    if depth:
+        merge: Literal["add", "concatenate"] = some(rng, ("add", "concatenate"))
+        branches = [part(rng, rank, depth - 1) for _ in range(int(rng.integers(1, 4)))]
+        kinds += 2 * [
+            lambda: Chain(*branches),
+            lambda: Parallel(*branches, merge=merge),
+            lambda: residual(*branches),
+            lambda: Repeat(branches[0], times=int(rng.integers(3))),
+        ]
+        if rank:
+            kinds.append(lambda: cells(rng, rank))
+    return some(rng, kinds)()
+
+
+def cells(rng: Generator, rank: int) -> Node:
+    """Return stacked cells, some of whose operations forget the stride or the width."""
+    operations: dict[str, Node] = {
+        "conv": operation(rng, rank, WIDTH, STRIDE),
+        "other": operation(rng, rank, 3, 1),
+        "skip": layer("Identity"),
+        "none": Zero(),
+    }
+    inputs = int(rng.integers(1, 3)) if rank == 2 else 1
+    output: Literal["last", "concatenate"] = some(rng, ("last", "concatenate"))
+    on_edges = bool(rng.integers(2))
+
+    def cell(reduction: bool) -> Cell | NodeCell:
+        if on_edges:
+            return Cell(operations, 2, inputs, output=output, reduction=reduction)
+        return NodeCell(operations, 2, inputs, combine=("add", "concatenate"), reduction=reduction)
+
+    return Stack(cell(False), cell(True), repeats=1, stages=2, width=3)
+
+
+def network(seed: int) -> tuple[Node, Shape, Generator]:
+    rng = numpy.random.default_rng(seed)
+    shape = SHAPES[seed % len(SHAPES)]
+    rank = len(shape) - 1
+    body = [part(rng, rank, 2) for _ in range(3)]
+    head = [layer(f"GlobalAveragePooling{rank}D")] if rank else []
+    open_part = Choice({"none": Zero(), "part": part(rng, rank, 1)})
+    return Chain(*body, residual(open_part), *head, layer("Dense", units=3)), shape, rng
+
+
+def test_the_networks_need_every_kind_of_mending() -> None:
+    found: set[str] = set()
+    for seed in range(60):
+        space, shape, rng = network(seed)
+        for step in plan(space.sample(rng).graph(), shape).steps:
+            kind = step.operation.name.rstrip("123D")
+            found |= {f"{part} {kind}" for part in ("fit_", "half_", "skip") if part in step.path}
+            found |= {"zeros"} if kind == "Rescaling" else set()
+    assert found >= {"zeros", "skip AveragePooling", "fit_ Conv", "fit_ Dense", "fit_ Cropping"}
+    assert found >= {"fit_ ZeroPadding", "fit_ AveragePooling", "fit_ Concatenate", "half_ Conv"}
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("seed", range(60))
+def test_the_plan_is_what_keras_builds(seed: int) -> None:
+    from nasbridge.spaces.keras import count_parameters, flops, layer_name
+
+    space, shape, rng = network(seed)
+    architecture = space.sample(rng)
+    model = architecture.build(shape)
+    planned = plan(architecture.graph(), shape)
+    assert len(planned.steps) == len(model.layers)
+    for step in planned.steps:
+        assert model.get_layer(layer_name(step.path)).output.shape == (None, *step.shape), step.path
+    cost = architecture.cost(shape)
+    assert cost.parameters == count_parameters(model) == model.count_params()
+    trainable = sum(numpy.prod(weight.shape) for weight in model.trainable_weights)
+    assert cost.trainable_parameters == trainable
+    assert cost.flops == flops(model)
+    result = model.predict_on_batch(numpy.zeros((2, *shape), "float32"))
+    assert result.shape == (2, 3)
+    assert numpy.isfinite(result).all()

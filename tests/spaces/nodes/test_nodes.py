@@ -1,0 +1,209 @@
+"""Nodes: what they refuse, and that the error says what, which, and how to mend it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+import pytest
+
+from nasbridge.spaces import (
+    STRIDE,
+    WIDTH,
+    Cell,
+    Chain,
+    Choice,
+    Integer,
+    Layer,
+    NodeCell,
+    Parallel,
+    Real,
+    Repeat,
+    Searchable,
+    Space,
+    SpaceError,
+    Stack,
+    layer,
+    residual,
+)
+from nasbridge.spaces.nodes.structure import Scope
+
+RELU = layer("ReLU")
+OPERATIONS = {"relu": RELU, "skip": layer("Identity")}
+CELL = Cell(OPERATIONS, nodes=2)
+
+
+def untyped(value: object) -> Any:
+    """What a caller gives who knows nothing of types."""
+    return value
+
+
+NOTHING = untyped(None)
+
+Wrong = tuple[Callable[[], object], str]
+
+VALUES: list[Wrong] = [
+    (lambda: Choice([]), "no options: give it at least one"),
+    (lambda: Choice({}), "no options: give it at least one"),
+    (lambda: Choice([1, 1]), "two options of a choice have the label '1'.*keys tell them apart"),
+    (lambda: Choice([RELU, layer("ReLU")]), "two options of a choice have the label 'ReLU'"),
+    (lambda: Choice("abc"), "takes a list or a dict of options, not 'abc'"),
+    (lambda: Choice(NOTHING), "takes a list or a dict of options, not None"),
+    (
+        lambda: Choice({1: "a"} | untyped({2: "b"})),
+        "the label 1 of a choice is not a text: use strings",
+    ),
+    (lambda: Choice([1], shared=True), "shared=True needs a name="),
+    (lambda: Choice([1], name="a.b"), "the name 'a.b' cannot be used: take letters"),
+    (lambda: Choice([1], name=""), "the name '' cannot be used"),
+    (lambda: Choice([1], name="1st"), "a letter first"),
+    (lambda: Integer(1, 2, shared=True), "shared=True needs a name="),
+    (lambda: Integer(2, 1), "is empty: swap low=2 and high=1"),
+    (lambda: Integer(NOTHING, 1), "low of an integer range is None: give an int"),
+    (lambda: Integer(1, 2, name="a b"), "the name 'a b' cannot be used"),
+    (lambda: Real(1, 0), "is empty: swap"),
+    (lambda: Real(0, 1, log=True), "must start above 0"),
+    (lambda: WIDTH * 0, "the factor of WIDTH is 0: give an int from 1"),
+    (lambda: STRIDE * untyped(0.5), "the factor of STRIDE is 0.5: give an int from 1"),
+]
+
+STRUCTURE: list[Wrong] = [
+    (lambda: layer("no layer"), "'no layer' is no layer: write layer"),
+    (lambda: layer("os:"), "'os:' is no layer"),
+    (lambda: layer(""), "'' is no layer"),
+    (lambda: layer(NOTHING), "None is no layer"),
+    (lambda: layer("ReLU", name="a/b"), "the name 'a/b' cannot be used"),
+    (lambda: Layer("ReLU", NOTHING), "the settings of a layer are None: give a dict"),
+    (lambda: Chain(), "a Chain has no parts: give it at least one"),
+    (lambda: Chain(RELU, NOTHING), "part 1 of a Chain is None.*write it as layer"),
+    (lambda: Chain(untyped("ReLU")), "part 0 of a Chain is 'ReLU'"),
+    (lambda: Parallel(), "a Parallel has no parts"),
+    (lambda: Parallel(RELU, merge=untyped("mean")), "merge='mean' is unknown: take \"add\""),
+    (lambda: residual(), "a Chain has no parts"),
+    (lambda: Repeat(NOTHING, 2), "part 0 of a Repeat is None"),
+    (lambda: Repeat(RELU, -1), "times= of a Repeat is -1: give an int from 0 to"),
+    (lambda: Repeat(RELU, True), "times= of a Repeat is True"),
+    (lambda: Repeat(RELU, untyped(0.5)), "times= of a Repeat is 0.5"),
+    (lambda: Repeat(RELU, Integer(-1, 2)), "times= of a Repeat is -1"),
+    (lambda: Repeat(RELU, Integer(1, 10**12)), "times= of a Repeat is 1000000000000"),
+    (lambda: Repeat(RELU, Choice([1, "2"])), "times= of a Repeat is '2'"),
+    (lambda: Repeat(RELU, Choice([[1]])), r"times= of a Repeat is \[1\]"),
+    (lambda: Repeat(RELU, untyped(Real(0, 1))), "times= of a Repeat is Real"),
+    (lambda: Scope(RELU, 0), "width= of a Scope is 0: give an int from 1"),
+    (lambda: Scope(NOTHING, 8), "part 0 of a Scope is None"),
+]
+
+CELLS: list[Wrong] = [
+    (lambda: Cell({}, nodes=1), "a Cell needs a dict of labels to operations, not {}"),
+    (lambda: Cell(NOTHING, nodes=1), "a Cell needs a dict of labels to operations, not None"),
+    (
+        lambda: Cell({"a": NOTHING}, nodes=1),
+        "the operation 'a' of a Cell is None: write it as layer",
+    ),
+    (lambda: Cell({"": RELU}, nodes=1), "the label '' of a choice is not a text"),
+    (lambda: Cell(OPERATIONS, nodes=0), "nodes= of a Cell is 0: give an int from 1"),
+    (lambda: Cell(OPERATIONS, nodes=10**9), "nodes= of a Cell is 1000000000"),
+    (lambda: Cell(OPERATIONS, nodes=2, inputs=0), "inputs= of a Cell is 0"),
+    (
+        lambda: Cell(OPERATIONS, nodes=2, choose=2),
+        "choose= of a Cell is 2: give an int from 1 to 1",
+    ),
+    (lambda: Cell(OPERATIONS, 2, output=untyped("sum")), "output='sum' is unknown"),
+    (lambda: NodeCell(OPERATIONS, nodes=0), "nodes= of a NodeCell is 0"),
+    (lambda: NodeCell(OPERATIONS, nodes=1, arity=0), "arity= of a NodeCell is 0"),
+    (lambda: NodeCell(OPERATIONS, 1, combine=()), r"combine=\(\): take \"add\""),
+    (lambda: NodeCell(OPERATIONS, 1, output=untyped("last")), "output='last' is unknown"),
+    (lambda: Stack(NOTHING, RELU), "normal=None of a Stack: give a Cell or a NodeCell"),
+    (lambda: Stack(CELL, NOTHING), "reduction=None of a Stack: give a Cell or layers"),
+    (lambda: Stack(CELL, CELL), "reduction cell of a Stack keeps its size: give reduction=True"),
+    (lambda: Stack(CELL, RELU, stages=0), "stages= of a Stack is 0"),
+    (lambda: Stack(CELL, RELU, repeats=0), "repeats= of a Stack is 0"),
+    (lambda: Stack(CELL, RELU, repeats=Choice([1, 0])), "repeats= of a Stack is 0"),
+    (lambda: Stack(CELL, RELU, width=untyped("16")), "width= of a Stack is '16'"),
+]
+
+SPACES: list[Wrong] = [
+    (lambda: Space({}), "takes a dict of names to open values, or a network, not {}"),
+    (lambda: Space(NOTHING), "takes a dict of names to open values, or a network, not None"),
+    (lambda: Space({"a.b": 1}), "the name 'a.b' cannot be used"),
+    (lambda: Space({"w": WIDTH}), "the part 'w' is a placeholder, which only cells can fill"),
+    (lambda: Space(untyped(Space({"x": 1}))), "a Space stands in a Space"),
+    (
+        lambda: Space({"a": Space({"x": 1})}),
+        "the part 'a' is a Space: write its parts here instead",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), VALUES + STRUCTURE + CELLS + SPACES)
+def test_a_description_without_meaning_is_an_error(
+    make: Callable[[], object], message: str
+) -> None:
+    with pytest.raises(SpaceError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (Chain(RELU, layer("Dense", units=WIDTH)), r"WIDTH has no meaning at 1\.units"),
+        (layer("Conv2D", strides=STRIDE), "STRIDE has no meaning at strides"),
+        (Chain(Choice([1, 2], name="n")), "a choice stands where a layer is expected.*option 1"),
+        (Chain(Choice({"a": RELU, "b": 2})), "but its option 2 is none"),
+        (
+            layer("Wrapper", layer=Chain(RELU)),
+            "a Chain stands in a layer's settings at layer: only",
+        ),
+    ],
+)
+def test_a_part_in_the_wrong_place_is_an_error_that_names_it(
+    space: Searchable, message: str
+) -> None:
+    with pytest.raises(SpaceError, match=message):
+        space.decisions  # noqa: B018
+
+
+def test_labels_are_the_text_of_options() -> None:
+    options = [1, True, 1.0, "x", "", None, (3, 3), numpy.int64(7), len, RELU, int]
+    labels = ("1", "True", "1.0", "x", "''", "None", "(3, 3)", "7", "len", "ReLU", "int")
+    choice = Choice(options)
+    assert choice.domain.labels == labels
+    assert type(choice.options["7"]) is int
+    assert Choice(untyped(numpy.array([8, 16]))).domain.labels == ("8", "16")
+    assert Choice(["a", "b"]).domain.labels == Choice(("a", "b")).domain.labels
+
+
+def test_bounds_become_plain_numbers() -> None:
+    low = Integer(untyped(numpy.int64(1)), 3).low
+    assert (low, type(low)) == (1, int)
+    assert type(Real(untyped(numpy.float32(0.5)), 1).low) is float
+    assert Repeat(RELU, Integer(untyped(numpy.int64(1)), 3)).count() == 3
+
+
+def test_the_callers_mappings_are_not_kept() -> None:
+    options: dict[str, object] = {"a": 1}
+    operations = {"relu": RELU}
+    choice, cell = Choice(options), Cell(operations, nodes=1)
+    options["b"] = 2
+    operations["skip"] = RELU
+    assert list(choice.options) == ["a"]
+    assert list(cell.operations) == ["relu"]
+
+
+class MyLayer:
+    """A layer of the user's own."""
+
+    class Inner:
+        """Stands within another class."""
+
+
+def test_layers_are_known_by_name() -> None:
+    assert layer(MyLayer).operation.endswith(":MyLayer")
+    assert layer(MyLayer.Inner).operation.endswith(":MyLayer.Inner")
+    assert layer(MyLayer).label == "MyLayer"
+    assert layer(MyLayer).cls is MyLayer
+    assert layer("Dense", name="head").label == "head"
+    assert layer("package.module:Class").operation == "package.module:Class"
+
+
+def test_placeholders_multiply_from_both_sides() -> None:
+    assert WIDTH * 4 == 4 * WIDTH == 2 * WIDTH * 2
