@@ -1,6 +1,6 @@
 """Adapters: under whose roof an experiment runs; one module for each framework."""
 
-from ..engine.capabilities import No, Support
+from ..engine.capabilities import Capabilities, NotSupported
 from ..engine.driver import Observer
 from ..engine.errors import (
     BackendError,
@@ -17,11 +17,11 @@ __all__ = [
     "Adapter",
     "BACKENDS",
     "BackendError",
+    "Capabilities",
     "ExperimentError",
-    "No",
+    "NotSupported",
     "Observer",
     "Pruned",
-    "Support",
     "TooManyFailures",
     "Unsupported",
     "backend",

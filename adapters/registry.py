@@ -6,36 +6,35 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, cast
 
-from ..engine.capabilities import Support, read_support
+from ..engine.capabilities import Capabilities, NotSupported
 from ..engine.errors import BackendError
-from ..spaces import MissingExtra, Searchable
+from ..spaces import MissingExtra, SearchSpace
 from ..strategies import History
 
 __all__ = [
-    "BACKENDS",
     "Adapter",
+    "BACKENDS",
     "Entry",
     "backend",
     "backend_names",
+    "capabilities_of",
     "is_installed",
-    "support_of",
 ]
 
 
 class Adapter(Protocol):
     """The names that every adapter module has."""
 
-    SUPPORT: Support
+    CAPABILITIES: Capabilities
 
-    def to_native(self, space: Searchable) -> Any:
+    def to_native(self, space: SearchSpace) -> Any:
         """Return the framework's own description of a space."""
         ...
 
-    def from_native(self, native: Any) -> Searchable:
+    def from_native(self, native: Any) -> SearchSpace:
         """Return our description of a framework's space."""
         ...
 
@@ -43,7 +42,7 @@ class Adapter(Protocol):
         """Run a whole experiment under the framework."""
         ...
 
-    def load(self, location: Any, space: Searchable | None = None) -> History:
+    def load(self, location: Any, space: SearchSpace | None = None) -> History:
         """Read an experiment that the framework has stored."""
         ...
 
@@ -59,22 +58,103 @@ class Entry(NamedTuple):
         module: The adapter's module.
         library: The framework's import name; empty for none.
         extra: The extra of nasbridge that brings it.
+        capabilities: What the backend can do.
     """
 
     module: str
     library: str
     extra: str
+    capabilities: Capabilities
 
 
 BACKENDS: Mapping[str, Entry] = MappingProxyType(
     {
-        "autogluon": Entry("nasbridge.adapters.autogluon", "autogluon", "autogluon"),
-        "autokeras": Entry("nasbridge.adapters.autokeras", "autokeras", "autokeras"),
-        "keras_tuner": Entry("nasbridge.adapters.keras_tuner", "keras_tuner", "keras-tuner"),
-        "local": Entry("nasbridge.adapters.local", "", ""),
-        "nni": Entry("nasbridge.adapters.nni", "nni", "nni"),
-        "optuna": Entry("nasbridge.adapters.optuna", "optuna", "optuna"),
-        "ray_tune": Entry("nasbridge.adapters.ray_tune", "ray", "ray"),
+        "autogluon": Entry(
+            "nasbridge.adapters.autogluon",
+            "autogluon",
+            "autogluon",
+            Capabilities(
+                storage="history.jsonl (JSON Lines), beside a predictor's models",
+                hook="NASSearcher, KerasModel, TorchModel, nas_hyperparameters, fit_in_two_passes",
+                pruning="nasbridge.MedianPruner, under experiment.run",
+                jobs="worker processes; AutoGluon's own scheduler runs one at a time",
+            ),
+        ),
+        "autokeras": Entry(
+            "nasbridge.adapters.autokeras",
+            "autokeras",
+            "autokeras",
+            Capabilities(
+                storage="a project directory of AutoKeras",
+                hook="NASBlock, NASTuner",
+                pruning="nasbridge.MedianPruner",
+                sharing=NotSupported(
+                    "the project's files have one writer", "use jobs=, or backend='optuna'"
+                ),
+                options=("project_name",),
+            ),
+        ),
+        "keras_tuner": Entry(
+            "nasbridge.adapters.keras_tuner",
+            "keras_tuner",
+            "keras-tuner",
+            Capabilities(
+                storage="a project directory of Keras Tuner",
+                hook="NASTuner, NASOracle, Reporter, suggest",
+                pruning="nasbridge.MedianPruner",
+                sharing=NotSupported(
+                    "the project's files have one writer",
+                    "use jobs=, or NASTuner with a chief and workers",
+                ),
+                options=("project_name",),
+            ),
+        ),
+        "local": Entry(
+            "nasbridge.adapters.local",
+            "",
+            "",
+            Capabilities(
+                storage="history.jsonl (JSON Lines)",
+                hook="Search: ask, tell",
+                pruning="nasbridge.MedianPruner",
+            ),
+        ),
+        "nni": Entry(
+            "nasbridge.adapters.nni",
+            "nni",
+            "nni",
+            Capabilities(
+                storage="NNI's database, and history.jsonl for what it has no column for",
+                hook="NASTuner, next_parameter, architecture_from",
+                pruning="NNI's own assessors, or nasbridge.MedianPruner",
+                options=("port", "host", "keep", "assessor"),
+            ),
+        ),
+        "optuna": Entry(
+            "nasbridge.adapters.optuna",
+            "optuna",
+            "optuna",
+            Capabilities(
+                storage="a study in any Optuna storage (SQLite by default)",
+                hook="NASSampler, suggest, Reporter",
+                pruning="Optuna's own pruners, or nasbridge.MedianPruner",
+                resume='yes, identically; pruners, too, unless their resource is "auto"',
+                sharing="any number of processes on one study",
+                options=("storage", "study_name", "pruner", "reclaim"),
+            ),
+        ),
+        "ray_tune": Entry(
+            "nasbridge.adapters.ray_tune",
+            "ray",
+            "ray",
+            Capabilities(
+                storage="history.jsonl, and an experiment directory of Ray Tune",
+                hook="NASSearcher, architecture_from",
+                pruning="Ray's own schedulers that stop trials, or nasbridge.MedianPruner",
+                jobs="Ray's workers, on any number of machines",
+                options=("address", "resources", "retries", "scheduler", "callbacks"),
+            ),
+        ),
     }
 )
 """The backends that come with nasbridge; others join by the entry points `nasbridge.backends`."""
@@ -115,7 +195,7 @@ def backend(name: str) -> Adapter:
     raise BackendError(f"there is no backend {name!r}: {hint}")
 
 
-def support_of(name: str) -> Support:
+def capabilities_of(name: str) -> Capabilities:
     """Return what a backend can do; one of our own need not be installed.
 
     Args:
@@ -124,12 +204,7 @@ def support_of(name: str) -> Support:
     Raises:
         BackendError: There is no backend of this name.
     """
-    if name not in BACKENDS:
-        return backend(name).SUPPORT
-    spec = find_spec(BACKENDS[name].module)  # found, not imported
-    if spec is None or spec.origin is None:
-        raise BackendError(f"{BACKENDS[name].module} is missing: install nasbridge anew")
-    return read_support(Path(spec.origin))
+    return BACKENDS[name].capabilities if name in BACKENDS else backend(name).CAPABILITIES
 
 
 def is_installed(name: str) -> bool:

@@ -46,7 +46,7 @@ class Networks(keras_tuner.HyperModel):
 
     def fit(self, hp: Any, model: Any, *data: Any, **settings: Any) -> Any:
         """Train one that is within the limits."""
-        if not SPACE.allows(suggest(hp, SPACE)):
+        if not SPACE.is_feasible(suggest(hp, SPACE)):
             raise keras_tuner.errors.FailedTrialError("above the limits of the space")
         return model.fit(*data, **settings)
 

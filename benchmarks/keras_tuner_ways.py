@@ -30,7 +30,7 @@ import keras_tuner_digits  # noqa: E402
 
 from nasbridge import Architecture, BayesianOptimization, Experiment, History  # noqa: E402
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load  # noqa: E402
-from nasbridge.spaces import around  # noqa: E402
+from nasbridge.spaces import variants_of  # noqa: E402
 
 METRIC = "val_accuracy"
 STRATEGY = BayesianOptimization(initial=4)
@@ -72,7 +72,7 @@ def tuners(space: Any, build: Any, trials: int, place: Path) -> Mapping[str, ker
         "a function": keras_tuner.Tuner(
             oracle=NASOracle(STRATEGY, **common), hypermodel=build, directory=place / "function"
         ),
-        "a model": NASTuner(around(model), STRATEGY, directory=place / "model", **common),
+        "a model": NASTuner(variants_of(model), STRATEGY, directory=place / "model", **common),
     }
 
 

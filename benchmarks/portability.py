@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from nasbridge import Experiment, MedianPruner
-from nasbridge.adapters import BACKENDS, No
+from nasbridge.adapters import BACKENDS, NotSupported
 from nasbridge.adapters.registry import is_installed
 from nasbridge.runs import Origin, note_of, write_note
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import STRATEGIES, Door, bare_loop, facts, strategy
+from nasbridge.testing.harness import STRATEGIES, BackendHarness, bare_loop, facts, strategy
 from nasbridge.testing.killing import kill_in_a_trial
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -75,26 +75,28 @@ def tried(compare: Callable[[], str], label: str) -> str:
 # ---------------------------------------------------------------------- strategies x backends
 
 
-def proposals(door: Door, name: str, trials: int) -> str:
+def proposals(harness: BackendHarness, name: str, trials: int) -> str:
     """Compare the trials of a run with a bare search."""
     searched = experiment(name, trials)
     with tempfile.TemporaryDirectory() as place:
-        return compared(facts(door.run(searched, Path(place) / "run")), facts(bare_loop(searched)))
+        return compared(
+            facts(harness.run(searched, Path(place) / "run")), facts(bare_loop(searched))
+        )
 
 
-def resumed(door: Door, name: str, trials: int) -> str:
+def resumed(harness: BackendHarness, name: str, trials: int) -> str:
     """Compare a run that was killed in the middle and resumed with a bare search."""
     searched = experiment(name, trials)
     waiting = material.Waiting(trials // 2, material.evaluate_or_fail)
     killed = experiment(name, trials, evaluate=waiting)
     with tempfile.TemporaryDirectory() as place:
-        kill(door, killed, Path(place))
-        return compared(facts(door.run(killed, Path(place) / "run")), facts(bare_loop(searched)))
+        kill(harness, killed, Path(place))
+        return compared(facts(harness.run(killed, Path(place) / "run")), facts(bare_loop(searched)))
 
 
-def kill(door: Door, searched: Experiment, place: Path) -> None:
+def kill(harness: BackendHarness, searched: Experiment, place: Path) -> None:
     """Run until a trial waits, and kill the run there."""
-    run = partial(door.run, searched, place / "run")
+    run = partial(harness.run, searched, place / "run")
     kill_in_a_trial(run, place, signal.SIGKILL, seconds=600)
 
 
@@ -122,7 +124,7 @@ class Halfway:
         return experiment(name, self.trials, evaluate=evaluate, pruner=pruner)
 
 
-def moved(here: Path, there: Door, halfway: Halfway) -> str:
+def moved(here: Path, there: BackendHarness, halfway: Halfway) -> str:
     """Continue a killed run under another backend, and compare with one place."""
     expected = facts(bare_loop(halfway.whole()))
     with tempfile.TemporaryDirectory() as place:
@@ -137,18 +139,20 @@ def pairs(names: Sequence[str], trials: int) -> dict[tuple[str, str], str]:
     cells: dict[tuple[str, str], str] = {}
     for here in names:
         with tempfile.TemporaryDirectory() as place:
-            can_prune = not isinstance(Door(here).support.pruning, No)
+            can_prune = not isinstance(BackendHarness(here).support.pruning, NotSupported)
             for halfway in (Halfway(trials, True), Halfway(trials, False)):
                 if halfway.pruner and not can_prune:
                     continue
                 folder = Path(place) / str(halfway.pruner)
                 folder.mkdir()
-                kill(Door(here), halfway.first(), folder)
+                kill(BackendHarness(here), halfway.first(), folder)
                 write_note(folder / "run", note_of(here, 0, {}, Origin()))
                 for there in names:
-                    prunes = can_prune and not isinstance(Door(there).support.pruning, No)
+                    prunes = can_prune and not isinstance(
+                        BackendHarness(there).support.pruning, NotSupported
+                    )
                     if prunes == halfway.pruner:
-                        go = partial(moved, folder / "run", Door(there), halfway)
+                        go = partial(moved, folder / "run", BackendHarness(there), halfway)
                         cells[here, there] = tried(go, f"{here} -> {there}")
     return cells
 
@@ -209,7 +213,10 @@ def main() -> int:
     rows: list[list[str]] = []
     for one in arguments.strategies:
         cells = [
-            tried(partial(check, Door(name), one, trials), f"{one}, {name}, {check.__name__}")
+            tried(
+                partial(check, BackendHarness(name), one, trials),
+                f"{one}, {name}, {check.__name__}",
+            )
             for name in names
             for check in (proposals, resumed)
         ]

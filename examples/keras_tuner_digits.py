@@ -17,7 +17,7 @@ from digits import SPACE, split  # type: ignore[import-not-found]  # its neighbo
 
 from nasbridge import BayesianOptimization, MedianPruner
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter
-from nasbridge.spaces import around
+from nasbridge.spaces import variants_of
 
 STRATEGY = BayesianOptimization(initial=4)
 
@@ -52,7 +52,7 @@ def tuners(trials: int, directory: Path) -> dict[str, keras_tuner.Tuner]:
         "a function": keras_tuner.Tuner(
             oracle=oracle, hypermodel=build_model, directory=directory / "function"
         ),
-        "a model": NASTuner(around(model), STRATEGY, directory=directory / "model", **common),
+        "a model": NASTuner(variants_of(model), STRATEGY, directory=directory / "model", **common),
     }
 
 

@@ -10,7 +10,7 @@ from .errors import (
     MissingExtra,
     NameClash,
     NasbridgeError,
-    NoneAllowed,
+    NoFeasible,
     SpaceError,
     SpaceFormatError,
 )
@@ -20,12 +20,12 @@ from .nodes.architecture import Architecture
 from .nodes.cells import Cell, NodeCell, Stack
 from .nodes.documents import from_json
 from .nodes.node import Node
-from .nodes.searchable import Searchable
+from .nodes.searchable import SearchSpace
 from .nodes.space import Space
 from .nodes.structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero, layer, residual
 from .nodes.values import STRIDE, WIDTH, Choice, Integer, Real, When
 from .nodes.words import operation_choices, sketches
-from .variants.face import around
+from .variants.face import variants_of
 
 __all__ = [
     "Architecture",
@@ -47,9 +47,9 @@ __all__ = [
     "MissingExtra",
     "NameClash",
     "NasbridgeError",
+    "NoFeasible",
     "Node",
     "NodeCell",
-    "NoneAllowed",
     "Operation",
     "Parallel",
     "Real",
@@ -57,7 +57,7 @@ __all__ = [
     "Repeat",
     "STRIDE",
     "Scope",
-    "Searchable",
+    "SearchSpace",
     "Sketch",
     "Skip",
     "Space",
@@ -68,11 +68,11 @@ __all__ = [
     "WIDTH",
     "When",
     "Zero",
-    "around",
     "from_json",
     "layer",
     "library",
     "operation_choices",
     "residual",
     "sketches",
+    "variants_of",
 ]

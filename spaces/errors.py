@@ -7,7 +7,7 @@ __all__ = [
     "MissingExtra",
     "NameClash",
     "NasbridgeError",
-    "NoneAllowed",
+    "NoFeasible",
     "SpaceError",
     "SpaceFormatError",
 ]
@@ -33,7 +33,7 @@ class ConstraintError(NasbridgeError, ValueError):
     """A constraint cannot be met, or cannot be evaluated."""
 
 
-class NoneAllowed(ConstraintError):
+class NoFeasible(ConstraintError):
     """No allowed architecture was found, though others may exist."""
 
 

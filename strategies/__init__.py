@@ -11,7 +11,7 @@ from .local_search import LocalSearch
 from .nsga2 import NSGA2
 from .pareto import dominates, non_dominated
 from .policy_gradient import PolicyGradient
-from .pruners import MedianPruner, Pruner, standing
+from .pruners import MedianPruner, Pruner, rank_at_step
 from .random import GridSearch, RandomSearch
 from .search import Search
 from .strategy import Problem, Strategy
@@ -43,5 +43,5 @@ __all__ = [
     "dominates",
     "non_dominated",
     "objectives_from",
-    "standing",
+    "rank_at_step",
 ]

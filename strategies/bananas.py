@@ -9,7 +9,7 @@ import numpy
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..spaces import Architecture, Searchable, sketches
+from ..spaces import Architecture, SearchSpace, sketches
 from .ensemble import Ensemble
 from .errors import StrategyError, check_count
 from .features import Features
@@ -42,7 +42,7 @@ class PathEncoding:
     paths: tuple[tuple[str, tuple[str, ...]], ...]
 
     @classmethod
-    def of(cls, space: Searchable, length: int) -> "PathEncoding":
+    def of(cls, space: SearchSpace, length: int) -> "PathEncoding":
         """Find the likeliest paths in random architectures.
 
         Args:

@@ -33,7 +33,7 @@ from .pareto import dominates
 from .strategy import Problem, Strategy
 from .trial import Trial
 
-__all__ = ["BayesianOptimization", "Evidence"]
+__all__ = ["BayesianOptimization", "BayesianState"]
 
 Array = NDArray[numpy.float64]
 Scores = tuple[float, ...]
@@ -50,7 +50,7 @@ CHEAP = 30  # of the same, in spaces of plain values, which need no graph
 
 
 @dataclass(frozen=True)
-class Evidence:
+class BayesianState:
     """What is known.
 
     Attributes:
@@ -80,7 +80,7 @@ class Evidence:
 
 @final
 @dataclass(frozen=True)
-class BayesianOptimization(Strategy[Evidence]):
+class BayesianOptimization(Strategy[BayesianState]):
     """Proposes where a Gaussian process over architectures expects the largest improvement.
 
     The covariance adds up views of an architecture: the words of its graph (operations, and
@@ -140,7 +140,7 @@ class BayesianOptimization(Strategy[Evidence]):
                 f'acquisition={self.acquisition!r} of BayesianOptimization: give "ei" or "thompson"'
             )
 
-    def start(self, problem: Problem) -> Evidence:
+    def start(self, problem: Problem) -> BayesianState:
         if self.acquisition == "thompson" and len(problem.objectives) > 1:
             raise StrategyError(
                 'acquisition="thompson" of BayesianOptimization is for one objective: '
@@ -148,9 +148,9 @@ class BayesianOptimization(Strategy[Evidence]):
             )
         is_real = any(isinstance(d.domain, RealRange) for d in problem.space.decisions)
         graded = is_real and len(problem.objectives) == 1
-        return Evidence(problem, Features(problem.space, problem.twins), graded)
+        return BayesianState(problem, Features(problem.space, problem.allow_equivalent), graded)
 
-    def observe(self, state: Evidence, trial: Trial) -> Evidence:
+    def observe(self, state: BayesianState, trial: Trial) -> BayesianState:
         if trial.state == "running":
             return replace(state, running=(*state.running, trial.architecture))
         scores = trial.scores(state.problem.objectives)
@@ -164,7 +164,7 @@ class BayesianOptimization(Strategy[Evidence]):
         front = state.front if len(scores) == 1 else _extended(state.front, member)
         return replace(state, observed=observed, front=front, hyper=hyper)
 
-    def propose(self, state: Evidence, rng: Generator) -> Iterator[Architecture]:
+    def propose(self, state: BayesianState, rng: Generator) -> Iterator[Architecture]:
         space = state.problem.space
         begun = len(state.observed) + len(state.failed) + len(state.running)
         if begun < self.initial or len(state.observed) < 2:
@@ -200,7 +200,7 @@ class BayesianOptimization(Strategy[Evidence]):
 # ---------------------------------------------------------------------- candidates
 
 
-def _parents(state: Evidence) -> list[Architecture]:
+def _parents(state: BayesianState) -> list[Architecture]:
     """Return the best architectures; with several objectives, those that none dominates."""
     if len(state.problem.objectives) > 1:
         return [architecture for architecture, _ in state.front]
@@ -210,7 +210,7 @@ def _parents(state: Evidence) -> list[Architecture]:
 
 
 def _candidates(
-    state: Evidence, parents: Sequence[Architecture], rng: Generator
+    state: BayesianState, parents: Sequence[Architecture], rng: Generator
 ) -> Iterator[Architecture]:
     tried = {architecture for architecture, _ in state.observed}
     tried.update(state.running, state.failed)
@@ -228,7 +228,7 @@ def _candidates(
                 yield made
 
 
-def _near(state: Evidence, parent: Architecture, rng: Generator) -> Sequence[Architecture]:
+def _near(state: BayesianState, parent: Architecture, rng: Generator) -> Sequence[Architecture]:
     """Return all neighbours where they are few, and random mutations where they do not suffice."""
     space = state.problem.space
     domains = [space.decision(name).domain for name in parent]
@@ -244,7 +244,7 @@ def _near(state: Evidence, parent: Architecture, rng: Generator) -> Sequence[Arc
 
 
 def _twice_mutated(
-    state: Evidence, parents: Sequence[Architecture], rng: Generator
+    state: BayesianState, parents: Sequence[Architecture], rng: Generator
 ) -> Architecture:
     parent = parents[int(rng.integers(len(parents)))]
     space = state.problem.space
@@ -281,7 +281,7 @@ class _Surrogate:
     failed: Sequence[Row]
 
     @classmethod
-    def of(cls, state: Evidence) -> "_Surrogate":
+    def of(cls, state: BayesianState) -> "_Surrogate":
         features = state.features
         kept = _kept(state.observed)
         observed = [features.row(architecture) for architecture, _ in kept]
@@ -352,7 +352,7 @@ def _is_time_to_fit(number: int) -> bool:
     return due == number
 
 
-def _fitted(state: Evidence, observed: Sequence[Member]) -> tuple[Hyperparameters, ...]:
+def _fitted(state: BayesianState, observed: Sequence[Member]) -> tuple[Hyperparameters, ...]:
     kept = _kept(observed)
     rows = [state.features.row(architecture) for architecture, _ in kept]
     views = state.features.views(rows, rows)

@@ -7,7 +7,11 @@ from typing import Any
 from .bayesian import BayesianOptimization
 from .strategy import Strategy
 
-__all__ = ["as_begun", "default_strategy", "is_default"]
+__all__ = [
+    "default_strategy",
+    "is_default",
+    "with_original_strategy",
+]
 
 LEAST, MOST = 4, 10  # random architectures before the first model
 
@@ -39,7 +43,7 @@ def is_default(strategy: object) -> bool:
     return any(strategy is one for one in _defaults())
 
 
-def as_begun(strategy: Strategy[Any], before: str) -> Strategy[Any]:
+def with_original_strategy(strategy: Strategy[Any], before: str) -> Strategy[Any]:
     """Return the strategy with which a search goes on: a default one as it was at the start.
 
     The default depends on the number of trials, which may be raised afterwards.

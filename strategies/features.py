@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy
 from numpy.typing import NDArray
 
-from ..spaces import Architecture, Decision, Searchable, operation_choices, sketches
+from ..spaces import Architecture, Decision, SearchSpace, operation_choices, sketches
 from .gaussian_process import View
 
 __all__ = ["Features", "Row"]
@@ -62,8 +62,8 @@ class Features:
             that runs what a network does not use: then the encoding has all decisions.
     """
 
-    space: Searchable
-    twins: bool = False
+    space: SearchSpace
+    allow_equivalent: bool = False
     _known: dict[Architecture, Row] = field(default_factory=dict[Architecture, Row], compare=False)
     _vocabulary: dict[tuple[str, str], int] = field(
         default_factory=dict[tuple[str, str], int], compare=False
@@ -107,7 +107,7 @@ class Features:
     @cached_property
     def _groups(self) -> tuple[tuple[int, int, bool], ...]:
         """For each decision its first entry in the encoding, the one after, and if it is open."""
-        covered = frozenset[str]() if self.twins else self._covered
+        covered = frozenset[str]() if self.allow_equivalent else self._covered
         groups: list[tuple[int, int, bool]] = []
         start = 0
         for decision in self.space.decisions:

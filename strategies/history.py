@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
 
-from ..spaces import MissingExtra, Searchable
+from ..spaces import MissingExtra, SearchSpace
 from .errors import HistoryError
 from .pareto import non_dominated
 from .trial import Objective, Trial
@@ -39,12 +39,12 @@ class History(Sequence[Trial]):
         0.5
     """
 
-    space: Searchable
+    space: SearchSpace
     objectives: tuple[Objective, ...]
     trials: tuple[Trial, ...] = ()
     seed: int = 0
     strategy: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     # ------------------------------------------------------------------ a sequence of trials
 
@@ -155,7 +155,7 @@ class History(Sequence[Trial]):
         write_history(self, Path(path))
 
     @staticmethod
-    def load(path: str | Path, space: Searchable | None = None) -> "History":
+    def load(path: str | Path, space: SearchSpace | None = None) -> "History":
         """Read a history from JSON Lines.
 
         Args:

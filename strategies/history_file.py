@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 import numpy
 
-from ..spaces import NasbridgeError, Searchable, SpaceError, from_json
+from ..spaces import NasbridgeError, SearchSpace, SpaceError, from_json
 from .errors import HistoryError
 from .history import History
 from .lock import try_lock
@@ -156,7 +156,7 @@ def _header(history: History) -> Event:
         "objectives": {o.metric: o.direction for o in history.objectives},
         "strategy": history.strategy,
         "seed": history.seed,
-        "facts": history.facts,
+        "metadata": history.metadata,
     }
 
 
@@ -201,7 +201,7 @@ def write_history(history: History, path: Path) -> None:
 # ---------------------------------------------------------------------- reading
 
 
-def read_history(path: Path, space: Searchable | None) -> History:
+def read_history(path: Path, space: SearchSpace | None) -> History:
     """Read a history; see `History.load`."""
     header = _read_header(path)
     space = _space_of(header, space, path)
@@ -210,7 +210,7 @@ def read_history(path: Path, space: Searchable | None) -> History:
     except NasbridgeError as error:
         raise HistoryError(f"{path}, line 1: {error}") from error
     history = History(
-        space, objectives, (), header["seed"], header["strategy"], header.get("facts", {})
+        space, objectives, (), header["seed"], header["strategy"], header.get("metadata", {})
     )
     return replace(history, trials=_Folder(space, path).fold())
 
@@ -251,7 +251,7 @@ def _read_header(path: Path) -> Event:
     return header
 
 
-def _space_of(header: Event, space: Searchable | None, path: Path) -> Searchable:
+def _space_of(header: Event, space: SearchSpace | None, path: Path) -> SearchSpace:
     if space is None:
         if header.get("space") is None:
             raise HistoryError(
@@ -285,7 +285,7 @@ def _check_same(header: Event, history: History, path: Path) -> None:
 class _Folder:
     """Folds the events of a file into trials."""
 
-    space: Searchable
+    space: SearchSpace
     path: Path
 
     def fold(self) -> tuple[Trial, ...]:

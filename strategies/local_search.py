@@ -13,13 +13,13 @@ from .pareto import dominates
 from .strategy import Problem, Strategy
 from .trial import Trial
 
-__all__ = ["Climb", "LocalSearch"]
+__all__ = ["LocalSearchState", "LocalSearch"]
 
 Member = tuple[Architecture, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
-class Climb:
+class LocalSearchState:
     """Where the search stands.
 
     Attributes:
@@ -58,7 +58,7 @@ class Climb:
 
 @final
 @dataclass(frozen=True)
-class LocalSearch(Strategy[Climb]):
+class LocalSearch(Strategy[LocalSearchState]):
     """Tries the neighbours of where it stands, moves to a better one, and restarts at the top.
 
     Neighbours differ in one decision and are tried in random order; what was tried before is not
@@ -101,17 +101,17 @@ class LocalSearch(Strategy[Climb]):
                 f'improvement={self.improvement!r} of LocalSearch: give "first" or "best"'
             )
 
-    def start(self, problem: Problem) -> Climb:
-        return Climb(problem)
+    def start(self, problem: Problem) -> LocalSearchState:
+        return LocalSearchState(problem)
 
-    def propose(self, state: Climb, rng: Generator) -> Iterator[Architecture]:
+    def propose(self, state: LocalSearchState, rng: Generator) -> Iterator[Architecture]:
         near = state.near
         for k in rng.permutation(len(near)):
             yield near[int(k)]
         while True:
             yield state.problem.space.sample(rng)
 
-    def observe(self, state: Climb, trial: Trial) -> Climb:
+    def observe(self, state: LocalSearchState, trial: Trial) -> LocalSearchState:
         if trial.state == "running":
             return state
         was_through = state.is_through

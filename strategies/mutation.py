@@ -2,12 +2,12 @@
 
 from numpy.random import Generator
 
-from ..spaces import Architecture, NoneAllowed, Searchable
+from ..spaces import Architecture, NoFeasible, SearchSpace
 
 __all__ = ["mutated"]
 
 
-def mutated(space: Searchable, parent: Architecture, rng: Generator) -> Architecture:
+def mutated(space: SearchSpace, parent: Architecture, rng: Generator) -> Architecture:
     """Mutate an architecture; draw a random one where no mutation meets the constraints.
 
     Args:
@@ -17,5 +17,5 @@ def mutated(space: Searchable, parent: Architecture, rng: Generator) -> Architec
     """
     try:
         return space.mutate(parent, rng)
-    except NoneAllowed:
+    except NoFeasible:
         return space.sample(rng)

@@ -7,7 +7,7 @@ from typing import final
 
 from numpy.random import Generator
 
-from ..spaces import Architecture, NoneAllowed
+from ..spaces import Architecture, NoFeasible
 from .errors import check_count, check_number
 from .pareto import dominates
 from .strategy import Problem, Strategy
@@ -183,7 +183,7 @@ class NSGA2(Strategy[Generation]):
         while True:
             try:
                 yield self._child(state, rng) if state.parents else space.sample(rng)
-            except NoneAllowed:  # these parents have no child that the constraints allow
+            except NoFeasible:  # these parents have no child that the constraints allow
                 yield space.sample(rng)
 
     def _child(self, state: Generation, rng: Generator) -> Architecture:

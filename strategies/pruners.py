@@ -9,7 +9,11 @@ from .errors import check_count
 from .pareto import dominates
 from .trial import Objective, Step, Trial
 
-__all__ = ["MedianPruner", "Pruner", "standing"]
+__all__ = [
+    "MedianPruner",
+    "Pruner",
+    "rank_at_step",
+]
 
 
 class Pruner(Protocol):
@@ -45,7 +49,7 @@ def _score(objective: Objective, metrics: Mapping[str, float]) -> float:
     return score if math.isfinite(score) else -math.inf
 
 
-def standing(
+def rank_at_step(
     curve: Sequence[Step], others: Iterable[Sequence[Step]], objectives: Sequence[Objective]
 ) -> tuple[float, int] | None:
     """Compare a trial with all that came as far, at its last step.
@@ -110,5 +114,5 @@ class MedianPruner:
     ) -> bool:
         if not trial.curve or trial.curve[-1].step < self.warmup:
             return False
-        compared = standing(trial.curve, (other.curve for other in others), objectives)
+        compared = rank_at_step(trial.curve, (other.curve for other in others), objectives)
         return compared is not None and compared[1] >= self.startup and compared[0] < 0.5

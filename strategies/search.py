@@ -7,7 +7,7 @@ from typing import Any, cast, final
 import numpy
 from numpy.random import Generator
 
-from ..spaces import Architecture, NoneAllowed, Searchable
+from ..spaces import Architecture, NoFeasible, SearchSpace
 from .errors import HistoryError, SpaceExhausted, StrategyError
 from .strategy import Problem, Strategy
 from .trial import Objective, Trial, objectives_from
@@ -62,10 +62,10 @@ class Search:
     def __init__(
         self,
         strategy: Strategy[Any],
-        space: Searchable,
+        space: SearchSpace,
         objectives: Mapping[str, str] | Sequence[Objective],
         seed: int = 0,
-        twins: bool = False,
+        allow_equivalent: bool = False,
     ) -> None:
         if not isinstance(cast(object, strategy), Strategy):
             raise StrategyError(
@@ -75,7 +75,7 @@ class Search:
         if type(seed) is not int:
             raise StrategyError(f"seed={seed!r} is no int: give one, as seed=0")
         self.strategy = strategy
-        self.problem = Problem(space, objectives_from(objectives), seed, twins)
+        self.problem = Problem(space, objectives_from(objectives), seed, allow_equivalent)
         self._state: Any = strategy.start(self.problem)
         self._running: dict[int, Architecture] = {}
         self._told: set[int] = set()
@@ -121,7 +121,7 @@ class Search:
         self._check_running(number)
         self._unlist(number)
 
-    def twins(self, number: int) -> frozenset[int]:
+    def equivalents(self, number: int) -> frozenset[int]:
         """Return the other trials, told or running, that compute the same as a running one.
 
         Raises:
@@ -199,7 +199,7 @@ class Search:
                 tried += 1
                 if self.is_new(architecture):
                     return architecture, True
-        except NoneAllowed:  # here is nothing that the constraints allow; elsewhere there may be
+        except NoFeasible:  # here is nothing that the constraints allow; elsewhere there may be
             return None, True
         return None, tried == TRIES
 
@@ -210,7 +210,7 @@ class Search:
     def is_new(self, architecture: Architecture) -> bool:
         """Tell whether an architecture is allowed, and neither it nor a twin was tried or runs."""
         is_tried = self.problem.form(architecture) in self._forms
-        return not is_tried and self.problem.space.allows(architecture)
+        return not is_tried and self.problem.space.is_feasible(architecture)
 
     def _next_in_listing(self) -> Architecture:
         """Return the first untried architecture in order.

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from numpy.random import Generator
 
-from ..spaces import Architecture, Searchable
+from ..spaces import Architecture, SearchSpace
 from .trial import Objective, Trial
 
 __all__ = ["Problem", "Strategy"]
@@ -27,14 +27,14 @@ class Problem:
         twins: Whether two descriptions of one computation count as different.
     """
 
-    space: Searchable
+    space: SearchSpace
     objectives: tuple[Objective, ...]
     seed: int
-    twins: bool = False
+    allow_equivalent: bool = False
 
     def form(self, architecture: Architecture) -> str:
         """Return what two architectures have in common if only one of them is worth a trial."""
-        return architecture.key if self.twins else architecture.canonical
+        return architecture.key if self.allow_equivalent else architecture.canonical
 
 
 class Strategy(ABC, Generic[State]):

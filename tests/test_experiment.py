@@ -28,7 +28,7 @@ from nasbridge import (
 from nasbridge.adapters import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.experiment import default_strategy
-from nasbridge.testing.harness import bare_loop, evaluate, facts
+from nasbridge.testing.harness import bare_loop, comparable, evaluate
 
 SPACE = Space({"a": Integer(0, 99), "b": Integer(0, 99)})
 
@@ -75,7 +75,7 @@ def test_an_experiment_is_a_value() -> None:
 
 def test_numpy_numbers_are_numbers() -> None:
     made = experiment(trials=numpy.int64(5), seed=numpy.int64(2**62), seconds=numpy.float32(9))
-    assert facts(run(made)) == facts(run(experiment(seed=2**62)))
+    assert comparable(run(made)) == comparable(run(experiment(seed=2**62)))
 
 
 # ---------------------------------------------------------------------- what a trial is given
@@ -206,7 +206,9 @@ def test_after_ctrl_c_a_run_goes_on(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(experiment(evaluate=interrupted), tmp_path)
-    assert facts(run(experiment(evaluate=interrupted), tmp_path)) == facts(bare_loop(experiment()))
+    assert comparable(run(experiment(evaluate=interrupted), tmp_path)) == comparable(
+        bare_loop(experiment())
+    )
 
 
 def test_no_trial_begins_when_the_time_is_up() -> None:
@@ -264,7 +266,7 @@ def test_a_run_without_a_strategy_goes_on_when_trials_are_raised(
     run(10)
     for history in (run(90), run(90)):
         assert history.strategy == repr(before)
-        assert facts(history) == facts(bare_loop(begun))
+        assert comparable(history) == comparable(bare_loop(begun))
 
 
 @pytest.mark.parametrize("backend", ["local", "optuna"])

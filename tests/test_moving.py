@@ -9,7 +9,7 @@ import pytest
 from nasbridge import Experiment, ExperimentError, History, RandomSearch
 from nasbridge.engine.driver import Silent
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop, facts
+from nasbridge.testing.harness import bare_loop, comparable
 
 
 def experiment(**settings: Any) -> Experiment:
@@ -34,7 +34,7 @@ def test_a_run_goes_on_from_a_history_wherever_it_is(tmp_path: Path, kind: str) 
     whole = experiment().run(
         "optuna", tmp_path / "there", observer=Silent(), continue_from=sources[kind]
     )
-    assert facts(whole) == facts(bare_loop(experiment()))
+    assert comparable(whole) == comparable(bare_loop(experiment()))
     with pytest.raises(ExperimentError, match="holds a run already"):
         experiment().run("optuna", tmp_path / "there", continue_from=history)
 

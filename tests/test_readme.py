@@ -97,7 +97,7 @@ EXPECTED = [
         "assert len(tuner.get_best_models(2)) == 2\n",
     ),
     Block(
-        "around(model)",
+        "variants_of(model)",
         DATA + BUILD_MODEL + "model = build_model(keras_tuner.HyperParameters())\n",
         {
             "epochs=5": "epochs=1",
@@ -129,7 +129,7 @@ EXPECTED = [
 
 
 # They start no processes; the one that they are forked from has loaded Keras once for all of them.
-FORKED = {"NASBlock", "NASOracle", "around(model)", "library.cnn", "nas_hyperparameters"}
+FORKED = {"NASBlock", "NASOracle", "variants_of(model)", "library.cnn", "nas_hyperparameters"}
 
 
 def test_every_block_is_known() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from nasbridge import backend_names
 from nasbridge.adapters import BACKENDS, backend
-from nasbridge.adapters.registry import is_installed, support_of
+from nasbridge.adapters.registry import capabilities_of, is_installed
 from nasbridge.support_table import ABILITIES, renewed, support_table
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -18,8 +18,8 @@ STALE = "before\n<!-- support table -->\nold\n<!-- end of support table -->\naft
 @pytest.mark.parametrize("name", sorted(BACKENDS))
 def test_what_is_read_is_what_the_adapter_says(name: str) -> None:
     assert is_installed(name), f"{name} is missing: install lock/test.txt, as make test does"
-    assert support_of(name) == backend(name).SUPPORT
-    assert list(support_of(name).abilities()) == list(ABILITIES)
+    assert capabilities_of(name) is backend(name).CAPABILITIES
+    assert list(capabilities_of(name).abilities()) == list(ABILITIES)
 
 
 def test_the_table_has_a_column_for_each_backend_and_a_row_for_each_ability() -> None:

@@ -15,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...engine.capabilities import Support
-from ...engine.driver import Experimental, Observer, Silent, drive, runner_for
+from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
 from ...engine.errors import BackendError
-from ...engine.history_store import Journal, settings_of, strategy_in
-from ...spaces import Searchable
+from ...engine.history_store import HistoryStore, settings_of, strategy_in
+from ...spaces import SearchSpace
 from ...strategies import History, HistoryFile
+from ..registry import BACKENDS
 from .executor import scheduled
 from .fit import SEARCH, fit_in_two_passes, nas_hyperparameters
 from .model import KerasModel
@@ -30,8 +30,8 @@ from .space import ArchitectureSpace, architecture_from, from_native, to_native
 from .torch import TorchModel
 
 __all__ = [
-    "SUPPORT",
     "ArchitectureSpace",
+    "CAPABILITIES",
     "KerasModel",
     "NASSearcher",
     "TorchModel",
@@ -45,16 +45,11 @@ __all__ = [
     "to_native",
 ]
 
-SUPPORT = Support(
-    storage="history.jsonl (JSON Lines), beside a predictor's models",
-    hook="NASSearcher, KerasModel, TorchModel, nas_hyperparameters, fit_in_two_passes",
-    pruning="nasbridge.MedianPruner, under experiment.run",
-    jobs="worker processes; AutoGluon's own scheduler runs one at a time",
-)
+CAPABILITIES = BACKENDS["autogluon"].capabilities
 
 
 def run(
-    experiment: Experimental,
+    experiment: ExperimentSpec,
     directory: Path | None = None,
     jobs: int = 0,
     observer: Observer | None = None,
@@ -77,26 +72,26 @@ def run(
         Unsupported: An option is given.
         HistoryError: The directory belongs to another experiment, or is in use.
     """
-    SUPPORT.refuse("autogluon", options)
+    CAPABILITIES.check_options("autogluon", options)
     if directory is not None:
-        experiment = experiment.as_begun(strategy_in(directory / FILE))
+        experiment = experiment.with_original_strategy(strategy_in(directory / FILE))
     settings = settings_of(experiment, "autogluon")
-    runner = runner_for(experiment, jobs)
+    executor = executor_for(experiment, jobs)
     with ExitStack() as stack:
         file = None
         if directory is not None:
             file = stack.enter_context(HistoryFile(directory / FILE, settings))
         return drive(
             experiment,
-            Journal(experiment, settings, file),
-            runner,
+            HistoryStore(experiment, settings, file),
+            executor,
             directory,
             observer or Silent(),
-            scheduled if runner.slots == 1 else None,
+            scheduled if executor.slots == 1 else None,
         )
 
 
-def load(location: Path | str | Any, space: Searchable | None = None) -> History:
+def load(location: Path | str | Any, space: SearchSpace | None = None) -> History:
     """Read a finished or half-finished experiment, or the search inside a predictor.
 
     Args:
@@ -145,5 +140,5 @@ def store_history(history: History, directory: Path, **options: Any) -> None:
         HistoryError: The directory holds a history already.
         Unsupported: An option is given.
     """
-    SUPPORT.refuse("autogluon", options)
-    replace(history, facts={**history.facts, "backend": "autogluon"}).save(directory / FILE)
+    CAPABILITIES.check_options("autogluon", options)
+    replace(history, metadata={**history.metadata, "backend": "autogluon"}).save(directory / FILE)

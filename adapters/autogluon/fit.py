@@ -12,7 +12,7 @@ from typing import Any
 from autogluon.core.models import AbstractModel
 
 from ...engine.errors import BackendError
-from ...spaces import Searchable, library
+from ...spaces import SearchSpace, library
 from ...strategies import History, HistoryError, Objective, Strategy, default_strategy
 from .model import KerasModel, keras_part
 from .search import BEFORE, FILE
@@ -50,7 +50,7 @@ BAGGED = {
 
 
 def nas_hyperparameters(
-    space: Searchable | None = None,
+    space: SearchSpace | None = None,
     strategy: Strategy[Any] | None = None,
     trials: int = 20,
     *,
@@ -120,7 +120,7 @@ def _without_tuning(ag_args: dict[str, Any]) -> dict[str, Any]:
 def fit_in_two_passes(
     predictor: Any,
     table: Any,
-    space: Searchable | None = None,
+    space: SearchSpace | None = None,
     strategy: Strategy[Any] | None = None,
     trials: int = 20,
     *,

@@ -19,7 +19,7 @@ from autogluon.common import space as native
 from autogluon.core.searcher.exceptions import ExhaustedSearchSpaceError
 
 from ...engine.errors import BackendError, TooManyFailures
-from ...spaces import Architecture, Searchable
+from ...spaces import Architecture, SearchSpace
 from ...strategies import (
     History,
     HistoryError,
@@ -33,7 +33,7 @@ from ...strategies import (
 from .space import ArchitectureSpace, bare, from_native, native_values
 from .trials import SCORE, LastError, measured
 
-__all__ = ["BEFORE", "FILE", "OneSearch", "Settings"]
+__all__ = ["BEFORE", "FILE", "ModelSearch", "Settings"]
 
 FILE = "history.jsonl"
 BEFORE = "history.before.jsonl"  # where a file of another search in the same folder goes
@@ -45,7 +45,7 @@ TIME_LIMIT = "ag.max_time_limit"  # the name of a model's own time limit among h
 class Settings(Protocol):
     """What a search needs to know of its searcher."""
 
-    space: Searchable | None
+    space: SearchSpace | None
     strategy: Strategy[Any]
     objectives: tuple[Objective, ...]
     seed: int
@@ -56,7 +56,7 @@ class Settings(Protocol):
 
 
 @final
-class OneSearch:
+class ModelSearch:
     """The trials that one scheduler of AutoGluon runs.
 
     Args:
@@ -80,7 +80,7 @@ class OneSearch:
             settings.objectives,
             seed=settings.seed,
             strategy=repr(settings.strategy),
-            facts={"backend": "autogluon", "model": self.name},
+            metadata={"backend": "autogluon", "model": self.name},
         )
         before = settings.before or ()  # a trial that was interrupted is proposed again
         self._trials = [trial for trial in before if trial.state != "running"]
@@ -285,7 +285,7 @@ class OneSearch:
         return [here[k] for k in order]
 
 
-_OPEN: WeakValueDictionary[Path, OneSearch] = WeakValueDictionary()  # by their files
+_OPEN: WeakValueDictionary[Path, ModelSearch] = WeakValueDictionary()  # by their files
 
 
 def _failed(trial: Trial, error: BaseException | None, folder: Path | None) -> Trial:

@@ -9,7 +9,7 @@ from autogluon.core.searcher.exceptions import ExhaustedSearchSpaceError
 from autogluon.core.searcher.local_searcher import LocalSearcher
 
 from ...engine.errors import BackendError
-from ...spaces import Searchable
+from ...spaces import SearchSpace
 from ...strategies import (
     History,
     Objective,
@@ -18,7 +18,7 @@ from ...strategies import (
     default_strategy,
     objectives_from,
 )
-from .search import OneSearch
+from .search import ModelSearch
 from .trials import METRICS, SCORE
 
 __all__ = ["NASSearcher"]
@@ -61,7 +61,7 @@ class NASSearcher(LocalSearcher):
 
     def __init__(
         self,
-        space: Searchable | None = None,
+        space: SearchSpace | None = None,
         strategy: Strategy[Any] | None = None,
         objectives: Mapping[str, str] | Sequence[Objective] | None = None,
         seed: int = 0,
@@ -78,7 +78,7 @@ class NASSearcher(LocalSearcher):
         self.seed, self.keep, self.trial_seconds = seed, keep, trial_seconds
         self.max_failures, self.before = max_failures, history
         self._check()
-        self.searches: list[OneSearch] = []
+        self.searches: list[ModelSearch] = []
 
     def _check(self) -> None:
         for objective in self.objectives:
@@ -131,7 +131,7 @@ class NASSearcher(LocalSearcher):
     def configure_scheduler(self, scheduler: Any) -> None:
         """Begin a search; AutoGluon has a scheduler for each model and level."""
         self._reward_attribute = scheduler._reward_attr
-        self.searches.append(OneSearch(self, scheduler))
+        self.searches.append(ModelSearch(self, scheduler))
 
     def get_config(self, **kwargs: Any) -> dict[str, Any]:
         """Propose the hyperparameters of the next trial."""
@@ -170,6 +170,6 @@ class NASSearcher(LocalSearcher):
 
 
 def _remade(
-    space: Searchable | None, strategy: Strategy[Any], settings: Mapping[str, Any]
+    space: SearchSpace | None, strategy: Strategy[Any], settings: Mapping[str, Any]
 ) -> NASSearcher:
     return NASSearcher(space, strategy, **settings)

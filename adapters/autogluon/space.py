@@ -18,7 +18,7 @@ from ...spaces import (
     IntegerRange,
     Real,
     RealRange,
-    Searchable,
+    SearchSpace,
     Space,
 )
 
@@ -57,7 +57,7 @@ class ArchitectureSpace(native.Space):
         3
     """
 
-    def __init__(self, space: Searchable, default: Architecture | None = None) -> None:
+    def __init__(self, space: SearchSpace, default: Architecture | None = None) -> None:
         self.space = space
         drawn = default or space.sample(numpy.random.default_rng(0))
         self._default = bare(drawn)
@@ -80,7 +80,7 @@ class ArchitectureSpace(native.Space):
 # ---------------------------------------------------------------------- there
 
 
-def to_native(space: Searchable) -> dict[str, native.Space]:
+def to_native(space: SearchSpace) -> dict[str, native.Space]:
     """Return a space as hyperparameters of AutoGluon, one for each decision.
 
     AutoGluon knows no conditions: every decision is always open there, and
@@ -135,7 +135,7 @@ def native_values(
     return {name: architecture.get(name, open_.default) for name, open_ in hyperparameters.items()}
 
 
-def architecture_from(values: Mapping[str, Any], space: Searchable) -> Architecture:
+def architecture_from(values: Mapping[str, Any], space: SearchSpace) -> Architecture:
     """Make an architecture of the hyperparameters of a model, as any searcher of AutoGluon does.
 
     Args:
@@ -168,7 +168,7 @@ def architecture_from(values: Mapping[str, Any], space: Searchable) -> Architect
 # ---------------------------------------------------------------------- and back
 
 
-def from_native(hyperparameters: Mapping[str, Any] | ArchitectureSpace) -> Searchable:
+def from_native(hyperparameters: Mapping[str, Any] | ArchitectureSpace) -> SearchSpace:
     """Make a space of hyperparameters of AutoGluon; those that are fixed are left out.
 
     Args:

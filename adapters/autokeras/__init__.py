@@ -15,13 +15,13 @@ from typing import Any
 import autokeras
 from autokeras.engine.tuner import AutoTuner
 
-from ...engine.capabilities import No, Support
-from ...engine.driver import Experimental, Observer
-from ...spaces import Searchable
+from ...engine.driver import ExperimentSpec, Observer
+from ...spaces import SearchSpace
 from ...strategies import History
 from ..keras_tuner.history import history_in
 from ..keras_tuner.run import project_at, run_project, store_project
 from ..keras_tuner.space import from_native, to_native
+from ..registry import BACKENDS
 from .block import NASBlock
 from .compat import mend
 from .oracle import space_in
@@ -29,7 +29,7 @@ from .space import alone
 from .tuner import NASTuner
 
 __all__ = [
-    "SUPPORT",
+    "CAPABILITIES",
     "NASBlock",
     "NASTuner",
     "from_native",
@@ -39,13 +39,7 @@ __all__ = [
     "to_native",
 ]
 
-SUPPORT = Support(
-    storage="a project directory of AutoKeras",
-    hook="NASBlock, NASTuner",
-    pruning="nasbridge.MedianPruner",
-    sharing=No("the project's files have one writer", "use jobs=, or backend='optuna'"),
-    options=("project_name",),
-)
+CAPABILITIES = BACKENDS["autokeras"].capabilities
 
 PROJECT = "auto_model"  # where no name is given, as in AutoKeras
 
@@ -53,7 +47,7 @@ mend()
 
 
 def run(
-    experiment: Experimental,
+    experiment: ExperimentSpec,
     directory: Path | None = None,
     jobs: int = 0,
     observer: Observer | None = None,
@@ -81,13 +75,13 @@ def run(
         BackendError: The project belongs to another experiment, or is in use.
         Unsupported: An option is unknown.
     """
-    SUPPORT.refuse("autokeras", options)
+    CAPABILITIES.check_options("autokeras", options)
     return _named(run_project(experiment, directory, jobs, observer, project_name))
 
 
 def load(
     location: Path | str | autokeras.AutoModel | AutoTuner,
-    space: Searchable | None = None,
+    space: SearchSpace | None = None,
     project_name: str = PROJECT,
     objectives: Mapping[str, str] | None = None,
 ) -> History:
@@ -125,9 +119,9 @@ def store_history(
         BackendError: There is such a project already, or it cannot be made.
         Unsupported: An option is unknown.
     """
-    SUPPORT.refuse("autokeras", options)
+    CAPABILITIES.check_options("autokeras", options)
     store_project(history, directory, project_name)
 
 
 def _named(history: History) -> History:
-    return replace(history, facts={**history.facts, "backend": "autokeras"})
+    return replace(history, metadata={**history.metadata, "backend": "autokeras"})

@@ -9,7 +9,7 @@ import keras
 import numpy
 
 from ...engine.errors import BackendError
-from ...spaces import Searchable, SpaceError, from_json
+from ...spaces import SearchSpace, SpaceError, from_json
 from ..keras_tuner.history import document_of
 from ..keras_tuner.space import suggest
 
@@ -43,10 +43,10 @@ class NASBlock(autokeras.Block):
     """
 
     def __init__(
-        self, space: Searchable, part: str | None = None, name: str = "nas_block", **kwargs: Any
+        self, space: SearchSpace, part: str | None = None, name: str = "nas_block", **kwargs: Any
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if not isinstance(space, Searchable):
+        if not isinstance(space, SearchSpace):
             raise BackendError(f"NASBlock takes a space of networks, not {space!r}")
         try:
             space.unconstrained().sample(numpy.random.default_rng(0)).outline(part)

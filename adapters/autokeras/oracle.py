@@ -10,13 +10,13 @@ from autokeras.graph import Graph
 from keras_tuner import HyperParameters
 
 from ...engine.errors import BackendError
-from ...spaces import Choice, Integer, Real, Searchable, Space, from_json
+from ...spaces import Choice, Integer, Real, SearchSpace, Space, from_json
 from ..keras_tuner.history import document_of
 from ..keras_tuner.oracle import NASOracle
 from ..keras_tuner.space import from_native, to_native
 from ..keras_tuner.trials import NOTE, read_json
 from .block import NASBlock
-from .space import Joint
+from .space import ProductSpace
 
 __all__ = ["BlockOracle", "blocks_of", "space_in"]
 
@@ -37,16 +37,16 @@ class BlockOracle(NASOracle):
     """
 
     def __init__(
-        self, blocks: Mapping[str, Searchable], others: Mapping[str, Any], **settings: Any
+        self, blocks: Mapping[str, SearchSpace], others: Mapping[str, Any], **settings: Any
     ) -> None:
         _check_others(others, blocks)
         searched = {name: part for name, part in others.items() if _is_open(part)}
         self._blocks, self._others = blocks, others
         self._open = Space(searched) if searched else None
         self._values = {name: part for name, part in others.items() if name not in searched}
-        space = Joint(blocks, self._open) if blocks or searched else None
+        space = ProductSpace(blocks, self._open) if blocks or searched else None
         super().__init__(space=space, **settings)
-        self.hyperparameters = to_native(Joint(blocks)) if blocks else HyperParameters()
+        self.hyperparameters = to_native(ProductSpace(blocks)) if blocks else HyperParameters()
         for name, part in searched.items():
             _declare(self.hyperparameters, name, part)
         for name, value in self._values.items():
@@ -79,7 +79,7 @@ class BlockOracle(NASOracle):
         }
 
 
-def blocks_of(graph: Graph) -> dict[str, Searchable]:
+def blocks_of(graph: Graph) -> dict[str, SearchSpace]:
     """Return the spaces of a model's blocks by their names.
 
     Args:
@@ -88,7 +88,7 @@ def blocks_of(graph: Graph) -> dict[str, Searchable]:
     Raises:
         BackendError: Two blocks have one name.
     """
-    spaces: dict[str, Searchable] = {}
+    spaces: dict[str, SearchSpace] = {}
     for block in graph.blocks:
         if not isinstance(block, NASBlock):
             continue
@@ -101,7 +101,7 @@ def blocks_of(graph: Graph) -> dict[str, Searchable]:
     return spaces
 
 
-def space_in(project: Path) -> Searchable | None:
+def space_in(project: Path) -> SearchSpace | None:
     """Return the space that a project's own file describes; None if it describes none.
 
     Args:
@@ -125,7 +125,7 @@ def space_in(project: Path) -> Searchable | None:
             searched |= cast(Any, from_json(told["open"])).tree
     values = {name: told["value"] for name, told in others.items() if "value" in told}
     if spaces or searched:
-        return Joint(spaces, Space(searched) if searched else None)
+        return ProductSpace(spaces, Space(searched) if searched else None)
     known = read_json(project / "oracle.json").get("hyperparameters")
     if not values or known is None:
         return None
@@ -149,7 +149,7 @@ def _is_open(part: object) -> bool:
     return isinstance(part, Choice | Integer | Real)
 
 
-def _check_others(others: Mapping[str, Any], blocks: Mapping[str, Searchable]) -> None:
+def _check_others(others: Mapping[str, Any], blocks: Mapping[str, SearchSpace]) -> None:
     for name, part in others.items():
         options = list(part.options.values()) if isinstance(part, Choice) else [part]
         plain = isinstance(part, Integer | Real) or all(

@@ -8,15 +8,15 @@ from typing import Any
 
 from numpy.random import Generator
 
-from ...spaces import Architecture, Clause, Decision, Graph, Label, Searchable, Space, SpaceError
-from ...spaces.graph.walk import Outline, Walk
+from ...spaces import Architecture, Clause, Decision, Graph, Label, SearchSpace, Space, SpaceError
+from ...spaces.graph.walk import HierarchicalGraph, SpaceVisitor
 from ...strategies import History
 
-__all__ = ["Joint", "alone"]
+__all__ = ["ProductSpace", "alone"]
 
 
 @dataclass(frozen=True, eq=False)
-class Joint(Searchable):
+class ProductSpace(SearchSpace):
     """Several spaces as one, each decision under the name that AutoKeras gives it.
 
     Attributes:
@@ -25,10 +25,10 @@ class Joint(Searchable):
         others: Open values of other hyperparameters by their names in AutoKeras.
     """
 
-    blocks: Mapping[str, Searchable]
+    blocks: Mapping[str, SearchSpace]
     others: Space | None = None
 
-    def discover(self, walk: Walk) -> None:
+    def discover(self, walk: SpaceVisitor) -> None:
         for name, space in self.blocks.items():
             for decision in space.decisions:
                 _declare(walk, decision, f"{name}/")
@@ -36,26 +36,30 @@ class Joint(Searchable):
             _declare(walk, decision, "")
 
     def resolve(
-        self, choices: Mapping[str, Label], brief: bool = False
-    ) -> Mapping[str, Outline | object]:
-        parts: dict[str, Outline | object] = {}
+        self, choices: Mapping[str, Label], compact: bool = False
+    ) -> Mapping[str, HierarchicalGraph | object]:
+        parts: dict[str, HierarchicalGraph | object] = {}
         for name, space in self.blocks.items():
-            resolved = space.resolve(_within(name, choices), brief)
+            resolved = space.resolve(_within(name, choices), compact)
             for part, found in resolved.items():
                 called = name if len(resolved) == 1 else f"{name}/{part}"
-                parts[called] = _renamed(found, name) if isinstance(found, Outline) else found
+                parts[called] = (
+                    _renamed(found, name) if isinstance(found, HierarchicalGraph) else found
+                )
         if self.others is not None:
-            parts |= self.others.resolve(choices, brief)
+            parts |= self.others.resolve(choices, compact)
         return parts
 
-    def allows(self, architecture: Architecture) -> bool:
+    def is_feasible(self, architecture: Architecture) -> bool:
         return all(
-            space.allows(Architecture(space, _within(name, architecture.choices)))
+            space.is_feasible(Architecture(space, _within(name, architecture.choices)))
             for name, space in self.blocks.items()
         )
 
-    def unconstrained(self) -> "Joint":
-        return Joint({n: space.unconstrained() for n, space in self.blocks.items()}, self.others)
+    def unconstrained(self) -> "ProductSpace":
+        return ProductSpace(
+            {n: space.unconstrained() for n, space in self.blocks.items()}, self.others
+        )
 
     def sample(self, rng: Generator) -> Architecture:
         """Draw from each space by itself, so that constraints do not multiply."""
@@ -83,7 +87,7 @@ class Joint(Searchable):
         )
 
 
-def _declare(walk: Walk, decision: Decision, prefix: str) -> None:
+def _declare(walk: SpaceVisitor, decision: Decision, prefix: str) -> None:
     """Let a walk see a decision under another name."""
     name = f"{prefix}{decision.name}"
     for condition in decision.conditions:
@@ -94,11 +98,11 @@ def _declare(walk: Walk, decision: Decision, prefix: str) -> None:
             deque(walk.decide(name, decision.domain, decision.options, name), maxlen=0)
 
 
-def _renamed(outline: Outline, block: str) -> Outline:
+def _renamed(outline: HierarchicalGraph, block: str) -> HierarchicalGraph:
     """Let the choices that a picture names be those of the joint space: models of quality ask."""
-    panels = {name: _renamed_graph(graph, block) for name, graph in outline.panels.items()}
+    subgraphs = {name: _renamed_graph(graph, block) for name, graph in outline.subgraphs.items()}
     asked = tuple((f"{block}/{name}", chosen) for name, chosen in outline.asked)
-    return Outline(_renamed_graph(outline.graph, block), panels, asked)
+    return HierarchicalGraph(_renamed_graph(outline.graph, block), subgraphs, asked)
 
 
 def _renamed_graph(graph: Graph, block: str) -> Graph:
@@ -119,7 +123,7 @@ def _within(block: str, choices: Mapping[str, Label]) -> dict[str, Label]:
 def alone(history: History) -> History:
     """Return a history in a block's own space, where that is all that was searched."""
     space = history.space
-    if not isinstance(space, Joint) or space.others is not None or len(space.blocks) != 1:
+    if not isinstance(space, ProductSpace) or space.others is not None or len(space.blocks) != 1:
         return history
     ((name, own),) = space.blocks.items()
     trials = [

@@ -13,10 +13,10 @@ from typing import Any, cast
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
-from ...engine.capabilities import No, Support
-from ...engine.driver import Experimental, Observer
-from ...spaces import Searchable
+from ...engine.driver import ExperimentSpec, Observer
+from ...spaces import SearchSpace
 from ...strategies import History
+from ..registry import BACKENDS
 from .driven import Reporter, history_of_oracle
 from .history import history_in, objectives_in
 from .oracle import NASOracle
@@ -25,7 +25,7 @@ from .space import from_native, suggest, to_native
 from .tuner import NASTuner
 
 __all__ = [
-    "SUPPORT",
+    "CAPABILITIES",
     "NASOracle",
     "NASTuner",
     "Reporter",
@@ -37,21 +37,13 @@ __all__ = [
     "to_native",
 ]
 
-SUPPORT = Support(
-    storage="a project directory of Keras Tuner",
-    hook="NASTuner, NASOracle, Reporter, suggest",
-    pruning="nasbridge.MedianPruner",
-    sharing=No(
-        "the project's files have one writer", "use jobs=, or NASTuner with a chief and workers"
-    ),
-    options=("project_name",),
-)
+CAPABILITIES = BACKENDS["keras_tuner"].capabilities
 
 PROJECT = "nasbridge"  # where no name is given
 
 
 def run(
-    experiment: Experimental,
+    experiment: ExperimentSpec,
     directory: Path | None = None,
     jobs: int = 0,
     observer: Observer | None = None,
@@ -77,13 +69,13 @@ def run(
         BackendError: The project belongs to another experiment, or is in use.
         Unsupported: An option is unknown.
     """
-    SUPPORT.refuse("keras_tuner", options)
+    CAPABILITIES.check_options("keras_tuner", options)
     return run_project(experiment, directory, jobs, observer, project_name)
 
 
 def load(
     location: Path | str | keras_tuner.Oracle | BaseTuner,
-    space: Searchable | None = None,
+    space: SearchSpace | None = None,
     project_name: str = PROJECT,
     objectives: Mapping[str, str] | None = None,
 ) -> History:
@@ -126,5 +118,5 @@ def store_history(
         BackendError: There is such a project already, or it cannot be made.
         Unsupported: An option is unknown.
     """
-    SUPPORT.refuse("keras_tuner", options)
+    CAPABILITIES.check_options("keras_tuner", options)
     store_project(history, directory, project_name)

@@ -14,7 +14,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial as Row
 
 from ...engine.evaluation import trial_seed
-from ...spaces import Searchable
+from ...spaces import SearchSpace
 from ...spaces.keras import flops
 from ...strategies import History, Trial
 from .history import history_in, history_of
@@ -33,7 +33,7 @@ from .trials import Noted, read_json, write_json
 __all__ = ["DrivenTuner", "Reporter", "history_of_oracle"]
 
 
-def history_of_oracle(oracle: NASOracle, space: Searchable | None = None) -> History:
+def history_of_oracle(oracle: NASOracle, space: SearchSpace | None = None) -> History:
     """Read what an oracle knows.
 
     Args:

@@ -18,9 +18,9 @@ from keras_tuner.src.distribute.utils import is_chief_oracle
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
-from ...spaces import Searchable
+from ...spaces import SearchSpace
 from ...strategies import Strategy, objectives_from
-from ...strategies.default import as_begun
+from ...strategies.default import with_original_strategy
 from .history import check_same, describe, objectives_in
 from .space import settle
 from .trials import NOTE, Noted, read_json, read_rows, write_json
@@ -41,7 +41,7 @@ class DurableOracle(keras_tuner.Oracle):
     """
 
     def __init__(
-        self, strategy: Strategy[Any], space: Searchable | None, seed: int, **settings: Any
+        self, strategy: Strategy[Any], space: SearchSpace | None, seed: int, **settings: Any
     ) -> None:
         super().__init__(
             seed=seed or 1,  # 0 would be drawn at random; nothing of ours depends on it
@@ -149,7 +149,7 @@ class DurableOracle(keras_tuner.Oracle):
         before = read_json(project / f"{NOTE}.json")
         now = {name: value for name, value in self.description().items() if name != "strategy"}
         check_same(before, now, str(project))
-        self.strategy = as_begun(self.strategy, before.get("strategy", ""))
+        self.strategy = with_original_strategy(self.strategy, before.get("strategy", ""))
         state = read_json(project / "oracle.json")
         rows = read_rows(project)
         self._reload_space(state, rows)

@@ -10,7 +10,7 @@ import keras_tuner
 from keras_tuner import HyperParameters
 
 from ...engine.errors import BackendError
-from ...spaces import NasbridgeError, Searchable, SpaceError, from_json
+from ...spaces import NasbridgeError, SearchSpace, SpaceError, from_json
 from ...strategies import History, Objective, Strategy, Trial, objectives_from
 from .space import from_native
 from .trials import NOTE, SKIPPED, Noted, read_json, read_rows, trial_of
@@ -48,7 +48,7 @@ def objectives_in(oracle: keras_tuner.Oracle) -> dict[str, str]:
 
 
 def describe(
-    space: Searchable | None,
+    space: SearchSpace | None,
     objectives: Sequence[Objective],
     strategy: Strategy[Any] | str,
     seed: int,
@@ -70,7 +70,7 @@ def describe(
     }
 
 
-def document_of(space: Searchable) -> str | None:
+def document_of(space: SearchSpace) -> str | None:
     """Return a space as JSON; None if it holds what JSON cannot carry."""
     try:
         return space.to_json()
@@ -101,7 +101,7 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], project: str) 
 
 
 def history_in(
-    project: Path, space: Searchable | None, objectives: Mapping[str, str] | None
+    project: Path, space: SearchSpace | None, objectives: Mapping[str, str] | None
 ) -> History:
     """Read a project; one that Keras Tuner's own tuners have made, too.
 
@@ -130,7 +130,7 @@ def history_in(
     return history_of(rows, space, objectives_from(given), noted)
 
 
-def _space_of(project: Path, noted: Mapping[str, Any], rows: Sequence[Noted]) -> Searchable:
+def _space_of(project: Path, noted: Mapping[str, Any], rows: Sequence[Noted]) -> SearchSpace:
     try:
         if noted.get("space"):
             return from_json(noted["space"])
@@ -152,7 +152,7 @@ def _space_of(project: Path, noted: Mapping[str, Any], rows: Sequence[Noted]) ->
 
 def history_of(
     rows: Sequence[Noted],
-    space: Searchable,
+    space: SearchSpace,
     objectives: tuple[Objective, ...],
     noted: Mapping[str, Any],
 ) -> History:

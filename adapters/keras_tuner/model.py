@@ -10,7 +10,7 @@ import keras_tuner
 
 from ...engine.errors import BackendError
 from ...evaluators.fresh import anew, check_configuration
-from ...spaces import Architecture, Searchable, SpaceError
+from ...spaces import Architecture, SearchSpace, SpaceError
 from ...spaces.keras import build
 from .space import architecture_in
 
@@ -38,7 +38,7 @@ class SpaceModel(keras_tuner.HyperModel):
 
     def __init__(
         self,
-        space: Searchable,
+        space: SearchSpace,
         input_shape: tuple[int, ...] | None,
         part: str | None,
         compiling: Mapping[str, Any],

@@ -15,7 +15,7 @@ from keras_tuner.src.distribute.utils import is_chief_oracle
 from ...engine.driver import pruned_by
 from ...engine.errors import TooManyFailures
 from ...engine.evaluation import trial_seed
-from ...spaces import Searchable
+from ...spaces import SearchSpace
 from ...strategies import (
     Pruner,
     Search,
@@ -76,7 +76,7 @@ class NASOracle(SharedOracle):
         objective: Goal = None,
         max_trials: int | None = 10,
         *,
-        space: Searchable | None = None,
+        space: SearchSpace | None = None,
         seed: int = 0,
         pruner: Pruner | None = None,
         max_seconds: float | None = None,
@@ -151,7 +151,7 @@ class NASOracle(SharedOracle):
             self.is_exhausted = True
             return {"status": TrialStatus.STOPPED}
         if self._is_fixed:
-            values = dict(native_values(cast(Searchable, self.space), architecture.choices))
+            values = dict(native_values(cast(SearchSpace, self.space), architecture.choices))
         else:
             values = {name: architecture[name] for name in architecture}
         return {"status": TrialStatus.RUNNING, "values": self.completed(values, number)}
@@ -165,7 +165,7 @@ class NASOracle(SharedOracle):
         """
         if self._is_fixed:
             seed = trial_seed(self.nas_seed, number)
-            draw_others(self.hyperparameters, values, cast(Searchable, self.space), seed)
+            draw_others(self.hyperparameters, values, cast(SearchSpace, self.space), seed)
         return values
 
     def searched(self) -> HyperParameters:
@@ -298,7 +298,7 @@ class NASOracle(SharedOracle):
             if not searched.space:
                 return None
             self.space, self._known = from_native(searched), known
-        space = cast(Searchable, self.space)
+        space = cast(SearchSpace, self.space)
         self._search = Search(self.strategy, space, self.objectives, self.nas_seed)
         self._finished = {}
         ended = sorted(self.notes, key=lambda key: self.notes[key].get("ended", math.inf))
@@ -324,7 +324,7 @@ class NASOracle(SharedOracle):
         search = self._searching()
         if self.pruner is None or search is None:
             return False
-        space = cast(Searchable, self.space)
+        space = cast(SearchSpace, self.space)
         trial = trial_of(Noted(row, {"steps": [s for s in note["steps"] if s <= step]}), space)
         others = list(self._finished.values())
         for other in self.ongoing_trials.values():
@@ -349,7 +349,7 @@ class NASOracle(SharedOracle):
         search = self._searching()  # before the end is noted: it is told below
         note["ended"] = len(self.end_order) - 1
         if search is not None:
-            trial = trial_of(Noted(row, note), cast(Searchable, self.space))
+            trial = trial_of(Noted(row, note), cast(SearchSpace, self.space))
             if trial is None and int(row.trial_id) in search.running:
                 search.drop(int(row.trial_id))
             elif trial is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras_tuner
 
-from ...engine.driver import Experimental, Observer, Silent, drive, runner_for
+from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
 from ...engine.errors import BackendError
 from ...engine.locks import lock_in
 from ...strategies import History, RandomSearch
@@ -24,7 +24,7 @@ __all__ = ["project_at", "run_project", "store_project"]
 
 
 def run_project(
-    experiment: Experimental,
+    experiment: ExperimentSpec,
     directory: Path | None,
     jobs: int,
     observer: Observer | None,
@@ -42,7 +42,7 @@ def run_project(
     Raises:
         BackendError: The project belongs to another experiment, or is in use.
     """
-    runner = runner_for(experiment, jobs)
+    executor = executor_for(experiment, jobs)
     with ExitStack() as stack:
         if directory is None:
             place = Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
@@ -53,7 +53,7 @@ def run_project(
                     f"another process runs in {directory}: wait for it, or use another directory"
                 )
         before = read_json(place / project_name / f"{NOTE}.json")
-        experiment = experiment.as_begun(before.get("strategy", ""))
+        experiment = experiment.with_original_strategy(before.get("strategy", ""))
         now = describe(
             experiment.space, experiment.objectives, experiment.strategy, experiment.seed
         )
@@ -62,7 +62,7 @@ def run_project(
         oracle.pruner = experiment.pruner
         oracle.reload()
         return drive(
-            experiment, ProjectStore(experiment, oracle), runner, directory, observer or Silent()
+            experiment, ProjectStore(experiment, oracle), executor, directory, observer or Silent()
         )
 
 

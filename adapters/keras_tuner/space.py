@@ -23,7 +23,7 @@ from ...spaces import (
     Label,
     Real,
     RealRange,
-    Searchable,
+    SearchSpace,
     Space,
     When,
 )
@@ -45,7 +45,7 @@ ROUNDING = 1e-6  # relative; what a number loses on its way to a worker
 # ---------------------------------------------------------------------- there
 
 
-def to_native(space: Searchable) -> HyperParameters:
+def to_native(space: SearchSpace) -> HyperParameters:
     """Return a space as hyperparameters, conditions included.
 
     Keras Tuner knows no alternatives of conditions: of a decision that has several only what they
@@ -60,7 +60,7 @@ def to_native(space: Searchable) -> HyperParameters:
     return native
 
 
-def suggest(hp: HyperParameters, space: Searchable) -> Architecture:
+def suggest(hp: HyperParameters, space: SearchSpace) -> Architecture:
     """Let the hyperparameters of a `build_model(hp)` suggest an architecture.
 
     Works with every tuner of Keras Tuner; with `NASOracle(space=space)` the strategy decides.
@@ -126,7 +126,7 @@ def _clauses(decision: Decision) -> tuple[Clause, ...]:
     return tuple(clause for clause in first if all(clause in other for other in others))
 
 
-def native_values(space: Searchable, choices: Mapping[str, Label]) -> dict[str, Label]:
+def native_values(space: SearchSpace, choices: Mapping[str, Label]) -> dict[str, Label]:
     """Return a value for all that Keras Tuner takes as active: it would draw others unseeded.
 
     Args:
@@ -143,7 +143,7 @@ def native_values(space: Searchable, choices: Mapping[str, Label]) -> dict[str, 
 
 
 def draw_others(
-    native: HyperParameters, values: dict[str, Any], space: Searchable, seed: int
+    native: HyperParameters, values: dict[str, Any], space: SearchSpace, seed: int
 ) -> None:
     """Draw what is no decision of a space, each from a stream of its own.
 
@@ -177,11 +177,11 @@ def settle(hp: HyperParameters) -> None:
             hp.values[known.name] = known.default
 
 
-def _is_decision(space: Searchable, name: str) -> bool:
+def _is_decision(space: SearchSpace, name: str) -> bool:
     return any(decision.name == name for decision in space.decisions)
 
 
-def architecture_in(space: Searchable, values: Mapping[str, Any]) -> Architecture:
+def architecture_in(space: SearchSpace, values: Mapping[str, Any]) -> Architecture:
     """Find the architecture among the values of hyperparameters; others are left out.
 
     Args:

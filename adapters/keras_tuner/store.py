@@ -9,7 +9,7 @@ from typing import Any, final
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 
-from ...engine.driver import Experimental
+from ...engine.driver import ExperimentSpec
 from ...strategies import History, SpaceExhausted, Step, Trial
 from .history import history_of
 from .oracle import NASOracle
@@ -28,7 +28,7 @@ class ProjectStore:
         oracle: Its oracle, with everything read that is there.
     """
 
-    def __init__(self, experiment: Experimental, oracle: NASOracle) -> None:
+    def __init__(self, experiment: ExperimentSpec, oracle: NASOracle) -> None:
         self._experiment = experiment
         self._oracle = oracle
         self._rows: dict[int, Row] = {}
@@ -90,7 +90,7 @@ def fill(oracle: NASOracle, history: History) -> None:
         history: The history.
     """
     known: Mapping[int, Trial] = {trial.number: trial for trial in history}
-    for number in range(max([*known, *history.facts.get("skipped", ())], default=-1) + 1):
+    for number in range(max([*known, *history.metadata.get("skipped", ())], default=-1) + 1):
         row = Row(oracle.hyperparameters.copy(), str(number))
         if number not in known:
             row.status = TrialStatus.FAILED

@@ -20,7 +20,7 @@ from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 
-from ...spaces import Architecture, InvalidArchitecture, Searchable
+from ...spaces import Architecture, InvalidArchitecture, SearchSpace
 from ...strategies import Objective, Step, Trial
 from .space import architecture_in
 
@@ -154,7 +154,7 @@ def curve_of(row: Row, steps: Sequence[int] | None = None) -> tuple[Step, ...]:
     return tuple(Step(step, found[step]) for step in sorted(wanted) if step in found)
 
 
-def trial_of(noted: Noted, space: Searchable) -> Trial | None:
+def trial_of(noted: Noted, space: SearchSpace) -> Trial | None:
     """Read a trial as ours; None if it has no architecture of the space.
 
     Args:
@@ -181,7 +181,7 @@ def trial_of(noted: Noted, space: Searchable) -> Trial | None:
     )
 
 
-def _architecture(noted: Noted, space: Searchable) -> Architecture | None:
+def _architecture(noted: Noted, space: SearchSpace) -> Architecture | None:
     values = noted.row.hyperparameters.values
     if noted.note.get("grown") and values:  # what it did not declare, it did not use
         missing = (d for d in space.decisions if d.name not in values)

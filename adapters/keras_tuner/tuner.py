@@ -9,7 +9,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial as Row
 
 from ...engine.errors import BackendError
-from ...spaces import Searchable
+from ...spaces import SearchSpace
 from ...strategies import Pruner, Strategy
 from .driven import DrivenTuner
 from .history import Goal
@@ -78,7 +78,7 @@ class NASTuner(DrivenTuner):
 
     def __init__(
         self,
-        hypermodel: Searchable | keras_tuner.HyperModel | Callable[..., Any],
+        hypermodel: SearchSpace | keras_tuner.HyperModel | Callable[..., Any],
         strategy: Strategy[Any] | None = None,
         objective: Goal = None,
         max_trials: int | None = 10,
@@ -94,7 +94,7 @@ class NASTuner(DrivenTuner):
         oracle: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        space = hypermodel if isinstance(hypermodel, Searchable) else None
+        space = hypermodel if isinstance(hypermodel, SearchSpace) else None
         compiling = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
         if space is not None:
             hypermodel = SpaceModel(space, input_shape, part, compiling)

@@ -11,7 +11,7 @@ from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src.distribute.utils import is_chief_oracle
 
-from ...spaces import Searchable
+from ...spaces import SearchSpace
 from ...strategies import Strategy
 from .files import DurableOracle
 
@@ -37,7 +37,7 @@ class SharedOracle(DurableOracle):
     def __init__(
         self,
         strategy: Strategy[Any],
-        space: Searchable | None,
+        space: SearchSpace | None,
         seed: int,
         patience: float,
         **settings: Any,

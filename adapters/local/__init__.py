@@ -5,35 +5,38 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...engine.capabilities import Support
-from ...engine.driver import Experimental, Observer, Silent, drive, runner_for
-from ...engine.history_store import Journal, settings_of, strategy_in
-from ...spaces import Searchable, from_json
+from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
+from ...engine.history_store import HistoryStore, settings_of, strategy_in
+from ...spaces import SearchSpace, from_json
 from ...strategies import History, HistoryFile
+from ..registry import BACKENDS
 
-__all__ = ["SUPPORT", "from_native", "load", "run", "store_history", "to_native"]
+__all__ = [
+    "CAPABILITIES",
+    "from_native",
+    "load",
+    "run",
+    "store_history",
+    "to_native",
+]
 
-SUPPORT = Support(
-    storage="history.jsonl (JSON Lines)",
-    hook="Search: ask, tell",
-    pruning="nasbridge.MedianPruner",
-)
+CAPABILITIES = BACKENDS["local"].capabilities
 
 FILE = "history.jsonl"
 
 
-def to_native(space: Searchable) -> str:
+def to_native(space: SearchSpace) -> str:
     """Return a space as this backend's own description, which is ours: JSON."""
     return space.to_json()
 
 
-def from_native(native: str) -> Searchable:
+def from_native(native: str) -> SearchSpace:
     """Read a space from its JSON."""
     return from_json(native)
 
 
 def run(
-    experiment: Experimental,
+    experiment: ExperimentSpec,
     directory: Path | None = None,
     jobs: int = 0,
     observer: Observer | None = None,
@@ -55,20 +58,20 @@ def run(
         Unsupported: An option is given.
         HistoryError: The directory belongs to another experiment, or is in use.
     """
-    SUPPORT.refuse("local", options)
+    CAPABILITIES.check_options("local", options)
     if directory is not None:
-        experiment = experiment.as_begun(strategy_in(directory / FILE))
+        experiment = experiment.with_original_strategy(strategy_in(directory / FILE))
     settings = settings_of(experiment, "local")
-    runner = runner_for(experiment, jobs)
+    executor = executor_for(experiment, jobs)
     with ExitStack() as stack:
         file = None
         if directory is not None:
             file = stack.enter_context(HistoryFile(directory / FILE, settings))
-        store = Journal(experiment, settings, file)
-        return drive(experiment, store, runner, directory, observer or Silent())
+        store = HistoryStore(experiment, settings, file)
+        return drive(experiment, store, executor, directory, observer or Silent())
 
 
-def load(location: Path | str, space: Searchable | None = None) -> History:
+def load(location: Path | str, space: SearchSpace | None = None) -> History:
     """Read a finished or half-finished experiment.
 
     Args:
@@ -95,5 +98,5 @@ def store_history(history: History, directory: Path, **options: Any) -> None:
     Raises:
         HistoryError: The directory holds a history already.
     """
-    SUPPORT.refuse("local", options)
-    replace(history, facts={**history.facts, "backend": "local"}).save(directory / FILE)
+    CAPABILITIES.check_options("local", options)
+    replace(history, metadata={**history.metadata, "backend": "local"}).save(directory / FILE)

@@ -19,12 +19,12 @@ from typing import Any
 
 from nni.assessor import Assessor
 
-from ...engine.capabilities import Support
-from ...engine.driver import Experimental, Observer, Silent, drive, runner_for
+from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
 from ...engine.errors import BackendError
-from ...engine.history_store import Journal, settings_of, strategy_in
-from ...spaces import Searchable
+from ...engine.history_store import HistoryStore, settings_of, strategy_in
+from ...spaces import SearchSpace
 from ...strategies import History, HistoryFile, Objective, objectives_from
+from ..registry import BACKENDS
 from .architecture import architecture_from
 from .ctl import nnictl
 from .executor import Standing
@@ -41,9 +41,9 @@ from .tuner import NASTuner, next_parameter
 from .webui import shown_space
 
 __all__ = [
-    "NODE_OPTIONS",
-    "SUPPORT",
+    "CAPABILITIES",
     "NASTuner",
+    "NODE_OPTIONS",
     "architecture_from",
     "from_native",
     "load",
@@ -55,19 +55,14 @@ __all__ = [
     "view",
 ]
 
-SUPPORT = Support(
-    storage="NNI's database, and history.jsonl for what it has no column for",
-    hook="NASTuner, next_parameter, architecture_from",
-    pruning="NNI's own assessors, or nasbridge.MedianPruner",
-    options=("port", "host", "keep", "assessor"),
-)
+CAPABILITIES = BACKENDS["nni"].capabilities
 
 FILE = "history.jsonl"
 FOLDER = "nni"  # NNI's working directory, below ours
 
 
 def run(
-    experiment: Experimental,
+    experiment: ExperimentSpec,
     directory: Path | None = None,
     jobs: int = 0,
     observer: Observer | None = None,
@@ -105,24 +100,24 @@ def run(
         Unsupported: An option is unknown.
         HistoryError: The directory belongs to another experiment, or is in use.
     """
-    SUPPORT.refuse("nni", options)
+    CAPABILITIES.check_options("nni", options)
     with ExitStack() as stack:
         place = directory or stack.enter_context(_temporary())
-        experiment = experiment.as_begun(strategy_in(place / FILE))
+        experiment = experiment.with_original_strategy(strategy_in(place / FILE))
         if isinstance(assessor, str):
             assessor = assessor_named(assessor, experiment.objectives[0])
-        runner = runner_for(experiment, jobs)
+        executor = executor_for(experiment, jobs)
         file = stack.enter_context(HistoryFile(place / FILE, settings_of(experiment, "nni")))
         manager = Manager(place / FOLDER, port, host)
         stack.callback(manager.close)
-        store = _store(experiment, file, manager, runner.slots, assessor, stack)
+        store = _store(experiment, file, manager, executor.slots, assessor, stack)
         store.heal()
-        standing = Standing(runner, store)
+        standing = Standing(executor, store)
         return _driven(experiment, store, standing, place, observer or Silent(), keep)
 
 
 def _driven(
-    experiment: Experimental,
+    experiment: ExperimentSpec,
     store: NNIStore,
     standing: Standing,
     place: Path,
@@ -165,7 +160,7 @@ def _temporary() -> Generator[Path]:
 
 
 def _store(
-    experiment: Experimental,
+    experiment: ExperimentSpec,
     file: HistoryFile,
     manager: Manager,
     slots: int,
@@ -173,7 +168,7 @@ def _store(
     stack: ExitStack,
 ) -> NNIStore:
     """Return the trials so far as a store; the manager is started with the first new one."""
-    journal = Journal(experiment, settings_of(experiment, "nni"), file)
+    journal = HistoryStore(experiment, settings_of(experiment, "nni"), file)
     if experiment_in(file.path.parent / FOLDER) is None:  # it comes from another backend
         write_experiment(file.path.parent / FOLDER, journal.history())
     resumed, open_, ended = _stored(file.path.parent / FOLDER)
@@ -200,7 +195,7 @@ def _store(
 
 
 def _most(
-    experiment: Experimental, journal: Journal, resumed: frozenset[int], ended: int
+    experiment: ExperimentSpec, journal: HistoryStore, resumed: frozenset[int], ended: int
 ) -> int | None:
     """Return after how many of NNI's trials the experiment is done; it may count some twice."""
     if experiment.trials is None:
@@ -261,7 +256,7 @@ def view(directory: Path | str, port: int | None = None, host: str = LOOPBACK) -
 
 def load(
     location: Path | str,
-    space: Searchable | None = None,
+    space: SearchSpace | None = None,
     objectives: Mapping[str, str] | Sequence[Objective] | None = None,
 ) -> History:
     """Read a finished or half-finished experiment, ours or any other of NNI's.
@@ -306,5 +301,5 @@ def store_history(history: History, directory: Path, **options: Any) -> None:
         HistoryError: The directory holds a history already.
         Unsupported: An option is unknown.
     """
-    SUPPORT.refuse("nni", options)
-    replace(history, facts={**history.facts, "backend": "nni"}).save(directory / FILE)
+    CAPABILITIES.check_options("nni", options)
+    replace(history, metadata={**history.metadata, "backend": "nni"}).save(directory / FILE)

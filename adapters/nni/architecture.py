@@ -13,7 +13,7 @@ from ...spaces import (
     InvalidArchitecture,
     Label,
     RealRange,
-    Searchable,
+    SearchSpace,
 )
 from .space import NAME
 from .webui import OURS, place_of
@@ -23,7 +23,7 @@ __all__ = ["architecture_from"]
 NEAR = 1e-9  # relative; what differs by less is the same number, computed otherwise
 
 
-def architecture_from(parameters: Mapping[str, Any], space: Searchable) -> Architecture:
+def architecture_from(parameters: Mapping[str, Any], space: SearchSpace) -> Architecture:
     """Return the architecture that NNI's parameters stand for.
 
     Args:

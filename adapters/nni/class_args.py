@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 from ... import strategies
 from ...engine.errors import BackendError, ExperimentError
 from ...engine.modules import load_module
-from ...spaces import Searchable
+from ...spaces import SearchSpace
 from ...strategies import Objective, Strategy, default_strategy
 
 __all__ = [
@@ -151,7 +151,7 @@ def experiment_in(file: Path, name: str | None) -> Any:
     found = {
         key: value
         for key, value in vars(module).items()
-        if isinstance(getattr(value, "space", None), Searchable)
+        if isinstance(getattr(value, "space", None), SearchSpace)
         and isinstance(getattr(value, "strategy", None), Strategy)
     }
     wanted = name or ("experiment" if "experiment" in found else next(iter(found), ""))

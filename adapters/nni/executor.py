@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import final
 
 from ...engine.evaluation import Outcome, Report, Task
-from ...engine.executor import Runner
+from ...engine.executor import Executor
 from ...engine.pool import Pool
 from ...strategies import Step
 from .history import STATES
@@ -29,16 +29,16 @@ class Standing:
         store: Knows of their processes.
     """
 
-    def __init__(self, runner: Runner, store: NNIStore) -> None:
-        self._runner, self._store = runner, store
+    def __init__(self, executor: Executor, store: NNIStore) -> None:
+        self._executor, self._store = executor, store
         self._failed: deque[Outcome] = deque()
         self._values: dict[int, dict[str, float]] = {}  # what running trials have reported last
-        if isinstance(runner, Pool):  # in this process they end with their next report
-            runner.is_cancelled = store.is_lost
+        if isinstance(executor, Pool):  # in this process they end with their next report
+            executor.is_cancelled = store.is_lost
 
     @property
     def slots(self) -> int:
-        return self._runner.slots
+        return self._executor.slots
 
     def submit(self, task: Task) -> None:
         """Wait for the trial's process, unlike `begin` where Ctrl-C may interrupt it."""
@@ -47,7 +47,7 @@ class Standing:
         except Lost as error:
             self._failed.append(Outcome(task.number, "failed", notes={"error": str(error)}))
         else:
-            self._runner.submit(replace(task, architecture=given))
+            self._executor.submit(replace(task, architecture=given))
 
     def wait(self, report: Report) -> Outcome:
         if self._failed:
@@ -59,12 +59,12 @@ class Standing:
             self._values.setdefault(number, {}).update(step.metrics)
             return report(number, step)
 
-        outcome = self._runner.wait(passed)
+        outcome = self._executor.wait(passed)
         values = self._values.pop(outcome.number, {})
         return self._ended(outcome, values) if self._store.is_lost(outcome.number) else outcome
 
     def close(self) -> None:
-        self._runner.close()
+        self._executor.close()
 
     def _ended(self, outcome: Outcome, values: Mapping[str, float]) -> Outcome:
         """Return how a trial has ended whose process was lost: as `load` would read it."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from ...engine.errors import BackendError
-from ...spaces import NasbridgeError, Searchable
+from ...spaces import NasbridgeError, SearchSpace
 from ...strategies import History, Objective, Step, Trial
 from ...strategies.history import in_order
 from .architecture import architecture_from
@@ -64,7 +64,7 @@ def database_at(location: Path) -> Path:
 
 
 def history_of(
-    stored: Stored, space: Searchable | None, objectives: Sequence[Objective] | None
+    stored: Stored, space: SearchSpace | None, objectives: Sequence[Objective] | None
 ) -> History:
     """Read an experiment of NNI's.
 
@@ -96,7 +96,7 @@ def history_of(
             raise BackendError(f"{told}: give the one that was searched, as load(..., space=...)")
         warnings.warn(f"{told} and were left out, by number {skipped}", stacklevel=3)
         facts["skipped"] = skipped
-    return History(space, wanted, in_order(trials), strategy=_tuner(settings), facts=facts)
+    return History(space, wanted, in_order(trials), strategy=_tuner(settings), metadata=facts)
 
 
 def _tuner(settings: Mapping[str, Any]) -> str:
@@ -121,7 +121,7 @@ class _Reader:
     """
 
     def __init__(
-        self, stored: Stored, space: Searchable, objectives: tuple[Objective, ...]
+        self, stored: Stored, space: SearchSpace, objectives: tuple[Objective, ...]
     ) -> None:
         self._space, self._objectives = space, objectives
         ids = [_id(job) for job in stored.jobs if job.record is not None]

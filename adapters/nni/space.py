@@ -13,7 +13,7 @@ from ...spaces import (
     IntegerRange,
     Real,
     RealRange,
-    Searchable,
+    SearchSpace,
     Space,
 )
 
@@ -25,7 +25,7 @@ STEPPED = ("quniform", "qloguniform")  # of which NNI draws floats, also where t
 Native = Mapping[str, Mapping[str, Any]]
 
 
-def to_native(space: Searchable, *, nested: bool = False) -> dict[str, dict[str, Any]]:
+def to_native(space: SearchSpace, *, nested: bool = False) -> dict[str, dict[str, Any]]:
     """Return a space as NNI's search-space JSON.
 
     NNI's own TPE, Random, Evolution and GridSearch tuners take both forms; what they propose

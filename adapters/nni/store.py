@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import final
 
-from ...engine.driver import Experimental
+from ...engine.driver import ExperimentSpec
 from ...engine.errors import BackendError
-from ...engine.history_store import Journal
+from ...engine.history_store import HistoryStore
 from ...spaces import Architecture, NasbridgeError
 from ...strategies import History, Objective, Step, Trial
 from .architecture import architecture_from
@@ -73,8 +73,8 @@ class NNIStore:
 
     def __init__(
         self,
-        experiment: Experimental,
-        journal: Journal,
+        experiment: ExperimentSpec,
+        journal: HistoryStore,
         start: Callable[[], Manager],
         relay: Relay,
         resumed: frozenset[int],

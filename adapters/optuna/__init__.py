@@ -15,13 +15,13 @@ from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.study import Study
 
-from ...engine.capabilities import Support
-from ...engine.driver import Experimental, Observer, Silent, drive, runner_for
+from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
 from ...engine.errors import BackendError
 from ...engine.locks import lock_in
-from ...spaces import Searchable
+from ...spaces import SearchSpace
 from ...strategies import History
 from ...strategies.lock import share_lock, try_lock
+from ..registry import BACKENDS
 from .history import fill_study, history_of, study_of
 from .reporting import Reporter, pruner_named
 from .sampler import NASSampler
@@ -30,7 +30,7 @@ from .storage import Storage, name_of, opened
 from .store import StudyStore
 
 __all__ = [
-    "SUPPORT",
+    "CAPABILITIES",
     "NASSampler",
     "Reporter",
     "from_native",
@@ -41,21 +41,14 @@ __all__ = [
     "to_native",
 ]
 
-SUPPORT = Support(
-    storage="a study in any Optuna storage (SQLite by default)",
-    hook="NASSampler, suggest, Reporter",
-    pruning="Optuna's own pruners, or nasbridge.MedianPruner",
-    resume='yes, identically; pruners, too, unless their resource is "auto"',
-    sharing="any number of processes on one study",
-    options=("storage", "study_name", "pruner", "reclaim"),
-)
+CAPABILITIES = BACKENDS["optuna"].capabilities
 
 STUDY_NAME = "nasbridge"  # where none is given
 DATABASE = "study.db"
 
 
 def run(
-    experiment: Experimental,
+    experiment: ExperimentSpec,
     directory: Path | None = None,
     jobs: int = 0,
     observer: Observer | None = None,
@@ -90,10 +83,10 @@ def run(
         BackendError: The study belongs to another experiment, or the pruner has no such name.
         Unsupported: An option is unknown.
     """
-    SUPPORT.refuse("optuna", options)
+    CAPABILITIES.check_options("optuna", options)
     if isinstance(pruner, str):
         pruner = pruner_named(pruner)
-    runner = runner_for(experiment, jobs)
+    executor = executor_for(experiment, jobs)
     with ExitStack() as stack:
         lock = None if directory is None else stack.enter_context(lock_in(directory))
         free = lock is not None and try_lock(lock)
@@ -106,11 +99,11 @@ def run(
         stack.callback(store.close)
         if lock is not None:
             share_lock(lock)
-        return drive(experiment, store, runner, directory, observer or Silent())
+        return drive(experiment, store, executor, directory, observer or Silent())
 
 
 def load(
-    location: Path | str | Study, space: Searchable | None = None, study_name: str = STUDY_NAME
+    location: Path | str | Study, space: SearchSpace | None = None, study_name: str = STUDY_NAME
 ) -> History:
     """Read a finished or half-finished study.
 
@@ -191,7 +184,7 @@ def store_history(
         BackendError: There is such a study already.
         Unsupported: An option is unknown.
     """
-    SUPPORT.refuse("optuna", options)
+    CAPABILITIES.check_options("optuna", options)
     with ExitStack() as stack:
         if directory is not None:
             try_lock(stack.enter_context(lock_in(directory)))

@@ -13,9 +13,9 @@ from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from ...engine.driver import Experimental
+from ...engine.driver import ExperimentSpec
 from ...engine.errors import BackendError
-from ...spaces import NasbridgeError, Searchable, SpaceError, from_json
+from ...spaces import NasbridgeError, SearchSpace, SpaceError, from_json
 from ...strategies import History, Objective, Trial
 from ...strategies.history import in_order
 from .sampler import NASSampler
@@ -32,7 +32,7 @@ _WAYS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
 
 
 def study_of(
-    experiment: Experimental, storage: Source, study_name: str, pruner: BasePruner | None
+    experiment: ExperimentSpec, storage: Source, study_name: str, pruner: BasePruner | None
 ) -> Study:
     """Make the study of an experiment, or continue it.
 
@@ -48,7 +48,7 @@ def study_of(
     study = _opened(storage, study_name, experiment.objectives, pruner)
     before = study.user_attrs.get(EXPERIMENT)
     if before is not None:
-        experiment = experiment.as_begun(before["strategy"])
+        experiment = experiment.with_original_strategy(before["strategy"])
     study.sampler = NASSampler(experiment.space, experiment.strategy, experiment.seed)
     settings = History(
         experiment.space,
@@ -131,14 +131,14 @@ def _claim(study: Study, settings: History) -> None:
     study.set_user_attr(EXPERIMENT, {**_identity(settings), "space": space})
 
 
-def _document(space: Searchable) -> str | None:
+def _document(space: SearchSpace) -> str | None:
     try:
         return space.to_json()
     except SpaceError:  # it holds functions or classes
         return None
 
 
-def history_of(study: Study, space: Searchable | None) -> History:
+def history_of(study: Study, space: SearchSpace | None) -> History:
     """Read a study; one of a user's own, too.
 
     Args:
@@ -173,7 +173,7 @@ def history_of(study: Study, space: Searchable | None) -> History:
     )
 
 
-def _space_of(study: Study, noted: dict[str, Any]) -> Searchable:
+def _space_of(study: Study, noted: dict[str, Any]) -> SearchSpace:
     document = noted.get("space", "")
     try:
         if document is None:
@@ -208,6 +208,6 @@ def fill_study(history: History, storage: Source, study_name: str) -> None:
         rows[trial.number] = row_of(trial, history.objectives, distributions, ended)
     lost = create_trial(state=TrialState.FAIL, user_attrs={VOID: SURPLUS})
     failed = create_trial(state=TrialState.FAIL)
-    rows = dict.fromkeys(history.facts.get("skipped", ()), failed) | rows
+    rows = dict.fromkeys(history.metadata.get("skipped", ()), failed) | rows
     for number in range(max(rows, default=-1) + 1):  # the position of a row is its number
         study.add_trial(rows.get(number, lost))

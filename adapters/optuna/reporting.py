@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ...engine.driver import warn_unjudged
 from ...engine.errors import BackendError
-from ...strategies import Step, standing
+from ...strategies import Step, rank_at_step
 from .filtered import ROW, view_of
 from .trials import STEP, VOID, curve_of, note, objectives_of, rows_of, storage_of
 
@@ -136,7 +136,7 @@ class Reporter:
             if metric in metrics:
                 self._trial.report(metrics[metric], step)
         elif self._companion is not None:
-            compared = standing(self._curve, self._others(), self._objectives)
+            compared = rank_at_step(self._curve, self._others(), self._objectives)
             if compared is not None:
                 self._companion.report(compared[0], step)
 

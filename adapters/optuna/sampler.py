@@ -17,7 +17,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from ...engine.errors import BackendError
-from ...spaces import Architecture, Label, Searchable
+from ...spaces import Architecture, Label, SearchSpace
 from ...spaces.graph.canonical import digest
 from ...strategies import Search, Strategy, Trial, default_strategy
 from ...strategies.search import generator
@@ -74,12 +74,12 @@ class NASSampler(BaseSampler):
 
     def __init__(
         self,
-        space: Searchable | Mapping[str, BaseDistribution],
+        space: SearchSpace | Mapping[str, BaseDistribution],
         strategy: Strategy[Any] | None = None,
         seed: int = 0,
     ) -> None:
-        self._native = None if isinstance(space, Searchable) else dict(space)
-        self.space = space if isinstance(space, Searchable) else from_native(space)
+        self._native = None if isinstance(space, SearchSpace) else dict(space)
+        self.space = space if isinstance(space, SearchSpace) else from_native(space)
         self.strategy = default_strategy(None) if strategy is None else strategy
         self.seed = seed
         self._distributions = self._native or to_native(self.space)
@@ -232,10 +232,12 @@ class NASSampler(BaseSampler):
         deadline = time.monotonic() + PATIENCE
         while True:
             rows = self._sync(study)
-            twins = search.twins(number)
-            if not twins:
+            equivalents = search.equivalents(number)
+            if not equivalents:
                 return True
-            if min(twins) < number or any(self._has_settled(twin, rows) for twin in twins):
+            if min(equivalents) < number or any(
+                self._has_settled(twin, rows) for twin in equivalents
+            ):
                 return False
             if time.monotonic() > deadline:  # it was killed in between
                 return False

@@ -27,14 +27,14 @@ from ...spaces import (
     Label,
     Real,
     RealRange,
-    Searchable,
+    SearchSpace,
     Space,
 )
 
 __all__ = ["from_native", "label_in", "suggest", "to_native"]
 
 
-def to_native(space: Searchable) -> dict[str, BaseDistribution]:
+def to_native(space: SearchSpace) -> dict[str, BaseDistribution]:
     """Return the distributions of all decisions, active or not.
 
     Args:
@@ -127,7 +127,7 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, RealNumber) and not isinstance(value, bool)
 
 
-def suggest(trial: Trial, space: Searchable) -> Architecture:
+def suggest(trial: Trial, space: SearchSpace) -> Architecture:
     """Let an Optuna trial suggest an architecture, active decisions only.
 
     Works with every sampler of Optuna; with a `NASSampler` the strategy decides.

@@ -17,7 +17,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from ...engine.driver import Experimental, pruned_by
+from ...engine.driver import ExperimentSpec, pruned_by
 from ...engine.processes import identity, is_alive, is_here
 from ...spaces import InvalidArchitecture, Label
 from ...strategies import History, SpaceExhausted, Step, Trial
@@ -65,7 +65,7 @@ class StudyStore:
     """
 
     def __init__(
-        self, experiment: Experimental, study: Study, alone: bool, reclaim: bool = False
+        self, experiment: ExperimentSpec, study: Study, alone: bool, reclaim: bool = False
     ) -> None:
         self._experiment = experiment
         self._study = study

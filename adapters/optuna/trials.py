@@ -18,7 +18,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from ...engine.errors import BackendError
-from ...spaces import Architecture, InvalidArchitecture, Label, Searchable
+from ...spaces import Architecture, InvalidArchitecture, Label, SearchSpace
 from ...strategies import Objective, Step, Trial
 from .space import label_in
 
@@ -155,7 +155,7 @@ class RowReader:
         objectives: The study's objectives.
     """
 
-    def __init__(self, space: Searchable, objectives: Sequence[Objective]) -> None:
+    def __init__(self, space: SearchSpace, objectives: Sequence[Objective]) -> None:
         self._space = space
         self._objectives = objectives
         self._outside: dict[int, str] = {}  # what is wrong with rows that are ignored

@@ -17,15 +17,15 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.schedulers import TrialScheduler
 
-from ...engine.capabilities import Support
-from ...engine.driver import Experimental, Observer, Silent, drive
+from ...engine.driver import ExperimentSpec, Observer, Silent, drive
 from ...engine.errors import BackendError
-from ...engine.history_store import Journal, settings_of, strategy_in
+from ...engine.history_store import HistoryStore, settings_of, strategy_in
 from ...strategies import History, HistoryFile
+from ..registry import BACKENDS
 from .cluster import instance
-from .executor import RayRunner
+from .executor import RayExecutor
 from .history import FILE, load
-from .reporting import Judge
+from .reporting import SchedulerAdapter
 from .searcher import NASSearcher
 from .space import architecture_from, from_native, to_native
 from .store import RayStore
@@ -33,8 +33,8 @@ from .trials import Trials, results
 from .worker import worker_class
 
 __all__ = [
+    "CAPABILITIES",
     "NASSearcher",
-    "SUPPORT",
     "architecture_from",
     "from_native",
     "load",
@@ -44,17 +44,11 @@ __all__ = [
     "to_native",
 ]
 
-SUPPORT = Support(
-    storage="history.jsonl, and an experiment directory of Ray Tune",
-    hook="NASSearcher, architecture_from",
-    pruning="Ray's own schedulers that stop trials, or nasbridge.MedianPruner",
-    jobs="Ray's workers, on any number of machines",
-    options=("address", "resources", "retries", "scheduler", "callbacks"),
-)
+CAPABILITIES = BACKENDS["ray_tune"].capabilities
 
 
 def run(
-    experiment: Experimental,
+    experiment: ExperimentSpec,
     directory: Path | None = None,
     jobs: int = 0,
     observer: Observer | None = None,
@@ -93,16 +87,16 @@ def run(
         Unsupported: An option is unknown.
         HistoryError: The directory belongs to another experiment, or is in use.
     """
-    SUPPORT.refuse("ray_tune", options)
+    CAPABILITIES.check_options("ray_tune", options)
     slots, needs, times = max(jobs, 1), dict(resources or {"cpu": 1}), _checked(retries)
     with ExitStack() as stack:
         place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
-        experiment = experiment.as_begun(strategy_in(place / FILE))
-        judge = None if scheduler is None else Judge(scheduler, experiment.objectives[0])
+        experiment = experiment.with_original_strategy(strategy_in(place / FILE))
+        judge = None if scheduler is None else SchedulerAdapter(scheduler, experiment.objectives[0])
         settings = settings_of(experiment, "ray_tune")
         file = stack.enter_context(HistoryFile(place / FILE, settings))
-        store = RayStore(Journal(experiment, settings, file))
-        runner = RayRunner(
+        store = RayStore(HistoryStore(experiment, settings, file))
+        executor = RayExecutor(
             experiment,
             store,
             slots,
@@ -112,7 +106,7 @@ def run(
             judge,
             callbacks,
         )
-        return drive(experiment, store, runner, place, observer or Silent())
+        return drive(experiment, store, executor, place, observer or Silent())
 
 
 def _checked(retries: object) -> int:
@@ -139,5 +133,5 @@ def store_history(history: History, directory: Path, **options: Any) -> None:
         HistoryError: The directory holds a history already.
         Unsupported: An option is unknown.
     """
-    SUPPORT.refuse("ray_tune", options)
-    replace(history, facts={**history.facts, "backend": "ray_tune"}).save(directory / FILE)
+    CAPABILITIES.check_options("ray_tune", options)
+    replace(history, metadata={**history.metadata, "backend": "ray_tune"}).save(directory / FILE)

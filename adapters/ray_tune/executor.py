@@ -24,17 +24,17 @@ from ray.tune.registry import register_trainable
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchAlgorithm
 
-from ...engine.driver import Experimental
+from ...engine.driver import ExperimentSpec
 from ...engine.errors import ExperimentError
 from ...engine.evaluation import Outcome, Report, Task
 from ...strategies import Step, Trial
-from .reporting import Judge
+from .reporting import SchedulerAdapter
 from .resources import require
 from .store import RayStore
 from .trials import Trials, note_failure
 from .worker import NAME, message_in
 
-__all__ = ["RayRunner"]
+__all__ = ["RayExecutor"]
 
 AGAIN = 3  # how many workers may be lost before a trial has begun until that is its own failure
 PAUSE = 3.0  # seconds that all trials have waited when we look whether a node is left for them
@@ -113,7 +113,7 @@ class _Controller(TuneController):
 class _Decisions(FIFOScheduler):
     """Passes on what workers say, and tells them what becomes of it."""
 
-    def __init__(self, judge: Judge | None) -> None:
+    def __init__(self, judge: SchedulerAdapter | None) -> None:
         super().__init__()
         self._judge = judge
         self.report: Report = lambda number, step: False
@@ -152,7 +152,7 @@ def _tell(worker: Any) -> None:
 
 
 @final
-class RayRunner:
+class RayExecutor:
     """Evaluates tasks as trials of Ray Tune, up to `slots` at a time.
 
     Ray is started with the first of them.
@@ -170,13 +170,13 @@ class RayRunner:
 
     def __init__(
         self,
-        experiment: Experimental,
+        experiment: ExperimentSpec,
         store: RayStore,
         slots: int,
         connect: Callable[[ExitStack], None],
         trials: Callable[[], Trials],
         worker: Callable[[], type],
-        judge: Judge | None,
+        judge: SchedulerAdapter | None,
         callbacks: Sequence[Callback],
     ) -> None:
         self._experiment, self._store, self._slots = experiment, store, slots

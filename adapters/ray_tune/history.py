@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...engine.errors import BackendError
-from ...spaces import InvalidArchitecture, Searchable
+from ...spaces import InvalidArchitecture, SearchSpace
 from ...strategies import History, Objective, Trial
 
 __all__ = ["FILE", "load", "moved"]
@@ -12,7 +12,7 @@ __all__ = ["FILE", "load", "moved"]
 FILE = "history.jsonl"
 
 
-def load(location: Path | str, space: Searchable | None = None) -> History:
+def load(location: Path | str, space: SearchSpace | None = None) -> History:
     """Read a finished or half-finished experiment.
 
     Args:
@@ -36,7 +36,7 @@ def load(location: Path | str, space: Searchable | None = None) -> History:
 
 
 def moved(
-    history: History, space: Searchable, objectives: tuple[Objective, ...]
+    history: History, space: SearchSpace, objectives: tuple[Objective, ...]
 ) -> tuple[Trial, ...]:
     """Return the finished trials of a history, as trials of the search that goes on with them.
 

@@ -18,7 +18,7 @@ from ray.tune.schedulers import (
 from ...engine.errors import BackendError
 from ...strategies import Objective, Step, Trial
 
-__all__ = ["Judge"]
+__all__ = ["SchedulerAdapter"]
 
 
 class _Alone:
@@ -32,7 +32,7 @@ _ALONE = _Alone()
 
 
 @final
-class Judge:
+class SchedulerAdapter:
     """Asks a scheduler of Ray which trials should stop.
 
     Args:

@@ -13,7 +13,7 @@ from ray.air.constants import TRAINING_ITERATION
 from ray.tune.search import Searcher
 
 from ...engine.errors import BackendError
-from ...spaces import Architecture, Searchable
+from ...spaces import Architecture, SearchSpace
 from ...strategies import (
     History,
     Objective,
@@ -82,7 +82,7 @@ class NASSearcher(Searcher):
 
     def __init__(
         self,
-        space: Searchable | None = None,
+        space: SearchSpace | None = None,
         strategy: Strategy[Any] | None = None,
         metric: str | Sequence[str] | None = None,
         mode: str | Sequence[str] | None = None,
@@ -273,7 +273,7 @@ class NASSearcher(Searcher):
             )
         self._space = saved.space if self._space is None else self._space
         self._reset()
-        self._ids = {name: int(number) for name, number in saved.facts["running"].items()}
+        self._ids = {name: int(number) for name, number in saved.metadata["running"].items()}
         self._finished = list(saved.of_state("complete", "pruned", "failed"))
         self._running = {t.number: Reports.restored(t) for t in saved.of_state("running")}
         self._take(saved)
@@ -312,7 +312,7 @@ class NASSearcher(Searcher):
 
     def _take(self, history: History) -> None:
         """Let no new trial have the number of one in a history."""
-        skipped = history.facts.get("skipped", ())  # numbers that a backend has given in vain
+        skipped = history.metadata.get("skipped", ())  # numbers that a backend has given in vain
         self._skipped = {"skipped": list(skipped)} if skipped else {}
         self._taken = {*skipped, *(trial.number for trial in history)}
 

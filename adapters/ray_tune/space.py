@@ -20,7 +20,7 @@ from ...spaces import (
     Label,
     Real,
     RealRange,
-    Searchable,
+    SearchSpace,
     Space,
 )
 
@@ -42,7 +42,7 @@ Native = Mapping[str, Any]
 # ---------------------------------------------------------------------- there
 
 
-def to_native(space: Searchable) -> dict[str, Any]:
+def to_native(space: SearchSpace) -> dict[str, Any]:
     """Return a space as a search space of Ray, flat, inactive decisions included.
 
     Ray's own searchers take it; what they propose becomes an architecture by leaving out what is
@@ -227,7 +227,7 @@ def _value(architecture: Architecture, name: str, value: Any) -> Any:
     return fixed | config_from(architecture, cast(Native, option), f"{name}.{label}.")
 
 
-def architecture_from(config: Mapping[str, Any], space: Searchable) -> Architecture:
+def architecture_from(config: Mapping[str, Any], space: SearchSpace) -> Architecture:
     """Return the architecture that the config of a trial stands for.
 
     Args:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import final
 
-from ...engine.history_store import Journal
+from ...engine.history_store import HistoryStore
 from ...strategies import History, Step, Trial
 
 __all__ = ["RayStore"]
@@ -20,7 +20,7 @@ class RayStore:
         journal: The history file.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: HistoryStore) -> None:
         self._journal = journal
         self._reported: dict[int, int] = {}  # steps, by the trial's number
         self._void: dict[int, int] = {}  # those of lost workers

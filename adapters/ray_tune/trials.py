@@ -16,7 +16,7 @@ from ray.tune.execution.placement_groups import PlacementGroupFactory, resource_
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.logger import JsonLoggerCallback
 
-from ...engine.driver import Experimental
+from ...engine.driver import ExperimentSpec
 from ...engine.errors import BackendError
 from ...engine.evaluation import trial_seed
 from ...strategies import Trial
@@ -40,7 +40,7 @@ class Trials:
 
     def __init__(
         self,
-        experiment: Experimental,
+        experiment: ExperimentSpec,
         directory: Path,
         resources: Mapping[str, float],
         retries: int,

@@ -21,11 +21,11 @@ from ray import tune
 from ray.tune.result import AUTO_RESULT_KEYS, DONE, RESULT_DUPLICATE, SHOULD_CHECKPOINT, TRIAL_ID
 from ray.tune.trainable.function_trainable import FunctionTrainable
 
-from ...engine.driver import Experimental
+from ...engine.driver import ExperimentSpec
 from ...engine.errors import ExperimentError
 from ...engine.evaluation import Evaluate, Outcome, Task, evaluate_task
 from ...engine.modules import is_importable, loaded_modules
-from ...spaces import Architecture, Searchable
+from ...spaces import Architecture, SearchSpace
 from ...strategies import Objective, Step
 
 cloudpickle: Any = ray.cloudpickle
@@ -82,7 +82,7 @@ class _Loaded:
     """What a worker has loaded."""
 
     evaluate: Evaluate
-    space: Searchable
+    space: SearchSpace
     objectives: Sequence[Objective]
     budget: float | None
     directory: Path
@@ -144,7 +144,7 @@ class _Worker(FunctionTrainable):
         self._is_told = True
 
 
-def worker_class(experiment: Experimental, directory: Path) -> type[FunctionTrainable]:
+def worker_class(experiment: ExperimentSpec, directory: Path) -> type[FunctionTrainable]:
     """Return the class of the workers of an experiment.
 
     Functions travel as Ray's users expect: those of modules that every node has by name, those of

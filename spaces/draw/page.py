@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import ceil, log
 
 from ..graph.graph import Graph
-from ..graph.walk import Outline
+from ..graph.walk import HierarchicalGraph
 from .collapse import diagram_of
 from .diagram import POINT, Box, Diagram
 from .figure import Figure, figure, is_dashed, size
@@ -26,10 +26,10 @@ TITLE = 13.0  # font size
 ASPECT = 1.4  # width by height that the page should have
 
 
-def page(outline: Outline) -> Picture:
+def page(outline: HierarchicalGraph) -> Picture:
     """Compose the picture of an architecture: its network, and each of its cells once."""
     whole = _columns(diagram_of(outline.graph, [Box("input", shape="pill")]))
-    cells = [_cell(name, graph) for name, graph in outline.panels.items()]
+    cells = [_cell(name, graph) for name, graph in outline.subgraphs.items()]
     if cells:
         ways = [beside([whole, join(cells, BORDER)], GUTTER) for join in (beside, stacked)]
         whole = min(ways, key=lambda picture: abs(log(picture.width / picture.height / ASPECT)))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..errors import SpaceError
-from ..graph.walk import Outline
+from ..graph.walk import HierarchicalGraph
 from .page import page
 from .png import png
 from .svg import svg
@@ -11,7 +11,7 @@ from .svg import svg
 __all__ = ["draw"]
 
 
-def draw(outline: Outline, path: str | Path | None = None) -> str:
+def draw(outline: HierarchicalGraph, path: str | Path | None = None) -> str:
     """Draw an architecture.
 
     The network runs from top to bottom. A chosen option is one box, `none` is left out, a skip is

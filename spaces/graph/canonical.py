@@ -18,7 +18,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple, cast
 
 from .graph import Graph, Operation
-from .walk import Outline
+from .walk import HierarchicalGraph
 
 __all__ = ["SOMETIMES_IDENTITY", "canonical_form", "digest", "is_identity"]
 
@@ -64,10 +64,10 @@ def _body(value: type | FunctionType) -> list[object]:
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_as_json)
 
 
-def canonical_form(outline: Outline) -> str:
+def canonical_form(outline: HierarchicalGraph) -> str:
     """Return the digest of what the architecture computes."""
-    panels = {name: _result(graph, {}) for name, graph in outline.panels.items()}
-    return digest(_result(outline.graph, panels))
+    subgraphs = {name: _result(graph, {}) for name, graph in outline.subgraphs.items()}
+    return digest(_result(outline.graph, subgraphs))
 
 
 Width = int | str
@@ -86,7 +86,7 @@ class Flow(NamedTuple):
     channels: Width
 
 
-def _result(graph: Graph, panels: Mapping[str, Terms]) -> Terms:
+def _result(graph: Graph, subgraphs: Mapping[str, Terms]) -> Terms:
     known: list[Flow] = []
     inputs = {position: number for number, position in enumerate(graph.inputs)}
     live = graph.live()
@@ -95,13 +95,13 @@ def _result(graph: Graph, panels: Mapping[str, Terms]) -> Terms:
             name = f"input {inputs[position]}"
             known.append(Flow((name,), cast(Width, vertex.operation.config.get("channels", name))))
         elif position in live:
-            known.append(_flow(vertex.operation, [known[k] for k in vertex.inputs], panels))
+            known.append(_flow(vertex.operation, [known[k] for k in vertex.inputs], subgraphs))
         else:
             known.append(Flow((), 0))
     return known[graph.output].terms
 
 
-def _flow(operation: Operation, sources: list[Flow], panels: Mapping[str, Terms]) -> Flow:
+def _flow(operation: Operation, sources: list[Flow], subgraphs: Mapping[str, Terms]) -> Flow:
     there = [source for source in sources if source.terms]
     if operation.name == "add":
         return _sum(there or sources[-1:])
@@ -110,7 +110,9 @@ def _flow(operation: Operation, sources: list[Flow], panels: Mapping[str, Terms]
     if operation.name == "zero" or is_identity(operation):
         return sources[0] if operation.name != "zero" else Flow((), sources[0].channels)
     inputs = [source.terms for source in sources]
-    form = digest([operation, panels, inputs] if operation.name == "stack" else [operation, inputs])
+    form = digest(
+        [operation, subgraphs, inputs] if operation.name == "stack" else [operation, inputs]
+    )
     return Flow((form,) if there else (), _channels(operation, sources[0], form))
 
 

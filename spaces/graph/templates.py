@@ -13,7 +13,7 @@ from ..decisions.domains import Label
 from .canonical import is_identity
 from .graph import Graph, Slot, Vertex
 from .sketch import Flow, Sketch
-from .walk import Asked, Outline
+from .walk import Asked, HierarchicalGraph
 
 __all__ = ["Templates"]
 
@@ -281,7 +281,7 @@ class Templates:
             node = node.after.get(choices.get(node.decision))
         return None if node is None else node.sketches(choices)
 
-    def learn(self, outlines: Mapping[str, Outline]) -> Template:
+    def learn(self, outlines: Mapping[str, HierarchicalGraph]) -> Template:
         """Return the template of what was walked, and keep it.
 
         Args:
@@ -302,7 +302,9 @@ class Templates:
         self._keep({n: v for n, v in asked if n not in open_choices}, template)
         return template
 
-    def _open(self, asked: Iterable[Asked], outlines: Iterable[Outline]) -> frozenset[str]:
+    def _open(
+        self, asked: Iterable[Asked], outlines: Iterable[HierarchicalGraph]
+    ) -> frozenset[str]:
         """Return the decisions that do nothing but fill a gap."""
         times = Counter(name for name, _ in asked)
         branching = self._branching.union(*(self._parents.get(name, ()) for name in times))

@@ -1,7 +1,7 @@
 """Walks: one traversal of a space's tree, in as many meanings as are needed.
 
 Each node says once, in `expand`, how it is put together; a walk decides what that means.
-`Discovery` follows every option and lists the decisions. `Resolution` follows the chosen
+`DecisionCollector` follows every option and lists the decisions. `GraphBuilder` follows the chosen
 options and records the graph.
 """
 
@@ -16,7 +16,7 @@ from ..decisions.domains import Categorical, Domain, Label
 from ..errors import NameClash, SpaceError
 from .graph import Block, Graph, Operation, Slot, Vertex
 
-__all__ = ["Discovery", "Outline", "Resolution", "Walk"]
+__all__ = ["DecisionCollector", "HierarchicalGraph", "GraphBuilder", "SpaceVisitor"]
 
 Ref = int
 """What flows between nodes: the position of a vertex."""
@@ -28,7 +28,7 @@ Asked = tuple[str, Label | None]
 class Part(Protocol):
     """A part of a network; see `Node`."""
 
-    def expand(self, walk: "Walk", x: Ref) -> Ref:
+    def expand(self, walk: "SpaceVisitor", x: Ref) -> Ref:
         """Say how this part is put together."""
         ...
 
@@ -43,7 +43,7 @@ class _Change(AbstractContextManager[None]):
 
     __slots__ = ("_after", "_before", "_state")
 
-    def __init__(self, walk: "Walk", **attributes: object) -> None:
+    def __init__(self, walk: "SpaceVisitor", **attributes: object) -> None:
         self._state = vars(walk)
         self._after = attributes
         self._before: dict[str, object] = {}
@@ -57,16 +57,16 @@ class _Change(AbstractContextManager[None]):
         self._state.update(self._before)
 
 
-class Walk(ABC):
+class SpaceVisitor(ABC):
     """A traversal: where it is, which widths and strides hold there, and what to do.
 
     Args:
-        brief: Walk each distinct cell of a stack once, apart from the rest, instead of every
+        compact: Walk each distinct cell of a stack once, apart from the rest, instead of every
             cell in its place. Comparing and drawing need no more.
     """
 
-    def __init__(self, brief: bool = False) -> None:
-        self.brief = brief
+    def __init__(self, compact: bool = False) -> None:
+        self.compact = compact
         self._path: tuple[str, ...] = ()
         self._trail: tuple[str, ...] = ()
         self._indices: tuple[str, ...] = ()
@@ -152,7 +152,7 @@ class Walk(ABC):
         """Mark what is emitted within the context as one part of a picture."""
         return nullcontext()
 
-    def aside(self) -> AbstractContextManager[None]:
+    def topology_neutral(self) -> AbstractContextManager[None]:
         """Ask within the context what no shape of a graph depends on, such as a layer's width."""
         return nullcontext()
 
@@ -169,7 +169,7 @@ class Walk(ABC):
             return part.expand(self, x)
 
     @abstractmethod
-    def panel(
+    def subgraph(
         self,
         name: str,
         inputs: int,
@@ -189,11 +189,11 @@ class Walk(ABC):
         """
 
 
-class Discovery(Walk):
+class DecisionCollector(SpaceVisitor):
     """Follows every option and lists the decisions, each with its conditions."""
 
     def __init__(self) -> None:
-        super().__init__(brief=True)
+        super().__init__(compact=True)
         self.decisions: dict[str, Decision] = {}
         self._identities: dict[str, object] = {}
         self._active: Condition = ()
@@ -243,7 +243,7 @@ class Discovery(Walk):
     def emit(self, operation: Operation, inputs: Sequence[Ref], key: str | int = "") -> Ref:
         return 0
 
-    def panel(
+    def subgraph(
         self,
         name: str,
         inputs: int,
@@ -261,7 +261,7 @@ def _with_condition(known: tuple[Condition, ...], new: Condition) -> tuple[Condi
     return (*(condition for condition in known if not set(new) <= set(condition)), new)
 
 
-class Outline:
+class HierarchicalGraph:
     """The graph of an architecture with every distinct cell drawn out once.
 
     Attributes:
@@ -271,27 +271,29 @@ class Outline:
             those that make no more than a setting of a layer are left out.
     """
 
-    def __init__(self, graph: Graph, panels: Mapping[str, Graph], asked: tuple[Asked, ...]) -> None:
+    def __init__(
+        self, graph: Graph, subgraphs: Mapping[str, Graph], asked: tuple[Asked, ...]
+    ) -> None:
         self.graph = graph
-        self.panels = panels
+        self.subgraphs = subgraphs
         self.asked = asked
 
     @property
     def graphs(self) -> Mapping[str, Graph]:
         """All graphs by name, that of the whole being "network"."""
-        return {"network": self.graph, **self.panels}
+        return {"network": self.graph, **self.subgraphs}
 
 
-class Resolution(Walk):
+class GraphBuilder(SpaceVisitor):
     """Follows the chosen options and records the graph.
 
     Args:
         choices: The value of every active decision.
-        brief: As in `Walk`.
+        compact: As in `SpaceVisitor`.
     """
 
-    def __init__(self, choices: Mapping[str, Label], brief: bool = False) -> None:
-        super().__init__(brief)
+    def __init__(self, choices: Mapping[str, Label], compact: bool = False) -> None:
+        super().__init__(compact)
         self._choices = choices
         self._asked: list[Asked] = []
         self._vertices: list[Vertex] = []
@@ -300,7 +302,7 @@ class Resolution(Walk):
         self._paths = Counter[str]()
         self._marks = Counter[str]()
         self._names = Counter[str]()
-        self.panels: dict[str, Graph] = {}
+        self.subgraphs: dict[str, Graph] = {}
 
     def decide(
         self,
@@ -332,21 +334,21 @@ class Resolution(Walk):
         unique = _numbered(".".join((*self._copies, path)), self._marks)
         return _Change(self, _blocks=(*self._blocks, Block(unique, label, kind)))
 
-    def aside(self) -> AbstractContextManager[None]:
+    def topology_neutral(self) -> AbstractContextManager[None]:
         return _Change(self, _asked=list[Asked]())
 
     def option(self, decision: str, label: str, part: Part, x: Ref) -> Ref:
-        start, before = len(self._vertices), (len(self._asked), len(self.panels))
+        start, before = len(self._vertices), (len(self._asked), len(self.subgraphs))
         with self.inside(label, part), self.block(decision, label, "choice"):
             result = part.expand(self, x)
-        if result >= start and before == (len(self._asked), len(self.panels)):
+        if result >= start and before == (len(self._asked), len(self.subgraphs)):
             end = len(self._vertices)
             # A width sets layers, and changes nothing of what is there.
             bound = tuple(sorted(item for item in self._bound.items() if item[0] != "width"))
             self._slots.append(Slot(decision, label, start, end, x, result, bound))
         return result
 
-    def panel(
+    def subgraph(
         self,
         name: str,
         inputs: int,
@@ -362,14 +364,14 @@ class Resolution(Walk):
         try:
             sources = [self.emit(source, (), f"{name}_input_{k}") for k in range(inputs)]
             output = expand(tuple(sources))
-            self.panels[unique] = self._graph(output)
+            self.subgraphs[unique] = self._graph(output)
         finally:
             self._vertices, self._slots, self._blocks = outside
         return unique
 
-    def outline(self, output: Ref) -> Outline:
+    def outline(self, output: Ref) -> HierarchicalGraph:
         """Return what was recorded, the given vertex being the output."""
-        return Outline(self._graph(output), self.panels, tuple(self._asked))
+        return HierarchicalGraph(self._graph(output), self.subgraphs, tuple(self._asked))
 
     def _graph(self, output: Ref) -> Graph:
         return Graph(tuple(self._vertices), output, tuple(self._slots))

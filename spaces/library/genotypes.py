@@ -6,7 +6,7 @@ from typing import cast
 
 from ..errors import InvalidArchitecture, SpaceFormatError
 from ..nodes.architecture import Architecture
-from ..nodes.searchable import Searchable
+from ..nodes.searchable import SearchSpace
 from .darts_cells import darts
 
 __all__ = ["from_darts_genotype", "to_darts_genotype"]
@@ -20,7 +20,7 @@ _FORM = (
 Edge = tuple[str, int]  # an operation, and the node that it is applied to
 
 
-def from_darts_genotype(text: str, space: Searchable | None = None) -> Architecture:
+def from_darts_genotype(text: str, space: SearchSpace | None = None) -> Architecture:
     """Read a pair of cells as the authors of DARTS write it.
 
     The text is parsed, not evaluated.

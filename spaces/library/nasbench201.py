@@ -6,7 +6,7 @@ from ..errors import InvalidArchitecture, SpaceFormatError
 from ..nodes.architecture import Architecture
 from ..nodes.cells import Cell, Stack
 from ..nodes.node import Node
-from ..nodes.searchable import Searchable
+from ..nodes.searchable import SearchSpace
 from ..nodes.structure import NORMALIZATION, Chain, Parallel, Zero, layer
 from .parts import RELU, classifier, conv, pool, relu_conv
 
@@ -56,7 +56,7 @@ def nas_bench_201(classes: int = 10, *, repeats: int = 5, width: int = 16, nodes
     return classifier(width, cells, NORMALIZATION, RELU, classes=classes)
 
 
-def from_nas_bench_201_string(text: str, space: Searchable | None = None) -> Architecture:
+def from_nas_bench_201_string(text: str, space: SearchSpace | None = None) -> Architecture:
     """Read a cell as the benchmark writes it.
 
     Args:

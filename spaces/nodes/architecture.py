@@ -11,11 +11,11 @@ from ..decisions.domains import Label
 from ..errors import InvalidArchitecture, SpaceError
 from ..graph.canonical import canonical_form, digest
 from ..graph.graph import Graph
-from ..graph.walk import Outline
+from ..graph.walk import HierarchicalGraph
 
 if TYPE_CHECKING:
     from ..planning.cost import Cost
-    from .searchable import Searchable
+    from .searchable import SearchSpace
 
 __all__ = ["Architecture"]
 
@@ -40,12 +40,12 @@ class Architecture(Mapping[str, Any]):
         (64, '64')
     """
 
-    def __init__(self, space: "Searchable", choices: Mapping[str, Label]) -> None:
+    def __init__(self, space: "SearchSpace", choices: Mapping[str, Label]) -> None:
         self._space = space
         self._choices = dict(choices)
 
     @property
-    def space(self) -> "Searchable":
+    def space(self) -> "SearchSpace":
         """The space it belongs to."""
         return self._space
 
@@ -115,10 +115,10 @@ class Architecture(Mapping[str, Any]):
         """Hash of what it computes; equal for two descriptions of the same computation."""
         if self._space.is_flat:
             return self.key
-        parts = self._space.resolve(self._choices, brief=True)
+        parts = self._space.resolve(self._choices, compact=True)
         return digest(
             [
-                [name, canonical_form(part) if isinstance(part, Outline) else part]
+                [name, canonical_form(part) if isinstance(part, HierarchicalGraph) else part]
                 for name, part in parts.items()
             ]
         )
@@ -136,9 +136,11 @@ class Architecture(Mapping[str, Any]):
             {'decay': 0.1}
         """
         parts = self._space.resolve(self._choices)
-        return {name: part for name, part in parts.items() if not isinstance(part, Outline)}
+        return {
+            name: part for name, part in parts.items() if not isinstance(part, HierarchicalGraph)
+        }
 
-    def outline(self, part: str | None = None) -> Outline:
+    def outline(self, part: str | None = None) -> HierarchicalGraph:
         """Return the graph with each distinct cell drawn out once.
 
         Args:
@@ -147,7 +149,7 @@ class Architecture(Mapping[str, Any]):
         Raises:
             SpaceError: The space describes no network, or several and `part` names none.
         """
-        return self._network(part, brief=True)
+        return self._network(part, compact=True)
 
     def graph(self, part: str | None = None) -> Graph:
         """Return the whole graph, ready to be built.
@@ -158,11 +160,11 @@ class Architecture(Mapping[str, Any]):
         Raises:
             SpaceError: The space describes no network, or several and `part` names none.
         """
-        return self._network(part, brief=False).graph
+        return self._network(part, compact=False).graph
 
-    def _network(self, part: str | None, brief: bool) -> Outline:
-        parts = self._space.resolve(self._choices, brief)
-        networks = {name: net for name, net in parts.items() if isinstance(net, Outline)}
+    def _network(self, part: str | None, compact: bool) -> HierarchicalGraph:
+        parts = self._space.resolve(self._choices, compact)
+        networks = {name: net for name, net in parts.items() if isinstance(net, HierarchicalGraph)}
         if not networks:
             raise SpaceError(
                 "this space describes values only, no network: read them with "
@@ -236,7 +238,7 @@ class Architecture(Mapping[str, Any]):
         return draw(self.outline(part), path)
 
 
-def checked(space: "Searchable", values: Mapping[str, object]) -> Architecture:
+def checked(space: "SearchSpace", values: Mapping[str, object]) -> Architecture:
     """Make an architecture of foreign values, or say what is wrong with them."""
     if not isinstance(cast(object, values), Mapping):
         raise InvalidArchitecture(

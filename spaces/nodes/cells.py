@@ -14,7 +14,7 @@ from typing import Literal, cast
 from ..decisions.domains import Categorical, Label
 from ..errors import SpaceError
 from ..graph.graph import Operation
-from ..graph.walk import Ref, Walk
+from ..graph.walk import Ref, SpaceVisitor
 from .node import Node
 from .structure import project
 from .values import WIDEST, Choice, Integer, check_count, check_counts, check_name, evaluate
@@ -41,10 +41,10 @@ class CellNode(Node):
         return Categorical(tuple(self.operations))
 
     @abstractmethod
-    def join(self, walk: Walk, sources: Sequence[Ref]) -> Ref:
+    def join(self, walk: SpaceVisitor, sources: Sequence[Ref]) -> Ref:
         """Put the cell together from its inputs, widths and strides being bound."""
 
-    def expand(self, walk: Walk, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
         return self.join(walk, (x,) * self.inputs)
 
 
@@ -64,7 +64,7 @@ def _check_cell(cell: "Cell | NodeCell") -> None:
         check_count(getattr(cell, field), f"{field}= of a {what}")
 
 
-def _operate(walk: Walk, cell: "Cell | NodeCell", key: str, x: Ref, strided: bool) -> Ref:
+def _operate(walk: SpaceVisitor, cell: "Cell | NodeCell", key: str, x: Ref, strided: bool) -> Ref:
     """Decide which operation stands here, and put it there."""
     domain, result = cell.domain, x
     with walk.inside(key):
@@ -116,7 +116,7 @@ class Cell(CellNode):
         if self.output not in ("last", "concatenate"):
             raise SpaceError(f'output={self.output!r} is unknown: "last" or "concatenate"')
 
-    def join(self, walk: Walk, sources: Sequence[Ref]) -> Ref:
+    def join(self, walk: SpaceVisitor, sources: Sequence[Ref]) -> Ref:
         nodes = list(sources)
         for number in range(self.inputs, self.inputs + self.nodes):
             with walk.block(f"{walk.here}.node_{number}", f"node {number}", "node"):
@@ -126,7 +126,7 @@ class Cell(CellNode):
             return nodes[-1]
         return walk.emit(Operation("concatenate"), nodes[self.inputs :], "output")
 
-    def _edges(self, walk: Walk, number: int, nodes: Sequence[Ref]) -> list[Ref]:
+    def _edges(self, walk: SpaceVisitor, number: int, nodes: Sequence[Ref]) -> list[Ref]:
         if self.choose is None:
             return [self._edge(walk, number, source, nodes) for source in range(number)]
         ends: list[Ref] = []
@@ -145,7 +145,7 @@ class Cell(CellNode):
                     ends.append(self._edge(walk, number, source, nodes))
         return ends
 
-    def _edge(self, walk: Walk, number: int, source: int, nodes: Sequence[Ref]) -> Ref:
+    def _edge(self, walk: SpaceVisitor, number: int, source: int, nodes: Sequence[Ref]) -> Ref:
         strided = self.reduction and source < self.inputs
         return _operate(walk, self, f"edge_{source}_{number}", nodes[source], strided)
 
@@ -189,7 +189,7 @@ class NodeCell(CellNode):
         if self.output not in ("unused", "concatenate"):
             raise SpaceError(f'output={self.output!r} is unknown: "unused" or "concatenate"')
 
-    def join(self, walk: Walk, sources: Sequence[Ref]) -> Ref:
+    def join(self, walk: SpaceVisitor, sources: Sequence[Ref]) -> Ref:
         nodes, used = list(sources), set[int]()
         for number in range(self.inputs, self.inputs + self.nodes):
             with walk.block(f"{walk.here}.node_{number}", f"node {number}", "node"):
@@ -200,7 +200,7 @@ class NodeCell(CellNode):
         return walk.emit(Operation("concatenate"), [nodes[k] for k in kept], "output")
 
     def _slot(
-        self, walk: Walk, number: int, slot: int, nodes: Sequence[Ref], used: set[int]
+        self, walk: SpaceVisitor, number: int, slot: int, nodes: Sequence[Ref], used: set[int]
     ) -> Ref:
         domain = Categorical(tuple(map(str, range(number))))
         with walk.inside(f"node_{number}_input_{slot}"):
@@ -213,7 +213,7 @@ class NodeCell(CellNode):
         key = f"node_{number}_operation_{slot}"
         return _operate(walk, self, key, nodes[int(source)], strided)
 
-    def _merge(self, walk: Walk, number: int, ends: Sequence[Ref]) -> Ref:
+    def _merge(self, walk: SpaceVisitor, number: int, ends: Sequence[Ref]) -> Ref:
         how: Label = self.combine[0]
         if len(self.combine) > 1:
             domain = Categorical(self.combine)
@@ -266,11 +266,11 @@ class Stack(Node):
         if isinstance(self.reduction, CellNode) and not self.reduction.reduction:
             raise SpaceError("the reduction cell of a Stack keeps its size: give reduction=True")
 
-    def expand(self, walk: Walk, x: Ref) -> Ref:
-        with walk.aside():  # in a brief walk, for which alone it counts
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+        with walk.topology_neutral():  # in a brief walk, for which alone it counts
             width = cast(int, evaluate(walk, self.width, "width"))
             repeats = cast(int, evaluate(walk, self.repeats, "repeats"))
-        if walk.brief:
+        if walk.compact:
             config = dict[str, int | str](stages=self.stages, repeats=repeats, width=width)
             config["normal"] = self._panel(walk, "normal", self.normal, width)
             if self.stages > 1:
@@ -288,7 +288,7 @@ class Stack(Node):
 
     def _cell(
         self,
-        walk: Walk,
+        walk: SpaceVisitor,
         key: str,
         cell: Node,
         outputs: Sequence[tuple[Ref, int]],
@@ -313,7 +313,7 @@ class Stack(Node):
             ]
             return cell.join(walk, sources)
 
-    def _panel(self, walk: Walk, key: str, cell: Node, width: int) -> str:
+    def _panel(self, walk: SpaceVisitor, key: str, cell: Node, width: int) -> str:
         inputs = cell.inputs if isinstance(cell, CellNode) else 1
 
         def draw(sources: tuple[Ref, ...]) -> Ref:
@@ -324,4 +324,4 @@ class Stack(Node):
 
         # two inputs are projected to the width; a single one comes from a cell of that width
         known = inputs > 1 or (key == "normal" and isinstance(cell, Cell))
-        return walk.panel(key, inputs, draw, width if known else None)
+        return walk.subgraph(key, inputs, draw, width if known else None)

@@ -18,7 +18,7 @@ STARTS = 2  # of the smallest architectures
 class Constraint(Protocol):
     """Tells what is allowed, and what to call it in messages."""
 
-    def allows(self, architecture: Architecture) -> bool:
+    def is_feasible(self, architecture: Architecture) -> bool:
         """Tell whether an architecture may be proposed."""
         ...
 
@@ -37,7 +37,7 @@ class Where:
     allowed: Callable[[Architecture], bool]
     name: str
 
-    def allows(self, architecture: Architecture) -> bool:
+    def is_feasible(self, architecture: Architecture) -> bool:
         try:
             return bool(self.allowed(architecture))
         except Exception as error:
@@ -72,7 +72,7 @@ class Limit:
         if self.parameters is None and self.flops is None:
             raise ConstraintError("limit() limits nothing: give parameters=, flops= or both")
 
-    def allows(self, architecture: Architecture) -> bool:
+    def is_feasible(self, architecture: Architecture) -> bool:
         return self.excess(architecture) <= 1
 
     def excess(self, architecture: Architecture) -> float:
@@ -116,7 +116,7 @@ def descend(
             if smaller is None:
                 break
             size, here = smaller
-            if size <= 1 and all(constraint.allows(here) for constraint in constraints):
+            if size <= 1 and all(constraint.is_feasible(here) for constraint in constraints):
                 return here
     return None
 

@@ -16,7 +16,7 @@ from ..errors import NasbridgeError, SpaceError, SpaceFormatError
 from .cells import Cell, NodeCell, Stack
 from .constraints import Limit
 from .node import Node
-from .searchable import Searchable
+from .searchable import SearchSpace
 from .space import Space
 from .structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero
 from .values import Choice, Integer, Placeholder, Real, When
@@ -38,7 +38,7 @@ _SPREAD = {"Chain": "parts", "Parallel": "branches"}  # given as *arguments
 Document = dict[str, Any]
 
 
-def to_document(space: Searchable) -> Document:
+def to_document(space: SearchSpace) -> Document:
     """Return a space as JSON-ready data.
 
     Args:
@@ -108,7 +108,7 @@ class _Writer:
         return [[name, self.write(part, f"{place}[{name!r}]")] for name, part in entries.items()]
 
 
-def from_json(text: str | bytes) -> Searchable:
+def from_json(text: str | bytes) -> SearchSpace:
     """Read a space that `to_json` wrote.
 
     Args:
@@ -145,7 +145,7 @@ def from_json(text: str | bytes) -> Searchable:
         )
     try:
         space = _Reader().read(cast(Document, document).get("space"), "the space")
-        if isinstance(space, Searchable):
+        if isinstance(space, SearchSpace):
             space.decisions  # noqa: B018  (clashing names are an error of the document)
             return space
     except RecursionError as error:

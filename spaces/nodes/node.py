@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from ..decisions.domains import Label
 from ..errors import SpaceError
 from ..graph.graph import Operation
-from ..graph.walk import Outline, Ref, Resolution, Walk
+from ..graph.walk import GraphBuilder, HierarchicalGraph, Ref, SpaceVisitor
 from .architecture import Architecture
-from .searchable import Searchable
+from .searchable import SearchSpace
 
 __all__ = ["Node"]
 
 
-class Node(Searchable):
+class Node(SearchSpace):
     """A part of a network with open points; every one is a space of its own."""
 
     @abstractmethod
-    def expand(self, walk: Walk, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
         """Say how this part is put together.
 
         Args:
@@ -28,19 +28,19 @@ class Node(Searchable):
             What flows out.
         """
 
-    def discover(self, walk: Walk) -> None:
+    def discover(self, walk: SpaceVisitor) -> None:
         with walk.inside(None, self):
             self.expand(walk, 0)
 
     def resolve(
-        self, choices: Mapping[str, Label], brief: bool = False
-    ) -> Mapping[str, Outline | object]:
-        walk = Resolution(choices, brief)
+        self, choices: Mapping[str, Label], compact: bool = False
+    ) -> Mapping[str, HierarchicalGraph | object]:
+        walk = GraphBuilder(choices, compact)
         source = walk.emit(Operation("input"), (), "input")
         with walk.inside(None, self):
             return {"network": walk.outline(self.expand(walk, source))}
 
-    def allows(self, architecture: Architecture) -> bool:
+    def is_feasible(self, architecture: Architecture) -> bool:
         return True
 
     @property
@@ -48,7 +48,7 @@ class Node(Searchable):
         """What this node is called as an option of a choice that gives no labels."""
         return getattr(self, "name", None) or type(self).__name__.lower()
 
-    def as_setting(self, walk: Walk) -> Operation:
+    def as_setting(self, walk: SpaceVisitor) -> Operation:
         """Return this part as a setting of another layer, as wrappers need it.
 
         Raises:

@@ -17,38 +17,38 @@ from ..decisions.domains import Label
 from ..decisions.encoding import Encoding
 from ..decisions.fingerprint import plain_data
 from ..decisions.moves import Moves
-from ..errors import InvalidArchitecture, NoneAllowed
+from ..errors import InvalidArchitecture, NoFeasible
 from ..graph.canonical import digest
 from ..graph.templates import Templates
-from ..graph.walk import Discovery, Outline, Walk
+from ..graph.walk import DecisionCollector, HierarchicalGraph, SpaceVisitor
 from .architecture import Architecture, checked
 
 if TYPE_CHECKING:
     from .space import Space
 
-__all__ = ["Searchable"]
+__all__ = ["SearchSpace"]
 
 TRIES = 1000  # draws until an allowed architecture must have come
 STEPS = 100  # of the random walk that is left when draws are in vain
 
 
-class Searchable(ABC):
+class SearchSpace(ABC):
     """A description of architectures that can be listed, drawn from and moved in."""
 
     # ------------------------------------------------------------------ what a kind of space says
 
     @abstractmethod
-    def discover(self, walk: Walk) -> None:
+    def discover(self, walk: SpaceVisitor) -> None:
         """Let a walk see every decision."""
 
     @abstractmethod
     def resolve(
-        self, choices: Mapping[str, Label], brief: bool = False
-    ) -> Mapping[str, Outline | object]:
+        self, choices: Mapping[str, Label], compact: bool = False
+    ) -> Mapping[str, HierarchicalGraph | object]:
         """Return the parts under the given choices: networks as outlines, values as they are."""
 
     @abstractmethod
-    def allows(self, architecture: Architecture) -> bool:
+    def is_feasible(self, architecture: Architecture) -> bool:
         """Tell whether an architecture meets the space's constraints."""
 
     # ------------------------------------------------------------------ decisions
@@ -60,7 +60,7 @@ class Searchable(ABC):
         Raises:
             NameClash: Two different decisions have one name.
         """
-        walk = Discovery()
+        walk = DecisionCollector()
         self.discover(walk)
         return in_order(walk.decisions)
 
@@ -140,20 +140,20 @@ class Searchable(ABC):
             rng: A numpy generator, as `numpy.random.default_rng(0)`.
 
         Raises:
-            NoneAllowed: Nothing that is allowed was found.
+            NoFeasible: Nothing that is allowed was found.
         """
-        start = self.rare
+        start = self.feasible_start
         if start is None:
             return self._allowed(lambda: self.moves.sample(rng), "a random one")
         here: Mapping[str, Label] = start.choices
         for _ in range(STEPS):
             there = self.moves.mutate(here, rng)
-            if there is not None and self.allows(Architecture(self, there)):
+            if there is not None and self.is_feasible(Architecture(self, there)):
                 here = there
         return Architecture(self, here)
 
     @property
-    def rare(self) -> Architecture | None:
+    def feasible_start(self) -> Architecture | None:
         """An allowed architecture, where the constraints allow too few to come upon by chance."""
         return None
 
@@ -168,7 +168,7 @@ class Searchable(ABC):
         """
         for choices in enumerate_choices(self.decisions, points):
             architecture = Architecture(self, choices)
-            if self.allows(architecture):
+            if self.is_feasible(architecture):
                 yield architecture
 
     def neighbors(self, architecture: Architecture) -> Iterator[Architecture]:
@@ -179,7 +179,7 @@ class Searchable(ABC):
         """
         for choices in self.moves.neighbors(architecture.choices):
             near = Architecture(self, choices)
-            if self.allows(near):
+            if self.is_feasible(near):
                 yield near
 
     def mutate(self, architecture: Architecture, rng: Generator) -> Architecture:
@@ -193,7 +193,7 @@ class Searchable(ABC):
             rng: A numpy generator.
 
         Raises:
-            NoneAllowed: None of 1,000 changes was allowed.
+            NoFeasible: None of 1,000 changes was allowed.
         """
         parent = architecture.choices
         if not self.moves.can_change(parent):
@@ -209,7 +209,7 @@ class Searchable(ABC):
             rng: A numpy generator.
 
         Raises:
-            NoneAllowed: None of 1,000 children was allowed.
+            NoFeasible: None of 1,000 children was allowed.
         """
         return self._allowed(
             lambda: self.moves.crossover(one.choices, other.choices, rng), "a child"
@@ -220,9 +220,9 @@ class Searchable(ABC):
             choices = draw()
             if choices is not None:
                 architecture = Architecture(self, choices)
-                if self.allows(architecture):
+                if self.is_feasible(architecture):
                     return architecture
-        raise NoneAllowed(
+        raise NoFeasible(
             f"none of {TRIES} draws of {what} meets the constraints: loosen them, or shape the "
             "space so that more of it is allowed"
         )
@@ -258,7 +258,7 @@ class Searchable(ABC):
 
     # ------------------------------------------------------------------ constraints
 
-    def unconstrained(self) -> "Searchable":
+    def unconstrained(self) -> "SearchSpace":
         """Return the space without its constraints; its architectures are the same."""
         return self
 

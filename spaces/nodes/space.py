@@ -13,11 +13,11 @@ from ..decisions.counting import enumerate_choices
 from ..decisions.domains import Label
 from ..errors import ConstraintError, SpaceError
 from ..graph.graph import Operation
-from ..graph.walk import Outline, Resolution, Walk
+from ..graph.walk import GraphBuilder, HierarchicalGraph, SpaceVisitor
 from .architecture import Architecture
 from .constraints import Constraint, descend
 from .node import Node
-from .searchable import Searchable
+from .searchable import SearchSpace
 from .values import Choice, Integer, Placeholder, Real, When, check_name, evaluate
 
 __all__ = ["Space"]
@@ -29,7 +29,7 @@ REMEMBERED = 4096  # answers of constraints that are kept
 
 
 @dataclass(frozen=True, init=False)
-class Space(Searchable):
+class Space(SearchSpace):
     """A mapping of open values and networks, or a network with constraints.
 
     Args:
@@ -71,7 +71,7 @@ class Space(Searchable):
 
     # ------------------------------------------------------------------ parts
 
-    def discover(self, walk: Walk) -> None:
+    def discover(self, walk: SpaceVisitor) -> None:
         if isinstance(self.tree, Node):
             self.tree.discover(walk)
             return
@@ -83,13 +83,13 @@ class Space(Searchable):
                 evaluate(walk, part, name)
 
     def resolve(
-        self, choices: Mapping[str, Label], brief: bool = False
-    ) -> Mapping[str, Outline | object]:
+        self, choices: Mapping[str, Label], compact: bool = False
+    ) -> Mapping[str, HierarchicalGraph | object]:
         if isinstance(self.tree, Node):
-            return self.tree.resolve(choices, brief)
-        parts: dict[str, Outline | object] = {}
+            return self.tree.resolve(choices, compact)
+        parts: dict[str, HierarchicalGraph | object] = {}
         for name, part in self.tree.items():
-            walk = Resolution(choices, brief)
+            walk = GraphBuilder(choices, compact)
             if _is_network(part):
                 source = walk.emit(Operation("input"), (), "input")
                 with walk.inside(name, part):
@@ -106,13 +106,13 @@ class Space(Searchable):
 
     # ------------------------------------------------------------------ constraints
 
-    def allows(self, architecture: Architecture) -> bool:
+    def is_feasible(self, architecture: Architecture) -> bool:
         if not self.constraints:
             return True
         answers = cast(dict[str, bool], self.__dict__["_answers"])
         known = answers.get(architecture.key)
         if known is None:
-            known = all(constraint.allows(architecture) for constraint in self.constraints)
+            known = all(constraint.is_feasible(architecture) for constraint in self.constraints)
             if len(answers) >= REMEMBERED:
                 answers.clear()
             answers[architecture.key] = known
@@ -122,11 +122,11 @@ class Space(Searchable):
     def description(self) -> object:
         return self.tree
 
-    def unconstrained(self) -> Searchable:
+    def unconstrained(self) -> SearchSpace:
         return Space(self.tree) if self.constraints else self
 
     @property
-    def rare(self) -> Architecture | None:
+    def feasible_start(self) -> Architecture | None:
         choices = cast(Mapping[str, Label] | None, self.__dict__["_rare"])
         return None if choices is None else Architecture(self, choices)
 
@@ -134,14 +134,14 @@ class Space(Searchable):
         """Raise unless something is allowed; return it if it is too rare to be drawn."""
         whole = self._few()
         if whole:
-            if any(map(self.allows, whole)):
+            if any(map(self.is_feasible, whole)):
                 return None
             what = str(len(whole))
         else:
             rng, tried = numpy.random.Generator(numpy.random.Philox(0)), list[Architecture]()
             while len(tried) < TRIED:
                 tried.append(Architecture(self, self.moves.sample(rng)))
-                if self.allows(tried[-1]):
+                if self.is_feasible(tried[-1]):
                     return tried[-1].choices if len(tried) > RARE else None
                 found = descend(tried, self.constraints) if len(tried) == STARTS else None
                 if found is not None:
@@ -199,7 +199,7 @@ def _is_nested(part: object) -> bool:
     return isinstance(part, Mapping | list | tuple)
 
 
-def constrained(space: Searchable, constraint: Constraint) -> Space:
+def constrained(space: SearchSpace, constraint: Constraint) -> Space:
     """Add a constraint to any space."""
     if isinstance(space, Space):
         return Space(space.tree, (*space.constraints, constraint))

@@ -12,7 +12,7 @@ from ..decisions.domains import Label
 from ..errors import SpaceError
 from ..graph.canonical import SOMETIMES_IDENTITY
 from ..graph.graph import Operation
-from ..graph.walk import Ref, Walk
+from ..graph.walk import Ref, SpaceVisitor
 from .node import Node
 from .values import WIDEST, Choice, Integer, check_counts, check_name, evaluate, is_open, plain
 
@@ -64,13 +64,13 @@ class Layer(Node):
     def label(self) -> str:
         return self.name or self.operation.rpartition(":")[2]
 
-    def expand(self, walk: Walk, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
         return walk.emit(self.as_setting(walk), (x,))
 
-    def as_setting(self, walk: Walk) -> Operation:
+    def as_setting(self, walk: SpaceVisitor) -> Operation:
         if self._fixed is not None:
             return self._fixed
-        with nullcontext() if self.operation in SOMETIMES_IDENTITY else walk.aside():
+        with nullcontext() if self.operation in SOMETIMES_IDENTITY else walk.topology_neutral():
             found = {name: evaluate(walk, value, name) for name, value in self._open.items()}
         return Operation(self.operation, {**self.config, **found}, self.cls)
 
@@ -154,7 +154,7 @@ class Chain(Node):
         """Leave out what no other process may be able to read."""
         return {name: part for name, part in vars(self).items() if name != "compiling"}
 
-    def expand(self, walk: Walk, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
         for key, part in enumerate(self.parts):
             with walk.inside(key, part):
                 x = part.expand(walk, x)
@@ -195,7 +195,7 @@ class Parallel(Node):
         object.__setattr__(self, "merge", merge)
         object.__setattr__(self, "name", name)
 
-    def expand(self, walk: Walk, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
         ends: list[Ref] = []
         for key, branch in enumerate(self.branches):
             with walk.inside(key, branch):
@@ -266,7 +266,7 @@ class Repeat(Node):
             return cast(Mapping[Label, int], self.times.options)
         return {"": self.times}
 
-    def expand(self, walk: Walk, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
         evaluate(walk, self.times, "times")
         with walk.inside("times", self.times):
             decision = walk.here
@@ -279,7 +279,7 @@ class Repeat(Node):
                 x = self._repetition(walk, x, number) if there else x
         return x
 
-    def _repetition(self, walk: Walk, x: Ref, number: int) -> Ref:
+    def _repetition(self, walk: SpaceVisitor, x: Ref, number: int) -> Ref:
         again = walk.copy(f"copy_{number}") if self.tied else walk.repetition(number)
         key = "part" if self.tied else number
         path = f"{walk.here}.{number}"
@@ -303,7 +303,7 @@ class Zero(Node):
     def label(self) -> str:
         return self.name or "none"
 
-    def expand(self, walk: Walk, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
         stride = walk.bound("stride", 1, default=1)  # where a whole sum is zero, its size counts
         return walk.emit(Operation("zero", {"stride": stride}), (x,), "zero")
 
@@ -337,8 +337,8 @@ class Scope(Node):
         _check_parts((self.part,), "Scope")
         check_counts(self.width, "width= of a Scope", most=WIDEST)
 
-    def expand(self, walk: Walk, x: Ref) -> Ref:
-        with walk.aside():
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+        with walk.topology_neutral():
             width = cast(int, evaluate(walk, self.width, "width"))
         with walk.bind(width=width), walk.inside("part", self.part):
             return self.part.expand(walk, x)
@@ -370,13 +370,13 @@ class Skip(Node):
     def label(self) -> str:
         return self.name or "skip"
 
-    def expand(self, walk: Walk, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
         if walk.bound("stride", 1, default=1) == 1:
             return walk.emit(Operation("Identity"), (x,), "identity")
         return project(walk, x, "skip", halvings=1)
 
 
-def project(walk: Walk, x: Ref, key: str, halvings: int) -> Ref:
+def project(walk: SpaceVisitor, x: Ref, key: str, halvings: int) -> Ref:
     """Bring data to the width that holds here, and to half its size so many times.
 
     Args:

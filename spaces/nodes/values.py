@@ -11,7 +11,7 @@ import numpy
 
 from ..decisions.domains import Categorical, IntegerRange, Label, RealRange
 from ..errors import SpaceError
-from ..graph.walk import Ref, Walk
+from ..graph.walk import Ref, SpaceVisitor
 from .node import Node
 
 __all__ = [
@@ -220,7 +220,7 @@ class Choice(Node):
         """Whether the options are sub-trees."""
         return all(map(_is_subtree, self.options.values()))
 
-    def expand(self, walk: Walk, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
         if not self.structural:
             odd = next(o for o in self.options.values() if not _is_subtree(o))
             raise SpaceError(
@@ -261,7 +261,7 @@ class When:
         if not self.conditions or not all(self.conditions):
             raise SpaceError("When has no condition: give one, or leave When out")
 
-    def evaluate(self, walk: Walk, key: str | int) -> object:
+    def evaluate(self, walk: SpaceVisitor, key: str | int) -> object:
         """Return the value at this point of a walk; None where no condition holds."""
         result: object = None
         for condition in self.conditions:
@@ -338,7 +338,7 @@ def check_counts(value: object, what: str, least: int = 1, most: int = MOST) -> 
 ValueNode = Integer | Real | Choice
 
 
-def decide(walk: Walk, node: ValueNode, path: str) -> Iterator[tuple[Any, object]]:
+def decide(walk: SpaceVisitor, node: ValueNode, path: str) -> Iterator[tuple[Any, object]]:
     """Ask the walk which options of a value node to follow."""
     if not isinstance(node, Choice):
         yield from walk.decide(path, node.domain, (), id(node))
@@ -356,7 +356,7 @@ def is_open(option: object) -> bool:
     return isinstance(option, Node | Integer | Real | When | Placeholder)
 
 
-def evaluate(walk: Walk, value: object, key: str | int) -> object:
+def evaluate(walk: SpaceVisitor, value: object, key: str | int) -> object:
     """Return what a setting is at this point of a walk; open values are decided.
 
     Args:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..graph.sketch import Sketch
-from ..graph.walk import Outline
+from ..graph.walk import HierarchicalGraph
 from .architecture import Architecture
 
 __all__ = ["operation_choices", "sketches"]
@@ -44,11 +44,11 @@ def operation_choices(architecture: Architecture) -> set[str]:
     return {block.path for block in blocks if block.kind == "choice"}
 
 
-def _outlines(architecture: Architecture) -> dict[str, Outline]:
+def _outlines(architecture: Architecture) -> dict[str, HierarchicalGraph]:
     """Return the networks, by what the names of their sketches begin with."""
-    parts = architecture.space.resolve(architecture.choices, brief=True)
+    parts = architecture.space.resolve(architecture.choices, compact=True)
     return {
         f"{name}." if len(parts) > 1 else "": part
         for name, part in parts.items()
-        if isinstance(part, Outline)
+        if isinstance(part, HierarchicalGraph)
     }

@@ -12,8 +12,8 @@ from ..graph.graph import Operation
 from .shapes import (
     Config,
     Measure,
-    Misfit,
     Shape,
+    ShapeMismatch,
     axes,
     count,
     counts,
@@ -40,7 +40,7 @@ def measure(operation: Operation, shapes: Sequence[Shape]) -> Measure | None:
         shapes: The shapes of its inputs.
 
     Raises:
-        Misfit: Its settings and its input do not go together.
+        ShapeMismatch: Its settings and its input do not go together.
 
     Example:
         >>> from nasbridge.spaces import Operation
@@ -51,7 +51,7 @@ def measure(operation: Operation, shapes: Sequence[Shape]) -> Measure | None:
     if _is_foreign(operation) or any(config.get(name) is not None for name in _RARE):
         return None
     if config.get("data_format") not in (None, "channels_last"):
-        raise Misfit("only data_format='channels_last' is supported")
+        raise ShapeMismatch("only data_format='channels_last' is supported")
     if operation.name in MERGES:
         return MERGES[operation.name](shapes)
     rule = RULES.get(operation.name)
@@ -81,7 +81,9 @@ def _conv(rank: int, shape: Shape, config: Config) -> Measure:
     filters, groups = count(config, "filters"), count(config, "groups", 1)
     out = windows(spatial(shape, rank), config, kernel, strides)
     if shape[-1] % groups or filters % groups:
-        raise Misfit(f"groups={groups} divides not both {shape[-1]} channels and {filters} filters")
+        raise ShapeMismatch(
+            f"groups={groups} divides not both {shape[-1]} channels and {filters} filters"
+        )
     weights = (prod(kernel) * shape[-1] // groups + flag(config, "use_bias")) * filters
     return Measure((*out, filters), weights, flops=prod(out) * weights)
 
@@ -140,7 +142,7 @@ def _layer_normalization(shape: Shape, config: Config) -> Measure:
 def _group_normalization(shape: Shape, config: Config) -> Measure:
     width, groups = prod(axes(config, shape)), config.get("groups", 32)
     if groups != -1 and width % count(config, "groups", 32):
-        raise Misfit(f"groups={groups} does not divide {width} channels")
+        raise ShapeMismatch(f"groups={groups} does not divide {width} channels")
     return _layer_normalization(shape, config)
 
 
@@ -235,14 +237,14 @@ def _reshape(shape: Shape, config: Config) -> Measure:
     given = prod(size for size in target if size != -1)
     found = tuple(total // max(given, 1) if size == -1 else size for size in target)
     if prod(found) != total or target.count(-1) > 1:
-        raise Misfit(f"target_shape={target} does not hold its {total} numbers")
+        raise ShapeMismatch(f"target_shape={target} does not hold its {total} numbers")
     return Measure(found)
 
 
 def _permute(shape: Shape, config: Config) -> Measure:
     order = integers(config, "dims")
     if sorted(order) != list(range(1, len(shape) + 1)):
-        raise Misfit(f"dims={order} does not order its {len(shape)} axes, counted from 1")
+        raise ShapeMismatch(f"dims={order} does not order its {len(shape)} axes, counted from 1")
     return Measure(tuple(shape[axis - 1] for axis in order))
 
 

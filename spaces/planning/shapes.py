@@ -10,7 +10,7 @@ from typing import NamedTuple, SupportsIndex, cast
 __all__ = [
     "Config",
     "Measure",
-    "Misfit",
+    "ShapeMismatch",
     "Shape",
     "axes",
     "count",
@@ -29,7 +29,7 @@ _AXES = {1: "(features,)", 2: "(steps, channels)", 3: "(height, width, channels)
 _AXES[4] = "(depth, height, width, channels)"
 
 
-class Misfit(Exception):
+class ShapeMismatch(Exception):
     """A layer's settings and its input do not go together; says why, but not where."""
 
 
@@ -53,10 +53,10 @@ def spatial(shape: Shape, rank: int) -> Shape:
     """Return the axes before the channels.
 
     Raises:
-        Misfit: There are not `rank` of them.
+        ShapeMismatch: There are not `rank` of them.
     """
     if len(shape) != rank + 1:
-        raise Misfit(f"it takes {_AXES[rank + 1]}")
+        raise ShapeMismatch(f"it takes {_AXES[rank + 1]}")
     return shape[:-1]
 
 
@@ -64,11 +64,11 @@ def count(config: Config, name: str, default: int | None = None) -> int:
     """Return a setting that is a positive integer.
 
     Raises:
-        Misfit: It is missing, or something else.
+        ShapeMismatch: It is missing, or something else.
     """
     value = config.get(name, default)
     if value is None:
-        raise Misfit(f"{name}= is missing")
+        raise ShapeMismatch(f"{name}= is missing")
     return _positive(value, name)
 
 
@@ -76,9 +76,9 @@ def _positive(value: object, name: str) -> int:
     try:
         number = operator.index(cast(SupportsIndex, value))
     except TypeError:
-        raise Misfit(f"{name}={value!r} is no integer") from None
+        raise ShapeMismatch(f"{name}={value!r} is no integer") from None
     if number < 1:
-        raise Misfit(f"{name}={value!r} is less than 1")
+        raise ShapeMismatch(f"{name}={value!r} is less than 1")
     return number
 
 
@@ -86,17 +86,17 @@ def counts(config: Config, name: str, rank: int, default: object = None) -> Shap
     """Return a setting of one positive integer for each spatial axis, or one for all.
 
     Raises:
-        Misfit: It is missing, or something else.
+        ShapeMismatch: It is missing, or something else.
     """
     value = config.get(name)
     value = default if value is None else value
     if value is None:
-        raise Misfit(f"{name}= is missing")
+        raise ShapeMismatch(f"{name}= is missing")
     if not isinstance(value, list | tuple):
         return (_positive(value, name),) * rank
     values = cast(Sequence[object], value)
     if len(values) != rank:
-        raise Misfit(f"{name}={value!r} has not {rank} entries")
+        raise ShapeMismatch(f"{name}={value!r} has not {rank} entries")
     return tuple(_positive(part, name) for part in values)
 
 
@@ -104,7 +104,7 @@ def pairs(config: Config, name: str, rank: int, default: int) -> tuple[tuple[int
     """Return what is added or cut at both ends of each spatial axis.
 
     Raises:
-        Misfit: The setting is neither an integer, nor one or two for each axis.
+        ShapeMismatch: The setting is neither an integer, nor one or two for each axis.
     """
     value = config.get(name, default)
     if isinstance(value, list | tuple):
@@ -117,10 +117,10 @@ def pairs(config: Config, name: str, rank: int, default: int) -> tuple[tuple[int
     for part in parts:
         both = cast(Sequence[object], part) if isinstance(part, list | tuple) else (part, part)
         if len(both) != 2 or not all(isinstance(end, int) and end >= 0 for end in both):
-            raise Misfit(f"{name}={value!r} does not say what happens at both ends")
+            raise ShapeMismatch(f"{name}={value!r} does not say what happens at both ends")
         ends.append(cast(tuple[int, int], tuple(both)))
     if len(ends) != rank:
-        raise Misfit(f"{name}={value!r} has not {rank} entries")
+        raise ShapeMismatch(f"{name}={value!r} has not {rank} entries")
     return tuple(ends)
 
 
@@ -133,7 +133,7 @@ def integers(config: Config, name: str, default: Shape = ()) -> Shape:
     """Return a setting of one or several integers of any sign.
 
     Raises:
-        Misfit: It is something else.
+        ShapeMismatch: It is something else.
     """
     value = config.get(name)
     if value is None:
@@ -142,19 +142,21 @@ def integers(config: Config, name: str, default: Shape = ()) -> Shape:
     try:
         return tuple(operator.index(cast(SupportsIndex, part)) for part in listed)
     except TypeError:
-        raise Misfit(f"{name}={value!r} is not made of integers") from None
+        raise ShapeMismatch(f"{name}={value!r} is not made of integers") from None
 
 
 def axes(config: Config, shape: Shape) -> Shape:
     """Return the sizes of the axes that `axis` names; the batch is axis 0.
 
     Raises:
-        Misfit: There is no such axis.
+        ShapeMismatch: There is no such axis.
     """
     named = integers(config, "axis", (-1,))
     sizes = (0, *shape)
     if not all(-len(shape) <= axis <= len(shape) and axis for axis in named):
-        raise Misfit(f"axis={config['axis']!r} is not among its axes, the batch being axis 0")
+        raise ShapeMismatch(
+            f"axis={config['axis']!r} is not among its axes, the batch being axis 0"
+        )
     return tuple(sizes[axis] for axis in named)
 
 
@@ -165,14 +167,14 @@ def windows(sizes: Shape, config: Config, window: Shape, strides: Shape) -> Shap
     + 1 times, for n pixels, stride s, dilation d and a window of k pixels.
 
     Raises:
-        Misfit: The padding or the dilation is none.
+        ShapeMismatch: The padding or the dilation is none.
     """
     padding = config.get("padding", "valid")
     how = padding.lower() if isinstance(padding, str) else padding
     if how in ("same", "causal"):
         return tuple(-(-n // s) for n, s in zip(sizes, strides, strict=True))
     if how != "valid":
-        raise Misfit(f'padding={padding!r} is unknown: "valid" or "same"')
+        raise ShapeMismatch(f'padding={padding!r} is unknown: "valid" or "same"')
     dilations = counts(config, "dilation_rate", len(sizes), 1)
     return tuple(
         (n - d * (k - 1) - 1) // s + 1

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ..errors import BuildError
 from ..graph.graph import Operation
 from .rules import measure
-from .shapes import Measure, Misfit, Shape
+from .shapes import Measure, Shape, ShapeMismatch
 
 __all__ = ["Draft", "Plan", "Step", "described"]
 
@@ -126,7 +126,7 @@ def _fitted(operation: Operation, shapes: Sequence[Shape], path: str) -> tuple[O
 def _measured(operation: Operation, shapes: Sequence[Shape], path: str) -> Measure:
     try:
         measured = measure(operation, shapes)
-    except Misfit as error:
+    except ShapeMismatch as error:
         raise BuildError(
             f"{described(operation, path)} cannot take {' and '.join(map(str, shapes))}: {error}; "
             "mend its settings, or what comes before it"

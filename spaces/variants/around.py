@@ -17,7 +17,9 @@ from .kept import Kept
 from .reading import Branches, Part, read
 from .sizes import changes_size, ends_size
 
-__all__ = ["around"]
+__all__ = [
+    "variants_of",
+]
 
 WIDTHS = {"Dense": "units", "SeparableConv1D": "filters", "SeparableConv2D": "filters"}
 WIDTHS |= {f"Conv{rank}D": "filters" for rank in (1, 2, 3)}
@@ -27,7 +29,7 @@ NORMALIZATIONS = {"BatchNormalization": "batch", "LayerNormalization": "layer"}
 HIDDEN = ("relu", "gelu", "silu", "swish", "elu", "selu", "tanh", "leaky_relu", "relu6", "mish")
 
 
-def around(
+def variants_of(
     model: Any,
     widths: Sequence[float],
     kernels: Sequence[int],

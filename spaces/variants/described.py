@@ -12,7 +12,7 @@ from ..keras.ask import ask
 from ..keras.layers import call_layer, is_of_keras, keras, make_layer
 from ..nodes.structure import Layer, layer
 from ..planning.rules import measure
-from ..planning.shapes import Misfit
+from ..planning.shapes import ShapeMismatch
 from .kept import keep, names_within, remake
 
 __all__ = ["WAY_OUT", "described"]
@@ -42,7 +42,7 @@ def described(one: Any, taken: Any, given: Any) -> Layer:
     wanted = tuple(given.shape[1:]), one.count_params()
     try:
         made = _made(found, taken, one.name)
-    except (BuildError, Misfit) as error:
+    except (BuildError, ShapeMismatch) as error:
         raise SpaceError(
             f"the layer {one.name!r} ({type(one).__name__}) cannot be made again ({error}): let "
             "get_config() of its class say how, or use another layer"

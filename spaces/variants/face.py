@@ -8,12 +8,14 @@ from ..errors import SpaceError
 if TYPE_CHECKING:
     from ..nodes.structure import Chain
 
-__all__ = ["around"]
+__all__ = [
+    "variants_of",
+]
 
 NORMALIZATIONS = ("batch", "layer", "none")
 
 
-def around(
+def variants_of(
     model: Any,
     *,
     widths: Sequence[float] = (0.5, 1.5, 2),
@@ -70,6 +72,6 @@ def around(
             f"widths={list(widths)}, kernels={list(kernels)} and deeper={deeper}: give widths "
             "above 0, kernels of at least 1, and deeper of at least 0"
         )
-    from .around import around as made
+    from .around import variants_of as made
 
     return made(model, widths, kernels, activations, normalizations, deeper, skips)

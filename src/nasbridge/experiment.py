@@ -14,7 +14,7 @@ from .adapters import ExperimentError, Observer
 from .engine.evaluation import Evaluate
 from .moving import continue_experiment
 from .runs import run_experiment
-from .spaces import Searchable
+from .spaces import SearchSpace
 from .strategies import (
     History,
     Objective,
@@ -23,7 +23,7 @@ from .strategies import (
     default_strategy,
     objectives_from,
 )
-from .strategies.default import as_begun, is_default
+from .strategies.default import is_default, with_original_strategy
 
 __all__ = ["Experiment", "default_strategy"]
 
@@ -79,7 +79,7 @@ class Experiment:
         3
     """
 
-    space: Searchable
+    space: SearchSpace
     evaluate: Evaluate
     objectives: tuple[Objective, ...]
     strategy: Strategy[Any]
@@ -93,7 +93,7 @@ class Experiment:
 
     def __init__(
         self,
-        space: Searchable,
+        space: SearchSpace,
         evaluate: Evaluate,
         objectives: Mapping[str, str],
         strategy: Strategy[Any] | None = None,
@@ -146,7 +146,7 @@ class Experiment:
         object.__setattr__(self, "seed", int(self.seed))  # numpy's ints have an end
 
     def _check(self) -> None:
-        if not isinstance(self.space, Searchable):
+        if not isinstance(self.space, SearchSpace):
             raise ExperimentError(
                 f"space={self.space!r} is no space: give Space, Chain or the like"
             )
@@ -169,7 +169,7 @@ class Experiment:
     def _is_default(self) -> bool:
         return is_default(self.strategy)
 
-    def as_begun(self, strategy: str) -> "Experiment":
+    def with_original_strategy(self, strategy: str) -> "Experiment":
         """Return the experiment as a run of it was begun, if it names no strategy itself.
 
         The default strategy depends on the number of trials, which may be raised afterwards.
@@ -177,7 +177,7 @@ class Experiment:
         Args:
             strategy: The strategy of that run, as text.
         """
-        begun = as_begun(self.strategy, strategy)
+        begun = with_original_strategy(self.strategy, strategy)
         if begun is self.strategy:
             return self
         experiment = copy(self)

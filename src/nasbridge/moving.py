@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .adapters import ExperimentError, backend
 from .runs import FILE, Origin, load_run, note_of, write_note
-from .spaces import Searchable
+from .spaces import SearchSpace
 from .strategies import History
 
 if TYPE_CHECKING:
@@ -74,20 +74,20 @@ def begin_with(
     if (directory / FILE).exists():
         raise ExperimentError(f"{directory} holds a run already: give a new directory")
     adapter = backend(name)
-    adapter.SUPPORT.require(name, "importing")
+    adapter.CAPABILITIES.require(name, "importing")
     _check_numbers(history, said)
     adapter.store_history(history, directory, **options)
     write_note(directory, note_of(name, None, options, origin))
 
 
-def _read(source: History | Path, space: Searchable) -> History:
+def _read(source: History | Path, space: SearchSpace) -> History:
     if isinstance(source, History):
         return source
     return load_run(source, space) if source.is_dir() else History.load(source, space)
 
 
 def _check_same(history: History, experiment: "Experiment", said: str) -> None:
-    begun = experiment.as_begun(history.strategy)
+    begun = experiment.with_original_strategy(history.strategy)
     ours = {
         "space": (history.space.fingerprint, experiment.space.fingerprint),
         "objectives": (history.objectives, experiment.objectives),
@@ -103,7 +103,7 @@ def _check_same(history: History, experiment: "Experiment", said: str) -> None:
 
 
 def _check_numbers(history: History, said: str) -> None:
-    known = {trial.number for trial in history} | set(history.facts.get("skipped", ()))
+    known = {trial.number for trial in history} | set(history.metadata.get("skipped", ()))
     missing = set(range(max(known, default=-1) + 1)) - known
     if missing:
         raise ExperimentError(

@@ -14,13 +14,13 @@ from .strategies import History, Trial
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from .engine.driver import Experimental
+    from .engine.driver import ExperimentSpec
 
 __all__ = ["ProgressBar", "duration", "progress"]
 
 
 @contextmanager
-def progress(experiment: "Experimental", observer: Observer | None) -> Generator[Observer]:
+def progress(experiment: "ExperimentSpec", observer: Observer | None) -> Generator[Observer]:
     """Show a progress bar while the context lasts, if there is a terminal to show it in.
 
     Args:
@@ -47,7 +47,7 @@ class ProgressBar:
         experiment: What is run.
     """
 
-    def __init__(self, experiment: "Experimental") -> None:
+    def __init__(self, experiment: "ExperimentSpec") -> None:
         self._trials, self._seconds = experiment.trials, experiment.seconds
         self._best = History(experiment.space, experiment.objectives)  # the best trials, or front
         self._states = Counter[str]()

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from .adapters import ExperimentError, Observer, backend
 from .engine.modules import is_loading
 from .progress import progress
-from .spaces import Searchable
+from .spaces import SearchSpace
 from .strategies import History, Trial
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def in_folder(origin: Origin) -> AbstractContextManager[None]:
     return chdir(origin.folder) if Path(origin.folder).is_dir() else nullcontext()
 
 
-def load_run(directory: Path, space: Searchable | None = None) -> History:
+def load_run(directory: Path, space: SearchSpace | None = None) -> History:
     """Read the history of a run, whichever backend stored it."""
     note = read_note(directory)
     place = directory.resolve()

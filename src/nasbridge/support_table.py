@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from .adapters import BACKENDS
-from .adapters.registry import support_of
+from .adapters.registry import capabilities_of
 
 __all__ = ["ABILITIES", "renewed", "replaced", "support_table"]
 
@@ -26,7 +26,7 @@ ABILITIES = {
 
 def support_table() -> str:
     """Return the abilities of our backends as Markdown, a row an ability."""
-    supports = {name: support_of(name).abilities() for name in sorted(BACKENDS)}
+    supports = {name: capabilities_of(name).abilities() for name in sorted(BACKENDS)}
     rows = [["", *(f"`{name}`" for name in supports)], ["---"] * (len(supports) + 1)]
     for field, title in ABILITIES.items():
         said = (str(abilities[field]) for abilities in supports.values())

@@ -31,7 +31,7 @@ def test_a_run_moves_and_goes_on_identically(
     assert told("two") == told("one")
     moved = load_run(folder / "two")
     assert len(moved.of_state("running")) == 1
-    assert moved.facts["backend"] == there
+    assert moved.metadata["backend"] == there
     nasbridge("resume", "two")
     assert told("two") == told("whole")
 
@@ -59,7 +59,7 @@ def test_a_run_begins_with_another_one(
     to = ("--backend", "optuna", "--directory", "two", "--continue-from", "one")
     nasbridge("run", "toy.py", *to)
     assert told("two") == told("whole")
-    assert load_run(folder / "two").facts["backend"] == "optuna"
+    assert load_run(folder / "two").metadata["backend"] == "optuna"
     assert "go on with it without continue_from" in refused("run", "toy.py", *to)
 
 

@@ -21,7 +21,7 @@ import pytest
 from nasbridge import Experiment, History, MedianPruner, NasbridgeError
 from nasbridge.adapters.keras_tuner import NASTuner, load
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import Door, bare_loop, facts, strategy
+from nasbridge.testing.harness import BackendHarness, bare_loop, comparable, strategy
 from nasbridge.testing.killing import run_until
 
 processes = multiprocessing.get_context("forkserver")
@@ -74,9 +74,9 @@ def wait_for_an_end(session: int, seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
-def so_far(door: Door, directory: Path) -> History | None:
+def so_far(harness: BackendHarness, directory: Path) -> History | None:
     try:
-        return door.load(directory)
+        return harness.load(directory)
     except NasbridgeError:  # it was killed before anything was stored
         return None
 
@@ -85,21 +85,21 @@ def so_far(door: Door, directory: Path) -> History | None:
     ("backend", "trials"), [("keras_tuner", 16), ("local", 40), ("optuna", 16)]
 )
 def test_killed_at_twenty_moments(backend: str, trials: int, tmp_path: Path) -> None:
-    door, searched = Door(backend), experiment(trials)
-    expected = facts(bare_loop(searched))
-    run, moments = partial(door.run, searched, tmp_path / "run"), random.Random(backend)
+    harness, searched = BackendHarness(backend), experiment(trials)
+    expected = comparable(bare_loop(searched))
+    run, moments = partial(harness.run, searched, tmp_path / "run"), random.Random(backend)
     finished = killed = 0
     for _ in range(20):
         killed += run_and_kill(run, moments.randrange(SPANS[backend])) != 0
-        history = so_far(door, tmp_path / "run")
+        history = so_far(harness, tmp_path / "run")
         if history is not None:
             known = history.of_state("complete", "pruned", "failed")
             assert len(known) >= finished  # nothing is lost
-            assert facts(known) == expected[: len(known)]
+            assert comparable(known) == expected[: len(known)]
             finished = len(known)
     assert killed >= 10
-    assert facts(door.run(searched, tmp_path / "run")) == expected
-    assert facts(door.load(tmp_path / "run")) == expected
+    assert comparable(harness.run(searched, tmp_path / "run")) == expected
+    assert comparable(harness.load(tmp_path / "run")) == expected
 
 
 class Scored(NASTuner):
@@ -136,14 +136,14 @@ def test_killed_at_ten_moments_by_the_door_of_keras_tuner(tmp_path: Path) -> Non
         16,
         seed=3,
     )
-    expected = [fact[:3] for fact in facts(bare_loop(searched))]
+    expected = [fact[:3] for fact in comparable(bare_loop(searched))]
     run, moments = partial(search_by_their_door, tmp_path), random.Random("their door")
     killed = 0
     for _ in range(10):
         killed += run_and_kill(run, moments.randrange(SPANS["keras_tuner"])) != 0
     assert killed >= 5
     search_by_their_door(tmp_path)
-    assert [fact[:3] for fact in facts(load(tmp_path / "killed"))] == expected
+    assert [fact[:3] for fact in comparable(load(tmp_path / "killed"))] == expected
 
 
 @pytest.mark.parametrize("pruner", ["hyperband", "successive-halving"])
@@ -151,12 +151,12 @@ def test_killed_at_ten_moments_by_the_door_of_keras_tuner(tmp_path: Path) -> Non
 def test_killed_under_a_pruner_of_optuna(several: bool, pruner: str, tmp_path: Path) -> None:
     objectives = {"score": "max", "size": "min"} if several else {"score": "max"}
     searched = experiment(16, objectives=objectives, pruner=None)
-    door = Door("optuna", {"pruner": pruner})
-    expected = facts(door.run(searched))
-    run, moments = partial(door.run, searched, tmp_path / "run"), random.Random(pruner)
+    harness = BackendHarness("optuna", {"pruner": pruner})
+    expected = comparable(harness.run(searched))
+    run, moments = partial(harness.run, searched, tmp_path / "run"), random.Random(pruner)
     killed = sum(run_and_kill(run, moments.randrange(SPANS["optuna"])) != 0 for _ in range(5))
     assert killed >= 3
-    assert facts(door.run(searched, tmp_path / "run")) == expected
+    assert comparable(harness.run(searched, tmp_path / "run")) == expected
     assert any(fact[2] == "pruned" for fact in expected)
 
 
@@ -165,11 +165,11 @@ def test_killed_under_a_pruner_of_optuna(several: bool, pruner: str, tmp_path: P
 )
 def test_killed_with_two_workers(backend: str, trials: int, tmp_path: Path) -> None:
     """Which trials run at one time is a matter of luck; that all are there is not."""
-    door, searched = Door(backend), experiment(trials)
-    run, moments = partial(door.run, searched, tmp_path / "run", 2), random.Random(backend)
+    harness, searched = BackendHarness(backend), experiment(trials)
+    run, moments = partial(harness.run, searched, tmp_path / "run", 2), random.Random(backend)
     for _ in range(5):
         run_and_kill(run, moments.randrange(2 * SPANS[backend]))
-    history = door.run(searched, tmp_path / "run", 2)
+    history = harness.run(searched, tmp_path / "run", 2)
     assert sorted(trial.number for trial in history) == list(range(trials))
     assert len({trial.architecture.canonical for trial in history}) == trials
     for trial in history:
@@ -177,4 +177,4 @@ def test_killed_with_two_workers(backend: str, trials: int, tmp_path: Path) -> N
         assert trial.state == fate or (trial.state, fate) == ("pruned", "complete")
         if trial.state == "complete":
             assert dict(trial.values) == material.score(trial.architecture)
-    assert facts(door.load(tmp_path / "run")) == facts(history)
+    assert comparable(harness.load(tmp_path / "run")) == comparable(history)

@@ -188,8 +188,8 @@ def hostile(tmp_path: Path) -> Path:
         )
         for number in range(40)
     ]
-    facts = {"backend": HOSTILE, QUOTES: QUOTES, "origin": {"command": [HOSTILE, QUOTES]}}
-    history = History(space, objectives, tuple(trials), 0, HOSTILE, facts)
+    metadata = {"backend": HOSTILE, QUOTES: QUOTES, "origin": {"command": [HOSTILE, QUOTES]}}
+    history = History(space, objectives, tuple(trials), 0, HOSTILE, metadata)
     return write_report(history, tmp_path / "report.html", title=HOSTILE)
 
 

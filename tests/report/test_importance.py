@@ -8,7 +8,7 @@ import pytest
 
 from nasbridge.report import importance as importance_module
 from nasbridge.report.importance import encoded, importance, standings
-from nasbridge.spaces import Architecture, Choice, Integer, Real, Searchable, Space, library
+from nasbridge.spaces import Architecture, Choice, Integer, Real, SearchSpace, Space, library
 from nasbridge.strategies import History, Objective, Step, Trial
 
 ACCURACY = Objective("accuracy", "max")
@@ -16,7 +16,10 @@ LOSS = Objective("loss", "min")
 
 
 def searched(
-    space: Searchable, value: Callable[[Architecture], float], trials: int, metric: str = "accuracy"
+    space: SearchSpace,
+    value: Callable[[Architecture], float],
+    trials: int,
+    metric: str = "accuracy",
 ) -> History:
     """A random search in which each trial has the given value."""
     rng = numpy.random.default_rng(0)
@@ -121,7 +124,7 @@ def test_decisions_that_were_never_active_count_nothing() -> None:
 
 
 @pytest.mark.parametrize("space", [FLAT, CONDITIONAL, library.darts()])
-def test_parts_of_the_encoding_are_the_encoding(space: Searchable) -> None:
+def test_parts_of_the_encoding_are_the_encoding(space: SearchSpace) -> None:
     history = searched(space, lambda _: 0.0, 10)
     parts = numpy.hstack(encoded(space.decisions, history.trials))
     assert numpy.array_equal(parts, [space.encode(t.architecture) for t in history])

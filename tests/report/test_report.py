@@ -30,7 +30,7 @@ from nasbridge.spaces import (
     Choice,
     Integer,
     MissingExtra,
-    Searchable,
+    SearchSpace,
     Space,
     layer,
 )
@@ -49,7 +49,7 @@ def ended(
     number: int,
     state: Literal["running", "complete", "pruned", "failed"],
     values: Sequence[float] = (),
-    space: Searchable = VALUES,
+    space: SearchSpace = VALUES,
     **settings: Any,
 ) -> Trial:
     """A trial with values of ACCURACY and SIZE, in this order."""
@@ -167,14 +167,16 @@ def test_it_names_the_command_that_repeats_a_run(
     ],
 )
 def test_commands_are_shown_as_they_are_typed(report: Report, argv: list[str], shown: str) -> None:
-    history = History(VALUES, (ACCURACY,), facts={"origin": {"command": argv}})
+    history = History(VALUES, (ACCURACY,), metadata={"origin": {"command": argv}})
     assert f"<code>{shown}</code>" in report(history).html
 
 
 def test_it_lists_versions_of_what_takes_part(report: Report) -> None:
-    plain = History(VALUES, (ACCURACY,), (ended(0, "complete", [1]),), facts={"backend": "local"})
+    plain = History(
+        VALUES, (ACCURACY,), (ended(0, "complete", [1]),), metadata={"backend": "local"}
+    )
     trial = ended(0, "complete", [1], NETWORK)
-    network = History(NETWORK, (ACCURACY,), (trial,), facts={"backend": "optuna"})
+    network = History(NETWORK, (ACCURACY,), (trial,), metadata={"backend": "optuna"})
     assert version("optuna") not in report(plain).text
     for library in ("optuna", "keras"):
         assert f"{library} {version(library)}" in report(network).text

@@ -16,7 +16,7 @@ from nasbridge.spaces import (
     Parallel,
     Real,
     Repeat,
-    Searchable,
+    SearchSpace,
     Space,
     Stack,
     Zero,
@@ -26,7 +26,7 @@ from nasbridge.spaces import (
 
 LARGEST = 300  # architectures of a random space
 
-Make = Callable[[int], Searchable]
+Make = Callable[[int], SearchSpace]
 
 
 class Grower:
@@ -112,13 +112,13 @@ class Grower:
                 return Stack(cell, layer("Halve"), repeats=1, stages=2)
 
 
-def random_space(seed: int) -> Searchable:
+def random_space(seed: int) -> SearchSpace:
     """The space of a seed: a network, or a mapping of networks and values."""
     rng = numpy.random.default_rng(seed)
     while True:
         grower = Grower(rng)
         parts = [grower.part(1 + grower.draw(3)) for _ in range(2)]
-        space: Searchable = parts[0]
+        space: SearchSpace = parts[0]
         if seed % 3 == 0:
             space = Space({"first": parts[0], "value": grower.value(), "second": parts[1]})
         if 2 <= space.count() <= LARGEST:

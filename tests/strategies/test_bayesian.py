@@ -26,7 +26,7 @@ from nasbridge.strategies.acquisition import (
     scalarized_improvement,
     thompson,
 )
-from nasbridge.strategies.bayesian import Evidence, _Surrogate
+from nasbridge.strategies.bayesian import BayesianState, _Surrogate
 from nasbridge.strategies.features import Features
 from nasbridge.strategies.gaussian_process import GaussianProcess, Hyperparameters, View, fit
 
@@ -201,11 +201,11 @@ def test_where_twins_differ_what_a_network_does_not_use_counts() -> None:
     names = [decision.name for decision in space.decisions]
     none = dict.fromkeys(names, "none")
     dead = space.architecture(none | {"cell.edge_0_1": "nor_conv_3x3"})  # leads nowhere
-    for twins in (False, True):
-        features = Features(space, twins)
+    for allow_equivalent in (False, True):
+        features = Features(space, allow_equivalent)
         views = features.views([features.row(space.architecture(none))], [features.row(dead)])
         distances = [float(view.squares([0.0] * view.count)[0, 0]) for view in views]
-        assert any(distances) == twins
+        assert any(distances) == allow_equivalent
 
 
 def test_numbers_and_conditions_have_a_view_of_their_own() -> None:
@@ -251,7 +251,7 @@ def test_what_runs_lowers_the_wish_to_try_what_is_like_it() -> None:
         state = strategy.observe(state, trial)
     near = space.architecture({"x": 0.61})
 
-    def wish(state: Evidence) -> tuple[float, float]:
+    def wish(state: BayesianState) -> tuple[float, float]:
         surrogate = _Surrogate.of(state)
         rows = [surrogate.features.row(near)]
         views = surrogate.features.views(rows, surrogate.rows)

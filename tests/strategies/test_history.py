@@ -32,7 +32,7 @@ def trial(
 
 
 def history(*trials: Trial, objectives: tuple[Objective, ...] = SCORE) -> History:
-    return History(SPACE, objectives, trials, seed=7, strategy="RandomSearch()", facts={"a": 1})
+    return History(SPACE, objectives, trials, seed=7, strategy="RandomSearch()", metadata={"a": 1})
 
 
 # ---------------------------------------------------------------------- what came out
@@ -149,7 +149,7 @@ def test_any_history_comes_back_from_its_file(
     assert alike(loaded.trials) == alike(told.trials)
     assert loaded.space == told.space
     assert (loaded.objectives, loaded.seed, loaded.strategy) == (SCORE, 7, "RandomSearch()")
-    assert loaded.facts == {"a": 1}
+    assert loaded.metadata == {"a": 1}
 
 
 def test_running_trials_stay_running_with_what_they_reported(tmp_path: Path) -> None:

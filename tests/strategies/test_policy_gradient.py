@@ -20,7 +20,7 @@ from nasbridge import (
     StrategyError,
     Trial,
 )
-from nasbridge.spaces import IntegerRange, Searchable
+from nasbridge.spaces import IntegerRange, SearchSpace
 from nasbridge.strategies import Objective, Problem, Strategy
 from nasbridge.strategies.partition import option_of, partition
 from nasbridge.strategies.policy_gradient import (
@@ -43,7 +43,7 @@ SMALL = Space({"branch": Choice(BRANCHES), "last": Choice(list("pq"))})
 FLAT = Space({f"d{k}": Choice(list("abcd")) for k in range(4)})
 
 
-def problem(space: Searchable, *objectives: str) -> Problem:
+def problem(space: SearchSpace, *objectives: str) -> Problem:
     return Problem(space, tuple(map(Objective, objectives or ("score",))), seed=3)
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from nasbridge import Integer, MedianPruner, Space, StrategyError, Trial
-from nasbridge.strategies import Objective, Step, standing
+from nasbridge.strategies import Objective, Step, rank_at_step
 
 SPACE = Space({"a": Integer(0, 99)})
 SCORE = (Objective("score"),)
@@ -25,32 +25,35 @@ def trial(number: int, steps: tuple[Step, ...]) -> Trial:
 
 def test_standing_is_the_share_that_is_not_better() -> None:
     others = [curve(0.1), curve(0.2), curve(0.3), curve(0.4)]
-    assert standing(curve(0.25), others, SCORE) == (0.5, 4)
-    assert standing(curve(0.5), others, SCORE) == (1.0, 4)
-    assert standing(curve(0.0), others, SCORE) == (0.0, 4)
+    assert rank_at_step(curve(0.25), others, SCORE) == (0.5, 4)
+    assert rank_at_step(curve(0.5), others, SCORE) == (1.0, 4)
+    assert rank_at_step(curve(0.0), others, SCORE) == (0.0, 4)
 
 
 def test_equals_are_not_better() -> None:
-    assert standing(curve(0.5), [curve(0.5), curve(0.5)], SCORE) == (1.0, 2)
+    assert rank_at_step(curve(0.5), [curve(0.5), curve(0.5)], SCORE) == (1.0, 2)
 
 
 def test_the_smaller_is_better_where_it_is_to_be_minimised() -> None:
-    assert standing(curve(0.5), [curve(0.1), curve(0.9)], (Objective("score", "min"),)) == (0.5, 2)
+    assert rank_at_step(curve(0.5), [curve(0.1), curve(0.9)], (Objective("score", "min"),)) == (
+        0.5,
+        2,
+    )
 
 
 def test_only_those_that_came_as_far_are_compared_and_at_that_step() -> None:
     others = [curve(0.9), curve(0.1, 0.9), curve(0.9, 0.1, 0.9)]
-    assert standing(curve(0.5, 0.5), others, SCORE) == (0.5, 2)
+    assert rank_at_step(curve(0.5, 0.5), others, SCORE) == (0.5, 2)
 
 
 def test_a_step_between_reports_counts_as_the_last_report_before() -> None:
     other = (Step(1, {"score": 0.9}), Step(5, {"score": 0.1}))
-    assert standing((Step(3, {"score": 0.5}),), [other], SCORE) == (0.0, 1)
+    assert rank_at_step((Step(3, {"score": 0.5}),), [other], SCORE) == (0.0, 1)
 
 
 def test_without_report_of_an_objective_there_is_no_standing() -> None:
-    assert standing((), [curve(1.0)], SCORE) is None
-    assert standing((Step(1, {"loss": 1.0}),), [curve(1.0)], SCORE) is None
+    assert rank_at_step((), [curve(1.0)], SCORE) is None
+    assert rank_at_step((Step(1, {"loss": 1.0}),), [curve(1.0)], SCORE) is None
 
 
 def test_with_several_objectives_better_is_dominance() -> None:
@@ -58,13 +61,13 @@ def test_with_several_objectives_better_is_dominance() -> None:
         return (Step(1, {"score": score, "cost": cost}),)
 
     others = [point(0.9, 9.0), point(0.9, 1.0), point(0.1, 9.0)]
-    assert standing(point(0.5, 5.0), others, BOTH) == pytest.approx((2 / 3, 3))
-    assert standing(point(0.0, 0.5), others, BOTH) == (1.0, 3)  # bad, but the smallest
+    assert rank_at_step(point(0.5, 5.0), others, BOTH) == pytest.approx((2 / 3, 3))
+    assert rank_at_step(point(0.0, 0.5), others, BOTH) == (1.0, 3)  # bad, but the smallest
 
 
 def test_only_reported_objectives_are_compared() -> None:
     others = [(Step(1, {"score": 0.9, "cost": 9.0}),), (Step(1, {"cost": 1.0}),)]
-    assert standing(curve(0.5), others, BOTH) == (0.0, 1)
+    assert rank_at_step(curve(0.5), others, BOTH) == (0.0, 1)
 
 
 # ---------------------------------------------------------------------- the median rule

@@ -192,7 +192,7 @@ def test_a_limit_that_few_networks_meet_can_be_searched() -> None:
         (lambda: search().ask(-1), r"number -1 is none: give an int of at least 0"),
         (lambda: search().ask("0"), r"number '0' is none"),  # type: ignore[arg-type]
         (lambda: search().drop(3), r"trial 3 is not running: those that are .* \[\]"),
-        (lambda: search().twins(3), r"trial 3 is not running"),
+        (lambda: search().equivalents(3), r"trial 3 is not running"),
         (lambda: RegularizedEvolution(population="10"), r"population='10' of Regularized"),  # type: ignore[arg-type]
         (lambda: RegularizedEvolution(sample=2.5), r"sample=2.5 of .* an int of at least 1"),  # type: ignore[arg-type]
         (lambda: GridSearch(points=True), r"points=True of GridSearch: give an int"),
@@ -209,9 +209,9 @@ def test_twins_are_known_by_number() -> None:
     one.adopt(0, architecture)
     one.tell(told(1, architecture))
     one.adopt(2, architecture)
-    assert one.twins(0) == {1, 2}
+    assert one.equivalents(0) == {1, 2}
     one.drop(2)
-    assert one.twins(0) == {1}
+    assert one.equivalents(0) == {1}
 
 
 def test_a_strategy_that_goes_round_in_circles_is_helped_out() -> None:

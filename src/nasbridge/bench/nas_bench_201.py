@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from ..spaces import MissingExtra, Searchable, library
+from ..spaces import MissingExtra, SearchSpace, library
 from ..strategies import Objective
 from .errors import BenchError
 from .table import Column, Table
@@ -36,7 +36,7 @@ OPERATIONS = 5
 FEW, MANY = 12, 200  # epochs of the two trainings
 
 
-def _space() -> Searchable:
+def _space() -> SearchSpace:
     return library.nas_bench_201()
 
 

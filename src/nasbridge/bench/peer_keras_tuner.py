@@ -9,7 +9,7 @@ from typing import Any, final
 import keras_tuner
 from keras_tuner.oracles import BayesianOptimizationOracle, RandomSearchOracle
 
-from ..spaces import Categorical, IntegerRange, Label, Searchable
+from ..spaces import Categorical, IntegerRange, Label, SearchSpace
 from .contender import Task
 
 __all__ = ["KerasTunerContender", "start"]
@@ -37,7 +37,7 @@ def start(name: str, settings: Mapping[str, Any], task: Task) -> "KerasTunerCont
     return KerasTunerContender(oracle)
 
 
-def _parameters(space: Searchable) -> keras_tuner.HyperParameters:
+def _parameters(space: SearchSpace) -> keras_tuner.HyperParameters:
     parameters = keras_tuner.HyperParameters()
     for decision in space.decisions:
         match decision.domain:

@@ -9,7 +9,7 @@ from typing import final
 import numpy
 from numpy.typing import NDArray
 
-from ..spaces import Label, Searchable
+from ..spaces import Label, SearchSpace
 from ..strategies import Objective
 from .errors import BenchError
 from .hypervolume import front_of, hypervolume
@@ -47,7 +47,7 @@ class Table:
     """
 
     name: str
-    space: Searchable
+    space: SearchSpace
     objectives: tuple[Objective, ...]
     columns: Mapping[str, Column]
     cost: str = ""

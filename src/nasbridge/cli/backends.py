@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from ..adapters import BACKENDS, backend_names
-from ..adapters.registry import is_installed, support_of
+from ..adapters.registry import capabilities_of, is_installed
 from ..support_table import ABILITIES
 from .app import new_table, out
 
@@ -26,7 +26,7 @@ def _said(name: str) -> dict[str, str]:
     if not is_installed(name):
         return {"not installed": f"pip install 'nasbridge[{BACKENDS[name].extra}]'"}
     try:
-        support = support_of(name)
+        support = capabilities_of(name)
     except ImportError as error:  # that of another package
         return {"cannot be imported": str(error)}
     said = {ABILITIES[field]: str(ability) for field, ability in support.abilities().items()}

@@ -12,7 +12,7 @@ from ..adapters import ExperimentError
 from ..engine.modules import load_module
 from ..experiment import Experiment
 from ..runs import Origin, in_folder, load_run, read_note
-from ..spaces import NasbridgeError, Searchable, from_json
+from ..spaces import NasbridgeError, SearchSpace, from_json
 from ..strategies import History
 
 __all__ = ["experiment_in", "experiment_of", "history_at", "space_in"]
@@ -61,7 +61,7 @@ def experiment_of(origin: Origin, directory: Path) -> tuple[str, Experiment]:
     return experiment_in(Path(origin.script), origin.variable or None)
 
 
-def space_in(file: Path, name: str | None) -> Searchable:
+def space_in(file: Path, name: str | None) -> SearchSpace:
     """Load a space: from JSON, or from a Python file's experiment, or from the file itself.
 
     Raises:
@@ -71,7 +71,7 @@ def space_in(file: Path, name: str | None) -> Searchable:
     if file.suffix == ".json":
         return from_json(file.read_bytes())
     module = _load(file)
-    found = {n: value for n, value in vars(module).items() if isinstance(value, Searchable)}
+    found = {n: value for n, value in vars(module).items() if isinstance(value, SearchSpace)}
     experiments = {n: value for n, value in vars(module).items() if isinstance(value, Experiment)}
     if experiments and not (name is not None and name in found):
         return _pick(experiments, "Experiment", module, file, name)[1].space

@@ -19,7 +19,7 @@ def export_run(directory: Path, file: Path) -> None:
     """Write the history of a run to a file; it remembers where its experiment comes from."""
     origin = asdict(read_note(directory).origin)
     history = history_at(directory)
-    replace(history, facts={**history.facts, "origin": origin}).save(file)
+    replace(history, metadata={**history.metadata, "origin": origin}).save(file)
     say(f"{len(history)} trials in {file}")
 
 
@@ -45,8 +45,8 @@ def import_history(
     backend(backend_name)  # a wrong name is told before anything is read
     history = history_at(file, experiment)
     origin = Origin("" if experiment is None else str(experiment.resolve()))
-    if experiment is None and "origin" in history.facts:  # `export` has put it there
-        origin = replace(origin_from(history.facts["origin"]), folder=origin.folder)
+    if experiment is None and "origin" in history.metadata:  # `export` has put it there
+        origin = replace(origin_from(history.metadata["origin"]), folder=origin.folder)
     begin_with(history, str(file), backend_name, directory, options, origin)
     say(f"{len(history)} trials in {directory}; go on with")
     if origin.script:

@@ -48,7 +48,7 @@ def start_run(
     new = RunNote(backend_name or "local", None, {})
     before = read_note(shown) if (shown / FILE).exists() else new
     chosen = backend_name or before.backend
-    theirs = backend(chosen).SUPPORT.options
+    theirs = backend(chosen).CAPABILITIES.options
     settings, options = dict(settings), {**before.options, **options}
     if "pruner" in settings and "pruner" in theirs:
         options["pruner"] = settings.pop("pruner")
@@ -186,7 +186,7 @@ def _show(history: History, experiment: Experiment) -> None:
 
 def _why(history: History, experiment: Experiment) -> str:
     """Say why there are fewer trials than wanted."""
-    if "exhausted" in history.facts:
+    if "exhausted" in history.metadata:
         return "; the space has no more"
     if history.of_state("running"):
         return "; others are under way"

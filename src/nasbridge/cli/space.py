@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy
 from rich.text import Text
 
-from ..spaces import Decision, Searchable
+from ..spaces import Decision, SearchSpace
 from .app import new_table, out, say
 from .load import space_in
 
@@ -53,7 +53,7 @@ def _conditions(decision: Decision) -> str:
     return " or ".join(" and ".join(map(str, condition)) for condition in decision.conditions)
 
 
-def _numbers(space: Searchable) -> list[str]:
+def _numbers(space: SearchSpace) -> list[str]:
     """Say how many architectures there are, and how many of them differ in what they compute."""
     count = space.count()
     if math.isinf(count):

@@ -1,18 +1,19 @@
 """What each backend can do, as data: errors and the README's table come from it."""
 
-import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from .errors import Unsupported
 
-__all__ = ["No", "Support", "read_support"]
+__all__ = [
+    "Capabilities",
+    "NotSupported",
+]
 
 
 @dataclass(frozen=True)
-class No:
+class NotSupported:
     """What a framework cannot do, and the way out.
 
     Attributes:
@@ -27,11 +28,11 @@ class No:
         return f"no: {self.reason}; {self.instead}"
 
 
-Ability = str | No
+Ability = str | NotSupported
 
 
 @dataclass(frozen=True)
-class Support:
+class Capabilities:
     """What a backend can do; each field says how, or is a `No`.
 
     Attributes:
@@ -54,7 +55,9 @@ class Support:
     pruning_several: Ability = "yes, by Pareto dominance"
     resume: Ability = "yes, identically"
     jobs: Ability = "worker processes"
-    sharing: Ability = No("the history file has one writer", "use jobs=, or backend='optuna'")
+    sharing: Ability = NotSupported(
+        "the history file has one writer", "use jobs=, or backend='optuna'"
+    )
     importing: Ability = "yes"
     options: tuple[str, ...] = ()
 
@@ -66,10 +69,10 @@ class Support:
             ability: A field of this class.
         """
         said = getattr(self, ability)
-        if isinstance(said, No):
+        if isinstance(said, NotSupported):
             raise Unsupported(f"{backend} cannot do {ability!r}: {said.reason}; {said.instead}")
 
-    def refuse(self, backend: str, options: Mapping[str, Any]) -> None:
+    def check_options(self, backend: str, options: Mapping[str, Any]) -> None:
         """Raise `Unsupported` for options that the backend does not have."""
         for name in options:
             if name not in self.options:
@@ -79,19 +82,3 @@ class Support:
     def abilities(self) -> dict[str, Ability]:
         """Return what the support table shows, by the name of each ability."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "options"}
-
-
-def read_support(file: Path) -> Support:
-    """Read what an adapter supports from its file, so that its framework need not be there.
-
-    Args:
-        file: A module with `SUPPORT = Support(...)` at its top level, made of literals.
-    """
-    for node in ast.parse(file.read_text("utf-8")).body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id="SUPPORT")], value=value):
-                made = compile(ast.Expression(value), str(file), "eval")
-                return cast(Support, eval(made, {"No": No, "Support": Support}))
-            case _:
-                pass
-    raise LookupError(f"{file} has no SUPPORT = Support(...) at its top level")

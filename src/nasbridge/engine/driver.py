@@ -14,33 +14,33 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, final
 
-from ..spaces import Searchable
+from ..spaces import SearchSpace
 from ..strategies import History, Objective, Pruner, SpaceExhausted, Step, Strategy, Trial
 from .errors import TooManyFailures
 from .evaluation import Evaluate, Outcome, Task, trial_seed
-from .executor import InProcess, Runner
+from .executor import Executor, SerialExecutor
 from .pool import Pool
 from .signals import uninterrupted
 
 __all__ = [
     "Driver",
-    "Experimental",
+    "ExperimentSpec",
     "Loop",
     "Observer",
     "Silent",
     "Store",
     "drive",
+    "executor_for",
     "pruned_by",
-    "runner_for",
     "warn_unjudged",
 ]
 
 
-class Experimental(Protocol):
+class ExperimentSpec(Protocol):
     """What an adapter needs to know of an experiment."""
 
     @property
-    def space(self) -> Searchable: ...
+    def space(self) -> SearchSpace: ...
     @property
     def evaluate(self) -> Evaluate: ...
     @property
@@ -61,7 +61,7 @@ class Experimental(Protocol):
     def max_failures(self) -> int: ...
     @property
     def budget(self) -> float | None: ...
-    def as_begun(self, strategy: str) -> "Experimental": ...
+    def with_original_strategy(self, strategy: str) -> "ExperimentSpec": ...
 
 
 class Store(Protocol):
@@ -115,7 +115,7 @@ class Silent:
     def finished(self, trial: Trial) -> None: ...
 
 
-def runner_for(experiment: Experimental, jobs: int) -> Runner:
+def executor_for(experiment: ExperimentSpec, jobs: int) -> Executor:
     """Return where the experiment's trials are to be evaluated.
 
     Args:
@@ -123,7 +123,7 @@ def runner_for(experiment: Experimental, jobs: int) -> Runner:
         jobs: Number of worker processes; 0 for this process, unless trials have a time limit.
     """
     if jobs == 0 and experiment.trial_seconds is None:
-        return InProcess(experiment.evaluate, experiment.objectives)
+        return SerialExecutor(experiment.evaluate, experiment.objectives)
     return Pool(
         experiment.evaluate,
         experiment.space,
@@ -134,9 +134,9 @@ def runner_for(experiment: Experimental, jobs: int) -> Runner:
 
 
 def drive(
-    experiment: Experimental,
+    experiment: ExperimentSpec,
     store: Store,
-    runner: Runner,
+    executor: Executor,
     directory: Path | None,
     observer: Observer,
     loop: "Loop | None" = None,
@@ -146,7 +146,7 @@ def drive(
     Args:
         experiment: What to run.
         store: Where trials are stored.
-        runner: Where trials are evaluated.
+        executor: Where trials are evaluated.
         directory: Where trials may keep files; None for a place that is removed afterwards.
         observer: Is told what happens.
         loop: A framework's own loop, which begins and ends trials one after the other; ours if
@@ -161,12 +161,12 @@ def drive(
     """
     with ExitStack() as stack:
         place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
-        stack.callback(runner.close)
-        driver = Driver(experiment, store, runner, place, observer)
+        stack.callback(executor.close)
+        driver = Driver(experiment, store, executor, place, observer)
         driver.run(loop)
     history = store.history()
     if driver.exhausted:
-        return replace(history, facts={**history.facts, "exhausted": True})
+        return replace(history, metadata={**history.metadata, "exhausted": True})
     return history
 
 
@@ -177,7 +177,7 @@ class Driver:
     Attributes:
         experiment: What is run.
         store: Where trials are stored.
-        runner: Where trials are evaluated.
+        executor: Where trials are evaluated.
         directory: Where trials may keep files.
         observer: Is told what happens.
         running: The trials under way, by number.
@@ -186,9 +186,9 @@ class Driver:
         deadline: When no trial begins any more, on the clock of `time.monotonic`.
     """
 
-    experiment: Experimental
+    experiment: ExperimentSpec
     store: Store
-    runner: Runner
+    executor: Executor
     directory: Path
     observer: Observer
     running: dict[int, Trial] = field(default_factory=dict[int, Trial])
@@ -207,7 +207,7 @@ class Driver:
             loop(self)
             return
         while True:
-            while len(self.running) < self.runner.slots and self.begin():
+            while len(self.running) < self.executor.slots and self.begin():
                 pass
             if not self.running:
                 return
@@ -229,7 +229,7 @@ class Driver:
         self.running[trial.number] = trial
         seed = trial_seed(self.experiment.seed, trial.number)
         place = self.directory / "trials" / f"{trial.number:05d}"
-        self.runner.submit(
+        self.executor.submit(
             Task(trial.number, trial.architecture, seed, place, self.experiment.budget)
         )
         return True
@@ -246,7 +246,7 @@ class Driver:
         Raises:
             TooManyFailures: As many trials in a row failed as the experiment allows.
         """
-        trial = self._ended(self.runner.wait(self._report))
+        trial = self._ended(self.executor.wait(self._report))
         if self.failures >= self.experiment.max_failures:
             raise TooManyFailures(
                 f"the last {self.failures} trials failed, trial {trial.number} with "

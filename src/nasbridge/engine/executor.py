@@ -7,10 +7,13 @@ from typing import Protocol, final
 from ..strategies import Objective
 from .evaluation import Evaluate, Outcome, Report, Task, evaluate_task
 
-__all__ = ["InProcess", "Runner"]
+__all__ = [
+    "Executor",
+    "SerialExecutor",
+]
 
 
-class Runner(Protocol):
+class Executor(Protocol):
     """Evaluates tasks, up to `slots` at a time."""
 
     @property
@@ -32,7 +35,7 @@ class Runner(Protocol):
 
 
 @final
-class InProcess:
+class SerialExecutor:
     """Evaluates one task at a time in this process.
 
     Args:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import final
 
 from ..strategies import History, HistoryFile, Search, Step, Trial
-from .driver import Experimental, pruned_by
+from .driver import ExperimentSpec, pruned_by
 
-__all__ = ["Journal", "settings_of", "strategy_in"]
+__all__ = ["HistoryStore", "settings_of", "strategy_in"]
 
 
-def settings_of(experiment: Experimental, backend: str) -> History:
+def settings_of(experiment: ExperimentSpec, backend: str) -> History:
     """Return an empty history that says what is searched.
 
     Args:
@@ -24,7 +24,7 @@ def settings_of(experiment: Experimental, backend: str) -> History:
         experiment.objectives,
         seed=experiment.seed,
         strategy=repr(experiment.strategy),
-        facts={"backend": backend},
+        metadata={"backend": backend},
     )
 
 
@@ -38,7 +38,7 @@ def strategy_in(file: Path) -> str:
 
 
 @final
-class Journal:
+class HistoryStore:
     """The trials of an experiment in memory and, with a directory, in its history file.
 
     Args:
@@ -48,7 +48,7 @@ class Journal:
     """
 
     def __init__(
-        self, experiment: Experimental, settings: History, file: HistoryFile | None
+        self, experiment: ExperimentSpec, settings: History, file: HistoryFile | None
     ) -> None:
         self._experiment = experiment
         self._search = Search(
@@ -65,10 +65,10 @@ class Journal:
 
     def _continue(self, before: History) -> None:
         self._search.replay(before)
-        if "skipped" in before.facts:  # numbers that another backend has given in vain
-            facts = {**self._history.facts, "skipped": before.facts["skipped"]}
-            self._history = replace(self._history, facts=facts)
-            self._next = max(before.facts["skipped"]) + 1
+        if "skipped" in before.metadata:  # numbers that another backend has given in vain
+            metadata = {**self._history.metadata, "skipped": before.metadata["skipped"]}
+            self._history = replace(self._history, metadata=metadata)
+            self._next = max(before.metadata["skipped"]) + 1
         for trial in before:
             if trial.state == "running":
                 self._interrupted.append(trial)

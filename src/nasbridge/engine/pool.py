@@ -23,7 +23,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, cast, final
 
-from ..spaces import Architecture, Label, Searchable
+from ..spaces import Architecture, Label, SearchSpace
 from ..strategies import Objective, Step
 from .errors import ExperimentError
 from .evaluation import Evaluate, Outcome, Report, Task, evaluate_task
@@ -79,7 +79,7 @@ class Pool:
     def __init__(
         self,
         evaluate: Evaluate,
-        space: Searchable,
+        space: SearchSpace,
         objectives: Sequence[Objective],
         jobs: int,
         seconds: float | None = None,
@@ -228,7 +228,7 @@ def _modules_of(evaluate: Evaluate) -> dict[str, str]:
     return own | loaded_modules()
 
 
-def _pickled(evaluate: Evaluate, space: Searchable, objectives: tuple[Objective, ...]) -> bytes:
+def _pickled(evaluate: Evaluate, space: SearchSpace, objectives: tuple[Objective, ...]) -> bytes:
     bare = space.unconstrained()  # constraints bound what is proposed: workers need none
     try:
         return pickle.dumps((evaluate, bare, objectives))

@@ -21,7 +21,7 @@ __all__ = ["backend_of", "call", "command", "decisions", "lead", "summary", "til
 
 def backend_of(view: View, note: RunNote | None) -> str:
     """Return the backend's name; empty if nothing says it."""
-    return note.backend if note else str(view.history.facts.get("backend", ""))
+    return note.backend if note else str(view.history.metadata.get("backend", ""))
 
 
 # ---------------------------------------------------------------------- what was searched
@@ -67,7 +67,7 @@ def summary(view: View, note: RunNote | None) -> Iterator[tuple[str, str]]:
         yield "options", ", ".join(f"{key}={value!r}" for key, value in note.options.items())
     if isinstance(history.space, Space) and history.space.constraints:
         yield "constraints", ", ".join(map(str, history.space.constraints))
-    for name, fact in history.facts.items():
+    for name, fact in history.metadata.items():
         if name != "backend" and isinstance(fact, str | int | float):
             yield name, str(fact)
     yield "first trial began", moment(min((t.started for t in history if t.started), default=None))
@@ -90,7 +90,7 @@ def _needs(decision: Decision) -> str:
 
 def command(view: View, note: RunNote | None) -> str:
     """Return the command line that ran the search; empty if nothing says it."""
-    origin: Any = asdict(note.origin) if note else view.history.facts.get("origin")
+    origin: Any = asdict(note.origin) if note else view.history.metadata.get("origin")
     words: Any = cast(Mapping[str, Any], origin).get("command") if origin else None
     if not words:
         return ""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import final
 
 from ..spaces import Architecture
-from ..spaces.graph.walk import Outline
+from ..spaces.graph.walk import HierarchicalGraph
 from ..strategies import Trial
 from .text import choices, clip, number, pairs, seconds
 from .view import View
@@ -55,8 +55,8 @@ def _card(view: View, trial: Trial) -> Card:
 
 def networks(architecture: Architecture) -> list[str]:
     """Return the names of the networks that an architecture describes."""
-    parts = architecture.space.resolve(architecture.choices, brief=True)
-    return [name for name, part in parts.items() if isinstance(part, Outline)]
+    parts = architecture.space.resolve(architecture.choices, compact=True)
+    return [name for name, part in parts.items() if isinstance(part, HierarchicalGraph)]
 
 
 # ---------------------------------------------------------------------- the table

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .suite import (
+        BackendHarness,
         BackendTests,
         BadInputTests,
         BudgetTests,
-        Door,
         FailureTests,
         MovingTests,
         ObjectivesTests,
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
         ResumeTests,
         SpaceTests,
         WorkerTests,
-        facts,
+        comparable,
     )
 
 __all__ = [
+    "BackendHarness",
     "BackendTests",
     "BadInputTests",
     "BudgetTests",
-    "Door",
     "FailureTests",
     "MovingTests",
     "ObjectivesTests",
@@ -33,7 +33,7 @@ __all__ = [
     "ResumeTests",
     "SpaceTests",
     "WorkerTests",
-    "facts",
+    "comparable",
 ]
 
 

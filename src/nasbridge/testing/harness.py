@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar, final
 
 from ..adapters.registry import backend
-from ..engine.capabilities import Support
-from ..engine.driver import Experimental, Silent, pruned_by
+from ..engine.capabilities import Capabilities
+from ..engine.driver import ExperimentSpec, Silent, pruned_by
 from ..engine.evaluation import ActiveTrial, Task, evaluate_task, trial_seed
 from ..spaces import (
     Architecture,
@@ -26,7 +26,7 @@ from ..spaces import (
     Label,
     Real,
     Repeat,
-    Searchable,
+    SearchSpace,
     Space,
     Zero,
     layer,
@@ -37,15 +37,16 @@ from .strategies import STRATEGIES, strategy
 
 __all__ = [
     "ANSWERS",
+    "BackendHarness",
     "CASES",
     "SPACES",
     "STRATEGIES",
     "WAIT_AT",
-    "Door",
     "Waiting",
     "bare_loop",
     "cell",
     "chain",
+    "comparable",
     "evaluate",
     "evaluate_curve",
     "evaluate_given",
@@ -56,7 +57,6 @@ __all__ = [
     "evaluate_slowly",
     "evaluate_variously",
     "evaluate_waiting",
-    "facts",
     "fate",
     "few",
     "flat",
@@ -118,7 +118,7 @@ def few() -> Chain:
     return Chain(Repeat(operation, times=Integer(1, 3, name="depth")), layer("Dense", units=2))
 
 
-SPACES: Mapping[str, Callable[[], Searchable]] = {"cell": cell, "chain": chain, "flat": flat}
+SPACES: Mapping[str, Callable[[], SearchSpace]] = {"cell": cell, "chain": chain, "flat": flat}
 """Spaces that every backend searches."""
 
 CASES: tuple[tuple[str, str], ...] = (
@@ -247,7 +247,7 @@ def evaluate_oddly(architecture: Architecture, trial: ActiveTrial) -> Any:
 # ---------------------------------------------------------------------- what all must agree with
 
 
-def bare_loop(experiment: Experimental) -> Iterator[Trial]:
+def bare_loop(experiment: ExperimentSpec) -> Iterator[Trial]:
     """Run an experiment with nothing but a `Search`: what every backend must agree with.
 
     Args:
@@ -285,7 +285,7 @@ def bare_loop(experiment: Experimental) -> Iterator[Trial]:
 
 @final
 @dataclass(frozen=True)
-class Door:
+class BackendHarness:
     """A backend as the suite sees it.
 
     Attributes:
@@ -301,19 +301,19 @@ class Door:
     deviations: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
-    def support(self) -> Support:
+    def support(self) -> Capabilities:
         """What the backend says that it can do."""
-        return backend(self.backend).SUPPORT
+        return backend(self.backend).CAPABILITIES
 
     def run(
-        self, experiment: Experimental, directory: Path | None = None, jobs: int = 0
+        self, experiment: ExperimentSpec, directory: Path | None = None, jobs: int = 0
     ) -> History:
         """Run an experiment under the backend."""
         return backend(self.backend).run(
             experiment, directory=directory, jobs=jobs, observer=Silent(), **self.options
         )
 
-    def load(self, directory: Path, space: Searchable | None = None) -> History:
+    def load(self, directory: Path, space: SearchSpace | None = None) -> History:
         """Read what a run has stored."""
         return backend(self.backend).load(directory, space)
 
@@ -322,7 +322,7 @@ class Door:
         backend(self.backend).store_history(history, directory, **self.options)
 
 
-def facts(trials: Iterable[Trial]) -> list[Fact]:
+def comparable(trials: Iterable[Trial]) -> list[Fact]:
     """Return what two runs must agree on: number, choices, state and values of each trial."""
     return [(t.number, dict(t.architecture.choices), t.state, dict(t.values)) for t in trials]
 

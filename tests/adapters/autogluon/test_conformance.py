@@ -3,12 +3,12 @@
 import pytest
 
 from nasbridge.testing import BackendTests
-from nasbridge.testing.harness import Door
+from nasbridge.testing.harness import BackendHarness
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("autogluon")]
 
 
 class TestAutoGluon(BackendTests):
     @pytest.fixture
-    def door(self) -> Door:
-        return Door("autogluon", trials=20)
+    def harness(self) -> BackendHarness:
+        return BackendHarness("autogluon", trials=20)

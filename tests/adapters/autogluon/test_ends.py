@@ -17,7 +17,7 @@ from nasbridge import RandomSearch
 from nasbridge.adapters.autogluon import ArchitectureSpace, NASSearcher, load
 from nasbridge.adapters.autogluon.trials import TRIALS
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import facts
+from nasbridge.testing.harness import comparable
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("autogluon")]
 
@@ -88,7 +88,7 @@ def test_a_search_that_its_time_ends_has_no_failures(tmp_path: Path) -> None:
     assert {trial.state for trial in history[:-1]} == {"complete"}
     assert history[-1].state in ("complete", "running")  # it may have begun a moment too late
     assert 5 < len(history) < 40
-    assert facts(load(predictor)) == facts(history)
+    assert comparable(load(predictor)) == comparable(history)
 
 
 def test_a_trial_that_the_time_ends_is_repeated(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_trial_that_the_time_ends_is_repeated(tmp_path: Path) -> None:
     predictor = fitted(tmp_path / "a", searcher, 500, Late, time_limit=3)
     history = searcher.history
     assert [trial.state for trial in history] == ["complete", "complete", "running"]
-    assert facts(load(predictor)) == facts(history)
+    assert comparable(load(predictor)) == comparable(history)
     second = NASSearcher(strategy=RandomSearch(), history=history)
     fitted(tmp_path / "b", second, 1, Late)
     assert [trial.state for trial in second.history] == ["complete"] * 3
@@ -117,5 +117,5 @@ def test_a_search_goes_on_in_the_same_folder_and_process_after_ctrl_c(tmp_path: 
     predictor = fitted(tmp_path, second, 2, Interrupted)
     assert [trial.state for trial in second.history] == ["complete"] * 4
     assert second.history[2].architecture == first.history[2].architecture
-    assert facts(load(predictor)) == facts(second.history)
+    assert comparable(load(predictor)) == comparable(second.history)
     assert len(TRIALS.handlers) == heard

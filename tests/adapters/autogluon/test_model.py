@@ -39,7 +39,7 @@ from nasbridge.adapters.autogluon import (
 )
 from nasbridge.adapters.autogluon.model import CELL
 from nasbridge.adapters.autogluon.table import NUMERIC, TableEncoder, TargetEncoder
-from nasbridge.spaces import Searchable
+from nasbridge.spaces import SearchSpace
 
 pytestmark = [
     pytest.mark.frameworks,
@@ -96,7 +96,7 @@ def fitted(place: Path, models: dict[Any, Any], data: Any = None, **settings: An
     return predictor.fit(data, hyperparameters=models, **settings)
 
 
-def of_one_model(place: Path, data: Any = None, space: Searchable = PLAIN, **settings: Any) -> Any:
+def of_one_model(place: Path, data: Any = None, space: SearchSpace = PLAIN, **settings: Any) -> Any:
     params = {"architecture": ArchitectureSpace(space), "epochs": 2, **settings.pop("params", {})}
     standard = {"fit_weighted_ensemble": False}
     return fitted(place, {KerasModel: params}, data, **standard | settings)

@@ -20,7 +20,7 @@ from nasbridge.adapters.autogluon import (
     nas_hyperparameters,
 )
 from nasbridge.adapters.autogluon.fit import _first
-from nasbridge.testing.harness import facts
+from nasbridge.testing.harness import comparable
 
 pytestmark = [
     pytest.mark.frameworks,
@@ -104,7 +104,7 @@ def test_no_preset_bags_or_refits_the_search(
 
     monkeypatch.setattr(KerasModel, "_fit", counted)
     predictor = passes(fresh(tmp_path), presets=preset, save_bag_folds=True, refit_full=True)
-    assert load(predictor).facts["model"] == "KerasModel"
+    assert load(predictor).metadata["model"] == "KerasModel"
     assert fits[:3] == [trial.architecture for trial in load(predictor)]  # each trained once
     assert len(fits) == 3 + 2 + 1  # the winner: its two folds, and once on all rows
     assert "KerasModel_BAG_L1_FULL" in predictor.model_names()
@@ -119,7 +119,7 @@ def test_a_second_pass_that_fails_leaves_the_search_and_may_be_repeated(tmp_path
     assert [trial.state for trial in history] == ["complete"] * 3
     again = passes(fresh(tmp_path), trials=0, history=history)  # in the same folder
     assert bagged(again) == history.best.architecture
-    assert facts(load(again)) == facts(history)
+    assert comparable(load(again)) == comparable(history)
 
 
 def test_a_search_that_is_interrupted_can_be_read(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from autogluon.tabular import TabularPredictor
 from nasbridge import RandomSearch
 from nasbridge.adapters.autogluon import ArchitectureSpace, NASSearcher, load
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import facts
+from nasbridge.testing.harness import comparable
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("autogluon")]
 
@@ -86,4 +86,4 @@ def test_a_model_that_cannot_be_saved_or_read_is_a_failed_trial(
         assert not Path(predictor.path, "models", model.ag_name, f"T{trial.number + 1}").exists()
     assert len(predictor.model_names()) == fates.count("complete") + 1  # and the ensemble
     assert len(predictor.predict(TABLE)) == len(TABLE)
-    assert facts(load(predictor)) == facts(history)
+    assert comparable(load(predictor)) == comparable(history)

@@ -41,7 +41,7 @@ from nasbridge.adapters.autogluon import (
 )
 from nasbridge.spaces import When
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import SPACES, facts, weight
+from nasbridge.testing.harness import SPACES, comparable, weight
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("autogluon")]
 
@@ -123,7 +123,7 @@ def assert_as_local_says(history: History, strategy: Any = EVOLUTION) -> None:
     local = Experiment(
         history.space, evaluate, objectives, strategy, len(history), seed=history.seed
     ).run("local")
-    assert facts(local) == facts(history)
+    assert comparable(local) == comparable(history)
 
 
 # ---------------------------------------------------------------------- proposals
@@ -144,7 +144,7 @@ def test_proposals_are_those_of_local(tmp_path: Path, space: str) -> None:
         )
         assert trial.seconds is not None
     for found in (load(predictor), load(predictor.path), load(Path(predictor.path, "models/Stub"))):
-        assert facts(found) == facts(history)
+        assert comparable(found) == comparable(history)
 
 
 def test_the_global_setting_works_as_well(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_search_goes_on_where_another_one_ended(tmp_path: Path) -> None:
     assert [trial.number for trial in second.history] == list(range(9))
     assert_as_local_says(second.history)
     assert len(predictor.model_names()) == 4
-    assert facts(load(predictor)) == facts(second.history)
+    assert comparable(load(predictor)) == comparable(second.history)
 
 
 def test_a_search_goes_on_in_its_own_folder(tmp_path: Path) -> None:
@@ -174,12 +174,12 @@ def test_a_search_goes_on_in_its_own_folder(tmp_path: Path) -> None:
     second = NASSearcher(strategy=EVOLUTION, history=History.load(file))
     predictor = searched(tmp_path, second, material.chain(), 2)
     assert len(second.history) == 5
-    assert facts(load(predictor)) == facts(second.history)
+    assert comparable(load(predictor)) == comparable(second.history)
     assert not list(tmp_path.rglob("history.before.jsonl"))
     other = NASSearcher(strategy=EVOLUTION, seed=8)
     assert len(load(searched(tmp_path, other, material.chain(), 2))) == 2
     (kept,) = tmp_path.rglob("history.before.jsonl")
-    assert facts(History.load(kept)) == facts(second.history)
+    assert comparable(History.load(kept)) == comparable(second.history)
 
 
 def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_failures_are_told_and_never_repeated(tmp_path: Path) -> None:
         assert trial.notes["error"] == f"MemoryError: no memory for {trial.architecture.key}"
         assert "_fit" in trial.notes["traceback"]
     assert len(predictor.model_names()) == fates.count("complete")
-    assert facts(load(predictor)) == facts(history)
+    assert comparable(load(predictor)) == comparable(history)
 
 
 def test_failures_in_a_row_end_the_search(tmp_path: Path) -> None:

@@ -16,14 +16,14 @@ from nasbridge.adapters.autokeras.compat import mend
 from nasbridge.engine.driver import Silent
 from nasbridge.testing import BackendTests
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import Door, strategy
+from nasbridge.testing.harness import BackendHarness, strategy
 
 
 @pytest.mark.usefixtures("soonest")
 class TestAutoKeras(BackendTests):
     @pytest.fixture
-    def door(self) -> Door:
-        return Door("autokeras", trials=20)
+    def harness(self) -> BackendHarness:
+        return BackendHarness("autokeras", trials=20)
 
 
 def test_a_run_is_a_project_that_autokeras_opens(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_run_is_a_project_that_autokeras_opens(tmp_path: Path) -> None:
         seed=3,
     )
     history = experiment.run("autokeras", tmp_path, observer=Silent())
-    assert history.facts["backend"] == "autokeras"
+    assert history.metadata["backend"] == "autokeras"
     source = autokeras.Input()
     objective: Any = keras_tuner.Objective("score", "max")
     model = autokeras.AutoModel(

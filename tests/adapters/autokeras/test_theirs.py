@@ -32,7 +32,7 @@ from nasbridge import (
     layer,
 )
 from nasbridge.adapters.autokeras import NASBlock, NASTuner, load
-from nasbridge.adapters.autokeras.space import Joint
+from nasbridge.adapters.autokeras.space import ProductSpace
 from nasbridge.testing.harness import STRATEGIES, strategy
 
 pytestmark = [
@@ -137,7 +137,7 @@ def test_the_same_proposals_as_local(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_block_s_name_changes_no_proposal(name: str) -> None:
-    joint = Joint({"some_block": SPACE})
+    joint = ProductSpace({"some_block": SPACE})
     goal = Experiment(SPACE, lambda a, t: {}, {"score": "max"}).objectives
     searches = [Search(strategy(name), space, goal, 3) for space in (SPACE, joint)]
     for number in range(15):

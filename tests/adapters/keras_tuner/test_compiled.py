@@ -12,7 +12,7 @@ from nasbridge import GridSearch
 from nasbridge.adapters import ExperimentError
 from nasbridge.adapters.keras_tuner import NASTuner
 from nasbridge.evaluators.fresh import check_configuration
-from nasbridge.spaces import around
+from nasbridge.spaces import variants_of
 
 X, Y = numpy.eye(6, 4, dtype="float32"), numpy.eye(6, 3, dtype="float32")
 
@@ -24,7 +24,7 @@ def model_of(*compiling: Any, **settings: Any) -> Any:
 
 
 def member_of(model: Any, directory: Path) -> Any:
-    tuner: Any = NASTuner(around(model), GridSearch(), "loss", 1, directory=directory)
+    tuner: Any = NASTuner(variants_of(model), GridSearch(), "loss", 1, directory=directory)
     return tuner.hypermodel.build(tuner.oracle.get_space())
 
 

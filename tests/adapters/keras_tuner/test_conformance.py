@@ -29,14 +29,14 @@ from nasbridge.spaces import When
 from nasbridge.strategies.lock import try_lock
 from nasbridge.testing import BackendTests
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import Door, strategy
+from nasbridge.testing.harness import BackendHarness, strategy
 
 
 @pytest.mark.usefixtures("soonest")
 class TestKerasTuner(BackendTests):
     @pytest.fixture
-    def door(self) -> Door:
-        return Door("keras_tuner", trials=20)
+    def harness(self) -> BackendHarness:
+        return BackendHarness("keras_tuner", trials=20)
 
 
 def run(directory: Path) -> Any:

@@ -194,7 +194,7 @@ def test_summaries_need_no_hyperparameters(tmp_path: Path, capsys: Any) -> None:
 # ---------------------------------------------------------------------- one name in two scopes
 
 
-def twins(hp: Any) -> keras.Model:
+def equivalents(hp: Any) -> keras.Model:
     """One name in two scopes beside each other, and what hangs on it."""
     kind = hp.Choice("kind", ["narrow", "wide"])
     units = 0
@@ -211,10 +211,10 @@ def twins(hp: Any) -> keras.Model:
 @pytest.mark.parametrize("make", [NASTuner, keras_tuner.Tuner])
 def test_one_name_in_two_scopes_has_the_value_that_was_proposed(make: Any, tmp_path: Path) -> None:
     if make is NASTuner:
-        tuner = NASTuner(twins, EVOLUTION, "val_loss", 8, seed=3, directory=tmp_path)
+        tuner = NASTuner(equivalents, EVOLUTION, "val_loss", 8, seed=3, directory=tmp_path)
     else:
         oracle = NASOracle(EVOLUTION, "val_loss", 8, seed=3)
-        tuner = make(oracle=oracle, hypermodel=twins, directory=tmp_path)
+        tuner = make(oracle=oracle, hypermodel=equivalents, directory=tmp_path)
     trained: list[Any] = []
     model: Any = tuner.hypermodel
     build = model.build

@@ -13,7 +13,7 @@ from keras import layers
 
 from nasbridge import GridSearch
 from nasbridge.adapters.keras_tuner import NASTuner
-from nasbridge.spaces import around
+from nasbridge.spaces import variants_of
 
 pytestmark = [
     pytest.mark.usefixtures("eager"),
@@ -54,7 +54,7 @@ def test_variants_are_trained_on_what_the_model_is(
     model = model_of(*shape)
     arguments = given(data)
     model.fit(*arguments, verbose=0, shuffle=False)
-    tuner: Any = NASTuner(around(model), GridSearch(), "loss", 2, directory=tmp_path)
+    tuner: Any = NASTuner(variants_of(model), GridSearch(), "loss", 2, directory=tmp_path)
     tuner.search(*arguments, epochs=1, verbose=0, shuffle=False)
     assert [trial.state for trial in tuner.history] == ["complete"] * 2
     assert all(one.input_shape == (None, *shape) for one in tuner.get_best_models(2))

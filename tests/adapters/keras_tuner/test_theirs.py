@@ -30,7 +30,7 @@ from nasbridge import (
 )
 from nasbridge.adapters import TooManyFailures
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter, load, suggest
-from nasbridge.spaces import around
+from nasbridge.spaces import variants_of
 
 pytestmark = [
     pytest.mark.usefixtures("eager"),
@@ -262,7 +262,7 @@ def test_variants_of_a_model_are_compiled_as_it_is(tmp_path: Path) -> None:
     model.compile(optimizer, half_error, metrics=[metric], loss_weights=[2.0])
     model.fit(X, Y, verbose=0)
     kept = model.get_weights(), optimizer.iterations.numpy(), metric.result().numpy()
-    space = around(model).limit((6,), parameters=1000)
+    space = variants_of(model).limit((6,), parameters=1000)
     tuner = searched(tuner_of(tmp_path, space, objective={"val_distance": "min"}, max_trials=3))
     build: Any = tuner.hypermodel.build
     variants = [build(row.hyperparameters) for row in tuner.oracle.trials.values()]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from nasbridge.testing import BackendTests, Door
+from nasbridge.testing import BackendHarness, BackendTests
 
 
 class TestLocal(BackendTests):
     @pytest.fixture
-    def door(self) -> Door:
-        return Door("local")
+    def harness(self) -> BackendHarness:
+        return BackendHarness("local")

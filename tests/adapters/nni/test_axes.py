@@ -8,7 +8,7 @@ import pytest
 
 from nasbridge.adapters.nni.space import from_native
 from nasbridge.adapters.nni.webui import AXES, parameters_of, shown_space
-from nasbridge.spaces import Choice, Integer, Real, Searchable, Space, library
+from nasbridge.spaces import Choice, Integer, Real, SearchSpace, Space, library
 from nasbridge.testing import harness as material
 
 NESTED: dict[str, Any] = {
@@ -23,7 +23,7 @@ NESTED: dict[str, Any] = {
 }
 
 
-def axes(space: Searchable) -> list[str]:
+def axes(space: SearchSpace) -> list[str]:
     return list(shown_space(space))[:-1]  # without the whole architecture
 
 
@@ -40,7 +40,7 @@ def axes(space: Searchable) -> list[str]:
         (lambda: from_native(NESTED), ["rate", "block"]),
     ],
 )
-def test_the_axes_of_a_space(make: Callable[[], Searchable], expected: list[str]) -> None:
+def test_the_axes_of_a_space(make: Callable[[], SearchSpace], expected: list[str]) -> None:
     assert axes(make()) == expected
 
 

@@ -3,12 +3,12 @@
 import pytest
 
 from nasbridge.testing import BackendTests
-from nasbridge.testing.harness import Door
+from nasbridge.testing.harness import BackendHarness
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
 
 class TestNNI(BackendTests):
     @pytest.fixture
-    def door(self) -> Door:
-        return Door("nni", trials=20)
+    def harness(self) -> BackendHarness:
+        return BackendHarness("nni", trials=20)

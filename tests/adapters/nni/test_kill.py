@@ -22,7 +22,7 @@ from nasbridge.adapters.nni.trials import DATABASE, experiment_in, read_database
 from nasbridge.engine.driver import Silent
 from nasbridge.strategies import Trial
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop, facts, strategy
+from nasbridge.testing.harness import bare_loop, comparable, strategy
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
@@ -100,7 +100,7 @@ def left_behind(session: int) -> list[int]:
 
 
 def test_killed_at_ten_moments(tmp_path: Path) -> None:
-    expected, moments = facts(bare_loop(EXPERIMENT)), random.Random(5)
+    expected, moments = comparable(bare_loop(EXPERIMENT)), random.Random(5)
     finished, codes, adapter = 0, list[int | None](), backend("nni")
     for turn in range(10):
         who = ("run", "manager", "both")[turn % 3]
@@ -119,11 +119,11 @@ def test_killed_at_ten_moments(tmp_path: Path) -> None:
             time.sleep(0.05)
         ended = adapter.load(tmp_path).of_state("complete", "pruned", "failed")
         assert len(ended) >= finished  # nothing is lost
-        assert facts(ended) == expected[: len(ended)]
+        assert comparable(ended) == expected[: len(ended)]
         finished = len(ended)
     assert codes.count(LOST) >= 2
     assert 10 < finished < 60
-    assert facts(EXPERIMENT.run("nni", tmp_path, 1, Silent())) == expected
+    assert comparable(EXPERIMENT.run("nni", tmp_path, 1, Silent())) == expected
     assert_nothing_is_shifted(tmp_path)
 
 

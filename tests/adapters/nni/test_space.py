@@ -22,7 +22,7 @@ from nasbridge.adapters.nni import NASTuner, architecture_from, from_native, loa
 from nasbridge.adapters.nni.store import shown_metrics
 from nasbridge.adapters.nni.trials import DATABASE
 from nasbridge.adapters.nni.webui import AXES, parameters_of, shown_space
-from nasbridge.spaces import Choice, Integer, Real, Searchable, Space, library
+from nasbridge.spaces import Choice, Integer, Real, SearchSpace, Space, library
 from nasbridge.strategies import Objective
 from nasbridge.testing import harness as material
 from nasbridge.testing.harness import bare_loop
@@ -39,7 +39,7 @@ NESTED: dict[str, Any] = {
 }
 
 
-def spaces() -> dict[str, Searchable]:
+def spaces() -> dict[str, SearchSpace]:
     odd = Space({f"_odd{k}": Choice(["a", "b"]) for k in range(9)})
     made = {name: make() for name, make in material.SPACES.items()}
     small = material.chain().limit((8, 8, 1), parameters=9_000, flops=500_000)

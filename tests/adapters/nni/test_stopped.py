@@ -28,7 +28,7 @@ from nasbridge.adapters.nni.manager import COMMAND, free_port
 from nasbridge.adapters.nni.trials import DATABASE, Job, experiment_in, read_database
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
-from nasbridge.testing.harness import bare_loop, facts
+from nasbridge.testing.harness import bare_loop, comparable
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
@@ -79,7 +79,7 @@ def check_agreement(directory: Path, history: History, states: list[tuple[str, s
         if ours.state != "failed":
             assert ours.values["score"] == theirs.values["default"]
     again = History.load(directory / "history.jsonl")
-    assert facts(again) == facts(history)
+    assert comparable(again) == comparable(history)
     assert [trial.curve for trial in again] == [trial.curve for trial in history]
 
 
@@ -255,7 +255,7 @@ def test_a_process_that_never_comes_is_an_error_after_a_while(
     assert time.monotonic() - began < 60
     assert below(psutil.Process(), 0) is None
     monkeypatch.undo()
-    assert facts(searched.run("nni", tmp_path, 0, Silent())) == facts(bare_loop(searched))
+    assert comparable(searched.run("nni", tmp_path, 0, Silent())) == comparable(bare_loop(searched))
 
 
 def test_waiting_for_a_process_can_be_interrupted(

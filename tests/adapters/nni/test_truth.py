@@ -32,7 +32,7 @@ from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import History, Trial
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop, facts, strategy
+from nasbridge.testing.harness import bare_loop, comparable, strategy
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_truth")]
 
@@ -219,7 +219,7 @@ def test_an_assessor_of_nni_stops_trials(assessed: Path) -> None:
 def test_an_assessor_goes_on_as_if_nothing_had_happened(assessed: Path, tmp_path: Path) -> None:
     run(replace(STEEP, trials=7), tmp_path, assessor=MedianstopAssessor("maximize"))
     resumed = run(STEEP, tmp_path, assessor=MedianstopAssessor("maximize"))
-    assert facts(resumed) == facts(backend("nni").load(assessed))
+    assert comparable(resumed) == comparable(backend("nni").load(assessed))
 
 
 def evaluate_saturating(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
@@ -260,7 +260,7 @@ def test_a_process_that_crashes_before_it_asks_costs_its_trial(
     monkeypatch.setattr(manager, "COMMAND", CRASH)
     history = run(experiment(), tmp_path, jobs=jobs)
     if jobs == 0:  # with two at a time it depends on which of them ends first
-        assert facts(history) == facts(bare_loop(experiment(evaluate=evaluate_or_crash)))
+        assert comparable(history) == comparable(bare_loop(experiment(evaluate=evaluate_or_crash)))
     assert {trial.number for trial in history.of_state("failed")} == {2, 3, 4}
     for trial in history.of_state("failed"):
         assert "(FAILED) before it could begin" in trial.notes["error"]
@@ -294,7 +294,7 @@ def test_a_killed_manager_is_said_and_the_run_goes_on(tmp_path: Path) -> None:
     searched = experiment()
     with pytest.raises(BackendError, match=r"has ended.*resume"):
         searched.run("nni", tmp_path, 0, _Kill())
-    assert facts(run(searched, tmp_path)) == facts(bare_loop(searched))
+    assert comparable(run(searched, tmp_path)) == comparable(bare_loop(searched))
     stored = jobs_in(tmp_path)
     assert sorted(job.sequence for job in stored.values()) == list(range(12))
     assert {job.status for job in stored.values()} == {"SUCCEEDED"}
@@ -355,7 +355,9 @@ def test_the_manager_ends_with_the_run(tmp_path: Path, how: signal.Signals) -> N
     assert after.of_state("pruned")
     note = json.loads((tmp_path / "run" / "run.json").read_text())
     assert note["options"]["assessor"] == "Medianstop"  # and the next resume has it, too
-    assert facts(after)[: len(before.of_state("complete"))] == facts(before.of_state("complete"))
+    assert comparable(after)[: len(before.of_state("complete"))] == comparable(
+        before.of_state("complete")
+    )
     assert sorted(trial.number for trial in after) == list(range(12))
 
 

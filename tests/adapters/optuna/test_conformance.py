@@ -23,19 +23,19 @@ from nasbridge.adapters.optuna import from_native, load, to_native
 from nasbridge.engine.driver import Silent
 from nasbridge.testing import BackendTests, ProposalTests
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import Door, bare_loop, facts, strategy
+from nasbridge.testing.harness import BackendHarness, bare_loop, comparable, strategy
 
 
 class TestOptuna(BackendTests):
     @pytest.fixture
-    def door(self) -> Door:
-        return Door("optuna", trials=20)
+    def harness(self) -> BackendHarness:
+        return BackendHarness("optuna", trials=20)
 
 
 class TestOptunaInMemory(ProposalTests):
     @pytest.fixture
-    def door(self) -> Door:
-        return Door("optuna")
+    def harness(self) -> BackendHarness:
+        return BackendHarness("optuna")
 
     @pytest.fixture
     def place(self) -> Path | None:
@@ -44,9 +44,9 @@ class TestOptunaInMemory(ProposalTests):
 
 class TestOptunaInAJournal(ProposalTests):
     @pytest.fixture
-    def door(self, tmp_path: Path) -> Door:
+    def harness(self, tmp_path: Path) -> BackendHarness:
         storage = JournalStorage(JournalFileBackend(str(tmp_path / "journal.log")))
-        return Door("optuna", {"storage": storage}, trials=20)
+        return BackendHarness("optuna", {"storage": storage}, trials=20)
 
 
 def experiment(**settings: Any) -> Experiment:
@@ -71,7 +71,9 @@ def run(searched: Experiment, directory: Path | None = None, **options: Any) -> 
 def test_a_directory_may_have_any_name(tmp_path: Path, odd: str) -> None:
     searched = experiment(trials=3, strategy=RandomSearch())
     history = run(searched, tmp_path / odd)
-    assert facts(load(tmp_path / odd)) == facts(history) == facts(bare_loop(searched))
+    assert (
+        comparable(load(tmp_path / odd)) == comparable(history) == comparable(bare_loop(searched))
+    )
     assert {file.name for file in (tmp_path / odd).iterdir()} >= {"study.db", "lock"}
 
 
@@ -100,7 +102,7 @@ def test_a_run_that_found_nothing_more_can_be_repeated_and_widened(tmp_path: Pat
     )
     first = run(small, tmp_path)
     for _ in range(2):
-        assert facts(run(small, tmp_path)) == facts(first) == facts(load(tmp_path))
+        assert comparable(run(small, tmp_path)) == comparable(first) == comparable(load(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["median", "successive-halving", "hyperband"])
@@ -135,9 +137,9 @@ def test_an_interrupted_trial_is_repeated_in_the_same_process(tmp_path: Path) ->
     with pytest.raises(KeyboardInterrupt):
         run(searched, storage=url)
     assert [trial.state for trial in load(url)] == ["complete"] * 5 + ["running"]
-    expected = facts(bare_loop(experiment(trials=12)))
-    assert facts(run(searched, storage=url)) == expected
-    assert facts(load(url)) == expected
+    expected = comparable(bare_loop(experiment(trials=12)))
+    assert comparable(run(searched, storage=url)) == expected
+    assert comparable(load(url)) == expected
 
 
 def test_a_run_of_their_study_keeps_to_its_directions() -> None:
@@ -157,7 +159,7 @@ def test_clocks_that_go_back_do_not_change_the_order(tmp_path: Path) -> None:
             "WHERE number > 6"
         )
     assert changed.rowcount == 5
-    assert facts(run(searched, tmp_path)) == facts(bare_loop(searched))
+    assert comparable(run(searched, tmp_path)) == comparable(bare_loop(searched))
 
 
 # ---------------------------------------------------------------------- spaces

@@ -20,7 +20,7 @@ from nasbridge import Choice, Experiment, History, RandomSearch, RegularizedEvol
 from nasbridge.adapters.optuna import NASSampler, load, suggest
 from nasbridge.engine.driver import Silent
 from nasbridge.engine.evaluation import Evaluate
-from nasbridge.spaces import Searchable
+from nasbridge.spaces import SearchSpace
 from nasbridge.testing import harness as material
 
 PROCESSES = 4
@@ -69,7 +69,7 @@ def narrow() -> Space:
     return Space({f"part{k}": Choice([0, 1, 2, 3, 4, 5]) for k in range(2)})
 
 
-def optimize(storage: Kind, directory: Path, space: Searchable, trials: int) -> None:
+def optimize(storage: Kind, directory: Path, space: SearchSpace, trials: int) -> None:
     """What a user writes: each process does its share."""
     sampler = NASSampler(space, RegularizedEvolution(20, 5), seed=0)
     study = study_in(storage(directory))
@@ -77,7 +77,7 @@ def optimize(storage: Kind, directory: Path, space: Searchable, trials: int) -> 
     study.optimize(lambda trial: material.score(suggest(trial, space))["score"], n_trials=trials)
 
 
-def run(storage: Kind, directory: Path, space: Searchable, trials: int) -> None:
+def run(storage: Kind, directory: Path, space: SearchSpace, trials: int) -> None:
     """Our door: all processes run the same experiment."""
     place = directory if storage is ours else None
     experiment_of(space, trials).run("optuna", place, observer=Silent(), storage=storage(directory))
@@ -98,7 +98,7 @@ def study_in(storage: str | BaseStorage | None) -> optuna.Study:
 
 
 def experiment_of(
-    space: Searchable, trials: int, evaluate: Evaluate = material.evaluate
+    space: SearchSpace, trials: int, evaluate: Evaluate = material.evaluate
 ) -> Experiment:
     evolution = RegularizedEvolution(20, 5)
     return Experiment(space, evaluate, {"score": "max"}, evolution, trials=trials)

@@ -10,7 +10,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, Successive
 from nasbridge import Experiment, RegularizedEvolution
 from nasbridge.engine.driver import Silent
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import facts
+from nasbridge.testing.harness import comparable
 
 LAST = 27  # steps of a trial
 
@@ -49,7 +49,7 @@ def run(pruner: str, several: bool, interrupted: tuple[int, ...] = ()) -> list[A
             )
         except KeyboardInterrupt:
             continue
-        return facts(history)
+        return comparable(history)
 
 
 @pytest.mark.parametrize("several", [False, True], ids=["one", "several"])

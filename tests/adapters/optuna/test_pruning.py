@@ -22,7 +22,7 @@ from nasbridge import MedianPruner as OurMedianPruner
 from nasbridge.adapters.optuna import NASSampler, Reporter, load, suggest
 from nasbridge.engine.driver import Silent
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import facts, score, strategy
+from nasbridge.testing.harness import comparable, score, strategy
 
 EVOLUTION = strategy("RegularizedEvolution")
 SPACE = material.chain()
@@ -134,9 +134,9 @@ def test_facts_of_both_doors_agree_under_a_native_pruner() -> None:
         SPACE, material.evaluate_curve, {"score": "max"}, EVOLUTION, trials=40, seed=3
     )
     ours = experiment.run("optuna", observer=Silent(), pruner=pruner)
-    theirs = facts(load(study, SPACE))
-    assert [fact[:3] for fact in theirs] == [fact[:3] for fact in facts(ours)]
-    assert [f[3]["score"] for f in theirs] == [f[3]["score"] for f in facts(ours)]
+    theirs = comparable(load(study, SPACE))
+    assert [fact[:3] for fact in theirs] == [fact[:3] for fact in comparable(ours)]
+    assert [f[3]["score"] for f in theirs] == [f[3]["score"] for f in comparable(ours)]
 
 
 # ---------------------------------------------------------------------- reporters used otherwise

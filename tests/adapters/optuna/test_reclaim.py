@@ -12,7 +12,7 @@ from nasbridge.adapters.optuna.history import study_of
 from nasbridge.adapters.optuna.store import StudyStore
 from nasbridge.engine.driver import Silent
 from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop, facts, strategy
+from nasbridge.testing.harness import bare_loop, comparable, strategy
 
 EXPERIMENT = Experiment(
     material.chain(),
@@ -49,7 +49,7 @@ def test_what_another_host_has_left_is_reclaimed_on_demand(host: list[str]) -> N
     history = run(storage, reclaim=False)
     (left,) = history.of_state("running")
     assert (left.number, left.notes["process"].split("/")[0]) == (0, "before")
-    assert "exhausted" not in history.facts
+    assert "exhausted" not in history.metadata
     history = run(storage, reclaim=True)
     assert sorted(trial.number for trial in history) == list(range(14))
     assert {trial.state for trial in history} == {"complete"}
@@ -60,7 +60,7 @@ def test_a_reclaimed_run_is_that_of_one_host(host: list[str]) -> None:
     storage = InMemoryStorage()
     leave_a_trial(storage)
     host.append("after")
-    assert facts(run(storage, reclaim=True)) == facts(bare_loop(EXPERIMENT))
+    assert comparable(run(storage, reclaim=True)) == comparable(bare_loop(EXPERIMENT))
 
 
 def test_what_lives_here_is_not_reclaimed(host: list[str]) -> None:

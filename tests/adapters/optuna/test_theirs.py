@@ -28,7 +28,7 @@ from nasbridge import (
 from nasbridge.adapters.optuna import NASSampler, load, suggest
 from nasbridge.engine.driver import Silent
 from nasbridge.engine.evaluation import Evaluate
-from nasbridge.spaces import Searchable
+from nasbridge.spaces import SearchSpace
 from nasbridge.testing import harness as material
 from nasbridge.testing.harness import bare_loop, fate, score, strategy
 
@@ -36,7 +36,7 @@ EVOLUTION = strategy("RegularizedEvolution")
 SPACE = material.chain()
 
 
-def sampler(space: Searchable = SPACE) -> NASSampler:
+def sampler(space: SearchSpace = SPACE) -> NASSampler:
     return NASSampler(space, EVOLUTION, seed=3)
 
 

@@ -38,12 +38,12 @@ from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
 from nasbridge.testing import BackendTests
 from nasbridge.testing.harness import (
-    Door,
+    BackendHarness,
     bare_loop,
     chain,
+    comparable,
     evaluate_curve,
     evaluate_variously,
-    facts,
     score,
 )
 
@@ -56,8 +56,8 @@ pytestmark = [
 
 class TestRayTune(BackendTests):
     @pytest.fixture
-    def door(self) -> Door:
-        return Door(
+    def harness(self) -> BackendHarness:
+        return BackendHarness(
             "ray_tune",
             trials=20,
             deviations={
@@ -97,7 +97,7 @@ def test_a_worker_that_is_killed_loses_no_trial(tmp_path: Path) -> None:
     history = experiment.run("ray_tune", tmp_path / "run")
     assert (tmp_path / "run" / "trials" / "00002" / "died").exists()
     expected = list(bare_loop(_experiment()))
-    assert facts(history) == facts(expected)
+    assert comparable(history) == comparable(expected)
     for found in (history, load(tmp_path / "run")):  # nothing of the lost attempt is left
         assert [trial.curve for trial in found] == [trial.curve for trial in expected]
         assert [t.number for t in found if t.notes.get("workers_lost") == 1] == [2]
@@ -227,7 +227,7 @@ def test_a_scheduler_of_ray_stops_trials_and_knows_those_of_earlier_runs(
     assert {trial.state for trial in whole} == {"complete", "pruned"}
     replace(experiment, trials=5).run("ray_tune", tmp_path / "parts", scheduler=made())
     parts = experiment.run("ray_tune", tmp_path / "parts", scheduler=made())
-    assert facts(parts) == facts(whole)
+    assert comparable(parts) == comparable(whole)
 
 
 def test_what_cannot_work_says_so(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from nasbridge.adapters import ActiveTrial
 from nasbridge.adapters.ray_tune import NASSearcher, architecture_from, load
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import Objective
-from nasbridge.testing.harness import chain, facts, score
+from nasbridge.testing.harness import chain, comparable, score
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
 
@@ -135,32 +135,32 @@ def proposed(searcher: NASSearcher, number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("door", ["history", "file", "directory"])
-def test_a_half_finished_experiment_moves_into_the_searcher(tmp_path: Path, door: str) -> None:
+def test_a_half_finished_experiment_moves_into_the_searcher(tmp_path: Path, harness: str) -> None:
     experiment = Experiment(chain(), weighed, {"score": "max"}, STRATEGY, trials=12, seed=3)
     whole = [trial.architecture.key for trial in experiment.run("local")]
     place = tmp_path / "run"
     half = replace(experiment, trials=6).run("local", place)
     interrupted = Trial(6, chain().sample(numpy.random.default_rng(0)))
     half = replace(half, trials=(*half, interrupted))
-    doors: dict[str, History | Path | str] = {"history": half, "directory": str(place)}
-    before = {**doors, "file": place / "history.jsonl"}[door]
+    harnesses: dict[str, History | Path | str] = {"history": half, "directory": str(place)}
+    before = {**harnesses, "file": place / "history.jsonl"}[harness]
     searcher = NASSearcher(chain(), STRATEGY, metric="score", mode="max", seed=3, history=before)
     assert proposed(searcher, 6) == whole[6:]
     assert [trial.number for trial in searcher.history] == list(range(12))
     searcher.save(str(tmp_path / "state"))
     other = NASSearcher(chain(), STRATEGY, metric="score", mode="max", seed=3, history=before)
     other.restore(str(tmp_path / "state"))
-    assert facts(other.history) == facts(searcher.history)
+    assert comparable(other.history) == comparable(searcher.history)
     assert other.suggest("x") == searcher.suggest("x")
 
 
 def test_numbers_that_were_given_in_vain_stay_free() -> None:
     objectives = (Objective("score", "max"),)
     one = Trial(1, SPACE.architecture({"units": 16, "kind": "a"}), "complete", {"score": 1.0})
-    searcher = fresh(history=History(SPACE, objectives, (one,), facts={"skipped": [0, 2]}))
+    searcher = fresh(history=History(SPACE, objectives, (one,), metadata={"skipped": [0, 2]}))
     searcher.suggest("a")
     assert [trial.number for trial in searcher.history] == [1, 3]
-    assert searcher.history.facts["skipped"] == [0, 2]
+    assert searcher.history.metadata["skipped"] == [0, 2]
 
 
 def test_a_history_of_another_search_says_so() -> None:

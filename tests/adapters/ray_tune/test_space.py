@@ -25,7 +25,7 @@ def test_what_ray_draws_from_our_space_is_an_architecture(name: str) -> None:
     for _ in range(20):
         [(_, config)] = generate_variants({"config": to_native(space)}, random_state=rng)
         drawn = architecture_from({**config["config"], "epochs": 5}, space)
-        assert space.allows(drawn)
+        assert space.is_feasible(drawn)
 
 
 def test_every_kind_of_ray_has_its_counterpart() -> None:

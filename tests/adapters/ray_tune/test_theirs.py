@@ -26,7 +26,7 @@ from nasbridge import (
     Trial,
 )
 from nasbridge.adapters.ray_tune import NASSearcher, architecture_from, load
-from nasbridge.testing.harness import chain, facts, fate, few, score
+from nasbridge.testing.harness import chain, comparable, fate, few, score
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
 
@@ -84,7 +84,7 @@ def test_proposals_are_those_of_a_bare_search_and_constants_survive(tmp_path: Pa
             assert trial.values["score"] == pytest.approx(score(trial.architecture)["score"])
             assert len(trial.curve) == STEPS
     assert all(result.config["batch"] == [1, 2] for result in found if result.config)
-    assert facts(load(tmp_path / "theirs")) == facts(history)
+    assert comparable(load(tmp_path / "theirs")) == comparable(history)
 
 
 SCHEDULERS = [
@@ -273,7 +273,7 @@ def test_what_is_saved_is_a_history(tmp_path: Path) -> None:
     other.restore(str(tmp_path / "state"))
     for one in (searcher, other):
         one.on_trial_complete("b", result(1, 1.0))
-    assert facts(other.history) == facts(searcher.history)
+    assert comparable(other.history) == comparable(searcher.history)
     assert other.suggest("c") == searcher.suggest("c")
     wrong = NASSearcher(SPACE, STRATEGY, metric="loss", mode="min", seed=5)
     with pytest.raises(BackendError, match=r"seed=4.*same settings"):

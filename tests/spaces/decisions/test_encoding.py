@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy
 import pytest
 
-from nasbridge.spaces import Choice, Integer, Real, Searchable, Space
+from nasbridge.spaces import Choice, Integer, Real, SearchSpace, Space
 
-Make = Callable[[int], Searchable]
+Make = Callable[[int], SearchSpace]
 
 SPACE = Space(
     {

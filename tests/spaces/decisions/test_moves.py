@@ -17,7 +17,7 @@ from nasbridge.spaces import (
     Label,
     Real,
     Repeat,
-    Searchable,
+    SearchSpace,
     Space,
     SpaceError,
     layer,
@@ -25,7 +25,7 @@ from nasbridge.spaces import (
 
 SEEDS = range(50)
 
-Make = Callable[[int], Searchable]
+Make = Callable[[int], SearchSpace]
 Choices = dict[str, Label]
 
 
@@ -38,7 +38,7 @@ class Answers(dict[str, Label]):
         raise Unanswered(name)
 
 
-def listed_by_asking(space: Searchable) -> list[Choices]:
+def listed_by_asking(space: SearchSpace) -> list[Choices]:
     """All architectures, found by putting the network together and answering what it asks.
 
     Knows nothing of conditions, so it tells whether they are right.
@@ -60,7 +60,7 @@ def as_set(choices: Mapping[str, Label]) -> frozenset[tuple[str, Label]]:
     return frozenset(choices.items())
 
 
-def repaired(space: Searchable, choices: Mapping[str, Label]) -> bool:
+def repaired(space: SearchSpace, choices: Mapping[str, Label]) -> bool:
     """Whether the space takes the choices, as given."""
     return space.architecture(choices).choices == choices
 
@@ -162,7 +162,7 @@ def test_one_seed_gives_one_sequence() -> None:
 # ---------------------------------------------------------------- changing
 
 
-def only_change(space: Searchable, parent: Architecture, child: Architecture) -> bool:
+def only_change(space: SearchSpace, parent: Architecture, child: Architecture) -> bool:
     """Whether the child differs in one decision, and otherwise only where that opens or shuts."""
     kept = parent.choices.keys() & child.choices.keys()
     changed = [name for name in kept if parent.choices[name] != child.choices[name]]
@@ -172,7 +172,7 @@ def only_change(space: Searchable, parent: Architecture, child: Architecture) ->
     return all(name in ancestors(space, other) for other in opened | shut)
 
 
-def ancestors(space: Searchable, name: str) -> set[str]:
+def ancestors(space: SearchSpace, name: str) -> set[str]:
     found: set[str] = set()
     waiting = [name]
     while waiting:

@@ -22,7 +22,7 @@ from nasbridge.spaces import (
     Node,
     Parallel,
     Repeat,
-    Searchable,
+    SearchSpace,
     SpaceError,
     Stack,
     Zero,
@@ -44,7 +44,7 @@ OPERATIONS: dict[str, Node] = {
 }
 
 
-def made(node: Searchable, **choices: object) -> Picture:
+def made(node: SearchSpace, **choices: object) -> Picture:
     return page(node.architecture(choices).outline())
 
 

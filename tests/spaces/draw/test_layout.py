@@ -23,7 +23,7 @@ from nasbridge.spaces import (
     NodeCell,
     Parallel,
     Repeat,
-    Searchable,
+    SearchSpace,
     Stack,
     Zero,
     layer,
@@ -38,7 +38,7 @@ from nasbridge.spaces.draw.layout import arrange
 from nasbridge.spaces.draw.page import TALLEST, page
 from nasbridge.spaces.draw.shapes import Curve, Picture, Rect, Text
 from nasbridge.spaces.draw.text import width
-from nasbridge.spaces.graph.walk import Outline
+from nasbridge.spaces.graph.walk import HierarchicalGraph
 
 Area = tuple[float, float, float, float]
 """Left, top, right, bottom."""
@@ -56,7 +56,7 @@ BLOCK = Chain(
     layer("BatchNormalization"),
 )
 
-SPACES: dict[str, Searchable] = {
+SPACES: dict[str, SearchSpace] = {
     "cell": Cell(OPERATIONS, nodes=3, name="cell"),
     "chain": Chain(layer("Flatten"), Repeat(BLOCK, times=10), layer("Dense", units=10)),
     "darts": library.darts(),
@@ -81,7 +81,7 @@ SPACES: dict[str, Searchable] = {
 }
 
 
-def drawn(space: Searchable, seed: int = 0) -> tuple[Outline, Picture]:
+def drawn(space: SearchSpace, seed: int = 0) -> tuple[HierarchicalGraph, Picture]:
     outline = space.sample(numpy.random.default_rng(seed)).outline()
     return outline, page(outline)
 
@@ -247,12 +247,12 @@ def test_all_that_is_used_is_named(name: str, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_random_spaces_are_drawn_cleanly_and_completely(
-    make_space: Callable[[int], Searchable], seed: int
+    make_space: Callable[[int], SearchSpace], seed: int
 ) -> None:
     space = make_space(seed)
     architecture = space.sample(numpy.random.default_rng(seed))
-    for part in space.resolve(architecture.choices, brief=True).values():
-        if isinstance(part, Outline):
+    for part in space.resolve(architecture.choices, compact=True).values():
+        if isinstance(part, HierarchicalGraph):
             picture = page(part)
             check_clean(picture)
             check_complete(part, picture)
@@ -281,11 +281,11 @@ def check_clean(picture: Picture) -> None:
         assert not any(meets(line, covered) for _, covered in written)
 
 
-def check_complete(outline: Outline, picture: Picture) -> None:
+def check_complete(outline: HierarchicalGraph, picture: Picture) -> None:
     """Every option that the result depends on is named, and no other is."""
     said = texts(picture)
     used, unused = set[str](), set[str]()
-    for graph in (outline.graph, *outline.panels.values()):
+    for graph in (outline.graph, *outline.subgraphs.values()):
         reached = on_a_way(graph)
         for position, vertex in enumerate(graph.vertices):
             labels = {block.label for block in vertex.blocks if block.kind != "repeat"}

@@ -18,7 +18,7 @@ from nasbridge.spaces import (
     NodeCell,
     Parallel,
     Repeat,
-    Searchable,
+    SearchSpace,
     Space,
     Stack,
     Zero,
@@ -27,7 +27,7 @@ from nasbridge.spaces import (
 )
 from nasbridge.spaces.nodes.structure import Scope, Skip
 
-Make = Callable[[int], Searchable]
+Make = Callable[[int], SearchSpace]
 
 
 def power(exponent: int, later: bool = False) -> Callable[[float], object]:
@@ -48,7 +48,7 @@ def form(space: Node) -> str:
     return architecture.canonical
 
 
-def number_of_forms(space: Searchable) -> int:
+def number_of_forms(space: SearchSpace) -> int:
     return len({architecture.canonical for architecture in space.enumerate()})
 
 
@@ -228,7 +228,7 @@ def test_forms_are_what_they_always_were() -> None:
         (library.residual_cnn(), (16, 16, 3)),
     ],
 )
-def test_twins_cost_the_same(space: Searchable, shape: tuple[int, ...]) -> None:
+def test_twins_cost_the_same(space: SearchSpace, shape: tuple[int, ...]) -> None:
     """Slots of a node are swapped at random: the form notices where the order matters."""
     rng = numpy.random.default_rng(0)
     costs: dict[str, set[tuple[int, int]]] = {}

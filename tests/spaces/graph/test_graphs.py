@@ -19,7 +19,7 @@ from nasbridge.spaces import (
     Operation,
     Parallel,
     Repeat,
-    Searchable,
+    SearchSpace,
     Space,
     SpaceError,
     Stack,
@@ -53,7 +53,7 @@ def only(space: Node) -> Architecture:
     return architecture
 
 
-def formulas(space: Searchable) -> list[str]:
+def formulas(space: SearchSpace) -> list[str]:
     return [formula(architecture.graph()) for architecture in space.enumerate()]
 
 
@@ -233,7 +233,7 @@ def test_an_outline_draws_each_cell_once() -> None:
     outline = only(stack).outline()
     assert [v.operation.name for v in outline.graph.vertices] == ["input", "stack", "C"]
     assert outline.graph.vertices[1].operation.config["repeats"] == 5
-    assert {name: formula(panel) for name, panel in outline.panels.items()} == {
+    assert {name: formula(panel) for name, panel in outline.subgraphs.items()} == {
         "normal": "+(A(x))",
         "reduction": "B(x)",
     }
@@ -242,7 +242,12 @@ def test_an_outline_draws_each_cell_once() -> None:
 def test_two_stacks_have_panels_of_their_own() -> None:
     first, second = Cell({"a": A}, nodes=1), Cell({"b": B}, nodes=1)
     outline = only(Chain(Stack(first, C), Stack(second, C))).outline()
-    assert sorted(map(formula, outline.panels.values())) == ["+(A(x))", "+(B(x))", "C(x)", "C(x)"]
+    assert sorted(map(formula, outline.subgraphs.values())) == [
+        "+(A(x))",
+        "+(B(x))",
+        "C(x)",
+        "C(x)",
+    ]
 
 
 # ---------------------------------------------------------------- any space
@@ -250,7 +255,7 @@ def test_two_stacks_have_panels_of_their_own() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_graph_is_in_order_with_names_of_its_own(
-    seed: int, make_space: Callable[[int], Searchable]
+    seed: int, make_space: Callable[[int], SearchSpace]
 ) -> None:
     space = make_space(seed)
     for architecture in list(space.enumerate())[:50]:

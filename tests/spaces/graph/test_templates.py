@@ -16,7 +16,7 @@ from nasbridge.spaces import (
     Parallel,
     Repeat,
     Scope,
-    Searchable,
+    SearchSpace,
     Skip,
     Space,
     Stack,
@@ -28,7 +28,7 @@ from nasbridge.spaces import (
     sketches,
 )
 from nasbridge.spaces.graph.templates import Template, Templates
-from nasbridge.spaces.graph.walk import Outline
+from nasbridge.spaces.graph.walk import HierarchicalGraph
 
 CONV = layer("Conv2D", filters=8, kernel_size=3, padding="same")
 OPEN = layer("Conv2D", filters=Integer(4, 16), kernel_size=Choice([1, 3]), padding="same")
@@ -56,7 +56,7 @@ OPENED = Choice(
 )
 CELL = Cell({"none": Zero(), "skip": Skip(), "both": residual(CONV), "conv": CONV}, 3, name="cell")
 
-SPACES: dict[str, Searchable] = {
+SPACES: dict[str, SearchSpace] = {
     "NAS-Bench-201": library.nas_bench_201(),
     "DARTS": library.darts(),
     "NASNet": library.nasnet(),
@@ -79,12 +79,12 @@ def shown(architecture: Architecture) -> dict[str, object]:
 
 def afresh(architecture: Architecture) -> Architecture:
     """The same in a copy of its space, which has no templates."""
-    space: Searchable = pickle.loads(pickle.dumps(architecture.space))
+    space: SearchSpace = pickle.loads(pickle.dumps(architecture.space))
     return Architecture(space, architecture.choices)
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-def test_templates_change_no_sketch(space: Searchable) -> None:
+def test_templates_change_no_sketch(space: SearchSpace) -> None:
     rng = numpy.random.default_rng(0)
     architecture = space.sample(rng)
     for step in range(60):
@@ -96,7 +96,7 @@ def test_no_width_needs_a_walk_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     walked: list[object] = []
     learn = Templates.learn
 
-    def counting(self: Templates, outlines: Mapping[str, Outline]) -> Template:
+    def counting(self: Templates, outlines: Mapping[str, HierarchicalGraph]) -> Template:
         walked.append(outlines)
         return learn(self, outlines)
 

@@ -25,7 +25,7 @@ from nasbridge.spaces import (
     Choice,
     Node,
     Parallel,
-    Searchable,
+    SearchSpace,
     Zero,
     layer,
     library,
@@ -47,7 +47,7 @@ QUICK = {  # one step of training is not worth a long compilation
 class Case(NamedTuple):
     """A space for so many classes, and the input that its networks take."""
 
-    space: Callable[[int], Searchable]
+    space: Callable[[int], SearchSpace]
     input_shape: Shape
     classes: int = 3
 
@@ -137,7 +137,7 @@ def test_networks_are_built_trained_saved_and_loaded(
 # ---------------------------------------------------------------- the program
 
 
-def covering(space: Searchable) -> Iterator[Architecture]:
+def covering(space: SearchSpace) -> Iterator[Architecture]:
     """Choose random architectures until every option of every kind of decision has been taken."""
     rng, drawn = numpy.random.default_rng(1), list[tuple[Architecture, set[object]]]()
     for _ in range(100):

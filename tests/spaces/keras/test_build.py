@@ -14,7 +14,7 @@ from nasbridge.spaces import (
     Layer,
     Node,
     Repeat,
-    Searchable,
+    SearchSpace,
     from_json,
     layer,
     library,
@@ -55,7 +55,7 @@ class NoLayer:
     """A class, but no layer."""
 
 
-def built(space: Searchable, shape: Shape) -> Any:
+def built(space: SearchSpace, shape: Shape) -> Any:
     return next(space.enumerate()).build(shape)
 
 

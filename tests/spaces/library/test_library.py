@@ -13,7 +13,7 @@ from nasbridge.spaces import (
     Chain,
     Label,
     Operation,
-    Searchable,
+    SearchSpace,
     SpaceError,
     Zero,
     layer,
@@ -21,7 +21,7 @@ from nasbridge.spaces import (
 )
 from nasbridge.spaces.planning.plan import plan
 
-MAKERS: dict[str, Callable[..., Searchable]] = {
+MAKERS: dict[str, Callable[..., SearchSpace]] = {
     "mlp": library.mlp,
     "tabular": library.tabular,
     "cnn": library.cnn,
@@ -33,7 +33,7 @@ MAKERS: dict[str, Callable[..., Searchable]] = {
 }
 
 
-def names(space: Searchable) -> list[str]:
+def names(space: SearchSpace) -> list[str]:
     return [decision.name for decision in space.decisions]
 
 
@@ -42,7 +42,7 @@ def names(space: Searchable) -> list[str]:
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_every_draw_is_a_network_with_a_cost(
-    make: Callable[..., Searchable], rng: Generator
+    make: Callable[..., SearchSpace], rng: Generator
 ) -> None:
     space = make(classes=7)
     for _ in range(3):
@@ -53,7 +53,7 @@ def test_every_draw_is_a_network_with_a_cost(
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_names_are_the_documented_ones(make: Callable[..., Searchable]) -> None:
+def test_names_are_the_documented_ones(make: Callable[..., SearchSpace]) -> None:
     documented = (make.__doc__ or "").split("Returns:")[1]
     stems = {name.split(".")[0].rstrip("_0123456789") for name in names(make())}
     assert all(stem in documented for stem in stems)

@@ -20,7 +20,7 @@ from nasbridge.spaces import (
     InvalidArchitecture,
     Real,
     Repeat,
-    Searchable,
+    SearchSpace,
     Skip,
     Space,
     SpaceError,
@@ -28,7 +28,7 @@ from nasbridge.spaces import (
     layer,
 )
 
-Make = Callable[[int], Searchable]
+Make = Callable[[int], SearchSpace]
 
 SPACE = Space(
     {

@@ -12,7 +12,7 @@ from nasbridge.spaces import (
     ConstraintError,
     Integer,
     Real,
-    Searchable,
+    SearchSpace,
     Space,
     SpaceError,
     from_json,
@@ -20,7 +20,7 @@ from nasbridge.spaces import (
     library,
 )
 
-Make = Callable[[int], Searchable]
+Make = Callable[[int], SearchSpace]
 
 PAIR = Space({"a": Integer(1, 5), "b": Integer(1, 5)})
 
@@ -62,8 +62,8 @@ def test_any_network_can_be_constrained() -> None:
 def test_making_an_architecture_asks_no_constraint() -> None:
     space = PAIR.where(small)
     big = space.architecture({"a": 5, "b": 5})
-    assert not space.allows(big)
-    assert PAIR.allows(big)
+    assert not space.is_feasible(big)
+    assert PAIR.is_feasible(big)
 
 
 def test_without_constraints_the_space_is_the_same() -> None:
@@ -98,7 +98,7 @@ def test_a_move_that_finds_nothing_is_an_error_not_a_loop(rng: Generator) -> Non
 
 def test_a_limit_that_chance_does_not_meet_is_met_downhill(rng: Generator) -> None:
     space = library.residual_cnn().limit((28, 28, 1), parameters=8_000)
-    assert space.rare is not None
+    assert space.feasible_start is not None
     drawn = [space.sample(rng) for _ in range(5)]
     assert all(architecture.cost((28, 28, 1)).parameters <= 8_000 for architecture in drawn)
     assert len(set(drawn)) > 1

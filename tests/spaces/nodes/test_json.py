@@ -19,7 +19,7 @@ from nasbridge.spaces import (
     Node,
     Real,
     Repeat,
-    Searchable,
+    SearchSpace,
     Space,
     SpaceError,
     SpaceFormatError,
@@ -30,14 +30,14 @@ from nasbridge.spaces import (
 )
 from nasbridge.spaces.nodes.structure import Scope, Skip
 
-Make = Callable[[int], Searchable]
+Make = Callable[[int], SearchSpace]
 Document = dict[str, Any]
 
 UNITS = Choice([1, 2], name="units")
 BLOCK = Chain(layer("Dense", units=Choice([1, 2])), name="block")
 CELL = Cell({"a": layer("A"), "skip": Skip()}, nodes=1)
 
-EVERYTHING: list[Searchable] = [
+EVERYTHING: list[SearchSpace] = [
     Space({"n": Integer(1, 9, step=2, log=True, name="n"), "r": Real(0.1, 1, log=True), "c": None}),
     Space({"o": Choice([None, True, 1, 1.5, "x", (3, 3), [1, (2,)], {"a": {"b": 1}}, 10**30])}),
     Space({"kind": "Choice", "same": {"same": 0}, "nested": {"kind": {"tuple": [1]}}}),
@@ -50,7 +50,7 @@ EVERYTHING: list[Searchable] = [
     Choice({"z": layer("A"), "a": layer("B"), "m": layer("C")}),
 ]
 
-LIBRARY: list[Searchable] = [
+LIBRARY: list[SearchSpace] = [
     library.mlp(),
     library.cnn(),
     library.residual_cnn(),
@@ -62,11 +62,11 @@ LIBRARY: list[Searchable] = [
 ]
 
 
-def document_of(space: Searchable) -> Document:
+def document_of(space: SearchSpace) -> Document:
     return dict(json.loads(space.to_json()))
 
 
-def assert_unchanged(space: Searchable, again: Searchable) -> None:
+def assert_unchanged(space: SearchSpace, again: SearchSpace) -> None:
     assert again == space
     assert type(again) is type(space)
     assert again.decisions == space.decisions
@@ -84,7 +84,7 @@ def assert_unchanged(space: Searchable, again: Searchable) -> None:
 
 
 @pytest.mark.parametrize("space", EVERYTHING + LIBRARY, ids=lambda s: type(s).__name__)
-def test_a_space_comes_back_unchanged(space: Searchable) -> None:
+def test_a_space_comes_back_unchanged(space: SearchSpace) -> None:
     assert_unchanged(space, from_json(space.to_json()))
     assert_unchanged(space, from_json(space.to_json().encode()))
 
@@ -107,7 +107,7 @@ def reordered(value: object, rng: Generator) -> object:
 
 
 @pytest.mark.parametrize("space", EVERYTHING + LIBRARY, ids=lambda s: type(s).__name__)
-def test_the_order_of_keys_does_not_matter(space: Searchable, rng: Generator) -> None:
+def test_the_order_of_keys_does_not_matter(space: SearchSpace, rng: Generator) -> None:
     for _ in range(3):
         text = json.dumps(reordered(document_of(space), rng))
         assert_unchanged(space, from_json(text))
@@ -172,7 +172,7 @@ def test_a_users_class_travels_as_its_name() -> None:
     ],
 )
 def test_what_json_cannot_carry_is_an_error_that_names_the_place(
-    space: Searchable, message: str
+    space: SearchSpace, message: str
 ) -> None:
     with pytest.raises(SpaceError, match=message):
         space.to_json()
@@ -292,7 +292,7 @@ def places(value: object) -> Iterator[tuple[Any, Any]]:
         yield from places(part)
 
 
-def damaged(space: Searchable, rng: Generator) -> str:
+def damaged(space: SearchSpace, rng: Generator) -> str:
     """The document of a space, with one part of it lost or replaced by junk."""
     document = document_of(space)
     found = list(places(document["space"]))

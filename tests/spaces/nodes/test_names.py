@@ -11,7 +11,7 @@ from nasbridge.spaces import (
     Parallel,
     Real,
     Repeat,
-    Searchable,
+    SearchSpace,
     Space,
     SpaceError,
     Stack,
@@ -23,11 +23,11 @@ RELU = layer("ReLU")
 SKIP = layer("Identity")
 
 
-def names(space: Searchable) -> list[str]:
+def names(space: SearchSpace) -> list[str]:
     return [decision.name for decision in space.decisions]
 
 
-def conditions(space: Searchable, name: str) -> list[str]:
+def conditions(space: SearchSpace, name: str) -> list[str]:
     """The alternatives under which a decision is open, as text; [''] is always."""
     return [" and ".join(map(str, c)) for c in space.decision(name).conditions]
 

@@ -18,7 +18,7 @@ from nasbridge.spaces import (
     Parallel,
     Real,
     Repeat,
-    Searchable,
+    SearchSpace,
     Space,
     SpaceError,
     Stack,
@@ -156,7 +156,7 @@ def test_a_description_without_meaning_is_an_error(
     ],
 )
 def test_a_part_in_the_wrong_place_is_an_error_that_names_it(
-    space: Searchable, message: str
+    space: SearchSpace, message: str
 ) -> None:
     with pytest.raises(SpaceError, match=message):
         space.decisions  # noqa: B018

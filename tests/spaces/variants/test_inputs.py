@@ -8,7 +8,7 @@ import numpy
 import pytest
 from keras import layers
 
-from nasbridge.spaces import around
+from nasbridge.spaces import variants_of
 
 
 class Lookup(layers.Layer):  # type: ignore[misc]
@@ -40,7 +40,7 @@ TYPED = {
 def test_inputs_that_are_no_floats_are_taken_as_they_are(which: str) -> None:
     stack, x = TYPED[which]
     model: Any = keras.Sequential(stack)
-    member = next(around(model).enumerate()).build(model.input_shape[1:])
+    member = next(variants_of(model).enumerate()).build(model.input_shape[1:])
     member.set_weights(model.get_weights())
     numpy.testing.assert_allclose(member(x), model(x), rtol=1e-6)
 
@@ -48,7 +48,7 @@ def test_inputs_that_are_no_floats_are_taken_as_they_are(which: str) -> None:
 def test_of_integers_dense_layers_vary_as_of_floats() -> None:
     def decisions(dtype: str) -> list[str]:
         dense = [layers.Dense(8, "relu"), layers.Dense(8, "relu"), layers.Dense(3)]
-        space = around(keras.Sequential([keras.Input((4,), dtype=dtype), *dense]))
+        space = variants_of(keras.Sequential([keras.Input((4,), dtype=dtype), *dense]))
         return [one.name for one in space.decisions]
 
     assert decisions("int32") == decisions("float32")

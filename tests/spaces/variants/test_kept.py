@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 from keras.src.applications.convnext import LayerScale
 
-from nasbridge.spaces import around, from_json
+from nasbridge.spaces import from_json, variants_of
 
 RNG = numpy.random.default_rng(0)
 IMAGES = RNG.random((3, 8, 8, 2), "float32")
@@ -107,7 +107,7 @@ KEPT = [frozen_base, frozen_embedding, frozen_composite, normalization, discreti
 @pytest.mark.parametrize("make", [*KEPT, frequencies])
 def test_what_a_layer_knows_already_is_kept(make: Any) -> None:
     model, x = make()
-    space = around(model)
+    space = variants_of(model)
     names = [decision.name for decision in space.decisions]
     assert sum(name.endswith(("units", "filters", "kernel_size")) for name in names) == 1
     shape = model.input_shape[1:]
@@ -167,7 +167,7 @@ def test_what_has_been_learned_is_there_from_the_start(which: str) -> None:
     inputs = keras.Input((6, 4))
     one = LEARNED[which]()
     model = stirred(keras.Model(inputs, head(one(inputs))))
-    copied = first(around(model), (6, 4)).layers[1]
+    copied = first(variants_of(model), (6, 4)).layers[1]
     assert type(copied) is type(one)
     for ours, theirs in zip(copied.variables, one.variables, strict=True):
         if "seed" not in theirs.path:
@@ -191,7 +191,7 @@ class Twice(layers.Layer):  # type: ignore[misc]
 def test_a_frozen_layer_in_two_places_stays_frozen() -> None:
     inputs = keras.Input((3, 1))
     model = stirred(keras.Model(inputs, head(layers.Flatten()(Twice()(inputs)))))
-    member = first(around(model), (3, 1))
+    member = first(variants_of(model), (3, 1))
     numpy.testing.assert_array_equal(member.layers[1].table.embeddings, model.weights[0])
     assert len(member.trainable_weights) == len(model.trainable_weights) == 4
 
@@ -220,7 +220,7 @@ def test_settings_are_told_apart_from_names() -> None:
     stack = [keras.Input((4,))]
     stack += [Chosen(name, name=name) for name in ("tanh", "relu")]
     stack += [Chosen("linear", {"name": name}) for name in ("one", "two")]
-    member = first(around(keras.Sequential([*stack, layers.Dense(3)])), (4,))
+    member = first(variants_of(keras.Sequential([*stack, layers.Dense(3)])), (4,))
     chosen = [(one.function, one.held) for one in member.layers[1:5]]
     named = [("linear", {"name": "one"}), ("linear", {"name": "two"})]
     assert chosen == [("tanh", None), ("relu", None), *named]
@@ -232,8 +232,8 @@ def test_a_model_that_a_class_makes_itself_has_learned_nothing() -> None:
     def model() -> Any:
         return with_layer(Built(name="block"), (6, 4))
 
-    space = around(model())
-    assert around(model()) == space
+    space = variants_of(model())
+    assert variants_of(model()) == space
     one, other = (first(space, (6, 4)).get_weights()[0] for _ in range(2))
     assert (one != other).any()
 
@@ -245,14 +245,14 @@ def test_the_same_model_is_the_same_whatever_was_made_before() -> None:
         frame = keras.Model(inputs, layers.Dense(4)(layers.Dense(4, "relu")(inputs)))
         return keras.Model(frames, head(layers.TimeDistributed(frame)(frames)))
 
-    space = around(model())
+    space = variants_of(model())
     keras.Sequential([keras.Input((5,)), layers.Dense(2)])  # layers are counted for their names
-    assert around(model()).to_json() == space.to_json()
+    assert variants_of(model()).to_json() == space.to_json()
 
 
 def test_between_layers_that_are_kept_nothing_varies() -> None:
     model, _ = frozen_base()
-    space = around(model)
+    space = variants_of(model)
     assert [one.name for one in space.decisions][1:] == ["activation_relu", "normalization_none"]
     built = [space.sample(numpy.random.default_rng(k)).build((8, 8, 2)) for k in range(4)]
     for variant in built:
@@ -264,14 +264,14 @@ def test_moving_averages_alone_are_no_state() -> None:
     """They are learned anew, as the layers before them are."""
     stack = [keras.Input((4,)), layers.Dense(6), layers.BatchNormalization(center=False,
              scale=False), layers.Dense(3)]  # fmt: skip
-    names = [decision.name for decision in around(keras.Sequential(stack)).decisions]
+    names = [decision.name for decision in variants_of(keras.Sequential(stack)).decisions]
     assert "0.units" in names
     assert "normalization_batch" in names
 
 
 def test_a_model_without_shapes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"is not built, .* begin it with keras.Input"):
-        around(keras.Sequential([layers.Dense(4), layers.Dense(3)]))
+        variants_of(keras.Sequential([layers.Dense(4), layers.Dense(3)]))
 
 
 def doubled(x: Any) -> Any:
@@ -348,7 +348,7 @@ OTHERS = {
 @pytest.mark.parametrize("which", OTHERS)
 def test_what_only_its_own_class_can_make_is_made_again(which: str) -> None:
     model = OTHERS[which]()
-    space = around(model)
+    space = variants_of(model)
     shape = model.input_shape[1:]
     member, other = (first(again, shape) for again in (space, from_json(space.to_json())))
     kinds = [type(one) for one in model.layers]
@@ -357,13 +357,13 @@ def test_what_only_its_own_class_can_make_is_made_again(which: str) -> None:
     x = RNG.random((2, *shape), "float32")
     member.set_weights(model.get_weights())
     numpy.testing.assert_allclose(member(x), model(x), rtol=1e-5, atol=1e-6)
-    assert around(model) == space
+    assert variants_of(model) == space
     assert space.sample(RNG).build(shape).output_shape == model.output_shape
 
 
 def test_functions_of_one_name_are_told_apart() -> None:
     def times(factor: float) -> Any:
-        return around(with_layer(layers.Lambda(lambda x: factor * x)))
+        return variants_of(with_layer(layers.Lambda(lambda x: factor * x)))
 
     assert times(2.0) == times(2.0)
     assert times(2.0) != times(3.0)
@@ -372,13 +372,13 @@ def test_functions_of_one_name_are_told_apart() -> None:
 def test_what_cannot_be_made_again_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match=r"'odd' \(Forgetful\) gives \(5,\) and has 25 weights, "
                        r"and made again .* gives \(2,\) .* let get_config"):  # fmt: skip
-        around(with_layer(Forgetful(5, name="odd")))
+        variants_of(with_layer(Forgetful(5, name="odd")))
     with pytest.raises(ValueError, match=r"(?s)'mute' \(Mute\) cannot be copied .* get_config"):
-        around(with_layer(Mute(layers.Dense(4), name="mute")))
+        variants_of(with_layer(Mute(layers.Dense(4), name="mute")))
 
 
 def test_axes_may_be_of_open_size() -> None:
     model = with_layer(layers.Conv1D(4, 3, padding="same"), (None, 4))
-    assert first(around(model), (9, 4)).count_params() == model.count_params()
+    assert first(variants_of(model), (9, 4)).count_params() == model.count_params()
     with pytest.raises(ValueError, match=r"'odd' \(Forgetful\)"):
-        around(with_layer(Forgetful(5, name="odd"), (None, 4)))
+        variants_of(with_layer(Forgetful(5, name="odd"), (None, 4)))

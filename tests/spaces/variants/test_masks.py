@@ -10,7 +10,7 @@ import numpy
 import pytest
 from keras import layers
 
-from nasbridge.spaces import SpaceError, around
+from nasbridge.spaces import SpaceError, variants_of
 
 WORDS = numpy.random.default_rng(0).integers(1, 20, size=(4, 4))
 PADDED = numpy.pad(WORDS, ((0, 0), (0, 2)))
@@ -41,7 +41,7 @@ def loaded(model: Any, place: Path) -> Any:
 def test_a_model_with_masks_is_a_member(again: Callable[[Any, Path], Any], tmp_path: Path) -> None:
     """A copy and a loaded model hold their masks in another way."""
     model = text()
-    space = around(again(model, tmp_path))
+    space = variants_of(again(model, tmp_path))
     member = next(space.enumerate()).build((6,))
     for one in (model, member):  # the order of weights differs where there are branches
         one.set_weights(
@@ -54,7 +54,7 @@ def test_a_model_with_masks_is_a_member(again: Callable[[Any, Path], Any], tmp_p
 
 def test_variants_hand_masks_on() -> None:
     """Where padding counts for nothing, its place counts for nothing, either."""
-    space, rng = around(text()), numpy.random.default_rng(1)
+    space, rng = variants_of(text()), numpy.random.default_rng(1)
     fitted = 0  # sums of branches whose widths differ
     for _ in range(8):
         model = space.sample(rng).build((6,))
@@ -71,7 +71,7 @@ def test_the_masks_of_a_deep_copy_are_read_at_once() -> None:
     for _ in range(40):
         x = layers.Add()([x, layers.Dense(4)(x)])
     model = keras.Model(inputs, layers.Dense(3)(layers.LSTM(4)(x)))
-    assert around(keras.models.clone_model(model)) == around(model)
+    assert variants_of(keras.models.clone_model(model)) == variants_of(model)
 
 
 def test_a_mask_of_the_users_own_is_refused() -> None:
@@ -79,4 +79,4 @@ def test_a_mask_of_the_users_own_is_refused() -> None:
     loud = keras.ops.any(keras.ops.greater(inputs, 0.5), axis=-1)
     x = layers.LSTM(3, name="reads")(inputs, mask=loud)
     with pytest.raises(SpaceError, match=r"'reads' \(LSTM\) is called with mask="):
-        around(keras.Model(inputs, layers.Dense(2)(x)))
+        variants_of(keras.Model(inputs, layers.Dense(2)(x)))

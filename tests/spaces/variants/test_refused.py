@@ -8,7 +8,7 @@ import numpy
 import pytest
 from keras import layers
 
-from nasbridge.spaces import SpaceError, around
+from nasbridge.spaces import SpaceError, variants_of
 
 
 def twisted() -> Any:
@@ -131,7 +131,7 @@ def stacking() -> Any:
 )
 def test_what_cannot_be_read_is_named(make: Any, said: str) -> None:
     with pytest.raises(SpaceError, match=said):
-        around(make())
+        variants_of(make())
 
 
 def small() -> Any:
@@ -156,4 +156,4 @@ def with_a_weight_beside() -> Any:
 def test_weights_that_are_in_no_layer_of_the_graph_are_missed(make: Any) -> None:
     """Every layer can be made again, and the model cannot."""
     with pytest.raises(SpaceError, match=r"'mine' gives \(3,\) and has 47 .* \(3,\) and has 15"):
-        around(make())
+        variants_of(make())

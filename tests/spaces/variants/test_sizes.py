@@ -8,7 +8,7 @@ import numpy
 import pytest
 from keras import layers
 
-from nasbridge.spaces import around
+from nasbridge.spaces import variants_of
 
 SAME: Any = {"padding": "same", "activation": "relu"}
 
@@ -80,7 +80,7 @@ def branching() -> Any:
     ids=["autoencoder", "coder", "pooled", "flattened", "recurrent", "branching"],
 )
 def test_every_variant_gives_what_the_model_gives(model: Any, depths: int) -> None:
-    space = around(model)
+    space = variants_of(model)
     assert sum(one.name.startswith("depth_") for one in space.decisions) == depths
     rng = numpy.random.default_rng(0)
     shape = model.input_shape[1:]
@@ -89,5 +89,5 @@ def test_every_variant_gives_what_the_model_gives(model: Any, depths: int) -> No
 
 
 def test_sizes_that_are_open_count_as_large() -> None:
-    names = [one.name for one in around(autoencoder(None, None)).decisions]
+    names = [one.name for one in variants_of(autoencoder(None, None)).decisions]
     assert not [name for name in names if name.startswith(("depth_", "skip_"))]

@@ -8,7 +8,7 @@ import numpy
 import pytest
 from keras import layers
 
-from nasbridge.spaces import Architecture, SpaceError, around, from_json
+from nasbridge.spaces import Architecture, SpaceError, from_json, variants_of
 
 IMAGES = numpy.random.default_rng(0).random((3, 8, 8, 2), "float32")
 
@@ -79,7 +79,7 @@ ENDS = [ends_in_a_sum, ends_in_a_concatenation, ends_in_shortcuts]
 @pytest.mark.parametrize("make", [residual_net, sequential, *ENDS])
 def test_the_model_is_a_member_and_computes_the_same(make: Any) -> None:
     model = make()
-    space = around(model)
+    space = variants_of(model)
     member = first(space).build((8, 8, 2))
     assert member.count_params() == model.count_params()
     ours = {tuple(w.shape) for w in member.weights}
@@ -90,7 +90,7 @@ def test_the_model_is_a_member_and_computes_the_same(make: Any) -> None:
 
 @pytest.mark.parametrize("make", [residual_net, sequential])
 def test_variants_can_be_built_and_keep_the_outputs(make: Any) -> None:
-    space = around(make())
+    space = variants_of(make())
     rng = numpy.random.default_rng(0)
     sizes = set()
     for _ in range(12):
@@ -103,7 +103,7 @@ def test_variants_can_be_built_and_keep_the_outputs(make: Any) -> None:
 
 @pytest.mark.parametrize("make", ENDS)
 def test_outputs_stay_whatever_the_model_ends_in(make: Any) -> None:
-    space = around(make())
+    space = variants_of(make())
     assert space.count() > 20
     rng = numpy.random.default_rng(0)
     for _ in range(12):
@@ -130,7 +130,7 @@ def grouped() -> Any:
 
 
 def test_groups_divide_every_width() -> None:
-    space = around(grouped(), widths=(0.4, 1.5, 2, 3))
+    space = variants_of(grouped(), widths=(0.4, 1.5, 2, 3))
     rng = numpy.random.default_rng(0)
     widths = set()
     for _ in range(20):
@@ -159,7 +159,7 @@ def nested(trainable: bool) -> Any:
 @pytest.mark.parametrize("trainable", [True, False])
 def test_a_model_within_the_model_is_kept_with_its_weights(trainable: bool) -> None:
     model = nested(trainable)
-    space = around(model)
+    space = variants_of(model)
     base = model.layers[2]
     rng = numpy.random.default_rng(0)
     counts = set()
@@ -178,15 +178,15 @@ def test_a_model_within_the_model_is_kept_with_its_weights(trainable: bool) -> N
     member = first(from_json(space.to_json())).build((8, 8, 2))
     member.set_weights(model.get_weights())
     numpy.testing.assert_allclose(member(IMAGES), model(IMAGES), rtol=1e-5, atol=1e-6)
-    assert around(model) == space
-    assert around(nested(trainable)) != space  # it has other weights
+    assert variants_of(model) == space
+    assert variants_of(nested(trainable)) != space  # it has other weights
 
 
 def test_a_tensor_may_be_given_by_name() -> None:
     inputs = keras.Input((8,))
     hidden = layers.Dense(5, "relu")(inputs=inputs)
     model = keras.Model(inputs, layers.Dense(3)(hidden))
-    assert first(around(model)).build((8,)).count_params() == model.count_params()
+    assert first(variants_of(model)).build((8,)).count_params() == model.count_params()
 
 
 @pytest.mark.parametrize("metrics", [{"classes": ["accuracy"]}, {"classes": "accuracy"}, None])
@@ -201,7 +201,7 @@ def test_what_is_compiled_for_an_output_by_its_name(metrics: Any) -> None:
         metrics=metrics,
         weighted_metrics=metrics,
     )
-    space = around(model)
+    space = variants_of(model)
     assert (space.compiling["loss"], space.compiling["loss_weights"]) == (loss, 2.0)
     for kind in ("metrics", "weighted_metrics"):
         assert space.compiling[kind] == (["accuracy"] if metrics else None)
@@ -233,7 +233,7 @@ class Offset(layers.Layer):  # type: ignore[misc]
 def test_before_what_makes_sizes_of_widths_these_stay(one: Any) -> None:
     inputs = keras.Input((6, 4))
     model = keras.Model(inputs, layers.Dense(1)(one(layers.Dense(8, "relu")(inputs))))
-    space, rng = around(model), numpy.random.default_rng(0)
+    space, rng = variants_of(model), numpy.random.default_rng(0)
     assert space.count() > 1
     shapes = {space.sample(rng).build((6, 4)).output_shape for _ in range(4)}
     assert shapes == {model.output_shape}
@@ -241,14 +241,14 @@ def test_before_what_makes_sizes_of_widths_these_stay(one: Any) -> None:
 
 def test_before_groups_that_are_normalized_widths_stay() -> None:
     stack: list[Any] = [keras.Input((5,)), layers.Dense(6), layers.GroupNormalization(3)]
-    space = around(keras.Sequential([*stack, layers.Dense(4, "relu"), layers.Dense(3)]))
+    space = variants_of(keras.Sequential([*stack, layers.Dense(4, "relu"), layers.Dense(3)]))
     widths = [one.name for one in space.decisions if one.name.endswith("units")]
     assert len(widths) == 1  # that of the Dense(4)
 
 
 def test_before_a_class_of_the_user_widths_stay() -> None:
     stack = [keras.Input((4,)), layers.Dense(8, "relu"), Offset(8), layers.Dense(5, "relu")]
-    space = around(keras.Sequential([*stack, layers.Dense(3)]))
+    space = variants_of(keras.Sequential([*stack, layers.Dense(3)]))
     assert [one.name for one in space.decisions if one.name.endswith("units")] == ["3.units"]
     rng = numpy.random.default_rng(0)
     for _ in range(3):
@@ -257,22 +257,22 @@ def test_before_a_class_of_the_user_widths_stay() -> None:
 
 
 def test_what_is_open_is_what_was_asked_for() -> None:
-    names = {decision.name for decision in around(residual_net()).decisions}
+    names = {decision.name for decision in variants_of(residual_net()).decisions}
     assert {"activation_relu", "activation_silu", "normalization_batch"} <= names
     assert {"depth_1", "skip_1", "depth_2"} <= names
-    closed = around(residual_net(), widths=(), kernels=(), activations=(), normalizations=(),
+    closed = variants_of(residual_net(), widths=(), kernels=(), activations=(), normalizations=(),
                     deeper=0, skips=False)  # fmt: skip
     assert closed.count() == 1
-    widths = around(sequential(), widths=(2,), kernels=(), activations=(), normalizations=(),
+    widths = variants_of(sequential(), widths=(2,), kernels=(), activations=(), normalizations=(),
                     deeper=0, skips=False)  # fmt: skip
     assert widths.count() == 2**4
-    depth = around(sequential(), widths=(), kernels=(), activations=(), normalizations=(),
+    depth = variants_of(sequential(), widths=(), kernels=(), activations=(), normalizations=(),
                    deeper=1, skips=False)  # fmt: skip
     assert [str(d.domain) for d in depth.decisions] == ["one of '3', '1', '2', '4'"]
 
 
 def test_the_space_is_a_document_like_any_other() -> None:
-    space = around(residual_net())
+    space = variants_of(residual_net())
     again = from_json(space.to_json())
     assert again == space
     assert first(again).build((8, 8, 2)).count_params() == residual_net().count_params()
@@ -280,6 +280,6 @@ def test_the_space_is_a_document_like_any_other() -> None:
 
 def test_arguments_without_meaning_are_refused() -> None:
     with pytest.raises(SpaceError, match="'group': take some of"):
-        around(sequential(), normalizations=("group",))
+        variants_of(sequential(), normalizations=("group",))
     with pytest.raises(SpaceError, match="give widths above 0"):
-        around(sequential(), widths=(0,))
+        variants_of(sequential(), widths=(0,))
