@@ -28,12 +28,12 @@ from nni.experiment import Experiment as NNIExperiment
 from nni.experiment.config import CustomAlgorithmConfig
 
 from nasbridge import Choice, Experiment, History, RandomSearch, Space
-from nasbridge.adapters import ActiveTrial
 from nasbridge.adapters.nni import architecture_from, manager
 from nasbridge.adapters.nni.history import database_at
 from nasbridge.adapters.nni.manager import CLIENT, free_port
 from nasbridge.adapters.nni.node import NODE_OPTIONS
 from nasbridge.adapters.nni.trials import read_database
+from nasbridge.engine import ActiveTrial
 from nasbridge.engine.modules import load_module
 from nasbridge.spaces import Architecture
 

@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from nasbridge import Experiment, MedianPruner
-from nasbridge.adapters import BACKENDS, NotSupported
+from nasbridge.adapters import BACKENDS
 from nasbridge.adapters.registry import is_installed
+from nasbridge.engine import NotSupported
 from nasbridge.runs import Origin, note_of, write_note
 from nasbridge.testing import harness as material
 from nasbridge.testing.harness import STRATEGIES, BackendHarness, bare_loop, facts, strategy

@@ -25,7 +25,7 @@ from nasbridge import (
     TooManyFailures,
     Trial,
 )
-from nasbridge.adapters import ActiveTrial
+from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.experiment import default_strategy
 from nasbridge.testing.harness import bare_loop, comparable, evaluate

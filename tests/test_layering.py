@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     **{
         f"adapters/{name}/*": ENGINE
         | libraries
-        | {"nasbridge.evaluators", f"nasbridge.adapters.{name}"}
+        | {"nasbridge.evaluators", "nasbridge.adapters.registry", f"nasbridge.adapters.{name}"}
         | BUILDS_ON.get(name, set())
         for name, libraries in FRAMEWORKS.items()
     },

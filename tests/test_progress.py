@@ -5,7 +5,7 @@ from io import StringIO
 from rich.console import Console
 
 from nasbridge import Experiment, History, Integer, RandomSearch, Space, Trial
-from nasbridge.adapters import ActiveTrial
+from nasbridge.engine import ActiveTrial
 from nasbridge.progress import ProgressBar, duration
 from nasbridge.spaces import Architecture
 from nasbridge.strategies.trial import TrialState

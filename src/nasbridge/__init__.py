@@ -8,14 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .adapters import (
-        BackendError,
-        ExperimentError,
-        Pruned,
-        TooManyFailures,
-        Unsupported,
-        backend_names,
-    )
+    from .adapters import backend_names
+    from .engine import BackendError, ExperimentError, Pruned, TooManyFailures, Unsupported
     from .evaluators.keras import KerasEvaluator
     from .experiment import Experiment
     from .spaces import (
@@ -67,13 +61,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    ".adapters": (
+    ".adapters": ("backend_names",),
+    ".engine": (
         "BackendError",
         "ExperimentError",
         "Pruned",
         "TooManyFailures",
         "Unsupported",
-        "backend_names",
     ),
     ".evaluators": ("KerasEvaluator",),
     ".experiment": ("Experiment",),

@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, cast
 
-from .adapters import ExperimentError, Observer
+from .engine import ExperimentError, Observer
 from .engine.evaluation import Evaluate
 from .moving import continue_experiment
 from .runs import run_experiment

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .adapters import ExperimentError, backend
+from .adapters import backend
+from .engine import ExperimentError
 from .runs import FILE, Origin, load_run, note_of, write_note
 from .spaces import SearchSpace
 from .strategies import History

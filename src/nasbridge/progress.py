@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
-from .adapters import Observer
+from .engine import Observer
 from .strategies import History, Trial
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, cast, final
 from urllib.parse import urlsplit
 
-from .adapters import ExperimentError, Observer, backend
+from .adapters import backend
+from .engine import ExperimentError, Observer
 from .engine.modules import is_loading
 from .progress import progress
 from .spaces import SearchSpace

@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 from nasbridge import Architecture, Choice, Experiment, NasbridgeError, RandomSearch, Space
-from nasbridge.adapters import ActiveTrial
+from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.testing import harness
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from nasbridge import Experiment, MedianPruner, RandomSearch
-from nasbridge.adapters import ActiveTrial
+from nasbridge.engine import ActiveTrial
 from nasbridge.report import write_report
 from nasbridge.spaces import Architecture, Chain, Choice, Integer, Repeat, layer
 from nasbridge.strategies import History, Objective, Step, Trial

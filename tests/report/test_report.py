@@ -17,7 +17,7 @@ import plotly.graph_objects  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 
 from nasbridge import Experiment, RandomSearch
-from nasbridge.adapters import ActiveTrial
+from nasbridge.engine import ActiveTrial
 from nasbridge.report import write_report
 from nasbridge.report.curves import curve_charts
 from nasbridge.report.front import front_charts

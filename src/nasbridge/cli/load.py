@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TypeVar
 
-from ..adapters import ExperimentError
+from ..engine import ExperimentError
 from ..engine.modules import load_module
 from ..experiment import Experiment
 from ..runs import Origin, in_folder, load_run, read_note

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..adapters import ExperimentError, backend
+from ..adapters import backend
+from ..engine import ExperimentError
 from ..experiment import Experiment
 from ..moving import continue_experiment
 from ..runs import FILE, Origin, RunNote, in_folder, read_note, run_experiment

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, final
 
-from ..adapters import ActiveTrial, ExperimentError
+from ..engine import ActiveTrial, ExperimentError
 from ..spaces import Architecture, BuildError, MissingExtra
 from ..strategies import Objective
 from .fresh import anew, check_configuration

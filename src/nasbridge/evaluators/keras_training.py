@@ -7,7 +7,7 @@ from typing import Any, Literal, final
 
 import keras
 
-from ..adapters import ActiveTrial, ExperimentError
+from ..engine import ActiveTrial, ExperimentError
 
 __all__ = ["BestEpoch", "Reporting"]
 

@@ -24,7 +24,8 @@ import numpy
 import pytest
 
 from nasbridge import Experiment, History, MedianPruner, NasbridgeError
-from nasbridge.adapters import ExperimentError, NotSupported, TooManyFailures, Unsupported, backend
+from nasbridge.adapters import backend
+from nasbridge.engine import ExperimentError, NotSupported, TooManyFailures, Unsupported
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import SearchSpace
 from nasbridge.testing import harness as material

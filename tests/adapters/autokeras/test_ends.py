@@ -21,8 +21,8 @@ from nasbridge import (
     Search,
     layer,
 )
-from nasbridge.adapters import ExperimentError, TooManyFailures
 from nasbridge.adapters.autokeras import NASBlock, NASTuner, load
+from nasbridge.engine import ExperimentError, TooManyFailures
 
 pytestmark = [
     pytest.mark.usefixtures("eager"),

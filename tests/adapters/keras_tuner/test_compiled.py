@@ -9,8 +9,8 @@ import numpy
 import pytest
 
 from nasbridge import GridSearch
-from nasbridge.adapters import ExperimentError
 from nasbridge.adapters.keras_tuner import NASTuner
+from nasbridge.engine import ExperimentError
 from nasbridge.evaluators.fresh import check_configuration
 from nasbridge.spaces import variants_of
 

@@ -15,8 +15,8 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
 from nasbridge import BackendError, GridSearch, RegularizedEvolution
-from nasbridge.adapters import ExperimentError, TooManyFailures
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load
+from nasbridge.engine import ExperimentError, TooManyFailures
 from nasbridge.spaces.keras import flops
 
 pytestmark = [

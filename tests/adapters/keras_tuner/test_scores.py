@@ -11,8 +11,8 @@ import numpy
 import pytest
 
 from nasbridge import GridSearch, Trial
-from nasbridge.adapters import ExperimentError, TooManyFailures
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter, load
+from nasbridge.engine import ExperimentError, TooManyFailures
 
 pytestmark = [
     pytest.mark.usefixtures("eager"),

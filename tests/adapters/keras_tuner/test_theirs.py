@@ -28,8 +28,8 @@ from nasbridge import (
     Trial,
     layer,
 )
-from nasbridge.adapters import TooManyFailures
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter, load, suggest
+from nasbridge.engine import TooManyFailures
 from nasbridge.spaces import variants_of
 
 pytestmark = [

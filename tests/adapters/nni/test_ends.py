@@ -17,10 +17,11 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from nasbridge import BackendError, Experiment, Integer, RandomSearch, Space, TooManyFailures
-from nasbridge.adapters import ActiveTrial, Unsupported, nni
+from nasbridge.adapters import nni
 from nasbridge.adapters.nni import manager as nni_manager
 from nasbridge.adapters.nni.manager import Manager, free_port
 from nasbridge.adapters.nni.relay import patiently
+from nasbridge.engine import ActiveTrial, Unsupported
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
 

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from nasbridge import BackendError, Experiment, Integer, RandomSearch, Space
-from nasbridge.adapters import ActiveTrial
 from nasbridge.adapters.nni import ctl
 from nasbridge.adapters.nni.node import EVERYWHERE, NODE_OPTIONS, check_closed, node_options
+from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from nasbridge import Experiment, History, Integer, RandomSearch, Space
-from nasbridge.adapters import ActiveTrial
 from nasbridge.adapters.nni.manager import free_port
 from nasbridge.adapters.nni.relay import Link
 from nasbridge.adapters.nni.store import NNIStore
 from nasbridge.adapters.nni.trials import DATABASE, Job, experiment_in, read_database
+from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import Trial

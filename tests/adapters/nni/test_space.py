@@ -17,11 +17,12 @@ from nni.algorithms.hpo.random_tuner import RandomTuner
 from nni.algorithms.hpo.tpe_tuner import TpeTuner
 
 from nasbridge import BackendError, Experiment, RegularizedEvolution
-from nasbridge.adapters import ExperimentError, backend
+from nasbridge.adapters import backend
 from nasbridge.adapters.nni import NASTuner, architecture_from, from_native, load, to_native
 from nasbridge.adapters.nni.store import shown_metrics
 from nasbridge.adapters.nni.trials import DATABASE
 from nasbridge.adapters.nni.webui import AXES, parameters_of, shown_space
+from nasbridge.engine import ExperimentError
 from nasbridge.spaces import Choice, Integer, Real, SearchSpace, Space, library
 from nasbridge.strategies import Objective
 from nasbridge.testing import harness as material
@@ -260,7 +261,7 @@ def test_what_is_no_database_is_said(tmp_path: Path) -> None:
 
 FILE = """
 from nasbridge import Experiment, RegularizedEvolution
-from nasbridge.adapters import _conformance as material
+from nasbridge.testing import harness as material
 
 experiment = Experiment(
     material.chain(), material.evaluate_or_fail, {"score": "max"},

@@ -22,10 +22,11 @@ import psutil
 import pytest
 
 from nasbridge import BackendError, Experiment, History, Integer, RandomSearch, Space
-from nasbridge.adapters import ActiveTrial, backend
+from nasbridge.adapters import backend
 from nasbridge.adapters.nni import client, manager, store
 from nasbridge.adapters.nni.manager import COMMAND, free_port
 from nasbridge.adapters.nni.trials import DATABASE, Job, experiment_in, read_database
+from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
 from nasbridge.testing.harness import bare_loop, comparable

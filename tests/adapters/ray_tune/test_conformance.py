@@ -31,9 +31,9 @@ from nasbridge import (
     RegularizedEvolution,
     Trial,
 )
-from nasbridge.adapters import ActiveTrial
 from nasbridge.adapters.ray_tune import load, results, store_history
 from nasbridge.adapters.ray_tune.cluster import instance
+from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
 from nasbridge.testing import BackendTests
@@ -253,7 +253,7 @@ import sys
 import ray
 from ray import tune
 from nasbridge import Experiment, RandomSearch
-from nasbridge.adapters import BackendError
+from nasbridge.engine import BackendError
 from nasbridge.testing.harness import chain, evaluate
 
 experiment = Experiment(chain(), evaluate, {"score": "max"}, RandomSearch(), trials=2)

@@ -13,8 +13,8 @@ from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler, MedianStoppin
 from ray.tune.search import ConcurrencyLimiter
 
 from nasbridge import Choice, Experiment, RandomSearch, Search, Space
-from nasbridge.adapters import ActiveTrial
 from nasbridge.adapters.ray_tune import NASSearcher, architecture_from
+from nasbridge.engine import ActiveTrial
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import objectives_from
 

@@ -20,8 +20,8 @@ from nasbridge import (
     Space,
     Trial,
 )
-from nasbridge.adapters import ActiveTrial
 from nasbridge.adapters.ray_tune import NASSearcher, architecture_from, load
+from nasbridge.engine import ActiveTrial
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import Objective
 from nasbridge.testing.harness import chain, comparable, score
