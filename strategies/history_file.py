@@ -157,6 +157,7 @@ def _header(history: History) -> Event:
         "strategy": history.strategy,
         "seed": history.seed,
         "metadata": history.metadata,
+        "skipped": history.skipped,
     }
 
 
@@ -210,7 +211,13 @@ def read_history(path: Path, space: SearchSpace | None) -> History:
     except NasbridgeError as error:
         raise HistoryError(f"{path}, line 1: {error}") from error
     history = History(
-        space, objectives, (), header["seed"], header["strategy"], header.get("metadata", {})
+        space,
+        objectives,
+        (),
+        header["seed"],
+        header["strategy"],
+        header["metadata"],
+        _skipped(header, path),
     )
     return replace(history, trials=_Folder(space, path).fold())
 
@@ -244,11 +251,30 @@ def _read_header(path: Path) -> Event:
             f"{path}, line 1: a history of version {header.get('version')!r}, and this nasbridge "
             f"reads version {VERSION}: export it anew with the nasbridge that wrote it"
         )
-    kinds = {"objectives": dict, "strategy": str, "seed": int, "fingerprint": str}
+    kinds = {
+        "objectives": dict,
+        "strategy": str,
+        "seed": int,
+        "fingerprint": str,
+        "metadata": dict,
+        "skipped": list,
+    }
     for name, kind in kinds.items():
         if not isinstance(header.get(name), kind):
             raise HistoryError(f"{path}, line 1: {name!r} is missing or damaged")
     return header
+
+
+def _skipped(header: Event, path: Path) -> tuple[int, ...]:
+    """Return the numbers of trials that failed before sampling."""
+    numbers = cast(list[object], header["skipped"])
+    for number in numbers:
+        if type(number) is not int or number < 0:
+            raise HistoryError(
+                f"{path}, line 1: invalid trial number {number!r} in 'skipped': numbers are "
+                "integers of at least 0"
+            )
+    return tuple(cast(list[int], numbers))
 
 
 def _space_of(header: Event, space: SearchSpace | None, path: Path) -> SearchSpace:

@@ -104,7 +104,7 @@ def _check_same(history: History, experiment: "Experiment", said: str) -> None:
 
 
 def _check_numbers(history: History, said: str) -> None:
-    known = {trial.number for trial in history} | set(history.metadata.get("skipped", ()))
+    known = {trial.number for trial in history} | set(history.skipped)
     missing = set(range(max(known, default=-1) + 1)) - known
     if missing:
         raise ExperimentError(

@@ -65,10 +65,8 @@ class HistoryStore:
 
     def _continue(self, before: History) -> None:
         self._search.replay(before)
-        if "skipped" in before.metadata:  # numbers that another backend has given in vain
-            metadata = {**self._history.metadata, "skipped": before.metadata["skipped"]}
-            self._history = replace(self._history, metadata=metadata)
-            self._next = max(before.metadata["skipped"]) + 1
+        self._history = replace(self._history, skipped=before.skipped)
+        self._next = max(before.skipped, default=-1) + 1
         for trial in before:
             if trial.state == "running":
                 self._interrupted.append(trial)
