@@ -238,7 +238,7 @@ RUNS: list[Bad] = [
     Bad(
         "another experiment, Optuna",
         lambda p: [run(p, "optuna", seed=1), run(p, "optuna", seed=2)],
-        "its seed 1, not 2; continue it with the same settings, or use another",
+        "seed.* 1, not 2; continue it with the same settings, or use another",
     ),
     Bad("another backend", lambda p: [run(p), run(p, "optuna")], "'local'.*another directory"),
     Bad("a storage", lambda p: run(p, "optuna", storage="nonsense"), "opened in nonsense.*right"),
