@@ -1,13 +1,13 @@
 """Run every strategy under every backend, compare the trials, and write the result as tables.
 
-    python benchmarks/portability.py     # writes docs/portability.md; exit code 1: a cell differs
+    python benchmarks/portability.py     # writes docs/benchmarks/portability.md
 
 The first table has a row per strategy and a column per backend. A cell runs 60 trials twice, once
 without interruption and once killed (SIGKILL) in trial 30 and resumed, and compares both with a
 bare `Search`. The space has conditional decisions, and a third of the trials fail. The second table
 has a row and a column per backend: a run is killed in trial 30 under the first backend, continued
 under the second, and compared with 60 trials of a bare `Search`. Its trials are complete, pruned,
-failed and running.
+failed and running. The exit code is 1 if a cell differs.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from nasbridge import testing as material
 from nasbridge.adapters import BACKENDS
 from nasbridge.adapters.registry import is_installed
 from nasbridge.engine import NotSupported
-from nasbridge.runs import Origin, note_of, write_note
+from nasbridge.engine.run_note import Origin, note_of, write_note
 from nasbridge.testing import (
     STRATEGIES,
     BackendHarness,
@@ -208,7 +208,9 @@ def main() -> int:
     parser.add_argument("--backends", nargs="+", default=known, choices=sorted(BACKENDS))
     parser.add_argument("--strategies", nargs="+", default=sorted(STRATEGIES))
     parser.add_argument("--trials", type=int, default=60)
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "portability.md")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "portability.md"
+    )
     arguments = parser.parse_args()
     names, trials = arguments.backends, arguments.trials
     rows: list[list[str]] = []

@@ -8,6 +8,7 @@ from typing import Any, final
 from ..adapters.registry import backend
 from ..engine.capabilities import Capabilities
 from ..engine.driver import ExperimentSpec, Silent
+from ..engine.options import accepted_options, check_options
 from ..spaces import SearchSpace
 from ..strategies import History
 
@@ -56,7 +57,9 @@ class BackendHarness:
             directory: Where the run is stored; None keeps it in memory.
             jobs: Number of worker processes; 0 evaluates in this process.
         """
-        return backend(self.backend).run(
+        adapter = backend(self.backend)
+        check_options(self.backend, adapter.run, self.options)
+        return adapter.run(
             experiment, directory=directory, jobs=jobs, observer=Silent(), **self.options
         )
 
@@ -76,4 +79,5 @@ class BackendHarness:
             history: The history of any backend.
             directory: The directory of the new run.
         """
-        backend(self.backend).store_history(history, directory, **self.options)
+        store_history = backend(self.backend).store_history
+        store_history(history, directory, **accepted_options(store_history, self.options))
