@@ -118,9 +118,9 @@ class Scored(NASTuner):
 def search(directory: Path) -> None:
     tuner = Scored(
         chain(),
-        strategy("RegularizedEvolution"),
-        {"score": "max"},
-        24,
+        strategy=strategy("RegularizedEvolution"),
+        objective={"score": "max"},
+        max_trials=24,
         seed=3,
         input_shape=(8, 8, 1),
         directory=directory,
