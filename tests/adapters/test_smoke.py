@@ -86,9 +86,9 @@ def nni(directory: Path) -> list[dict[str, Any]]:
     from nasbridge.adapters.nni import NASTuner
 
     tuner = NASTuner(strategy="RandomSearch", optimize_mode="maximize", seed=3)
-    domain = {d.name: list(d.domain.labels) for d in SPACE.decisions}
+    options = {"units": ["16", "32", "64", "128"], "kernel": ["1", "3", "5"]}
     tuner.update_search_space(
-        {name: {"_type": "choice", "_value": labels} for name, labels in domain.items()}
+        {name: {"_type": "choice", "_value": labels} for name, labels in options.items()}
     )
     found: list[dict[str, Any]] = []
     for number in range(TRIALS):

@@ -16,11 +16,10 @@ What the backend declares as `NotSupported` must raise `Unsupported`. Other devi
 runs its trials in the engine's worker pool takes `PooledBackendTests`, which has fewer tests of
 workers.
 
-Everything else is useful without pytest as well, which worker processes never import: search
-spaces (`SPACES`, `chain`, ...), strategies with settings for a few dozen trials (`STRATEGIES`),
-evaluation functions without training (`evaluate_variously`, ...), the reference that every run
-must equal (`bare_loop`, `reference`, `comparable`), and ways to kill a run (`Fault`,
-`kill_in_a_trial`).
+The rest needs no pytest, so worker processes can import it: search spaces (`SPACES`, `chain`, ...),
+strategies with settings for a few dozen trials (`STRATEGIES`), evaluation functions that train
+nothing (`evaluate_variously`, ...), the reference that every run must equal (`bare_loop`,
+`reference`, `comparable`), and ways to kill a run (`Fault`, `kill_in_a_trial`).
 """
 
 from importlib import import_module
@@ -109,8 +108,8 @@ __all__ = [
     "BudgetTests",
     "CASES",
     "CapabilityTests",
-    "FailureTests",
     "FEW_CASES",
+    "FailureTests",
     "Fault",
     "INVALID_RESULTS",
     "MovingTests",
