@@ -1,10 +1,12 @@
 # pyright: basic
 """Clusters: one of three nodes, of which one is killed; one that lacks what trials need."""
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,7 +15,7 @@ from nasbridge.adapters.ray_tune import load, results
 from nasbridge.adapters.ray_tune.resources import needed
 from nasbridge.testing import chain, comparable, score
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_cluster")]
 
 PROGRAM = """
 import sys, time
@@ -78,9 +80,10 @@ def said_by(text: str, place: Path) -> str:
     """Run a program, and return what it says."""
     program = place / "program.py"
     program.write_text(text)
-    with (place / "output.txt").open("w+") as output:
+    with TemporaryDirectory(prefix="ray") as own, (place / "output.txt").open("w+") as output:
         done = subprocess.run(
             [sys.executable, str(program), str(place / "run")],
+            env={**os.environ, "RAY_TMPDIR": own},  # its address="auto" finds no other cluster
             stdout=output,
             stderr=subprocess.STDOUT,
             timeout=150,
