@@ -25,8 +25,7 @@ from nasbridge import (
     TooManyFailures,
     Trial,
 )
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent
 from nasbridge.experiment import default_strategy
 from nasbridge.testing import bare_loop, comparable, evaluate
 

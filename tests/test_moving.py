@@ -8,7 +8,7 @@ import pytest
 
 from nasbridge import Experiment, ExperimentError, History, RandomSearch
 from nasbridge import testing as material
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.testing import bare_loop, comparable
 
 

@@ -10,9 +10,7 @@ import numpy
 import pytest
 
 from nasbridge import Architecture, Choice, Experiment, NasbridgeError, RandomSearch, Space
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
-from nasbridge.engine.evaluation import Outcome, Task, evaluate_task
+from nasbridge.engine import ActiveTrial, Outcome, Silent, Task, evaluate_task
 from nasbridge.runs import load_run
 from nasbridge.strategies import Objective
 

@@ -36,7 +36,7 @@ from nasbridge import (
     testing,
 )
 from nasbridge.adapters import backend
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.testing import evaluate
 
 SPACE = Space({"units": Choice([16, 32]), "rate": Real(1e-4, 1e-1, log=True)})

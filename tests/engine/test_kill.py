@@ -14,7 +14,7 @@ import pytest
 
 from nasbridge import Experiment, NasbridgeError
 from nasbridge.adapters.keras_tuner import NASTuner, load
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.testing import (
     BackendHarness,
     Fault,

@@ -13,8 +13,7 @@ import psutil
 import pytest
 
 from nasbridge import ExperimentError, Integer, Space
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.evaluation import Evaluate, Outcome, Task
+from nasbridge.engine import ActiveTrial, Evaluate, Outcome, Task
 from nasbridge.engine.modules import load_module
 from nasbridge.engine.pool import Pool
 from nasbridge.strategies import Objective, Step

@@ -14,7 +14,7 @@ from autokeras.graph import Graph
 from nasbridge import BackendError, Experiment
 from nasbridge import testing as material
 from nasbridge.adapters.autokeras.compat import mend
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.testing import BackendHarness, BackendTests, strategy
 
 

@@ -24,7 +24,7 @@ from nasbridge import (
 from nasbridge import testing as material
 from nasbridge.adapters.keras_tuner import NASOracle, from_native, load, suggest, to_native
 from nasbridge.adapters.keras_tuner.space import architecture_in, native_values
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.engine.locks import lock_in
 from nasbridge.spaces import When
 from nasbridge.strategies.lock import try_lock

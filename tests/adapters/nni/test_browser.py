@@ -20,8 +20,7 @@ from nasbridge import Experiment, History, MedianPruner, RandomSearch
 from nasbridge import testing as material
 from nasbridge.adapters.nni.manager import Manager
 from nasbridge.adapters.nni.trials import experiment_in
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent
 from nasbridge.spaces import Architecture
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_browser")]

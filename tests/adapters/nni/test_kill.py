@@ -20,7 +20,7 @@ from nasbridge import testing as material
 from nasbridge.adapters import backend
 from nasbridge.adapters.nni.architecture import architecture_from
 from nasbridge.adapters.nni.trials import DATABASE, experiment_in, read_database
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.strategies import Trial
 from nasbridge.testing import bare_loop, comparable, strategy
 

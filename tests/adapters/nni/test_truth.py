@@ -29,8 +29,7 @@ from nasbridge.adapters.nni import manager
 from nasbridge.adapters.nni.architecture import architecture_from
 from nasbridge.adapters.nni.manager import Manager
 from nasbridge.adapters.nni.trials import DATABASE, Job, experiment_in, read_database
-from nasbridge.engine import ActiveTrial, TooManyFailures, Unsupported
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent, TooManyFailures, Unsupported
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import History, Trial
 from nasbridge.testing import bare_loop, comparable, strategy

@@ -27,7 +27,7 @@ from nasbridge import (
 from nasbridge import testing as material
 from nasbridge.adapters.optuna import NASSampler, load, suggest
 from nasbridge.cli.move import export_run, import_history
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.strategies import Strategy
 from nasbridge.testing import score, strategy
 

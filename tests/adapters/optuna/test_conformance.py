@@ -21,7 +21,7 @@ from optuna.trial import TrialState
 from nasbridge import BackendError, Experiment, Integer, NasbridgeError, RandomSearch, Real, Space
 from nasbridge import testing as material
 from nasbridge.adapters.optuna import from_native, load, to_native
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.testing import (
     FEW_CASES,
     BackendHarness,

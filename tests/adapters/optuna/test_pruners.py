@@ -9,7 +9,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, Successive
 
 from nasbridge import Experiment, RegularizedEvolution
 from nasbridge import testing as material
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.testing import comparable
 
 LAST = 27  # steps of a trial

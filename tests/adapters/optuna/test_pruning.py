@@ -21,7 +21,7 @@ from nasbridge import BackendError, Experiment
 from nasbridge import MedianPruner as OurMedianPruner
 from nasbridge import testing as material
 from nasbridge.adapters.optuna import NASSampler, Reporter, load, suggest
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.testing import comparable, score, strategy
 
 EVOLUTION = strategy("RegularizedEvolution")

@@ -11,7 +11,7 @@ from nasbridge import Experiment, History
 from nasbridge import testing as material
 from nasbridge.adapters.optuna.history import study_of
 from nasbridge.adapters.optuna.store import StudyStore
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.testing import bare_loop, comparable, strategy
 
 EXPERIMENT = Experiment(

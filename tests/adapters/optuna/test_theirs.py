@@ -27,8 +27,7 @@ from nasbridge import (
 )
 from nasbridge import testing as material
 from nasbridge.adapters.optuna import NASSampler, load, suggest
-from nasbridge.engine.driver import Silent
-from nasbridge.engine.evaluation import Evaluate
+from nasbridge.engine import Evaluate, Silent
 from nasbridge.spaces import SearchSpace
 from nasbridge.testing import bare_loop, fate, score, strategy
 

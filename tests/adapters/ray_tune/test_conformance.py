@@ -33,8 +33,7 @@ from nasbridge import (
 )
 from nasbridge.adapters.ray_tune import load, results, store_history
 from nasbridge.adapters.ray_tune.cluster import instance
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent
 from nasbridge.spaces import Architecture
 from nasbridge.testing import (
     FEW_CASES,
