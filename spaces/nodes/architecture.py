@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast, final
 
 from ..decisions.domains import Label
 from ..errors import InvalidArchitecture, SpaceError
-from ..graph.canonical import canonical_form, digest
+from ..graph.canonical import canonical_form
 from ..graph.graph import Graph
 from ..graph.walk import HierarchicalGraph
+from ..hashing import digest
 
 if TYPE_CHECKING:
     from ..planning.cost import Cost

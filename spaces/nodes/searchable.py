@@ -15,12 +15,11 @@ from ..decisions.counting import count, enumerate_choices
 from ..decisions.decisions import Decision, in_order
 from ..decisions.domains import Label
 from ..decisions.encoding import Encoding
-from ..decisions.fingerprint import plain_data
 from ..decisions.moves import Moves
 from ..errors import InvalidArchitecture, NoFeasible
-from ..graph.canonical import digest
 from ..graph.templates import Templates
 from ..graph.walk import DecisionCollector, HierarchicalGraph, SpaceVisitor
+from ..hashing import digest, plain_data
 from .architecture import Architecture, checked
 
 if TYPE_CHECKING:

@@ -13,10 +13,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy
 
-from ..decisions.fingerprint import plain_data
 from ..errors import SpaceError
-from ..graph.canonical import digest
 from ..graph.graph import Operation
+from ..hashing import digest, plain_data
 from ..keras.layers import is_of_keras, keras
 from ..nodes.structure import Layer, layer
 
