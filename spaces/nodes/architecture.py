@@ -16,7 +16,7 @@ from ..hashing import digest
 
 if TYPE_CHECKING:
     from ..planning.cost import Cost
-    from .searchable import SearchSpace
+    from .search_space import SearchSpace
 
 __all__ = ["Architecture"]
 

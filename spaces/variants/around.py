@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from ..errors import BuildError, SpaceError
+from ..nodes.composition import Chain, Parallel, Repeat
+from ..nodes.layer import Layer, layer
 from ..nodes.node import Node
-from ..nodes.structure import Chain, Layer, Parallel, Repeat, layer
 from ..nodes.values import Choice
 from ..planning.plan import plan
 from .described import WAY_OUT

@@ -10,7 +10,7 @@ from ..errors import BuildError, SpaceError
 from ..graph.graph import Operation
 from ..keras.ask import ask
 from ..keras.layers import call_layer, is_of_keras, keras, make_layer
-from ..nodes.structure import Layer, layer
+from ..nodes.layer import Layer, layer
 from ..planning.rules import measure
 from ..planning.shapes import ShapeMismatch
 from .kept import keep, names_within, remake

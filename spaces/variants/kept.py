@@ -17,7 +17,7 @@ from ..errors import SpaceError
 from ..graph.graph import Operation
 from ..hashing import digest, plain_data
 from ..keras.layers import is_of_keras, keras
-from ..nodes.structure import Layer, layer
+from ..nodes.layer import Layer, layer
 
 __all__ = ["Kept", "dtype_taken", "keep", "names_within", "remake"]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..errors import SpaceError
 from ..keras.layers import is_of_keras, keras
-from ..nodes.structure import Layer
+from ..nodes.layer import Layer
 from .described import WAY_OUT, described
 from .masks import is_own_mask
 from .sizes import Flow
