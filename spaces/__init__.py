@@ -16,7 +16,7 @@ from .errors import (
 )
 from .graph.graph import Block, Graph, Operation, Vertex
 from .graph.sketch import Sketch
-from .nodes.architecture import Architecture, ArchitectureSpace
+from .nodes.architecture import Architecture, SpaceLike
 from .nodes.cells import Cell, NodeCell, Stack
 from .nodes.composition import Chain, Parallel, Repeat, Scope, residual
 from .nodes.documents import from_json
@@ -31,7 +31,6 @@ from .variants.face import variants_of
 
 __all__ = [
     "Architecture",
-    "ArchitectureSpace",
     "Block",
     "BuildError",
     "Categorical",
@@ -66,6 +65,7 @@ __all__ = [
     "Space",
     "SpaceError",
     "SpaceFormatError",
+    "SpaceLike",
     "Stack",
     "Vertex",
     "WIDTH",

@@ -5,25 +5,23 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, cast, final
+from typing import Any, Protocol, cast, final
 
 from ..decisions.decisions import Decision
 from ..decisions.domains import Label
 from ..decisions.moves import Moves
 from ..errors import InvalidArchitecture, SpaceError
 from ..graph.canonical import canonical_form
+from ..graph.cost import Cost
 from ..graph.graph import Graph
 from ..graph.templates import Templates
 from ..graph.walk import HierarchicalGraph
 from ..hashing import digest
 
-if TYPE_CHECKING:
-    from ..planning.cost import Cost
-
-__all__ = ["Architecture", "ArchitectureSpace"]
+__all__ = ["Architecture", "SpaceLike"]
 
 
-class ArchitectureSpace(Protocol):
+class SpaceLike(Protocol):
     """The part of `SearchSpace` that an architecture needs."""
 
     @property
@@ -61,7 +59,7 @@ class ArchitectureSpace(Protocol):
         """Return the networks and values under the given choices."""
         ...
 
-    def unconstrained(self) -> "ArchitectureSpace":
+    def unconstrained(self) -> "SpaceLike":
         """Return the space without its constraints."""
         ...
 
@@ -86,12 +84,12 @@ class Architecture(Mapping[str, Any]):
         (64, '64')
     """
 
-    def __init__(self, space: ArchitectureSpace, choices: Mapping[str, Label]) -> None:
+    def __init__(self, space: SpaceLike, choices: Mapping[str, Label]) -> None:
         self._space = space
         self._choices = dict(choices)
 
     @property
-    def space(self) -> ArchitectureSpace:
+    def space(self) -> SpaceLike:
         """The space it belongs to."""
         return self._space
 
@@ -224,7 +222,7 @@ class Architecture(Mapping[str, Any]):
 
     # ------------------------------------------------------------------ use
 
-    def cost(self, input_shape: tuple[int, ...], part: str | None = None) -> "Cost":
+    def cost(self, input_shape: tuple[int, ...], part: str | None = None) -> Cost:
         """Count parameters and multiply-additions, without building anything.
 
         Args:
@@ -284,7 +282,7 @@ class Architecture(Mapping[str, Any]):
         return draw(self.outline(part), path)
 
 
-def checked(space: ArchitectureSpace, values: Mapping[str, object]) -> Architecture:
+def checked(space: SpaceLike, values: Mapping[str, object]) -> Architecture:
     """Make an architecture of foreign values, or say what is wrong with them."""
     if not isinstance(cast(object, values), Mapping):
         raise InvalidArchitecture(
