@@ -1,4 +1,4 @@
-"""Spaces: what can be searched."""
+"""Search spaces: nodes to describe them, and the architectures that they contain."""
 
 from . import library
 from .decisions.decisions import Clause, Decision
@@ -15,9 +15,9 @@ from .errors import (
     SpaceFormatError,
 )
 from .graph.graph import Block, Graph, Operation, Vertex
-from .graph.sketch import Sketch
+from .graph.wl_features import WLGraph
 from .nodes.architecture import Architecture, SpaceLike
-from .nodes.cells import Cell, NodeCell, Stack
+from .nodes.cells import Cell, NodeCell
 from .nodes.composition import Chain, Parallel, Repeat, Scope, residual
 from .nodes.documents import from_json
 from .nodes.layer import Layer, layer
@@ -25,8 +25,9 @@ from .nodes.node import Node
 from .nodes.primitives import Skip, Zero
 from .nodes.search_space import SearchSpace
 from .nodes.space import Space
+from .nodes.stack import Stack
 from .nodes.values import STRIDE, WIDTH, Choice, Integer, Real, When
-from .nodes.words import operation_choices, sketches
+from .nodes.wl_graphs import operation_choices, wl_graphs
 from .variants.face import variants_of
 
 __all__ = [
@@ -60,7 +61,6 @@ __all__ = [
     "STRIDE",
     "Scope",
     "SearchSpace",
-    "Sketch",
     "Skip",
     "Space",
     "SpaceError",
@@ -69,6 +69,7 @@ __all__ = [
     "Stack",
     "Vertex",
     "WIDTH",
+    "WLGraph",
     "When",
     "Zero",
     "from_json",
@@ -76,6 +77,6 @@ __all__ = [
     "library",
     "operation_choices",
     "residual",
-    "sketches",
     "variants_of",
+    "wl_graphs",
 ]

@@ -179,8 +179,8 @@ def imports_of(source: str, path: str) -> Iterator[Import]:
                 origin = package[: len(package) + 1 - node.level] if node.level else []
                 base = [*origin, *([node.module] if node.module else [])]
                 found = [".".join([*base, alias.name]) for alias in node.names]
-            for name in found:
-                yield Import(name, getattr(node, "lineno", 0), ".".join(scope), at_top)
+            for imported in found:
+                yield Import(imported, getattr(node, "lineno", 0), ".".join(scope), at_top)
             name = getattr(node, "name", None) if isinstance(node, NAMED) else None
             yield from within(node, (*scope, name) if name else scope)
 

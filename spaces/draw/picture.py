@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..errors import SpaceError
-from ..graph.walk import HierarchicalGraph
+from ..graph.graph import HierarchicalGraph
 from .page import page
 from .png import png
 from .svg import svg
@@ -33,7 +33,7 @@ def draw(outline: HierarchicalGraph, path: str | Path | None = None) -> str:
         >>> import numpy
         >>> from nasbridge.spaces import Chain, Choice, layer
         >>> space = Chain(layer("Flatten"), layer("Dense", units=Choice([16, 32])))
-        >>> picture = draw(space.sample(numpy.random.default_rng(0)).outline())
+        >>> picture = draw(space.sample(numpy.random.default_rng(0)).hierarchical_graph())
         >>> "Flatten" in picture and "Dense" in picture
         True
     """

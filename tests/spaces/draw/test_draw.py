@@ -45,7 +45,7 @@ OPERATIONS: dict[str, Node] = {
 
 
 def made(node: SearchSpace, **choices: object) -> Picture:
-    return page(node.architecture(choices).outline())
+    return page(node.architecture(choices).hierarchical_graph())
 
 
 def texts(picture: Picture) -> list[str]:
@@ -134,7 +134,7 @@ def test_an_option_that_is_another_choice_has_both_names() -> None:
 
 def test_a_stack_shows_its_stages_and_each_cell_once() -> None:
     space = library.darts(repeats=3, width=16)
-    said = texts(page(space.sample(numpy.random.default_rng(0)).outline()))
+    said = texts(page(space.sample(numpy.random.default_rng(0)).hierarchical_graph()))
     assert said.count("normal cell ×3") == 3
     assert said.count("reduction cell") == 2 + 1  # two in the network, and the title
     assert [text for text in said if text.startswith("width")] == [
@@ -270,7 +270,7 @@ def test_the_svg_is_complete_in_itself(architecture: Architecture) -> None:
     written = [
         element.text or element[0].tail for element in root.iter() if element.tag.endswith("}text")
     ]
-    assert written == texts(page(architecture.outline()))
+    assert written == texts(page(architecture.hierarchical_graph()))
 
 
 def test_boxes_tell_all_settings_to_who_points_at_them() -> None:
@@ -303,7 +303,7 @@ def test_a_png_has_two_pixels_for_one(architecture: Architecture, tmp_path: Path
 
 
 def test_a_png_does_not_depend_on_the_users_style(tmp_path: Path) -> None:
-    outline = library.mlp().sample(numpy.random.default_rng(0)).outline()
+    outline = library.mlp().sample(numpy.random.default_rng(0)).hierarchical_graph()
     draw(outline, tmp_path / "plain.png")
     style: Any = {"figure.facecolor": "black", "text.usetex": True, "savefig.bbox": "tight"}
     untyped: Any = matplotlib
