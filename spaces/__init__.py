@@ -25,7 +25,7 @@ from .nodes.space import Space
 from .nodes.structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero, layer, residual
 from .nodes.values import STRIDE, WIDTH, Choice, Integer, Real, When
 from .nodes.words import operation_choices, sketches
-from .variants.face import variants_of
+from .variants import variants_of
 
 __all__ = [
     "Architecture",

@@ -1,7 +1,7 @@
 """Architectures: one value for each active decision of a space."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, cast, final
 from ..decisions.domains import Label
 from ..errors import InvalidArchitecture, SpaceError
 from ..graph.canonical import canonical_form, digest
-from ..graph.graph import Graph
+from ..graph.graph import Graph, Operation
 from ..graph.walk import HierarchicalGraph
 
 if TYPE_CHECKING:
     from ..planning.cost import Cost
+    from ..planning.shapes import Measure, Shape
     from .searchable import SearchSpace
 
 __all__ = ["Architecture"]
@@ -190,10 +191,16 @@ class Architecture(Mapping[str, Any]):
 
         Raises:
             BuildError: The network cannot be built for this input.
+            MissingExtra: A layer is known to Keras only, and Keras is not installed.
         """
         from ..planning.cost import cost
 
-        return cost(self.graph(part), input_shape)
+        def infer(operation: Operation, shapes: "Sequence[Shape]", path: str) -> "Measure":
+            from ..keras import infer_with_keras
+
+            return infer_with_keras(operation, shapes, path)
+
+        return cost(self.graph(part), input_shape, infer)
 
     def build(
         self,
