@@ -16,19 +16,22 @@ from .errors import (
 )
 from .graph.graph import Block, Graph, Operation, Vertex
 from .graph.sketch import Sketch
-from .nodes.architecture import Architecture
+from .nodes.architecture import Architecture, ArchitectureSpace
 from .nodes.cells import Cell, NodeCell, Stack
+from .nodes.composition import Chain, Parallel, Repeat, Scope, residual
 from .nodes.documents import from_json
+from .nodes.layer import Layer, layer
 from .nodes.node import Node
-from .nodes.searchable import SearchSpace
+from .nodes.primitives import Skip, Zero
+from .nodes.search_space import SearchSpace
 from .nodes.space import Space
-from .nodes.structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero, layer, residual
 from .nodes.values import STRIDE, WIDTH, Choice, Integer, Real, When
 from .nodes.words import operation_choices, sketches
 from .variants import variants_of
 
 __all__ = [
     "Architecture",
+    "ArchitectureSpace",
     "Block",
     "BuildError",
     "Categorical",

@@ -10,58 +10,18 @@ Where a sum may have to bring its terms to one width (see `_fit.add`), its last 
 so is part of the form. In a cell, what comes from outside has the width that holds there.
 """
 
-import json
 import re
 from collections.abc import Mapping
-from hashlib import blake2b
-from types import CodeType, FunctionType
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
+from ..hashing import digest
 from .graph import Graph, Operation
 from .walk import HierarchicalGraph
 
-__all__ = ["SOMETIMES_IDENTITY", "canonical_form", "digest", "is_identity"]
+__all__ = ["SOMETIMES_IDENTITY", "canonical_form", "is_identity"]
 
 Terms = tuple[str, ...]
 """Digests of what is summed up, sorted; empty for nothing at all."""
-
-
-def digest(value: object) -> str:
-    """Return a short stable hash of a value's canonical JSON.
-
-    Args:
-        value: Anything made of dicts, lists, texts and numbers.
-
-    Returns:
-        16 hexadecimal digits.
-    """
-    return blake2b(_ENCODER.encode(value).encode(), digest_size=8).hexdigest()
-
-
-def _as_json(value: object) -> object:
-    if isinstance(value, Operation):
-        return [value.name, value.config]
-    if isinstance(value, Mapping):
-        return dict(cast(Mapping[str, object], value))
-    if isinstance(value, type | FunctionType):  # their addresses say nothing
-        name = f"{value.__module__}:{value.__qualname__}"
-        return [name, *_body(value)] if "<" in name else name
-    if isinstance(value, CodeType):
-        return [value.co_code.hex(), value.co_names, value.co_consts]
-    if hasattr(value, "get_config"):  # as Keras's initializers and regularizers have it
-        return [type(value).__qualname__, cast(Any, value).get_config()]
-    return repr(value)
-
-
-def _body(value: type | FunctionType) -> list[object]:
-    """Return what tells a function or class from another one of its name, as lambdas are."""
-    if isinstance(value, type):
-        return [part for part in vars(value).items() if isinstance(part[1], FunctionType)]
-    cells = [cell.cell_contents for cell in value.__closure__ or ()]
-    return [value.__code__, value.__defaults__, value.__kwdefaults__, cells]
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_as_json)
 
 
 def canonical_form(outline: HierarchicalGraph) -> str:

@@ -27,6 +27,10 @@ class Operation:
     config: Mapping[str, object] = field(default_factory=dict[str, object])
     cls: type | None = field(default=None, compare=False)
 
+    def hashed_as(self) -> object:
+        """Return what its digest depends on."""
+        return [self.name, self.config]
+
 
 @dataclass(frozen=True, slots=True)
 class Block:

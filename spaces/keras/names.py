@@ -2,7 +2,7 @@
 
 import re
 
-from ..graph.canonical import digest
+from ..hashing import digest
 
 __all__ = ["layer_name"]
 

@@ -3,8 +3,9 @@
 from typing import Literal
 
 from ..nodes.cells import Cell, Stack
+from ..nodes.composition import Chain
 from ..nodes.node import Node
-from ..nodes.structure import Chain, Skip
+from ..nodes.primitives import Skip
 from .parts import classifier, dilated, pool, separable
 
 __all__ = ["darts"]

@@ -6,7 +6,7 @@ from typing import cast
 
 from ..errors import InvalidArchitecture, SpaceFormatError
 from ..nodes.architecture import Architecture
-from ..nodes.searchable import SearchSpace
+from ..nodes.search_space import SearchSpace
 from .darts_cells import darts
 
 __all__ = ["from_darts_genotype", "to_darts_genotype"]

@@ -5,9 +5,11 @@ import re
 from ..errors import InvalidArchitecture, SpaceFormatError
 from ..nodes.architecture import Architecture
 from ..nodes.cells import Cell, Stack
+from ..nodes.composition import Chain, Parallel
+from ..nodes.layer import layer
 from ..nodes.node import Node
-from ..nodes.searchable import SearchSpace
-from ..nodes.structure import NORMALIZATION, Chain, Parallel, Zero, layer
+from ..nodes.primitives import NORMALIZATION, Zero
+from ..nodes.search_space import SearchSpace
 from .parts import RELU, classifier, conv, pool, relu_conv
 
 __all__ = ["from_nas_bench_201_string", "nas_bench_201", "to_nas_bench_201_string"]

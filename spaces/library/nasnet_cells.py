@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 from ..nodes.cells import NodeCell, Stack
+from ..nodes.composition import Chain
 from ..nodes.node import Node
-from ..nodes.structure import NORMALIZATION, Chain, Skip
+from ..nodes.primitives import NORMALIZATION, Skip
 from ..nodes.values import STRIDE
 from .parts import RELU, classifier, conv, dilated, pool, relu_conv, separable
 

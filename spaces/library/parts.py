@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from ..errors import SpaceError
+from ..nodes.composition import Chain
+from ..nodes.layer import Layer, layer
 from ..nodes.node import Node
-from ..nodes.structure import NORMALIZATION, Chain, Layer, layer
+from ..nodes.primitives import NORMALIZATION
 from ..nodes.values import STRIDE, WIDTH, Choice, Integer, Placeholder
 
 __all__ = [

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from ..nodes.composition import Chain, Repeat
+from ..nodes.layer import layer
 from ..nodes.node import Node
-from ..nodes.structure import NORMALIZATION, Chain, Repeat, layer
+from ..nodes.primitives import NORMALIZATION
 from .parts import RELU, between, conv, head, one_of, some_of
 
 __all__ = ["cnn"]

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from ..nodes.composition import Chain, Repeat, Scope, residual
+from ..nodes.layer import layer
 from ..nodes.node import Node
-from ..nodes.structure import NORMALIZATION, Chain, Repeat, Scope, layer, residual
+from ..nodes.primitives import NORMALIZATION
 from ..nodes.values import WIDTH, Choice, Placeholder
 from .parts import RELU, between, conv, head, one_of, some_of
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from ..nodes.composition import Chain, Repeat, Scope, residual
+from ..nodes.layer import layer
 from ..nodes.node import Node
+from ..nodes.primitives import NORMALIZATION
 from ..nodes.space import Space
-from ..nodes.structure import NORMALIZATION, Chain, Repeat, Scope, layer, residual
 from ..nodes.values import WIDTH
 from .parts import between, one_of, some_of
 

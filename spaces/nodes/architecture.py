@@ -5,20 +5,65 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast, final
+from typing import TYPE_CHECKING, Any, Protocol, cast, final
 
+from ..decisions.decisions import Decision
 from ..decisions.domains import Label
+from ..decisions.moves import Moves
 from ..errors import InvalidArchitecture, SpaceError
-from ..graph.canonical import canonical_form, digest
+from ..graph.canonical import canonical_form
 from ..graph.graph import Graph, Operation
+from ..graph.templates import Templates
 from ..graph.walk import HierarchicalGraph
+from ..hashing import digest
 
 if TYPE_CHECKING:
     from ..planning.cost import Cost
-    from ..planning.shapes import Measure, Shape
-    from .searchable import SearchSpace
 
-__all__ = ["Architecture"]
+__all__ = ["Architecture", "ArchitectureSpace"]
+
+
+class ArchitectureSpace(Protocol):
+    """The part of `SearchSpace` that an architecture needs."""
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """All decisions, parents first."""
+        ...
+
+    @property
+    def moves(self) -> Moves:
+        """Sampling and mutation of choices, without constraints."""
+        ...
+
+    @property
+    def templates(self) -> Templates:
+        """Cache of the Weisfeiler-Lehman graphs of its architectures."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the description, without constraints."""
+        ...
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the space is a mapping of plain values."""
+        ...
+
+    def decision(self, name: str) -> Decision:
+        """Return a decision by its name."""
+        ...
+
+    def resolve(
+        self, choices: Mapping[str, Label], compact: bool = False
+    ) -> Mapping[str, HierarchicalGraph | object]:
+        """Return the networks and values under the given choices."""
+        ...
+
+    def unconstrained(self) -> "ArchitectureSpace":
+        """Return the space without its constraints."""
+        ...
 
 
 @final
@@ -41,12 +86,12 @@ class Architecture(Mapping[str, Any]):
         (64, '64')
     """
 
-    def __init__(self, space: "SearchSpace", choices: Mapping[str, Label]) -> None:
+    def __init__(self, space: ArchitectureSpace, choices: Mapping[str, Label]) -> None:
         self._space = space
         self._choices = dict(choices)
 
     @property
-    def space(self) -> "SearchSpace":
+    def space(self) -> ArchitectureSpace:
         """The space it belongs to."""
         return self._space
 
@@ -194,8 +239,9 @@ class Architecture(Mapping[str, Any]):
             MissingExtra: A layer is known to Keras only, and Keras is not installed.
         """
         from ..planning.cost import cost
+        from ..planning.shapes import Measure, Shape
 
-        def infer(operation: Operation, shapes: "Sequence[Shape]", path: str) -> "Measure":
+        def infer(operation: Operation, shapes: Sequence[Shape], path: str) -> Measure:
             from ..keras import infer_with_keras
 
             return infer_with_keras(operation, shapes, path)
@@ -245,7 +291,7 @@ class Architecture(Mapping[str, Any]):
         return draw(self.outline(part), path)
 
 
-def checked(space: "SearchSpace", values: Mapping[str, object]) -> Architecture:
+def checked(space: ArchitectureSpace, values: Mapping[str, object]) -> Architecture:
     """Make an architecture of foreign values, or say what is wrong with them."""
     if not isinstance(cast(object, values), Mapping):
         raise InvalidArchitecture(

@@ -16,7 +16,7 @@ from ..errors import SpaceError
 from ..graph.graph import Operation
 from ..graph.walk import Ref, SpaceVisitor
 from .node import Node
-from .structure import project
+from .primitives import project
 from .values import WIDEST, Choice, Integer, check_count, check_counts, check_name, evaluate
 
 __all__ = ["Cell", "CellNode", "NodeCell", "Stack"]

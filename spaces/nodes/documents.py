@@ -14,11 +14,13 @@ from typing import Any, cast
 
 from ..errors import NasbridgeError, SpaceError, SpaceFormatError
 from .cells import Cell, NodeCell, Stack
+from .composition import Chain, Parallel, Repeat, Scope
 from .constraints import Limit
+from .layer import Layer
 from .node import Node
-from .searchable import SearchSpace
+from .primitives import Skip, Zero
+from .search_space import SearchSpace
 from .space import Space
-from .structure import Chain, Layer, Parallel, Repeat, Scope, Skip, Zero
 from .values import Choice, Integer, Placeholder, Real, When
 
 __all__ = ["from_json", "to_document"]

@@ -8,7 +8,7 @@ from ..errors import SpaceError
 from ..graph.graph import Operation
 from ..graph.walk import GraphBuilder, HierarchicalGraph, Ref, SpaceVisitor
 from .architecture import Architecture
-from .searchable import SearchSpace
+from .search_space import SearchSpace
 
 __all__ = ["Node"]
 

@@ -17,7 +17,7 @@ from ..graph.walk import GraphBuilder, HierarchicalGraph, SpaceVisitor
 from .architecture import Architecture
 from .constraints import Constraint, descend
 from .node import Node
-from .searchable import SearchSpace
+from .search_space import SearchSpace
 from .values import Choice, Integer, Placeholder, Real, When, check_name, evaluate
 
 __all__ = ["Space"]

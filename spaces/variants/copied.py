@@ -18,12 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from ..decisions.fingerprint import plain_data
 from ..errors import SpaceError
-from ..graph.canonical import digest
 from ..graph.graph import Operation
+from ..hashing import digest, plain_data
 from ..keras.layers import CopiedLayer, is_from_keras, keras
-from ..nodes.structure import Layer, layer
+from ..nodes.layer import Layer, layer
 
 __all__ = ["copy_config", "copy_with_weights", "is_copied_with_weights", "names_within"]
 

@@ -10,7 +10,7 @@ from ..errors import BuildError, SpaceError
 from ..graph.graph import Operation
 from ..keras.inference import infer_with_keras
 from ..keras.layers import call_layer, is_from_keras, keras, make_layer
-from ..nodes.structure import Layer, layer
+from ..nodes.layer import Layer, layer
 from ..planning.rules import measure
 from ..planning.shapes import ShapeMismatch
 from .copied import copy_config, copy_with_weights, names_within

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from .options import VariantOptions
 
 if TYPE_CHECKING:
-    from ..nodes.structure import Chain
+    from ..nodes.composition import Chain
 
 __all__ = ["variants_of"]
 

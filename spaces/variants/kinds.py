@@ -1,6 +1,6 @@
 """Kinds of Keras layers, by the settings that may vary."""
 
-from ..nodes.structure import Layer
+from ..nodes.layer import Layer
 
 __all__ = ["HIDDEN_ACTIVATIONS", "KERNELS", "NORMALIZATIONS", "RIGID", "WIDTHS", "is_rigid"]
 

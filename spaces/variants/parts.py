@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..nodes.structure import Layer
+from ..nodes.layer import Layer
 
 __all__ = ["Branches", "Flow", "Part", "layers_in", "walk"]
 

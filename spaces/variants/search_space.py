@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import BuildError, SpaceError
 from ..keras.inference import infer_with_keras
-from ..nodes.structure import Chain
+from ..nodes.composition import Chain
 from ..planning.plan import plan
 from .description import ALTERNATIVE
 from .options import VariantOptions

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
+from ..nodes.composition import Chain, Parallel, Repeat
+from ..nodes.layer import Layer, layer
 from ..nodes.node import Node
-from ..nodes.structure import Chain, Layer, Parallel, Repeat, layer
 from ..nodes.values import Choice
 from .kinds import HIDDEN_ACTIVATIONS, KERNELS, NORMALIZATIONS, WIDTHS, is_rigid
 from .options import VariantOptions

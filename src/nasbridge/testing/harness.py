@@ -31,7 +31,7 @@ from ..spaces import (
     Zero,
     layer,
 )
-from ..spaces.graph.canonical import digest
+from ..spaces.hashing import digest
 from ..strategies import History, Search, SpaceExhausted, Step, Trial
 from .strategies import STRATEGIES, strategy
 

@@ -27,7 +27,8 @@ from nasbridge.spaces import (
     layer,
     residual,
 )
-from nasbridge.spaces.nodes.structure import Scope, Skip
+from nasbridge.spaces.nodes.composition import Scope
+from nasbridge.spaces.nodes.primitives import Skip
 
 A, B, C = layer("A"), layer("B"), layer("C")
 SEEDS = range(40)

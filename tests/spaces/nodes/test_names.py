@@ -17,7 +17,7 @@ from nasbridge.spaces import (
     Stack,
     layer,
 )
-from nasbridge.spaces.nodes.structure import Scope
+from nasbridge.spaces.nodes.composition import Scope
 
 RELU = layer("ReLU")
 SKIP = layer("Identity")

@@ -25,7 +25,7 @@ from nasbridge.spaces import (
     layer,
     residual,
 )
-from nasbridge.spaces.nodes.structure import Scope
+from nasbridge.spaces.nodes.composition import Scope
 
 RELU = layer("ReLU")
 OPERATIONS = {"relu": RELU, "skip": layer("Identity")}

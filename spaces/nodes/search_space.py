@@ -5,7 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy
 from numpy.random import Generator
@@ -15,16 +14,13 @@ from ..decisions.counting import count, enumerate_choices
 from ..decisions.decisions import Decision, in_order
 from ..decisions.domains import Label
 from ..decisions.encoding import Encoding
-from ..decisions.fingerprint import plain_data
 from ..decisions.moves import Moves
 from ..errors import InvalidArchitecture, NoFeasible
-from ..graph.canonical import digest
 from ..graph.templates import Templates
 from ..graph.walk import DecisionCollector, HierarchicalGraph, SpaceVisitor
+from ..hashing import digest, plain_data
 from .architecture import Architecture, checked
-
-if TYPE_CHECKING:
-    from .space import Space
+from .constraints import Constraint, Limit, Where
 
 __all__ = ["SearchSpace"]
 
@@ -258,11 +254,18 @@ class SearchSpace(ABC):
 
     # ------------------------------------------------------------------ constraints
 
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """What an architecture must meet to be proposed; see `where` and `limit`."""
+        return ()
+
     def unconstrained(self) -> "SearchSpace":
         """Return the space without its constraints; its architectures are the same."""
         return self
 
-    def where(self, allowed: Callable[[Architecture], bool], name: str | None = None) -> "Space":
+    def where(
+        self, allowed: Callable[[Architecture], bool], name: str | None = None
+    ) -> "SearchSpace":
         """Allow only architectures for which a function says so.
 
         Args:
@@ -281,7 +284,6 @@ class SearchSpace(ABC):
             >>> len(list(space.where(lambda x: x["a"] + x["b"] < 4).enumerate()))
             3
         """
-        from .constraints import Where
         from .space import constrained
 
         called = str(getattr(allowed, "__name__", "where")) if name is None else name
@@ -294,7 +296,7 @@ class SearchSpace(ABC):
         parameters: int | None = None,
         flops: int | None = None,
         part: str | None = None,
-    ) -> "Space":
+    ) -> "SearchSpace":
         """Allow only networks up to a size.
 
         Args:
@@ -309,7 +311,6 @@ class SearchSpace(ABC):
         Raises:
             ConstraintError: Nothing is this small, or no limit is given.
         """
-        from .constraints import Limit
         from .space import constrained
 
         return constrained(self, Limit(tuple(input_shape), parameters, flops, part))

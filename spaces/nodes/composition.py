@@ -1,126 +1,19 @@
-"""Structure nodes: layers, chains, branches and repetitions."""
+"""Nodes that combine others: chains, branches, repetitions and scopes."""
 
-import re
-import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Literal, cast
 
 from ..decisions.domains import Label
 from ..errors import SpaceError
-from ..graph.canonical import SOMETIMES_IDENTITY
 from ..graph.graph import Operation
 from ..graph.walk import Ref, SpaceVisitor
+from .layer import layer
 from .node import Node
-from .values import WIDEST, Choice, Integer, check_counts, check_name, evaluate, is_open, plain
+from .values import WIDEST, Choice, Integer, check_counts, check_name, evaluate
 
-__all__ = [
-    "NORMALIZATION",
-    "Chain",
-    "Layer",
-    "Parallel",
-    "Repeat",
-    "Scope",
-    "Skip",
-    "Zero",
-    "layer",
-    "project",
-    "residual",
-]
-
-_KIND = re.compile(r"([\w.]+:)?[A-Za-z_][\w.<>]*")  # Layer, or module:Outer.Inner
-
-
-@dataclass(frozen=True)
-class Layer(Node):
-    """One layer; make it with `layer`.
-
-    Attributes:
-        operation: A Keras layer's name, or `module:Class` of a user's own.
-        config: The layer's settings; any value may be a value node.
-        cls: The user's class, if one was given.
-        name: Restarts the path of the decisions inside.
-    """
-
-    operation: str
-    config: Mapping[str, object] = field(default_factory=dict[str, object])
-    cls: type | None = field(default=None, compare=False)
-    name: str | None = None
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        if not isinstance(cast(object, self.operation), str) or not _KIND.fullmatch(self.operation):
-            raise SpaceError(
-                f'{self.operation!r} is no layer: write layer("Conv2D", ...) for one of Keras, '
-                "or layer(MyLayer, ...) for one of your own"
-            )
-        if not isinstance(cast(object, self.config), Mapping):
-            raise SpaceError(f"the settings of a layer are {self.config!r}: give a dict")
-        object.__setattr__(self, "config", plain(dict(self.config)))
-
-    @property
-    def label(self) -> str:
-        return self.name or self.operation.rpartition(":")[2]
-
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
-        return walk.emit(self.as_setting(walk), (x,))
-
-    def as_setting(self, walk: SpaceVisitor) -> Operation:
-        if self._fixed is not None:
-            return self._fixed
-        with nullcontext() if self.operation in SOMETIMES_IDENTITY else walk.topology_neutral():
-            found = {name: evaluate(walk, value, name) for name, value in self._open.items()}
-        return Operation(self.operation, {**self.config, **found}, self.cls)
-
-    @cached_property
-    def _open(self) -> Mapping[str, object]:
-        """The settings that a walk has to look at."""
-        return {name: value for name, value in self.config.items() if is_open(value)}
-
-    @cached_property
-    def _fixed(self) -> Operation | None:
-        """The operation where nothing about it is open, made once."""
-        return None if self._open else Operation(self.operation, self.config, self.cls)
-
-
-def layer(kind: str | type, /, *, name: str | None = None, **config: object) -> Layer:
-    """Describe a layer of Keras or of your own.
-
-    Args:
-        kind: A name in `keras.layers`, as "Conv2D", or a layer class.
-        name: Restarts the path of the decisions inside.
-        **config: The layer's settings; any of them, or any part of them, may be a `Choice`,
-            an `Integer` or a `Real`.
-
-    Returns:
-        A space of one layer.
-
-    Raises:
-        SpaceError: `kind` is neither a name nor a class.
-
-    Example:
-        >>> from nasbridge.spaces import Choice, layer
-        >>> layer("Dense", units=Choice([16, 32]), activation=Choice(["relu", "gelu"])).count()
-        4
-    """
-    if isinstance(kind, type):
-        if kind is getattr(sys.modules.get("keras.layers"), kind.__name__, None):
-            return Layer(kind.__name__, config, name=name)
-        return Layer(f"{kind.__module__}:{kind.__qualname__}", config, kind, name)
-    return Layer(kind, config, name=name)
-
-
-def _check_parts(parts: tuple[object, ...], what: str) -> None:
-    if not parts:
-        raise SpaceError(f"a {what} has no parts: give it at least one")
-    for position, part in enumerate(parts):
-        if not isinstance(part, Node):
-            raise SpaceError(
-                f"part {position} of a {what} is {part!r}, which is no part of a network: "
-                "write it as layer(...)"
-            )
+__all__ = ["Chain", "Parallel", "Repeat", "Scope", "residual"]
 
 
 @dataclass(frozen=True, init=False)
@@ -288,27 +181,6 @@ class Repeat(Node):
 
 
 @dataclass(frozen=True)
-class Zero(Node):
-    """No connection: what NAS-Bench-201 and DARTS call `none`.
-
-    Adds nothing to a sum, and what hangs on it alone vanishes with it.
-    """
-
-    name: str | None = None
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-
-    @property
-    def label(self) -> str:
-        return self.name or "none"
-
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
-        stride = walk.bound("stride", 1, default=1)  # where a whole sum is zero, its size counts
-        return walk.emit(Operation("zero", {"stride": stride}), (x,), "zero")
-
-
-@dataclass(frozen=True)
 class Scope(Node):
     """A part with a width of its own, open or not: what `WIDTH` in its settings stands for.
 
@@ -344,56 +216,12 @@ class Scope(Node):
             return self.part.expand(walk, x)
 
 
-NORMALIZATION = layer("BatchNormalization", momentum=0.9, epsilon=1e-5)
-"""Batch normalization as the papers' networks have it; Keras's own momentum is too slow for
-the few epochs of a search."""
-
-
-@dataclass(frozen=True)
-class Skip(Node):
-    """A skip connection in a cell: the identity, or a factorized reduction where it halves.
-
-    DARTS, NASNet and ENAS call it `skip_connect` or `identity`. On the edges that leave the inputs
-    of a reduction cell it is ReLU, two 1x1 convolutions of stride 2 whose results are joined, and
-    batch normalization.
-
-    References:
-        Liu et al. 2019, DARTS, arXiv:1806.09055.
-    """
-
-    name: str | None = None
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-
-    @property
-    def label(self) -> str:
-        return self.name or "skip"
-
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
-        if walk.bound("stride", 1, default=1) == 1:
-            return walk.emit(Operation("Identity"), (x,), "identity")
-        return project(walk, x, "skip", halvings=1)
-
-
-def project(walk: SpaceVisitor, x: Ref, key: str, halvings: int) -> Ref:
-    """Bring data to the width that holds here, and to half its size so many times.
-
-    Args:
-        walk: The walk.
-        x: What flows in.
-        key: What the layers are called.
-        halvings: By factorized reductions; without any, by a 1x1 convolution.
-
-    Returns:
-        ReLU, the convolution or reductions, and batch normalization of x.
-    """
-    filters = walk.bound("width", 1)
-    x = walk.emit(Operation("ReLU"), (x,), f"{key}_relu")
-    for time in range(halvings):
-        reduction = Operation("factorized_reduction", {"filters": filters})
-        x = walk.emit(reduction, (x,), f"{key}_reduce_{time}")
-    if not halvings:
-        config = {"filters": filters, "kernel_size": 1, "use_bias": False}
-        x = walk.emit(Operation("Conv2D", config), (x,), f"{key}_conv")
-    return walk.emit(NORMALIZATION.as_setting(walk), (x,), f"{key}_bn")
+def _check_parts(parts: tuple[object, ...], what: str) -> None:
+    if not parts:
+        raise SpaceError(f"a {what} has no parts: give it at least one")
+    for position, part in enumerate(parts):
+        if not isinstance(part, Node):
+            raise SpaceError(
+                f"part {position} of a {what} is {part!r}, which is no part of a network: "
+                "write it as layer(...)"
+            )
