@@ -28,7 +28,7 @@ from .nodes.space import Space
 from .nodes.stack import Stack
 from .nodes.values import STRIDE, WIDTH, Choice, Integer, Real, When
 from .nodes.wl_graphs import operation_choices, wl_graphs
-from .variants.face import variants_of
+from .variants import variants_of
 
 __all__ = [
     "Architecture",

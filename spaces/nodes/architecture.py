@@ -1,7 +1,7 @@
 """`Architecture`: one value for each active decision of a space."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from ..decisions.moves import Moves
 from ..errors import InvalidArchitecture, SpaceError
 from ..graph.canonical import canonical_form
 from ..graph.cost import Cost
-from ..graph.graph import Graph, HierarchicalGraph
+from ..graph.graph import Graph, HierarchicalGraph, Operation
 from ..graph.wl_cache import WLCache
 from ..hashing import digest
 
@@ -227,10 +227,17 @@ class Architecture(Mapping[str, Any]):
 
         Raises:
             BuildError: The network cannot be built for this input.
+            MissingExtra: A layer is known to Keras only, and Keras is not installed.
         """
         from ..planning.cost import cost
+        from ..planning.shapes import Measure, Shape
 
-        return cost(self.graph(part), input_shape)
+        def infer(operation: Operation, shapes: Sequence[Shape], path: str) -> Measure:
+            from ..keras import infer_with_keras
+
+            return infer_with_keras(operation, shapes, path)
+
+        return cost(self.graph(part), input_shape, infer)
 
     def build(
         self,

@@ -20,7 +20,7 @@ from ..errors import BuildError
 from ..graph.graph import Graph, Operation, Vertex
 from .fit import add, concatenate, factorized_reduction, zeros
 from .shapes import Shape
-from .steps import Draft, Plan
+from .steps import Draft, Infer, Plan
 
 __all__ = ["plan"]
 
@@ -28,19 +28,19 @@ _ONE = (1, (1, 1), [1, 1])
 _FEW = 16  # channels
 
 
-def plan(graph: Graph, input_shape: Sequence[int]) -> Plan:
+def plan(graph: Graph, input_shape: Sequence[int], infer: Infer | None = None) -> Plan:
     """Plan a network in which all shapes fit.
 
     Args:
         graph: An architecture's graph, with one input.
         input_shape: Shape of one example, as (32, 32, 3): positive integers, channels last.
+        infer: Measures layers that no rule knows, such as the user's own.
 
     Returns:
         The steps, in topological order.
 
     Raises:
-        BuildError: A layer cannot take what flows into it.
-        MissingExtra: A layer is known to Keras only, and Keras is not installed.
+        BuildError: A layer cannot take what flows into it, or no rule knows it and `infer` is None.
 
     Example:
         >>> from nasbridge.spaces import Chain, layer
@@ -53,7 +53,7 @@ def plan(graph: Graph, input_shape: Sequence[int]) -> Plan:
     if len(graph.inputs) != 1:
         raise BuildError(f"the graph has {len(graph.inputs)} inputs, and can be built with one")
     start = graph.inputs[0]
-    draft = Draft(shape, graph.vertices[start].path)
+    draft = Draft(shape, graph.vertices[start].path, infer)
     placed = {start: 0}
     for position in sorted(graph.live() - {start}):
         vertex = graph.vertices[position]

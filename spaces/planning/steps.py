@@ -1,6 +1,6 @@
 """Steps: a network as a list of layers to be called in order, each with its shape and cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import BuildError
@@ -8,7 +8,10 @@ from ..graph.graph import Operation
 from .rules import measure
 from .shapes import Measure, Shape, ShapeMismatch
 
-__all__ = ["Draft", "Plan", "Step", "described"]
+__all__ = ["Draft", "Infer", "Plan", "Step", "described"]
+
+Infer = Callable[[Operation, Sequence[Shape], str], Measure]
+"""Measures a layer that no rule knows: the layer, the shapes of its inputs, its path."""
 
 
 class Step(NamedTuple):
@@ -52,10 +55,11 @@ class Draft:
         zeros: Steps whose result is zero, each with the step that it is zeros in place of.
     """
 
-    def __init__(self, input_shape: Shape, path: str) -> None:
+    def __init__(self, input_shape: Shape, path: str, infer: Infer | None = None) -> None:
         self.steps = [Step(Operation("input"), (), path, Measure(input_shape))]
         self.zeros: dict[int, int] = {}
         self._paths = {path}
+        self._infer = infer
 
     def shape(self, position: int) -> Shape:
         """Return the shape of a step's result."""
@@ -73,7 +77,7 @@ class Draft:
             BuildError: The layer cannot take these inputs.
         """
         shapes = [self.steps[k].shape for k in inputs]
-        operation, measured = _fitted(operation, shapes, path)
+        operation, measured = _fitted(operation, shapes, path, self._infer)
         unique, number = path, 1
         while unique in self._paths:
             number += 1
@@ -107,14 +111,16 @@ class Draft:
         )
 
 
-def _fitted(operation: Operation, shapes: Sequence[Shape], path: str) -> tuple[Operation, Measure]:
+def _fitted(
+    operation: Operation, shapes: Sequence[Shape], path: str, infer: Infer | None
+) -> tuple[Operation, Measure]:
     """Measure a layer; one whose window is larger than its input pads it."""
-    measured = _measured(operation, shapes, path)
+    measured = _measured(operation, shapes, path, infer)
     if min(measured.shape, default=1) > 0:
         return operation, measured
     padded = Operation(operation.name, {**operation.config, "padding": "same"}, operation.cls)
     if operation.config.get("padding", "valid") == "valid":
-        measured = _measured(padded, shapes, path)
+        measured = _measured(padded, shapes, path, infer)
         if min(measured.shape, default=1) > 0:
             return padded, measured
     raise BuildError(
@@ -123,7 +129,9 @@ def _fitted(operation: Operation, shapes: Sequence[Shape], path: str) -> tuple[O
     )
 
 
-def _measured(operation: Operation, shapes: Sequence[Shape], path: str) -> Measure:
+def _measured(
+    operation: Operation, shapes: Sequence[Shape], path: str, infer: Infer | None
+) -> Measure:
     try:
         measured = measure(operation, shapes)
     except ShapeMismatch as error:
@@ -131,11 +139,14 @@ def _measured(operation: Operation, shapes: Sequence[Shape], path: str) -> Measu
             f"{described(operation, path)} cannot take {' and '.join(map(str, shapes))}: {error}; "
             "mend its settings, or what comes before it"
         ) from error
-    if measured is None:
-        from ..keras.ask import ask
-
-        measured = ask(operation, shapes, path)
-    return measured
+    if measured is not None:
+        return measured
+    if infer is None:
+        raise BuildError(
+            f"no rule gives the output shape of {described(operation, path)}: pass a callable as "
+            "infer, such as infer_with_keras of nasbridge.spaces.keras"
+        )
+    return infer(operation, shapes, path)
 
 
 def described(operation: Operation, path: str) -> str:

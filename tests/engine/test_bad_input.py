@@ -110,7 +110,9 @@ class Bad:
 
 SPACES: list[Bad] = [
     Bad("no options", lambda p: Choice([]), "no options.*at least one"),
-    Bad("options that look alike", lambda p: Choice([1, "1"]), "label '1'.*dict with distinct keys"),
+    Bad(
+        "options that look alike", lambda p: Choice([1, "1"]), "label '1'.*dict with distinct keys"
+    ),
     Bad("an empty range", lambda p: Integer(5, 2), r"\[5, 2\] is empty: swap"),
     Bad("a logarithm of zero", lambda p: Real(0, 1, log=True), "start above 0.*raise low"),
     Bad("no end", lambda p: Real(0, math.inf), "high.*finite"),
@@ -134,7 +136,9 @@ SPACES: list[Bad] = [
         lambda p: harness.chain().architecture({"width": 8, "depth": 1, "op.0": "skip"} | OP),
         "'op.0.conv.kernel_size' is not active here: omit it, or choose op.0 in",
     ),
-    Bad("an impossible constraint", lambda p: SPACE.where(never, "never"), "none of .*never.*relax"),
+    Bad(
+        "an impossible constraint", lambda p: SPACE.where(never, "never"), "none of .*never.*relax"
+    ),
     Bad(
         "a constraint that fails",
         lambda p: SPACE.where(broken),

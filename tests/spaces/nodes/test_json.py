@@ -215,13 +215,22 @@ A_LAYER: Document = {"kind": "Layer", "operation": "A", "config": {"dict": []}}
         (wrapped({"kind": "Layer"}), "the space is not a valid Layer: .* missing"),
         (wrapped({**A_LAYER, "cls": "os:system"}), "a Layer with the unknown entry 'cls'"),
         (wrapped({**A_LAYER, "extra": 1}), "a Layer with the unknown entry 'extra'"),
-        (wrapped({**A_LAYER, "operation": 5}), "the space is not a valid Layer: 5 is not the name of a layer"),
+        (
+            wrapped({**A_LAYER, "operation": 5}),
+            "the space is not a valid Layer: 5 is not the name of a layer",
+        ),
         (
             wrapped({**A_LAYER, "config": 5}),
             "not a valid Layer: the settings of a layer must be a dict, not 5",
         ),
-        (wrapped({**A_LAYER, "config": {"dict": [["a"]]}}), r"has the entry \['a'\], which is not a pair"),
-        (wrapped({**A_LAYER, "config": {"dict": [[1, 2]]}}), r"has the entry \[1, 2\], which is not a pair"),
+        (
+            wrapped({**A_LAYER, "config": {"dict": [["a"]]}}),
+            r"has the entry \['a'\], which is not a pair",
+        ),
+        (
+            wrapped({**A_LAYER, "config": {"dict": [[1, 2]]}}),
+            r"has the entry \[1, 2\], which is not a pair",
+        ),
         (wrapped({**A_LAYER, "config": {"dict": {"a": 1}}}), "is not part of a space"),
         (wrapped({"kind": "Chain", "parts": {"tuple": [1]}}), "not a valid Chain: part 0"),
         (wrapped({"kind": "Chain", "parts": {"tuple": 1}}), "is not part of a space"),

@@ -1,22 +1,16 @@
-"""Networks for tables."""
+"""Networks for tabular data."""
 
 from collections.abc import Sequence
 
 from ..nodes.composition import Chain, Repeat, Scope, residual
 from ..nodes.layer import layer
 from ..nodes.node import Node
-from ..nodes.primitives import NORMALIZATION
 from ..nodes.space import Space
 from ..nodes.values import WIDTH
-from .parts import between, one_of, some_of
+from .arguments import choice_or_value, integer_or_value, select
+from .blocks import NORMALIZATIONS
 
 __all__ = ["tabular"]
-
-_NORMALIZATIONS: dict[str, Node] = {
-    "none": layer("Identity"),
-    "batch": NORMALIZATION,
-    "layer": layer("LayerNormalization"),
-}
 
 
 def tabular(
@@ -32,32 +26,33 @@ def tabular(
     numeric: str | Sequence[str] = ("standard", "quantile"),
     learning_rate: float | Sequence[float] = (3e-4, 1e-3, 3e-3),
 ) -> Space:
-    """Return a space of residual multilayer perceptrons for tables, with what they need beside.
+    """Return a space of residual multilayer perceptrons for tabular data, with their settings.
 
-    A dense layer of the common width, then blocks that are added to what flows past them:
-    normalization, a wider dense layer, activation, dropout, and a dense layer back; each block
-    chooses its own. The values beside the network are for whoever trains it, as
-    `nasbridge.adapters.autogluon.KerasModel` does.
+    A dense layer is followed by residual blocks: normalization, a wider dense layer, activation,
+    dropout, and a dense layer back to the common width. Each block has its own decisions. The
+    other values (`embedding`, `numeric`, `learning_rate`) are settings of preprocessing and
+    training, which `nasbridge.adapters.autogluon.KerasModel` applies.
 
     Args:
         classes: Number of outputs.
-        depth: Number of blocks, or the least and the largest.
-        width: Units of what flows past the blocks, one number or several.
-        expansion: How many times as many units a block has inside, one number or several.
+        depth: Number of blocks, or its lower and upper bound.
+        width: Units between the blocks, one number or several.
+        expansion: Inner width of a block as a multiple of `width`, one or several numbers.
         normalization: "none", "batch", "layer", or several of them.
         activation: Names of activations in Keras, one or several.
-        dropout: Dropout rates from 0 to below 1, one or several.
-        embedding: Width of the embedding of each category, one or several; 0 for one input each.
-        numeric: How numbers are scaled: "standard" or "quantile", or both.
-        learning_rate: One or several.
+        dropout: Dropout rates in [0, 1), one or several.
+        embedding: Width of the embedding of each categorical feature, one or several; 0 is
+            one-hot encoding.
+        numeric: Scaling of numeric features: "standard", "quantile", or both.
+        learning_rate: Learning rates, one or several.
 
     Returns:
         A space with the decisions `width`, `depth`, `normalization.0`, `expansion.0`,
         `activation.0`, `dropout.0`, `normalization.1`, ..., `embedding`, `numeric` and
-        `learning_rate`, as far as they are open.
+        `learning_rate`; a property with a single value has no decision.
 
     Raises:
-        SpaceError: A normalization is unknown, or an argument has no meaning.
+        SpaceError: A normalization is unknown, or an argument is invalid.
 
     Example:
         >>> from nasbridge.spaces import library
@@ -69,16 +64,18 @@ def tabular(
         Gorishniy et al. 2021, Revisiting Deep Learning Models for Tabular Data, arXiv:2106.11959.
     """
     blocks = Repeat(
-        _block(expansion, normalization, activation, dropout), times=between(depth, "depth")
+        _block(expansion, normalization, activation, dropout),
+        times=integer_or_value(depth, "depth"),
     )
     body = Chain(layer("Flatten"), layer("Dense", units=WIDTH), blocks)
     network = Chain(
-        Scope(body, width=one_of(width, "width")),
+        Scope(body, width=choice_or_value(width, "width")),
         layer("Activation", activation="relu"),
         layer("Dense", units=classes, activation="softmax"),
     )
-    beside = {"embedding": embedding, "numeric": numeric, "learning_rate": learning_rate}
-    return Space({"network": network, **{n: one_of(v, n) for n, v in beside.items()}})
+    settings = {"embedding": embedding, "numeric": numeric, "learning_rate": learning_rate}
+    values = {name: choice_or_value(value, name) for name, value in settings.items()}
+    return Space({"network": network, **values})
 
 
 def _block(
@@ -87,14 +84,14 @@ def _block(
     activation: str | Sequence[str],
     dropout: float | Sequence[float],
 ) -> Node:
-    """Describe what is added to what flows past: see `tabular` for the arguments."""
-    kinds = some_of(_NORMALIZATIONS, normalization, "normalization")
+    """Return one residual block; see `tabular` for the arguments."""
+    kinds = select(NORMALIZATIONS, normalization, "normalization")
     factors = [expansion] if isinstance(expansion, int) else expansion
-    units = one_of({f"{factor}x": WIDTH * factor for factor in factors}, "expansion")
+    units = choice_or_value({f"{factor}x": WIDTH * factor for factor in factors}, "expansion")
     return residual(
-        one_of(kinds, "normalization"),
+        choice_or_value(kinds, "normalization"),
         layer("Dense", units=units),
-        layer("Activation", activation=one_of(activation, "activation")),
-        layer("Dropout", rate=one_of(dropout, "dropout")),
+        layer("Activation", activation=choice_or_value(activation, "activation")),
+        layer("Dropout", rate=choice_or_value(dropout, "dropout")),
         layer("Dense", units=WIDTH),
     )

@@ -6,7 +6,8 @@ from ..nodes.composition import Chain, Repeat
 from ..nodes.layer import layer
 from ..nodes.node import Node
 from ..nodes.primitives import NORMALIZATION
-from .parts import RELU, between, conv, head, one_of, some_of
+from .arguments import choice_or_value, integer_or_value, select
+from .blocks import RELU, conv, head
 
 __all__ = ["cnn"]
 
@@ -26,26 +27,26 @@ def cnn(
     pooling: str | Sequence[str] = ("max", "average"),
     dropout: float | Sequence[float] = (0.0, 0.2, 0.4),
 ) -> Chain:
-    """Return a space of plain convolutional networks, for images.
+    """Return a space of plain convolutional networks for images.
 
-    Stages of convolution, batch normalization and ReLU, with pooling between them that halves the
-    size; then global average pooling, dropout and a dense layer.
+    Each stage repeats convolution, batch normalization and ReLU. Pooling between stages halves the
+    height and width. Global average pooling, dropout and a dense layer follow.
 
     Args:
         classes: Number of outputs.
         stages: Number of stages.
-        depth: Convolutions in each stage, or the least and the largest number.
-        width: Channels in each stage, one number or several.
-        kernel: Sizes of the kernel in each stage, one or several.
+        depth: Convolutions per stage: a number, or the lower and upper bound.
+        width: Channels per stage, one number or several.
+        kernel: Kernel size per stage, one or several.
         pooling: "max", "average" or both; one decision for all stages.
-        dropout: Dropout rates from 0 to below 1, one or several.
+        dropout: Dropout rates in [0, 1), one or several.
 
     Returns:
         A space with the decisions `depth_1`, `width_1`, `kernel_1`, `pooling`, `depth_2`, ...,
-        `dropout`, as far as they are open.
+        `dropout`; a property with a single value has no decision.
 
     Raises:
-        SpaceError: A pooling is unknown, or an argument has no meaning.
+        SpaceError: A pooling is unknown, or an argument is invalid.
 
     Example:
         >>> from nasbridge.spaces import library
@@ -53,12 +54,14 @@ def cnn(
         >>> space.count()  # (3 x 2 x 2) ** 2
         144
     """
-    halving = one_of(some_of(_POOLINGS, pooling, "pooling"), "pooling")
+    halving = choice_or_value(select(_POOLINGS, pooling, "pooling"), "pooling")
     parts: list[Node] = []
     for stage in range(1, stages + 1):
-        convolution = conv(one_of(width, f"width_{stage}"), one_of(kernel, f"kernel_{stage}"))
-        block = Chain(convolution, NORMALIZATION, RELU)
+        filters = choice_or_value(width, f"width_{stage}")
+        block = Chain(
+            conv(filters, choice_or_value(kernel, f"kernel_{stage}")), NORMALIZATION, RELU
+        )
         if parts:
             parts.append(halving)
-        parts.append(Repeat(block, times=between(depth, f"depth_{stage}"), tied=True))
-    return Chain(*parts, *head(classes, one_of(dropout, "dropout")))
+        parts.append(Repeat(block, times=integer_or_value(depth, f"depth_{stage}"), tied=True))
+    return Chain(*parts, *head(classes, choice_or_value(dropout, "dropout")))
