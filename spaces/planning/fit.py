@@ -196,8 +196,8 @@ def _ranked(layer: str, rank: int, path: str) -> str:
     """Return the name of a Keras layer for a number of spatial axes."""
     if rank > 3:
         raise BuildError(
-            f"the branches of {path!r} have different shapes and {rank} spatial axes, and Keras has "
-            "no layers for more than three: use branches of one shape"
+            f"the branches of {path!r} have different shapes and {rank} spatial axes, and Keras "
+            "layers have at most three: use branches of one shape"
         )
     return f"{layer}{rank}D"
 

@@ -148,6 +148,12 @@ def test_a_shortcut_becomes_a_strided_convolution_where_shapes_differ() -> None:
     assert output(found) == (4, 5, 16)
 
 
+@pytest.mark.parametrize("first", [Zero(), IDENTITY])
+def test_layers_that_fit_terms_are_numbered_independently_of_zeros(first: Node) -> None:
+    found = planned(Parallel(first, conv(4), conv(8)), (8, 8, 8))
+    assert [s.path for s in found.steps if ".fit_" in s.path] == ["add.fit_1", "add.fit_1.bn"]
+
+
 @pytest.mark.parametrize(
     ("size", "smaller", "stride", "cut"),
     [(8, 4, 2, 0), (7, 4, 2, 0), (9, 3, 3, 0), (7, 5, 1, 2), (28, 13, 2, 2), (5, 1, 5, 0)],
@@ -273,7 +279,7 @@ def test_branches_of_any_shapes_are_merged(branches: list[Shape], merge: object)
         (
             conv(4),
             (10,),
-            r"Conv2D\(filters=4, .* at 'Conv2D' cannot take \(10,\): its input must have the axes \(height",
+            r"Conv2D\(filters=4, .* at 'Conv2D' cannot take \(10,\): its input must have",
         ),
         (layer("Conv2D", kernel_size=3), (8, 8, 3), "filters= is missing"),
         (conv(0), (8, 8, 3), "filters=0 is less than 1"),
