@@ -27,7 +27,7 @@ from ...spaces import (
     Space,
     When,
 )
-from ...spaces.graph.canonical import digest
+from ...spaces.hashing import digest
 
 __all__ = [
     "architecture_in",

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ...engine.errors import BackendError
 from ...spaces import Architecture, Label, SearchSpace
-from ...spaces.graph.canonical import digest
+from ...spaces.hashing import digest
 from ...strategies import Search, Strategy, Trial, default_strategy
 from ...strategies.search import generator
 from .space import from_native, label_in, to_native

@@ -1,4 +1,4 @@
-"""Pictures of architectures, for papers and reports: SVG without any library, PNG by matplotlib."""
+"""Pictures of architectures for papers and reports: SVG, and PNG by matplotlib."""
 
 from .picture import draw
 

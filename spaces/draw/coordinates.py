@@ -1,7 +1,7 @@
-"""Coordinates: where the vertices of ordered layers stand from left to right.
+"""Coordinates: the horizontal position of the vertices of ordered layers.
 
-Lines that should be straight tie their vertices into columns. The columns are placed so that the
-other lines are short: a least-squares problem with distances that must be kept.
+Lines that should be straight join their vertices in columns. Columns are positioned so that all
+other lines are short: a quadratic program with a least distance between neighbours.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,39 +10,41 @@ from itertools import pairwise
 import numpy
 from numpy.typing import NDArray
 
-from .layers import Edge, Layered
+from .layering import Edge, LayeredGraph
 
-__all__ = ["abscissas"]
+__all__ = ["x_coordinates"]
 
-NEAR = 10.0  # how far from upright a line may be to be made so
-HASTE = 1.7  # over-relaxation, from 1 to below 2
-ROUNDS = 500  # of the solver
-EXACT = 1e-3  # what a round may still change at the end
+NEAR = 10.0  # lines with a smaller horizontal offset are straightened
+RELAXATION = 1.7  # over-relaxation of the solver, in [1, 2)
+ROUNDS = 500  # largest number of rounds of the solver
+TOLERANCE = 1e-3  # the solver stops when a round changes less
 
 
-def abscissas(
-    arranged: Layered, widths: Sequence[float], apart: float, thin: set[int]
+def x_coordinates(
+    arranged: LayeredGraph, widths: Sequence[float], apart: float, thin: set[int]
 ) -> list[float]:
-    """Return the middle of each vertex, from left to right, the leftmost edge being at 0.
+    """Return the centre of each vertex; the leftmost edge is at 0.
 
     Args:
         arranged: The vertices in layers.
-        widths: The width of each vertex.
-        apart: The smallest distance between two vertices of a layer.
-        thin: Vertices that are only a place of a line; lines between boxes are kept straight
-            before theirs.
+        widths: Width of each vertex.
+        apart: Least distance between two vertices of a layer.
+        thin: Vertices that are only a place of a line. Their lines are straightened after those
+            between boxes.
     """
     straight = _tied(arranged, _middle_links(arranged, thin))
     middles = _placed(arranged, widths, apart, _columns(arranged, straight))
     near = [link for link in arranged.links if abs(middles[link[0]] - middles[link[1]]) < NEAR]
-    straight = _tied(arranged, [*straight, *near])  # a line is straight, or clearly is not
+    straight = _tied(
+        arranged, [*straight, *near]
+    )  # so that a line is either straight or clearly bent
     middles = _placed(arranged, widths, apart, _columns(arranged, straight))
     start = min((m - w / 2 for m, w in zip(middles, widths, strict=True)), default=0.0)
     return [middle - start for middle in middles]
 
 
-def _middle_links(arranged: Layered, thin: set[int]) -> list[Edge]:
-    """Return the links that are the middle one at both their ends, long lines first."""
+def _middle_links(arranged: LayeredGraph, thin: set[int]) -> list[Edge]:
+    """Return the links that are the middle one at both ends, those of long lines first."""
 
     def middle(vertices: list[int]) -> int | None:
         counted = [v for v in vertices if v not in thin] or vertices
@@ -54,8 +56,8 @@ def _middle_links(arranged: Layered, thin: set[int]) -> list[Edge]:
     return sorted(links, key=lambda link: (link[0] not in thin) + (link[1] not in thin))
 
 
-def _tied(arranged: Layered, wanted: Sequence[Edge]) -> list[Edge]:
-    """Return the links that can be straight together: none crosses an earlier one or meets it."""
+def _tied(arranged: LayeredGraph, wanted: Sequence[Edge]) -> list[Edge]:
+    """Return the links that can all be straight: none crosses or touches an earlier one."""
     place, rank = arranged.places, arranged.ranks
     tied: dict[int, list[Edge]] = {}
     for upper, lower in wanted:
@@ -65,13 +67,13 @@ def _tied(arranged: Layered, wanted: Sequence[Edge]) -> list[Edge]:
     return [link for links in tied.values() for link in links]
 
 
-def _columns(arranged: Layered, straight: Sequence[Edge]) -> list[int]:
-    """Return the number of each vertex's column: straight links join vertices in one."""
+def _columns(arranged: LayeredGraph, straight: Sequence[Edge]) -> list[int]:
+    """Return the column of each vertex: straight links join their ends in one column."""
     column = list(range(len(arranged.ranks)))
     for upper, lower in sorted(straight, key=lambda link: arranged.ranks[link[0]]):
         column[lower] = column[upper]
     first, last = arranged.layers[0], arranged.layers[-1]
-    if len(first) == len(last) == 1:  # the way in stands above the way out, if nothing forbids it
+    if len(first) == len(last) == 1:  # align input and output if possible
         start, end = column[first[0]], column[last[0]]
         if column.count(start) == 1 or column.count(end) == 1:
             column = [start if c == end else c for c in column]
@@ -80,9 +82,9 @@ def _columns(arranged: Layered, straight: Sequence[Edge]) -> list[int]:
 
 
 def _placed(
-    arranged: Layered, widths: Sequence[float], apart: float, column: Sequence[int]
+    arranged: LayeredGraph, widths: Sequence[float], apart: float, column: Sequence[int]
 ) -> list[float]:
-    """Return the middle of each vertex, given which of them share a column."""
+    """Return the centre of each vertex, given the columns."""
     count = max(column, default=-1) + 1
     pull = 1e-2 * numpy.eye(count)
     for upper, lower in arranged.links:
@@ -103,12 +105,12 @@ def _placed(
 def _solved(pull: NDArray[numpy.float64], least: Mapping[Edge, float]) -> NDArray[numpy.float64]:
     r"""Minimise x^T P x / 2 subject to x_right - x_left >= distance.
 
-    The dual is solved one multiplier at a time (Hildreth 1957); what the last round leaves of a
-    violation is then removed by moving to the right.
+    The dual is solved one multiplier at a time (Hildreth 1957, A Quadratic Programming Procedure).
+    Remaining violations are then removed by moving columns to the right.
 
     Args:
         pull: P, positive definite, shape (columns, columns).
-        least: Distance of each pair of columns.
+        least: Least distance of each pair of columns.
 
     Returns:
         x, shape (columns,).
@@ -123,11 +125,11 @@ def _solved(pull: NDArray[numpy.float64], least: Mapping[Edge, float]) -> NDArra
     for _ in range(ROUNDS):
         change = 0.0
         for row in range(len(least)):
-            step = HASTE * (distances[row] - dual[row] @ forces) / dual[row, row]
+            step = RELAXATION * (distances[row] - dual[row] @ forces) / dual[row, row]
             step = max(step, -forces[row])
             forces[row] += step
             change = max(change, abs(step) * dual[row, row])
-        if change < EXACT:
+        if change < TOLERANCE:
             break
     placed = reach @ forces
     for _ in range(len(pull)):

@@ -1,4 +1,4 @@
-"""Diagrams: what is to be drawn, before any coordinates."""
+"""Diagrams: items and lines, without coordinates."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,16 +8,16 @@ __all__ = ["POINT", "Box", "Diagram", "Frame"]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One thing in a picture.
+    """One item of a diagram.
 
     Attributes:
-        title: The first line.
-        detail: The second, smaller line; empty for none.
+        title: The first line of text.
+        detail: The second, smaller line; may be empty.
         shape: "box" for operations, "pill" for nodes and ends, "circle" for a sum, "text" for a
-            skip, which is a label on a line, and "point" for a place that a line goes through.
-        family: Decides about the colour.
-        tip: What a reader sees who points at it.
-        dashed: Whether lines from it and to it are dashed.
+            skip, which is a label on a line, and "point" for a place on a line.
+        family: Family of operations, which determines the colour.
+        tip: Tooltip.
+        dashed: Whether lines from and to it are dashed.
     """
 
     title: str = ""
@@ -30,7 +30,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A diagram in a frame; its first item is the way in, its last one the way out."""
+    """A diagram inside a frame; its first item is the entry, its last item the exit."""
 
     title: str
     diagram: "Diagram"
@@ -38,11 +38,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """Items and the lines between them.
+    """Items, and lines between them.
 
     Attributes:
-        items: In topological order.
-        edges: Positions of two items each; a line goes from the first to the second.
+        items: The items, in topological order.
+        edges: Pairs of positions of items, source first.
     """
 
     items: tuple[Box | Frame, ...]
@@ -50,4 +50,4 @@ class Diagram:
 
 
 POINT = Box(shape="point")
-"""A place that a line goes through, as a shortcut's."""
+"""A place on a line, such as that of a shortcut."""

@@ -1,32 +1,32 @@
-"""Layout: where everything in a diagram stands, and how its lines run."""
+"""Layout: the position of every item of a diagram, and the routes of its lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .coordinates import abscissas
-from .layers import Edge, Layered, layered
+from .coordinates import x_coordinates
+from .layering import Edge, LayeredGraph, assign_layers
 
 __all__ = ["ARROW", "Layout", "Point", "arrange"]
 
-APART = 18.0  # between two items of a layer
-GAP = (20.0, 54.0)  # between two layers: at least, at most
-SLOPE = 0.12  # of the gap, by the widest way that a line goes sideways in it
-ARROW = 7.0  # the straight end of a line, for its head
+APART = 18.0  # horizontal distance between two items of a layer
+GAP = (20.0, 54.0)  # least and largest distance between two layers
+SLOPE = 0.12  # how much a gap grows with the longest horizontal distance of a line in it
+ARROW = 7.0  # length of the straight end of a line, for its arrowhead
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A diagram in the plane; y grows downwards.
+    """Positions in pixels; y grows downwards.
 
     Attributes:
-        middles: The middle of each item.
-        routes: The line of each edge: straight from the first point to the second, curved to the
-            third, and so on by turns. Straight parts are upright, and so are curves at their ends.
-        width: Of the whole.
-        height: Of the whole.
+        middles: Centre of each item.
+        routes: Points of the line of each edge. Segments alternate between straight and curved,
+            the first is straight. Straight segments are vertical, and curves end vertically.
+        width: Total width.
+        height: Total height.
     """
 
     middles: list[Point]
@@ -36,19 +36,19 @@ class Layout:
 
 
 def arrange(sizes: Sequence[Point], edges: Sequence[Edge]) -> Layout:
-    """Lay out items of the given sizes from top to bottom.
+    """Lay out items from top to bottom.
 
     Args:
         sizes: Width and height of each item.
-        edges: Pairs of items, the first number always smaller than the second.
+        edges: Pairs of items, source first; sources have the smaller number.
 
     Returns:
-        The layout. No two items overlap, and no line meets an item that it does not belong to.
+        A layout in which no two items overlap, and no line touches an item other than its ends.
     """
-    arranged = layered([width for width, _ in sizes], edges)
+    arranged = assign_layers([width for width, _ in sizes], edges)
     full = [*sizes, *[(0.0, 0.0)] * (len(arranged.ranks) - len(sizes))]
     thin = {vertex for vertex, (width, _) in enumerate(full) if not width}
-    xs = abscissas(arranged, [width for width, _ in full], APART, thin)
+    xs = x_coordinates(arranged, [width for width, _ in full], APART, thin)
     bands = _bands(arranged, full, xs)
     band = {vertex: bands[rank] for vertex, rank in arranged.ranks.items()}
     middles = [(xs[v], sum(band[v]) / 2) for v in range(len(sizes))]
@@ -58,7 +58,7 @@ def arrange(sizes: Sequence[Point], edges: Sequence[Edge]) -> Layout:
 
 
 def _bands(
-    arranged: Layered, sizes: Sequence[Point], xs: Sequence[float]
+    arranged: LayeredGraph, sizes: Sequence[Point], xs: Sequence[float]
 ) -> list[tuple[float, float]]:
     """Return the top and bottom of each layer."""
     rank = arranged.ranks
@@ -81,7 +81,7 @@ def _route(
     xs: Sequence[float],
     band: dict[int, tuple[float, float]],
 ) -> list[Point]:
-    """Return the points of a line, from the bottom of its source to the top of its target."""
+    """Return the points of a line from the bottom of its source to the top of its target."""
     source, target = path[0], path[-1]
     points = [(xs[source], sum(band[source]) / 2 + sizes[source][1] / 2)]
     for upper, lower in pairwise(path):

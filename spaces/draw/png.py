@@ -1,4 +1,4 @@
-"""Pictures as PNG, by matplotlib."""
+"""Pictures as PNG, drawn by matplotlib."""
 
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -9,18 +9,15 @@ from .shapes import COLORS, DASHES, LINE, THICKNESS, Curve, Head, Picture, Rect,
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
 
-__all__ = ["png"]
+__all__ = ["to_png"]
 
-PIXELS = 2  # of the image for one of the picture
-INCH = 96  # pixels of the picture
+PIXELS = 2  # of the image per pixel of the picture
+INCH = 96  # in pixels of the picture
 POINT = 72 / INCH
 
 
-def png(picture: Picture) -> bytes:
-    """Write a picture as PNG, two pixels for each of the SVG's.
-
-    Args:
-        picture: What to draw.
+def to_png(picture: Picture) -> bytes:
+    """Return a picture as PNG data, with twice the resolution of the SVG.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -60,7 +57,7 @@ def _artist(shape: Shape) -> "Artist":
                 shape.y,
                 shape.text,
                 color=shape.color,
-                fontfamily="DejaVu Sans",  # matplotlib brings it along
+                fontfamily="DejaVu Sans",  # part of matplotlib
                 fontsize=shape.size * POINT,
                 fontweight="bold" if shape.bold else "normal",
                 horizontalalignment="center" if shape.anchor == "middle" else "left",

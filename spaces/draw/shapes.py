@@ -1,4 +1,4 @@
-"""What pictures are made of, and in which colours; every format draws these shapes."""
+"""Shapes and colours of pictures; every file format draws the same shapes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ __all__ = [
     "Shape",
     "THICKNESS",
     "Text",
-    "along",
+    "line_shapes",
     "beside",
     "stacked",
 ]
@@ -30,9 +30,9 @@ INK = "#1b1f24"
 MUTED = "#4d5560"
 LINE = "#5a636e"
 THICKNESS = 1.2  # of lines
-DASHES = (4.0, 3.0)  # on and off
+DASHES = (4.0, 3.0)  # length of dash and gap
 
-# Fill and outline of each family. Every box bears its name: no colour says anything alone.
+# Fill and outline of each family. Boxes also have names, so no information is in colour alone.
 COLORS: Mapping[str, tuple[str, str]] = {
     "convolution": ("#d6e6f5", "#2a6399"),
     "pooling": ("#fdebc8", "#a86a00"),
@@ -75,12 +75,12 @@ class Text:
 
 
 Piece = tuple[Literal["M", "L", "C"], tuple[Point, ...]]
-"""M moves to a point, L goes straight to one, C is a cubic to the last of three."""
+"""As in SVG paths: M moves to a point, L draws a line, C a cubic Bézier curve of three points."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A line in pieces."""
+    """A line of several pieces."""
 
     pieces: tuple[Piece, ...]
     dashed: bool = False
@@ -88,14 +88,14 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of an arrow that points down to a place."""
+    """An arrowhead that points down to a place."""
 
     x: float
     y: float
 
     @property
     def corners(self) -> tuple[Point, Point, Point]:
-        """The triangle, its tip first."""
+        """Corners of the triangle, the tip first."""
         across, top = ARROW / 2, self.y - ARROW
         return (self.x, self.y), (self.x - across, top), (self.x + across, top)
 
@@ -112,7 +112,7 @@ class Picture:
     shapes: tuple[Shape, ...]
 
     def at(self, x: float, y: float) -> tuple[Shape, ...]:
-        """Return the shapes, the upper left corner being at (x, y)."""
+        """Return the shapes, moved so that the upper left corner is at (x, y)."""
         return tuple(_moved(shape, x, y) for shape in self.shapes)
 
 
@@ -126,7 +126,7 @@ def _moved(shape: Shape, x: float, y: float) -> Shape:
 
 
 def beside(pictures: Sequence[Picture], gap: float) -> Picture:
-    """Put pictures next to each other, their tops level."""
+    """Put pictures side by side, aligned at the top."""
     shapes: list[Shape] = []
     x = -gap
     for picture in pictures:
@@ -136,7 +136,7 @@ def beside(pictures: Sequence[Picture], gap: float) -> Picture:
 
 
 def stacked(pictures: Sequence[Picture], gap: float) -> Picture:
-    """Put pictures one below the other, their left sides level."""
+    """Put pictures below each other, aligned at the left."""
     shapes: list[Shape] = []
     y = -gap
     for picture in pictures:
@@ -145,13 +145,13 @@ def stacked(pictures: Sequence[Picture], gap: float) -> Picture:
     return Picture(max(picture.width for picture in pictures), y, tuple(shapes))
 
 
-def along(route: Sequence[Point], dashed: bool, head: bool) -> list[Shape]:
-    """Draw a line of a layout: by turns straight, and curved with upright ends.
+def line_shapes(route: Sequence[Point], dashed: bool, head: bool) -> list[Shape]:
+    """Return the shapes of a line of a layout.
 
     Args:
-        route: As in `Layout.routes`.
-        dashed: Whether to dash it.
-        head: Whether it ends in the head of an arrow.
+        route: Points, as in `Layout.routes`.
+        dashed: Whether the line is dashed.
+        head: Whether the line ends in an arrowhead.
     """
     (x, y), tip = route[-1], ARROW - 1 if head else 0.0
     points = [*route[:-1], (x, y - tip)]

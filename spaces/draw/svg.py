@@ -1,4 +1,4 @@
-"""Pictures as SVG: self-contained, without ids or styles, so that several may share a page."""
+"""Pictures as SVG: self-contained, without ids or styles, so one page can hold several."""
 
 from collections.abc import Iterable
 from xml.sax.saxutils import escape
@@ -6,17 +6,13 @@ from xml.sax.saxutils import escape
 from .layout import Point
 from .shapes import COLORS, DASHES, LINE, THICKNESS, Curve, Head, Picture, Rect, Shape, Text
 
-__all__ = ["svg"]
+__all__ = ["to_svg"]
 
 FONTS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 
-def svg(picture: Picture) -> str:
-    """Write a picture as SVG text, on a white ground.
-
-    Args:
-        picture: What to draw.
-    """
+def to_svg(picture: Picture) -> str:
+    """Return a picture as SVG text, on a white background."""
     size = {"width": picture.width, "height": picture.height}
     inside = [
         _element("rect", **size, fill="#ffffff"),
@@ -67,16 +63,16 @@ def _drawn(shape: Shape) -> str:
 
 
 def _element(tag: str, inside: str = "", /, **attributes: str | float) -> str:
-    """Write an element; underscores in names stand for hyphens, `inside` is XML already."""
-    said = "".join(
+    """Return an element; underscores in names become hyphens, and `inside` is valid XML."""
+    text = "".join(
         f' {name.replace("_", "-")}="{_number(value) if isinstance(value, float | int) else value}"'
         for name, value in attributes.items()
     )
-    return f"<{tag}{said}>{inside}</{tag}>" if inside else f"<{tag}{said}/>"
+    return f"<{tag}{text}>{inside}</{tag}>" if inside else f"<{tag}{text}/>"
 
 
 def _tip(text: str) -> str:
-    """Write what a reader sees who points at an element."""
+    """Return the tooltip of an element."""
     return f"<title>{escape(text)}</title>" if text else ""
 
 

@@ -1,13 +1,13 @@
-"""Text that is safe to draw, and how wide it is at most, without asking a font."""
+"""Text that is safe to draw, and an upper bound of its width that needs no font."""
 
 import unicodedata
 
-__all__ = ["tidy", "width"]
+__all__ = ["text_width", "tidy"]
 
-LONGEST = 48  # characters of a line
+LONGEST = 48  # characters per line
 
-# Widths in units of the font size, rounded up from DejaVu Sans, which is wider than the usual
-# sans-serif fonts; so a box that holds a text by these widths holds it on every machine.
+# Widths in font sizes, rounded up from DejaVu Sans, which is wider than the usual sans-serif fonts,
+# so a text fits its box on every machine.
 _WIDTHS = {
     character: size
     for size, characters in {
@@ -22,37 +22,37 @@ _WIDTHS = {
 }
 
 
-def width(text: str, size: float) -> float:
-    """Return the width of a line of text, in the unit of its font size; an upper estimate.
+def text_width(text: str, size: float) -> float:
+    """Return an upper bound of the width of a line of text, in the unit of its font size.
 
     Args:
-        text: The line.
-        size: The font size.
+        text: One line.
+        size: Font size.
 
     Example:
-        >>> width("conv", 10.0) < width("Conv2D", 10.0)
+        >>> text_width("conv", 10.0) < text_width("Conv2D", 10.0)
         True
     """
     return size * sum(_WIDTHS.get(character, 1.0) for character in text)
 
 
 def tidy(text: str, longest: int = LONGEST) -> str:
-    r"""Return a text as one line that XML can carry: no control characters, and not too long.
+    r"""Return a text as one line of limited length, without characters that XML forbids.
 
     Args:
-        text: Anything, as the label of an option.
-        longest: Characters at most; the middle of a longer text becomes an ellipsis.
+        text: Any text, such as the label of an option.
+        longest: Largest number of characters; an ellipsis replaces the middle of a longer text.
 
     Example:
         >>> tidy("one\ntwo\x00")
         'one two\ufffd'
     """
     line = " ".join(text.split())
-    line = "".join("\ufffd" if _is_odd(character) else character for character in line)
+    line = "".join("\ufffd" if _is_forbidden(character) else character for character in line)
     if len(line) <= longest:
         return line
     return f"{line[: longest // 2]}…{line[len(line) - (longest - 1) // 2 :]}"
 
 
-def _is_odd(character: str) -> bool:
+def _is_forbidden(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs", "Cn")

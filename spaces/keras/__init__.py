@@ -1,7 +1,8 @@
-"""Networks of Keras, built from architectures; any Keras backend will do."""
+"""Keras models built from architectures, under any Keras backend."""
 
 from .builder import build
 from .counting import count_parameters, flops
+from .inference import infer_with_keras
 from .names import layer_name
 
-__all__ = ["build", "count_parameters", "flops", "layer_name"]
+__all__ = ["build", "count_parameters", "flops", "infer_with_keras", "layer_name"]

@@ -1,5 +1,5 @@
 # pyright: basic
-"""From plan to model: a translator, word for word."""
+"""From plan to `keras.Model`: one layer call per step, nothing is decided here."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +7,8 @@ from typing import Any
 from ..errors import BuildError
 from ..graph.graph import Graph
 from ..planning.plan import plan
-from ..variants.kept import dtype_taken
-from .layers import call_layer, keras
+from .inference import infer_with_keras
+from .layers import call_layer, input_dtype, keras
 from .names import layer_name
 
 __all__ = ["build"]
@@ -20,18 +20,18 @@ def build(
     name: str | None = None,
     input_name: str | None = None,
 ) -> Any:
-    """Build a functional model of Keras's own layers and the user's.
+    """Build a functional model from Keras layers and the user's own.
 
-    Layers are called after their paths (see `layer_name`). A saved model loads without nasbridge.
+    Layers are named after their paths (see `layer_name`). A saved model loads without nasbridge.
 
     Args:
-        graph: An architecture's graph, with one input.
-        input_shape: Shape of one example, as (32, 32, 3).
-        name: The model's name.
-        input_name: The input's name, by which data in a dict are found; "input" if None.
+        graph: Graph of an architecture, with one input.
+        input_shape: Shape of one example without the batch axis, such as (32, 32, 3).
+        name: Name of the model.
+        input_name: Name of the input, which is its key where data are a dict; by default "input".
 
     Returns:
-        A `keras.Model` with fresh weights, not compiled.
+        A `keras.Model` with newly initialized weights, not compiled.
 
     Raises:
         BuildError: The network cannot be built for this input, or Keras is set to channels first.
@@ -45,14 +45,14 @@ def build(
     """
     if keras.config.image_data_format() != "channels_last":
         raise BuildError(
-            "Keras is set to channels first, and nasbridge builds with channels last: call "
+            "Keras is set to channels first, but nasbridge builds with channels last: call "
             'keras.config.set_image_data_format("channels_last")'
         )
-    planned = plan(graph, input_shape)
+    planned = plan(graph, input_shape, infer_with_keras)
     tensors: list[Any] = []
     for step in planned.steps:
         if not step.inputs:
-            dtypes = [dtype_taken(one.operation) for one in planned.steps if 0 in one.inputs]
+            dtypes = [input_dtype(user.operation) for user in planned.steps if 0 in user.inputs]
             dtype = next(filter(None, dtypes), None)
             tensors.append(
                 keras.Input(step.shape, name=input_name or layer_name(step.path), dtype=dtype)

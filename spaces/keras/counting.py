@@ -1,5 +1,5 @@
 # pyright: basic
-"""Counting a Keras model that is there already, whoever built it."""
+"""Parameters and multiply-additions of an existing Keras model, whatever built it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
@@ -9,7 +9,7 @@ from ..errors import BuildError
 from ..graph.graph import Operation
 from ..planning.rules import measure
 from ..planning.shapes import Shape
-from .layers import keras
+from .layers import is_from_keras, keras
 
 __all__ = ["count_parameters", "flops", "layer_flops"]
 
@@ -18,10 +18,15 @@ def count_parameters(model: Any) -> int:
     """Count the weights of a model or layer, trainable or not.
 
     Args:
-        model: A `keras.Model` or layer that is built.
+        model: A `keras.Model` or layer that has been built.
 
     Raises:
-        BuildError: It is not built yet.
+        BuildError: The model has not been built yet.
+
+    Example:
+        >>> import keras
+        >>> count_parameters(keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)]))
+        36
     """
     _check_built(model)
     return int(model.count_params())
@@ -30,14 +35,14 @@ def count_parameters(model: Any) -> int:
 def flops(model: Any) -> int:
     """Count the multiply-additions of a model for one example, as `Cost.flops` does.
 
-    Convolutions, dense and recurrent layers and multi-head attention are counted. Within a layer or
-    model that is a class of its own, each layer counts once, however often it is called.
+    Convolutions, dense and recurrent layers and multi-head attention count. Inside a subclassed
+    layer or model each layer counts once, however often it is called.
 
     Args:
-        model: A `keras.Model` that is built, of any origin.
+        model: Any `keras.Model` that has been built.
 
     Raises:
-        BuildError: It is not built yet, or its input has axes of open size.
+        BuildError: The model has not been built yet, or its input has axes of unknown size.
 
     Example:
         >>> import keras
@@ -51,44 +56,45 @@ def flops(model: Any) -> int:
 def _check_built(model: Any) -> None:
     if not model.built:
         raise BuildError(
-            f"{model.name!r} is not built, so its size is open: call it on an example first, or "
-            "begin it with keras.Input(shape)"
+            f"{model.name!r} has not been built, so its size is unknown: call it on an example "
+            "first, or start it with keras.Input(shape)"
         )
 
 
 def layer_flops(layer: Any, shapes: Sequence[Shape]) -> int:
-    """Count the multiply-additions of one call of a layer.
+    """Count the multiply-additions of one call of a layer or model.
 
     Args:
-        layer: A layer or model that is built.
-        shapes: The shapes of its inputs, without the batch.
+        layer: A layer or model that has been built.
+        shapes: Shapes of its inputs, without the batch axis.
     """
-    network = getattr(layer, "_functional", None) or layer  # a Sequential holds one
+    network = getattr(layer, "_functional", None) or layer  # a Sequential wraps one
     if hasattr(network, "_nodes_by_depth"):
         return sum(layer_flops(inner, given) for inner, given in _calls(network))
     if any(None in shape for shape in shapes):
         raise BuildError(
-            f"the layer {layer.name!r} gets {' and '.join(map(str, shapes))}, sizes being open: "
-            "build the model for inputs of a fixed shape"
+            f"the layer {layer.name!r} takes {' and '.join(map(str, shapes))}, with axes of "
+            "unknown size: build the model for inputs of a fixed shape"
         )
     if isinstance(layer, keras.layers.MultiHeadAttention) and len(shapes) > 1:
         return _attention_flops(layer.get_config(), *shapes)
     if isinstance(layer, keras.layers.EinsumDense):
         return _einsum_flops(layer, shapes[0])
-    known = measure(_operation(layer), shapes) if shapes and _is_known(layer) else None
+    known = measure(_operation(layer), shapes) if shapes and _has_rule(layer) else None
     if known is not None:
         return known.flops
-    return sum(layer_flops(inner, _built_for(inner)) for inner in getattr(layer, "_layers", ()))
+    return sum(layer_flops(inner, _built_shapes(inner)) for inner in getattr(layer, "_layers", ()))
 
 
 def _calls(network: Any) -> Iterator[tuple[Any, list[Shape]]]:
+    """Return each layer call of a functional model, with its input shapes."""
     for nodes in network._nodes_by_depth.values():
         for node in nodes:
             yield node.operation, [tuple(source.shape[1:]) for source in node.input_tensors]
 
 
-def _built_for(layer: Any) -> list[Shape]:
-    """Return the shapes that a layer within another was built for; open sizes count as 1."""
+def _built_shapes(layer: Any) -> list[Shape]:
+    """Return the shapes that an inner layer was built for; unknown sizes count as 1."""
     config = layer.get_build_config() or {}
     shapes = config.get("shapes_dict", config).values()
     return [
@@ -98,12 +104,12 @@ def _built_for(layer: Any) -> list[Shape]:
     ]
 
 
-def _is_known(layer: Any) -> bool:
-    return type(layer).__module__.partition(".")[0] == "keras" and hasattr(layer, "get_config")
+def _has_rule(layer: Any) -> bool:
+    return is_from_keras(type(layer)) and hasattr(layer, "get_config")
 
 
 def _operation(layer: Any) -> Operation:
-    """Describe a layer of Keras that is there already."""
+    """Return the operation that describes an existing Keras layer."""
     config = dict(layer.get_config())
     if isinstance(layer, keras.layers.TimeDistributed):
         config["layer"] = _operation(layer.layer)
@@ -114,17 +120,18 @@ def _attention_flops(
     config: Mapping[str, Any], query: Shape, value: Shape, key: Shape | None = None
 ) -> int:
     """Count projections, scores and weighted sums; each shape is (steps, channels)."""
-    asked, known = prod(query[:-1]), prod(value[:-1])
+    queries, values = prod(query[:-1]), prod(value[:-1])
     heads, bias = config["num_heads"], bool(config["use_bias"])
-    wide, deep = heads * config["key_dim"], heads * (config["value_dim"] or config["key_dim"])
+    key_width = heads * config["key_dim"]
+    value_width = heads * (config["value_dim"] or config["key_dim"])
     output = config["output_shape"] or query[-1:]
     projections = (
-        asked * (query[-1] + bias) * wide
-        + known * ((key or value)[-1] + bias) * wide
-        + known * (value[-1] + bias) * deep
-        + asked * (deep + bias) * prod(output)
+        queries * (query[-1] + bias) * key_width
+        + values * ((key or value)[-1] + bias) * key_width
+        + values * (value[-1] + bias) * value_width
+        + queries * (value_width + bias) * prod(output)
     )
-    return projections + asked * known * (wide + deep)
+    return projections + queries * values * (key_width + value_width)
 
 
 def _einsum_flops(layer: Any, shape: Shape) -> int:

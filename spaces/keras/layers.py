@@ -1,10 +1,10 @@
 # pyright: basic
-"""From operation to layer: which class is meant, and an instance of it."""
+"""From operation to Keras layer: finding the class, making and calling an instance."""
 
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from ..errors import BuildError, MissingExtra
 from ..graph.graph import Operation
@@ -18,7 +18,38 @@ except ImportError as error:  # Keras itself, or the Keras backend that KERAS_BA
     extra = missing if missing in ("jax", "torch") else "tensorflow"
     raise MissingExtra(missing, extra, "building a network") from error
 
-__all__ = ["call_layer", "is_of_keras", "keras", "layer_class", "make_layer"]
+__all__ = [
+    "CopiedLayer",
+    "call_layer",
+    "input_dtype",
+    "is_from_keras",
+    "keras",
+    "layer_class",
+    "make_layer",
+]
+
+
+class CopiedLayer(keras.layers.Layer):
+    """Base of the classes that `nasbridge.spaces.variants` makes, one for each copied layer.
+
+    Attributes:
+        original_class: Class of the original.
+        input_dtype: Dtype of the original's input, such as "float32" or "string".
+        has_weights: Whether copies start with the weights of the original.
+    """
+
+    original_class: ClassVar[type]
+    input_dtype: ClassVar[str]
+    has_weights: ClassVar[bool]
+
+
+def input_dtype(operation: Operation) -> str | None:
+    """Return the dtype that a copied layer needs as input; None for all other layers."""
+    module, _, qualname = operation.name.rpartition(":")
+    found = operation.cls or (_imported(module, qualname) if module else None)
+    if isinstance(found, type) and issubclass(found, CopiedLayer):
+        return found.input_dtype
+    return None
 
 
 def make_layer(operation: Operation, path: str) -> Any:
@@ -26,27 +57,27 @@ def make_layer(operation: Operation, path: str) -> Any:
 
     Args:
         operation: A Keras layer or a layer of the user, with its settings.
-        path: Where it stands.
+        path: Path of the layer in the architecture.
 
     Raises:
-        BuildError: There is no such layer, or it refuses its settings.
+        BuildError: No such layer exists, or it rejects its settings.
     """
     cls = layer_class(operation, path)
     config = {key: _setting(value, f"{path}.{key}") for key, value in operation.config.items()}
     try:
         return cls(**{"name": layer_name(path), **config})
     except Exception as error:  # whatever a layer's constructor raises is about its settings
-        hint = "mend them in the space"
+        hint = "fix them in the space"
         if "argument 'name'" in str(error):
             hint = "let its __init__ take **kwargs and pass them to super().__init__"
         raise BuildError(
-            f"{described(operation, path)} refuses its settings: {type(error).__name__}: "
+            f"{described(operation, path)} rejects its settings: {type(error).__name__}: "
             f"{error}; {hint}"
         ) from error
 
 
 def _setting(value: object, path: str) -> object:
-    """Make the layers that stand in a setting."""
+    """Return a setting, with the operations inside it replaced by layers."""
     if isinstance(value, Operation):
         return make_layer(value, path)
     if isinstance(value, Mapping):
@@ -64,35 +95,35 @@ def call_layer(operation: Operation, sources: Sequence[Any], path: str) -> tuple
     Args:
         operation: A Keras layer or a layer of the user, with its settings.
         sources: Its inputs, batch axis included.
-        path: Where it stands.
+        path: Path of the layer in the architecture.
 
     Returns:
         The layer, now built, and its result.
 
     Raises:
-        BuildError: There is no such layer, or it cannot take these inputs.
+        BuildError: No such layer exists, or it cannot take these inputs.
     """
     layer = make_layer(operation, path)
     try:
         return layer, layer(sources[0] if len(sources) == 1 else list(sources))
-    except Exception as error:  # layers of users raise what they like
+    except Exception as error:  # a layer of the user may raise anything
         shapes = " and ".join(str(tuple(source.shape[1:])) for source in sources)
         raise BuildError(
             f"{described(operation, path)} cannot take {shapes}: {type(error).__name__}: {error}; "
-            "mend its settings, or what comes before it"
+            "fix its settings, or the layers before it"
         ) from error
 
 
 def layer_class(operation: Operation, path: str) -> type:
-    """Find a layer's class, without importing anything that a document names.
+    """Find the class of a layer. No module is imported, so a document cannot run code.
 
     Args:
         operation: A name in `keras.layers` or of a registered class, or `module:Class`; or it
             holds the class itself.
-        path: Where the layer stands, for messages.
+        path: Path of the layer, for error messages.
 
     Raises:
-        BuildError: There is none.
+        BuildError: No such class exists, or it is not a layer.
     """
     module, _, qualname = operation.name.rpartition(":")
     found = operation.cls or _imported(module or "keras.layers", qualname)
@@ -102,25 +133,25 @@ def layer_class(operation: Operation, path: str) -> type:
         return found
     what = described(operation, path)
     if found is not None:
-        raise BuildError(f"{what} is no layer: derive the class from keras.layers.Layer")
+        raise BuildError(f"{what} is not a layer: derive the class from keras.layers.Layer")
     if module:
         raise BuildError(
-            f"{what} is not known here: import your module first (import {module}), or describe "
+            f"{what} is not a known class: import your module first (import {module}), or describe "
             "the space with the class itself"
         )
     known = [name for name, cls in vars(keras.layers).items() if isinstance(cls, type)]
     close = get_close_matches(qualname, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else "use a name in keras.layers, or a class"
-    raise BuildError(f"{what} is no layer of Keras: {hint}")
+    raise BuildError(f"{what} is not a Keras layer: {hint}")
 
 
-def is_of_keras(thing: Any) -> bool:
-    """Tell whether a class or function is Keras' own, and not one of a user with its name."""
+def is_from_keras(thing: Any) -> bool:
+    """Return whether Keras defines a class or function; a user's may have the same name."""
     return bool(thing.__module__.partition(".")[0] == "keras")
 
 
 def _imported(module: str, qualname: str) -> object:
-    """Find a name in a module that is there already; attributes that load lazily stay unloaded."""
+    """Find a name in a module that is already imported; lazy attributes are not loaded."""
     found: object = sys.modules.get(module)
     for part in qualname.split("."):
         found = getattr(found, "__dict__", {}).get(part)
@@ -128,7 +159,7 @@ def _imported(module: str, qualname: str) -> object:
 
 
 def _registered(module: str, qualname: str) -> object:
-    """Find a class that the user registered with Keras, or put in a scope of custom objects."""
+    """Find a class that the user registered with Keras, or put in a custom object scope."""
     scoped = keras.saving.get_registered_object(qualname.rpartition(".")[2])
     for cls in (scoped, *keras.saving.get_custom_objects().values()):
         if getattr(cls, "__qualname__", None) == qualname and module in ("", cls.__module__):

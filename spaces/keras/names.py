@@ -2,7 +2,7 @@
 
 import re
 
-from ..graph.canonical import digest
+from ..hashing import digest
 
 __all__ = ["layer_name"]
 
@@ -10,15 +10,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
 
 
 def layer_name(path: str) -> str:
-    """Return the name of the layer that stands at a path of an architecture.
+    """Return the Keras name of the layer at a path of an architecture.
 
-    Dots become hyphens: Keras, TensorFlow's name scopes and PyTorch's parameter names all allow
-    those. A path with other characters, as of the label "(3, 3)", keeps its letters and digits and
-    ends in a short hash of the path, so that no two paths share a name. The name depends on
-    nothing but the path; so weights of one architecture find their place in another.
+    Dots become hyphens: Keras, the name scopes of TensorFlow and the parameter names of PyTorch
+    all allow hyphens. A path with other characters, such as that of the label "(3, 3)", keeps its
+    letters and digits and ends in a short hash of the path, so no two paths share a name. The name
+    depends on the path alone, so weights of one architecture can be copied to another by name.
 
     Args:
-        path: The path of a vertex, as `Vertex.path`.
+        path: Path of a vertex, as in `Vertex.path`.
 
     Example:
         >>> layer_name("cell_3.normal.node_1"), layer_name("op.(3, 3).0")

@@ -1,13 +1,14 @@
-"""Ready spaces, from multilayer perceptrons to those of the papers."""
+"""Ready search spaces, from multilayer perceptrons to the spaces of NAS papers."""
 
+from .convolutional import cnn
 from .darts_cells import darts
-from .genotypes import from_darts_genotype, to_darts_genotype
-from .nasbench201 import from_nas_bench_201_string, nas_bench_201, to_nas_bench_201_string
+from .darts_genotypes import from_darts_genotype, to_darts_genotype
+from .nas_bench_201_cells import nas_bench_201
+from .nas_bench_201_strings import from_nas_bench_201_string, to_nas_bench_201_string
 from .nasnet_cells import enas_micro, nasnet
-from .perceptron import mlp
-from .plain import cnn
-from .residual import residual_cnn
-from .tables import tabular
+from .perceptrons import mlp
+from .residual_networks import residual_cnn
+from .tabular_networks import tabular
 
 __all__ = [
     "cnn",

@@ -2,10 +2,12 @@
 
 from typing import Literal
 
-from ..nodes.cells import Cell, Stack
+from ..nodes.cells import Cell
+from ..nodes.composition import Chain
 from ..nodes.node import Node
-from ..nodes.structure import Chain, Skip
-from .parts import classifier, dilated, pool, separable
+from ..nodes.primitives import Skip
+from ..nodes.stack import Stack
+from .blocks import classifier, dilated, pool, separable
 
 __all__ = ["darts"]
 
@@ -23,21 +25,24 @@ _OPERATIONS: dict[str, Node] = {
 def darts(classes: int = 10, *, repeats: int = 2, width: int = 16, nodes: int = 4) -> Chain:
     """Return the space of DARTS: 1,037,664,180 normal cells, and as many reduction cells.
 
-    A 3x3 convolution; three stages of normal cells, with a reduction cell, which halves the size
-    and doubles the width, before the second and the third; global average pooling and a dense
-    layer. A cell takes the outputs of the two cells before it; each of its nodes sums up an
-    operation on two different nodes before it; its output is all nodes, concatenated.
+    A 3x3 convolution, then three stages of normal cells. A reduction cell before the second and
+    the third stage halves the height and width and doubles the channels. Global average pooling and
+    a dense layer follow. A cell takes the outputs of the two cells before it. Each of its nodes
+    sums operations on two different nodes before it. Its output concatenates all nodes.
 
     Args:
         classes: Number of outputs.
-        repeats: Normal cells in each stage. The paper searches with 2 (8 cells in all) and trains
-            what it finds with 6 (20 cells) and width 36.
+        repeats: Normal cells per stage, at least 1. The paper searches with 2 (8 cells in all) and
+            trains the result with 6 (20 cells) and width 36.
         width: Channels in the first stage.
-        nodes: Nodes in a cell, besides its two inputs.
+        nodes: Nodes of a cell, not counting its two inputs.
 
     Returns:
         A space with the decisions `normal.node_2_inputs`, `normal.edge_0_2`, `normal.edge_1_2`,
-        ..., `reduction.node_2_inputs`, ...; an edge is active where its node takes it.
+        ..., `reduction.node_2_inputs`, ...; an edge is active if its node takes it.
+
+    Raises:
+        SpaceError: An argument is invalid.
 
     Example:
         >>> from nasbridge.spaces import library

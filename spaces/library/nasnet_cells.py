@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from ..nodes.cells import NodeCell, Stack
+from ..nodes.cells import NodeCell
+from ..nodes.composition import Chain
 from ..nodes.node import Node
-from ..nodes.structure import NORMALIZATION, Chain, Skip
+from ..nodes.primitives import NORMALIZATION, Skip
+from ..nodes.stack import Stack
 from ..nodes.values import STRIDE
-from .parts import RELU, classifier, conv, dilated, pool, relu_conv, separable
+from .blocks import RELU, classifier, conv, dilated, pool, relu_conv, separable
 
 __all__ = ["enas_micro", "nasnet"]
 
@@ -15,7 +17,7 @@ Combine = Literal["add", "concatenate"]
 
 
 def _rectangular(size: int) -> Chain:
-    """Describe a 1xn and an nx1 convolution, each with the stride of its direction."""
+    """Return a 1xn and an nx1 convolution, each with the stride along its direction."""
     first = conv(kernel=(1, size), strides=(1, STRIDE))
     second = conv(kernel=(size, 1), strides=(STRIDE, 1))
     return Chain(RELU, first, second, NORMALIZATION)
@@ -49,25 +51,28 @@ _ENAS: dict[str, Node] = {
 def nasnet(classes: int = 10, *, repeats: int = 2, width: int = 32, nodes: int = 5) -> Chain:
     """Return the space of NASNet: 13 operations, nodes that add or concatenate.
 
-    A 3x3 convolution; three stages of normal cells, with a reduction cell, which halves the size
-    and doubles the width, before the second and the third; ReLU, global average pooling and a
-    dense layer. A cell takes the outputs of the two cells before it; each of its nodes applies two
-    operations, each to any node before it, and merges them; the nodes that no other node takes are
-    the output, concatenated.
+    A 3x3 convolution, then three stages of normal cells. A reduction cell before the second and
+    the third stage halves the height and width and doubles the channels. ReLU, global average
+    pooling and a dense layer follow. A cell takes the outputs of the two cells before it. Each of
+    its nodes applies two operations, each to any node before it, and merges the results. The output
+    concatenates the nodes that no other node takes.
 
     The operations have the names and details of Radosavovic et al. 2019: the dilated convolution
-    is depthwise-separable, and a skip that halves the size is a factorized reduction.
+    is depthwise-separable, and a skip with stride 2 is a factorized reduction.
 
     Args:
         classes: Number of outputs.
-        repeats: Normal cells in each stage (N in the paper).
+        repeats: Normal cells per stage (N in the paper), at least 1.
         width: Channels in the first stage.
-        nodes: Nodes in a cell, besides its two inputs (B in the paper).
+        nodes: Nodes of a cell, not counting its two inputs (B in the paper).
 
     Returns:
         A space with the decisions `normal.node_2_input_0`, `normal.node_2_operation_0`,
         `normal.node_2_input_1`, `normal.node_2_operation_1`, `normal.node_2_combine`, ...,
         `reduction.node_2_input_0`, ...
+
+    Raises:
+        SpaceError: An argument is invalid.
 
     Example:
         >>> from nasbridge.spaces import library
@@ -84,18 +89,21 @@ def nasnet(classes: int = 10, *, repeats: int = 2, width: int = 32, nodes: int =
 def enas_micro(classes: int = 10, *, repeats: int = 2, width: int = 20, nodes: int = 5) -> Chain:
     """Return the micro space of ENAS: 5 operations, nodes that add.
 
-    As `nasnet` otherwise. The operations are in the order of the authors' code.
+    Cells and stages are as in `nasnet`. The operations are in the order of the authors' code.
 
     Args:
         classes: Number of outputs.
-        repeats: Normal cells in each stage. The authors search with 2, and train what they find
+        repeats: Normal cells per stage, at least 1. The authors search with 2 and train the result
             with 5 and width 36.
         width: Channels in the first stage.
-        nodes: Nodes in a cell, besides its two inputs (the paper's B counts these, too).
+        nodes: Nodes of a cell, not counting its two inputs (B in the paper counts them).
 
     Returns:
         A space with the decisions `normal.node_2_input_0`, `normal.node_2_operation_0`,
         `normal.node_2_input_1`, `normal.node_2_operation_1`, ..., `reduction.node_2_input_0`, ...
+
+    Raises:
+        SpaceError: An argument is invalid.
 
     Example:
         >>> from nasbridge.spaces import library

@@ -1,40 +1,25 @@
 """The size of a network, counted from its plan: no framework, no weights."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..graph.cost import Cost
 from ..graph.graph import Graph
 from .plan import plan
+from .steps import Infer
 
-__all__ = ["Cost", "cost"]
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a network costs.
-
-    Attributes:
-        parameters: Number of weights, as `model.count_params()` says it.
-        trainable_parameters: Those that an optimizer changes; moving averages are left out.
-        flops: Multiply-additions of convolutions, dense and recurrent layers for one example, a
-            bias counting as one addition per number: what NAS-Bench-201 calls FLOPs.
-    """
-
-    parameters: int
-    trainable_parameters: int
-    flops: int
+__all__ = ["cost"]
 
 
-def cost(graph: Graph, input_shape: Sequence[int]) -> Cost:
+def cost(graph: Graph, input_shape: Sequence[int], infer: Infer | None = None) -> Cost:
     """Count parameters and multiply-additions of a graph.
 
     Args:
         graph: An architecture's graph.
-        input_shape: Shape of one example, as (32, 32, 3).
+        input_shape: Shape of one example without the batch axis, such as (32, 32, 3).
+        infer: Measures layers without a rule, such as those of the user.
 
     Raises:
         BuildError: The network cannot be built for this input.
-        MissingExtra: A layer is known to Keras only, and Keras is not installed.
 
     Example:
         >>> from nasbridge.spaces import Chain, layer
@@ -45,7 +30,7 @@ def cost(graph: Graph, input_shape: Sequence[int]) -> Cost:
     References:
         Dong & Yang 2020, NAS-Bench-201, arXiv:2001.00326.
     """
-    measures = [step.measure for step in plan(graph, input_shape).steps]
+    measures = [step.measure for step in plan(graph, input_shape, infer).steps]
     parameters = sum(measure.parameters for measure in measures)
     frozen = sum(measure.frozen for measure in measures)
     return Cost(parameters, parameters - frozen, sum(measure.flops for measure in measures))

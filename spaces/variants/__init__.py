@@ -1,1 +1,5 @@
-"""The variants of a model that already exists, as a space."""
+"""Search spaces made from the variants of an existing `keras.Model`."""
+
+from .interface import variants_of
+
+__all__ = ["variants_of"]

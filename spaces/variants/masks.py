@@ -1,26 +1,26 @@
 # pyright: basic
 # Keras ships no types.
-"""Masks in a model that is there already: which ones Keras hands on by itself."""
+"""Masks in a functional model: which of them Keras passes on automatically."""
 
 from typing import Any
 
 from ..keras.layers import keras
 
-__all__ = ["is_own_mask"]
+__all__ = ["is_automatic_mask"]
 
 
-def is_own_mask(given: Any, node: Any) -> bool:
-    """Tell whether a layer is given the mask of what flows into it, as Keras gives it.
+def is_automatic_mask(mask: Any, node: Any) -> bool:
+    """Return whether a call receives the mask that Keras computes for its input anyway.
 
-    Such a mask need not be told: a layer like it, in a network like it, is given its own. A model
-    that is copied or loaded computes each mask twice, so they are compared by what makes them.
+    Such a mask need not be described: a rebuilt network computes it again. A copied or loaded model
+    holds each mask twice, so masks are compared by the operators that compute them.
 
     Args:
-        given: The argument `mask` of the layer's call.
-        node: The call.
+        mask: The `mask` argument of the call.
+        node: The Keras node of the call.
     """
     tensors = node.arguments.args[0] if node.arguments.args else node.input_tensors[0]
-    return _are_alike(given, _masks(tensors), {})
+    return _are_equal(mask, _masks(tensors), {})
 
 
 def _masks(tensors: Any) -> Any:
@@ -29,51 +29,47 @@ def _masks(tensors: Any) -> Any:
     return getattr(tensors, "_keras_mask", None)
 
 
-Known = dict[tuple[object, ...], bool]
-"""Pairs of places in a graph that have been compared: ways to one place multiply with each sum."""
+Compared = dict[tuple[object, ...], bool]
+"""Results by pair of tensors: each sum doubles the paths to a tensor, so visit each pair once."""
 
 
-def _are_alike(one: Any, other: Any, known: Known) -> bool:
+def _are_equal(one: Any, other: Any, compared: Compared) -> bool:
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         pairs = zip(one, other, strict=False)
-        return len(one) == len(other) and all(_are_alike(*pair, known) for pair in pairs)
+        return len(one) == len(other) and all(_are_equal(*pair, compared) for pair in pairs)
     if type(one) is not type(other):
         return False
     if isinstance(one, keras.KerasTensor):
-        first, second = _place(one), _place(other)
+        first, second = one._keras_history, other._keras_history
         key = (*_key(first), *_key(second))
-        if key not in known:
-            known[key] = _same(first, second, known)
-        return known[key]
+        if key not in compared:
+            compared[key] = _have_equal_origin(first, second, compared)
+        return compared[key]
     return one is other or (isinstance(one, bool | int | float | str) and one == other)
 
 
-def _place(tensor: Any) -> Any:
-    return tensor._keras_history
+def _key(history: Any) -> tuple[object, ...]:
+    return id(history.operation), history.node_index, history.tensor_index
 
 
-def _key(place: Any) -> tuple[object, ...]:
-    return id(place.operation), place.node_index, place.tensor_index
-
-
-def _same(one: Any, other: Any, known: Known) -> bool:
-    """Tell whether two places in a graph are one, or are reached by the same operators."""
+def _have_equal_origin(one: Any, other: Any, compared: Compared) -> bool:
+    """Return whether two tensors are the same, or computed by equal operators from the same."""
     if one.operation is other.operation:
         return _key(one) == _key(other)
     if isinstance(one.operation, keras.layers.Layer):
         return False
     if type(one.operation) is not type(other.operation) or one.tensor_index != other.tensor_index:
         return False
-    nodes = [place.operation._inbound_nodes[place.node_index] for place in (one, other)]
+    nodes = [origin.operation._inbound_nodes[origin.node_index] for origin in (one, other)]
     first, second = (
         [node.arguments.args, _sorted(node.arguments.kwargs), _sorted(_settings(node.operation))]
         for node in nodes
     )
-    return _are_alike(first, second, known)
+    return _are_equal(first, second, compared)
 
 
 def _settings(operation: Any) -> dict[str, Any]:
-    """Return what tells an operator of Keras from others, as the axis of a sum."""
+    """Return the settings of a Keras operator, such as the axis of a sum."""
     return {k: v for k, v in vars(operation).items() if k != "name" and k[0] != "_"}
 
 

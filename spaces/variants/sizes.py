@@ -1,43 +1,34 @@
 # pyright: basic
 # Keras ships no types.
-"""What the layers of a model do to the size of the data: all axes but the batch and the last."""
-
-from typing import Any, NamedTuple
+"""How layers change the size of data: all axes except the batch and the channels."""
 
 from ..keras.layers import keras
+from .parts import Flow
 
-__all__ = ["Flow", "changes_size", "ends_size"]
+__all__ = ["changes_size", "fixes_size"]
 
-STAND_IN = 96  # for sizes that are open: large, and no prime
-
-
-class Flow(NamedTuple):
-    """A layer, and the symbolic tensors that flow into it and out of it."""
-
-    layer: Any
-    taken: Any
-    given: Any
+STAND_IN = 96  # for axes of unknown size: large, and divisible by common strides
 
 
 def changes_size(flow: Flow) -> bool:
-    """Tell whether a layer gives data of another size than it takes, as pooling does."""
-    taken, given = tuple(flow.taken.shape), tuple(flow.given.shape)
+    """Return whether a layer's output differs in size from its input, as after pooling."""
+    taken, given = tuple(flow.input.shape), tuple(flow.output.shape)
     if None in taken[1:]:
         taken = (None, *(size or STAND_IN for size in taken[1:-1]), taken[-1])
         try:
             given = flow.layer.compute_output_shape(taken)
-        except Exception:  # a layer that cannot tell may do anything
+        except Exception:  # unknown, so assume that it does
             return True
     return taken[1:-1] != tuple(given)[1:-1]
 
 
-def ends_size(flow: Flow) -> bool:
-    """Tell whether what a layer gives is of one size, whatever it takes, as global pooling does.
+def fixes_size(flow: Flow) -> bool:
+    """Return whether a layer's output has one size for inputs of any size, as global pooling.
 
-    Dense layers do behind Flatten, and recurrent ones that give their last state alone.
+    So do dense layers after Flatten, and recurrent layers that return their last state only.
     """
-    one, is_flat = flow.layer, len(flow.given.shape) == 2
+    one, is_flat = flow.layer, len(flow.output.shape) == 2
     if isinstance(one, keras.layers.Flatten | keras.layers.Reshape):
         return False
-    has_units = hasattr(one, "units") or len(flow.taken.shape) > 2
+    has_units = hasattr(one, "units") or len(flow.input.shape) > 2
     return (is_flat and has_units) or type(one).__name__.startswith("Global")

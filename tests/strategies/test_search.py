@@ -20,6 +20,7 @@ from nasbridge import (
     Real,
     RegularizedEvolution,
     Search,
+    SearchSpace,
     Space,
     SpaceExhausted,
     Trial,
@@ -32,7 +33,9 @@ SPACE = Space({"a": Integer(0, 9), "b": Integer(0, 9)})
 TINY = Space({"a": Integer(0, 3)})
 
 
-def search(space: Space = SPACE, strategy: Strategy[Any] | None = None, seed: int = 0) -> Search:
+def search(
+    space: SearchSpace = SPACE, strategy: Strategy[Any] | None = None, seed: int = 0
+) -> Search:
     return Search(strategy or RandomSearch(), space, {"score": "max"}, seed)
 
 

@@ -200,11 +200,11 @@ def is_deep(architecture: Architecture) -> bool:
     return bool(architecture["depth"] > 1)
 
 
-def narrow() -> Space:
+def narrow() -> SearchSpace:
     return chain().where(lambda x: x["width"] == 8 and x["depth"] < 3)
 
 
-def deep() -> Space:
+def deep() -> SearchSpace:
     return few().where(is_deep)
 
 

@@ -13,7 +13,7 @@ from typing import Any, final
 
 from ..engine import ActiveTrial
 from ..spaces import Architecture, Label
-from ..spaces.graph.canonical import digest
+from ..spaces.hashing import digest
 
 __all__ = [
     "INVALID_RESULTS",

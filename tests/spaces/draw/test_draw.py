@@ -1,4 +1,4 @@
-"""Pictures of architectures: what is in them, and how they are written."""
+"""Pictures of architectures: contents, and the files."""
 
 import struct
 import subprocess
@@ -31,9 +31,9 @@ from nasbridge.spaces import (
     residual,
 )
 from nasbridge.spaces.draw import draw
-from nasbridge.spaces.draw.page import page
+from nasbridge.spaces.draw.page import compose_page
 from nasbridge.spaces.draw.shapes import COLORS, Curve, Picture, Rect, Text
-from nasbridge.spaces.draw.text import tidy, width
+from nasbridge.spaces.draw.text import text_width, tidy
 
 OPERATIONS: dict[str, Node] = {
     "none": Zero(),
@@ -45,7 +45,7 @@ OPERATIONS: dict[str, Node] = {
 
 
 def made(node: SearchSpace, **choices: object) -> Picture:
-    return page(node.architecture(choices).outline())
+    return compose_page(node.architecture(choices).hierarchical_graph())
 
 
 def texts(picture: Picture) -> list[str]:
@@ -56,21 +56,18 @@ def rects(picture: Picture) -> list[Rect]:
     return [shape for shape in picture.shapes if isinstance(shape, Rect)]
 
 
-# ---------------------------------------------------------------- content
-
-
-def test_every_chain_box_is_there_and_only_once() -> None:
+def test_each_layer_of_a_chain_is_drawn_once() -> None:
     space = Chain(layer("Flatten"), Repeat(layer("Dense", units=8), times=3), layer("Leaf"))
     assert texts(made(space)) == ["input", "Flatten", *["Dense", "8"] * 3, "Leaf", "output"]
 
 
-def test_a_chosen_option_is_one_box_however_many_layers_it_has() -> None:
+def test_a_chosen_option_is_one_box() -> None:
     space = Choice(OPERATIONS, name="op")
     assert texts(made(space, op="twice")) == ["input", "twice", "output"]
     assert texts(made(space, op="conv")) == ["input", "conv", "Conv2D 8, 3×3", "output"]
 
 
-def test_norms_and_activations_do_not_hide_the_layer_they_accompany() -> None:
+def test_an_option_shows_its_main_layer_and_not_its_activation() -> None:
     option = Chain(layer("ReLU"), layer("Conv2D", filters=4, kernel_size=(1, 7)), layer("ReLU"))
     assert "Conv2D 4, 1×7" in texts(made(Choice({"conv": option}, name="op"), op="conv"))
 
@@ -95,13 +92,13 @@ def test_a_shortcut_is_a_line_without_a_name() -> None:
     assert len([shape for shape in picture.shapes if isinstance(shape, Curve)]) == 5
 
 
-def test_what_hangs_on_none_is_left_out() -> None:
+def test_vertices_that_only_none_leads_to_are_left_out() -> None:
     cell = Cell(OPERATIONS, nodes=2)
     picture = made(cell, edge_0_1="none", edge_0_2="pool", edge_1_2="conv")
     assert texts(picture) == ["input", "pool", "MaxPooling2D 3×3", "node 2", "output"]
 
 
-def test_an_output_that_nothing_reaches_stands_alone() -> None:
+def test_an_unreachable_output_has_no_lines() -> None:
     picture = made(Cell(OPERATIONS, nodes=1), edge_0_1="none")
     assert texts(picture) == ["input", "output"]
     assert not [shape for shape in picture.shapes if isinstance(shape, Curve)]
@@ -134,40 +131,40 @@ def test_an_option_that_is_another_choice_has_both_names() -> None:
 
 def test_a_stack_shows_its_stages_and_each_cell_once() -> None:
     space = library.darts(repeats=3, width=16)
-    said = texts(page(space.sample(numpy.random.default_rng(0)).outline()))
-    assert said.count("normal cell ×3") == 3
-    assert said.count("reduction cell") == 2 + 1  # two in the network, and the title
-    assert [text for text in said if text.startswith("width")] == [
+    shown = texts(compose_page(space.sample(numpy.random.default_rng(0)).hierarchical_graph()))
+    assert shown.count("normal cell ×3") == 3
+    assert shown.count("reduction cell") == 2 + 1  # two in the network, and the title
+    assert [text for text in shown if text.startswith("width")] == [
         *["width 16"],
         *["width 32"] * 2,
         *["width 64"] * 2,
     ]
-    assert said.count("normal cell") == 1
-    assert {"3 stages", "input 0", "from cell k−2", "input 1", "from cell k−1"} <= set(said)
+    assert shown.count("normal cell") == 1
+    assert {"3 stages", "input 0", "from cell k−2", "input 1", "from cell k−1"} <= set(shown)
 
 
-def test_two_stacks_refer_to_cells_of_their_own() -> None:
+def test_each_stack_has_its_own_cells() -> None:
     choices = {"first.edge_0_1": "conv", "first.edge_0_2": "none", "first.edge_1_2": "conv"}
     choices |= {"second.edge_0_1": "none", "second.edge_0_2": "pool", "second.edge_1_2": "skip"}
     first, second = (Cell(OPERATIONS, nodes=2, name=name) for name in ("first", "second"))
     ends = Stack(second, layer("Halve"), repeats=1, stages=1)
     space = Chain(Stack(first, layer("Halve")), ends)
-    said = texts(made(space, **choices))
-    assert {"normal cell ×2", "normal cell", "reduction cell"} <= set(said)
-    assert said.count("normal cell 2") == 2
-    assert {"conv", "pool"} <= set(said)
+    shown = texts(made(space, **choices))
+    assert {"normal cell ×2", "normal cell", "reduction cell"} <= set(shown)
+    assert shown.count("normal cell 2") == 2
+    assert {"conv", "pool"} <= set(shown)
     other = space.architecture({**choices, "first.edge_0_1": "pool"})
     assert other.canonical != space.architecture(choices).canonical
 
 
-def test_a_cell_ends_in_its_output() -> None:
+def test_the_final_concatenation_of_a_cell_is_its_output() -> None:
     cell = Cell(OPERATIONS, nodes=2, output="concatenate")
-    said = texts(made(cell, edge_0_1="conv", edge_0_2="pool", edge_1_2="conv"))
-    assert said[-2:] == ["output", "concatenate"]
-    assert said.count("concatenate") == 1
+    shown = texts(made(cell, edge_0_1="conv", edge_0_2="pool", edge_1_2="conv"))
+    assert shown[-2:] == ["output", "concatenate"]
+    assert shown.count("concatenate") == 1
 
 
-def test_settings_are_said_as_papers_say_them() -> None:
+def test_settings_are_written_as_in_papers() -> None:
     space = Chain(
         layer("Conv2D", filters=64, kernel_size=7, strides=2, activation="relu"),
         layer("Conv2D", filters=8, kernel_size=3, strides=(1, 1), dilation_rate=2, groups=4),
@@ -177,7 +174,7 @@ def test_settings_are_said_as_papers_say_them() -> None:
         layer("Bidirectional", layer=layer("LSTM", units=32)),
         layer("Mine", level=3, mode="fast", name_of="ignored"),
     )
-    said = texts(made(space))
+    shown = texts(made(space))
     assert {
         "64, 7×7, stride 2, relu",
         "8, 3×3, dilation 2, groups 4",
@@ -186,18 +183,18 @@ def test_settings_are_said_as_papers_say_them() -> None:
         "0.25",
         "LSTM 32",
         "level 3, mode fast",
-    } <= set(said)
+    } <= set(shown)
 
 
 class Custom:
-    """Stands for a layer of a user."""
+    """Stands for a layer of the user."""
 
 
-def test_layers_of_users_go_by_their_class_name() -> None:
+def test_layers_of_users_are_labelled_with_their_class_name() -> None:
     assert "Custom" in texts(made(layer(Custom)))
 
 
-def test_all_families_of_boxes_have_colors_with_contrast() -> None:
+def test_the_colors_of_all_families_have_enough_contrast() -> None:
     def luminance(color: str) -> float:
         parts = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
         linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
@@ -231,7 +228,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("label", HOSTILE)
-def test_hostile_labels_are_text_and_nothing_else(label: str) -> None:
+def test_hostile_labels_are_drawn_as_text(label: str) -> None:
     space = Choice({label: OPERATIONS["conv"], "other": layer("Leaf", note=label)}, name="op")
     for chosen in (label, "other"):
         root = ElementTree.fromstring(space.architecture({"op": chosen}).draw().encode())
@@ -245,10 +242,7 @@ def test_hostile_labels_are_text_and_nothing_else(label: str) -> None:
         shape for shape in picture.shapes if isinstance(shape, Text) and shape.text == tidy(label)
     ]
     (box,) = [rect for rect in rects(picture) if rect.family == "convolution"]
-    assert width(written.text, written.size) <= box.width
-
-
-# ---------------------------------------------------------------- files
+    assert text_width(written.text, written.size) <= box.width
 
 
 @pytest.fixture
@@ -256,7 +250,7 @@ def architecture() -> Architecture:
     return library.darts().sample(numpy.random.default_rng(0))
 
 
-def test_the_svg_is_complete_in_itself(architecture: Architecture) -> None:
+def test_the_svg_is_self_contained(architecture: Architecture) -> None:
     text = architecture.draw()
     root = ElementTree.fromstring(text)
     box = [float(number) for number in root.attrib["viewBox"].split()]
@@ -270,10 +264,10 @@ def test_the_svg_is_complete_in_itself(architecture: Architecture) -> None:
     written = [
         element.text or element[0].tail for element in root.iter() if element.tag.endswith("}text")
     ]
-    assert written == texts(page(architecture.outline()))
+    assert written == texts(compose_page(architecture.hierarchical_graph()))
 
 
-def test_boxes_tell_all_settings_to_who_points_at_them() -> None:
+def test_tooltips_show_all_settings() -> None:
     space = Choice({"conv": layer("Conv2D", filters=8, padding="same")}, name="op")
     titles = [
         element.text
@@ -283,12 +277,12 @@ def test_boxes_tell_all_settings_to_who_points_at_them() -> None:
     assert "op.conv: Conv2D(filters=8, padding=same)" in titles
 
 
-def test_an_svg_file_is_what_is_returned(architecture: Architecture, tmp_path: Path) -> None:
+def test_the_svg_file_equals_the_returned_text(architecture: Architecture, tmp_path: Path) -> None:
     file = tmp_path / "new" / "folder" / "best.SVG"
     assert architecture.draw(file) == file.read_text("utf-8") == architecture.draw(str(file))
 
 
-def test_a_png_has_two_pixels_for_one(architecture: Architecture, tmp_path: Path) -> None:
+def test_a_png_has_twice_the_resolution(architecture: Architecture, tmp_path: Path) -> None:
     file = tmp_path / "new" / "best.png"
     root = ElementTree.fromstring(architecture.draw(file))
     data = file.read_bytes()
@@ -302,8 +296,8 @@ def test_a_png_has_two_pixels_for_one(architecture: Architecture, tmp_path: Path
         assert int(COLORS[family][0].removeprefix("#"), 16) in colors
 
 
-def test_a_png_does_not_depend_on_the_users_style(tmp_path: Path) -> None:
-    outline = library.mlp().sample(numpy.random.default_rng(0)).outline()
+def test_a_png_does_not_depend_on_the_matplotlib_style(tmp_path: Path) -> None:
+    outline = library.mlp().sample(numpy.random.default_rng(0)).hierarchical_graph()
     draw(outline, tmp_path / "plain.png")
     style: Any = {"figure.facecolor": "black", "text.usetex": True, "savefig.bbox": "tight"}
     untyped: Any = matplotlib
@@ -312,20 +306,20 @@ def test_a_png_does_not_depend_on_the_users_style(tmp_path: Path) -> None:
     assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "styled.png").read_bytes()
 
 
-def test_a_png_takes_any_label(tmp_path: Path) -> None:
+def test_a_label_with_tex_is_drawn_as_png(tmp_path: Path) -> None:
     space = Choice({HOSTILE[3]: OPERATIONS["conv"]}, name="op")
     space.architecture({"op": HOSTILE[3]}).draw(tmp_path / "label.png")
     assert (tmp_path / "label.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("name", ["best.pdf", "best", "best.svg.gz", ".svg"])
-def test_another_ending_is_refused(architecture: Architecture, tmp_path: Path, name: str) -> None:
+def test_another_suffix_is_an_error(architecture: Architecture, tmp_path: Path, name: str) -> None:
     with pytest.raises(SpaceError, match=r"\.svg or \.png"):
         architecture.draw(tmp_path / "folder" / name)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_png_without_matplotlib_says_what_to_install(
+def test_a_png_without_matplotlib_names_the_extra(
     architecture: Architecture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(cast(dict[str, object], sys.modules), "matplotlib.figure", None)
@@ -345,7 +339,7 @@ assert "matplotlib" not in sys.modules and "keras" not in sys.modules
 """
 
 
-def test_every_process_draws_the_same() -> None:
+def test_every_process_draws_the_same_picture() -> None:
     def once(seed: str) -> Sequence[str]:
         done = subprocess.run(
             [sys.executable, "-c", DRAW],

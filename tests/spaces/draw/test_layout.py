@@ -1,4 +1,4 @@
-"""The layout of pictures: nothing overlaps, nothing is hidden, nothing is missing."""
+"""The layout of pictures: nothing overlaps, is hidden, or is missing."""
 
 from collections.abc import Callable
 from functools import cache
@@ -31,14 +31,14 @@ from nasbridge.spaces import (
     residual,
 )
 from nasbridge.spaces.draw import draw
-from nasbridge.spaces.draw.collapse import diagram_of
 from nasbridge.spaces.draw.diagram import Box
-from nasbridge.spaces.draw.figure import figure
+from nasbridge.spaces.draw.figure import draw_diagram
+from nasbridge.spaces.draw.graph_to_diagram import diagram_of
 from nasbridge.spaces.draw.layout import arrange
-from nasbridge.spaces.draw.page import TALLEST, page
+from nasbridge.spaces.draw.page import TALLEST, compose_page
 from nasbridge.spaces.draw.shapes import Curve, Picture, Rect, Text
-from nasbridge.spaces.draw.text import width
-from nasbridge.spaces.graph.walk import HierarchicalGraph
+from nasbridge.spaces.draw.text import text_width
+from nasbridge.spaces.graph.graph import HierarchicalGraph
 
 Area = tuple[float, float, float, float]
 """Left, top, right, bottom."""
@@ -82,8 +82,8 @@ SPACES: dict[str, SearchSpace] = {
 
 
 def drawn(space: SearchSpace, seed: int = 0) -> tuple[HierarchicalGraph, Picture]:
-    outline = space.sample(numpy.random.default_rng(seed)).outline()
-    return outline, page(outline)
+    outline = space.sample(numpy.random.default_rng(seed)).hierarchical_graph()
+    return outline, compose_page(outline)
 
 
 def texts(picture: Picture) -> list[str]:
@@ -113,21 +113,21 @@ def apart(one: Area, other: Area) -> bool:
 
 @cache
 def measured(text: str, size: float, bold: bool = False) -> float:
-    """The width of a text in DejaVu Sans, by its font file."""
+    """Return the width of a text in DejaVu Sans, from the font file."""
     font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else 400)
     measure: Any = TextToPath()
     return float(measure.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def extent(text: Text) -> Area:
-    """What a text covers: from the top of an `l` to its baseline."""
+    """Return the area of a text, from the top of an `l` to the baseline."""
     across = measured(text.text, text.size, text.bold)
     left = text.x - across / 2 if text.anchor == "middle" else text.x
     return left, text.y - 0.73 * text.size, left + across, text.y
 
 
 def points(curve: Curve) -> NDArray[numpy.float64]:
-    """Points on a line, a few pixels apart at most, shape (points, 2)."""
+    """Return points on a line, at most a few pixels apart, shape (points, 2)."""
     t = numpy.linspace(0.0, 1.0, 200)[:, None]
     here, found = curve.pieces[0][1][0], list[NDArray[numpy.float64]]()
     for kind, way in curve.pieces[1:]:
@@ -144,8 +144,8 @@ def meets(line: NDArray[numpy.float64], area: Area, slack: float = 0.2) -> bool:
     return bool(inside.all(axis=1).any())
 
 
-def on_a_way(graph: Graph) -> set[int]:
-    """Vertices on a way from an input to the output that avoids `none`; every way is walked."""
+def on_a_path(graph: Graph) -> set[int]:
+    """Return the vertices on paths from an input to the output without `none`; tries every path."""
     found: set[int] = set()
 
     def walk(position: int, behind: tuple[int, ...]) -> None:
@@ -160,9 +160,6 @@ def on_a_way(graph: Graph) -> set[int]:
     return found
 
 
-# ---------------------------------------------------------------- diagrams
-
-
 @st.composite
 def diagrams(draw: st.DrawFn) -> tuple[list[tuple[float, float]], list[tuple[int, int]]]:
     """Sizes of items, and edges from earlier items to later ones."""
@@ -175,7 +172,7 @@ def diagrams(draw: st.DrawFn) -> tuple[list[tuple[float, float]], list[tuple[int
 
 @given(diagrams())
 @settings(deadline=None, max_examples=60)
-def test_items_stand_apart_and_lines_go_down_between_them(
+def test_items_do_not_overlap_and_lines_run_down_between_them(
     diagram: tuple[list[tuple[float, float]], list[tuple[int, int]]],
 ) -> None:
     sizes, edges = diagram
@@ -199,7 +196,7 @@ def test_items_stand_apart_and_lines_go_down_between_them(
             assert all(apart(swept, box) for box in others if box[0] < box[2])
 
 
-def test_a_chain_is_straight_and_a_shortcut_does_not_bend_it() -> None:
+def test_a_chain_is_straight_beside_a_shortcut() -> None:
     sizes = [(50.0, 20.0), (90.0, 40.0), (0.0, 0.0), (70.0, 20.0), (120.0, 40.0), (20.0, 20.0)]
     edges = [(0, 1), (1, 2), (1, 3), (3, 4), (2, 5), (4, 5)]
     middles = arrange(sizes, edges).middles
@@ -207,14 +204,14 @@ def test_a_chain_is_straight_and_a_shortcut_does_not_bend_it() -> None:
     assert middles[2][0] > middles[4][0] + 60
 
 
-def test_branches_that_are_too_many_for_one_row_stand_in_several() -> None:
+def test_many_branches_are_split_over_several_rows() -> None:
     branches = range(1, 13)
     sizes = [(50.0, 20.0), *[(120.0, 30.0)] * 12, (50.0, 20.0)]
     layout = arrange(sizes, [*((0, k) for k in branches), *((k, 13) for k in branches)])
     assert 2 <= len({layout.middles[k][1] for k in branches}) <= 4
 
 
-def test_no_lines_cross_where_none_need_to() -> None:
+def test_a_planar_diagram_has_no_crossings() -> None:
     edges = [(0, 6), (1, 3), (3, 4), (3, 6), (5, 6)]
     routes = arrange([(40.0, 20.0)] * 7, edges).routes
     curves = [curve for route in routes for curve in list(pairwise(route))[1::2]]
@@ -223,25 +220,22 @@ def test_no_lines_cross_where_none_need_to() -> None:
             assert (start[0] - other_start[0]) * (end[0] - other_end[0]) >= 0
 
 
-def test_lines_are_straight_or_clearly_are_not() -> None:
+def test_lines_are_straight_or_clearly_bent() -> None:
     sizes = [(48.0, 20.0), (144.0, 20.0), (96.0, 20.0), (48.0, 20.0), (144.0, 20.0)]
     routes = arrange(sizes, [(0, 1), (1, 2), (1, 4), (2, 3), (2, 4)]).routes
-    ways = {abs(a[0] - b[0]) for route in routes for a, b in pairwise(route)} - {0.0}
-    assert min(ways) > 20
-
-
-# ---------------------------------------------------------------- pages
+    offsets = {abs(a[0] - b[0]) for route in routes for a, b in pairwise(route)} - {0.0}
+    assert min(offsets) > 20
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", SPACES)
-def test_no_box_and_no_text_is_hidden(name: str, seed: int) -> None:
+def test_no_box_or_text_is_hidden(name: str, seed: int) -> None:
     check_clean(drawn(SPACES[name], seed)[1])
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", SPACES)
-def test_all_that_is_used_is_named(name: str, seed: int) -> None:
+def test_every_used_option_is_named(name: str, seed: int) -> None:
     check_complete(*drawn(SPACES[name], seed))
 
 
@@ -253,14 +247,14 @@ def test_random_spaces_are_drawn_cleanly_and_completely(
     architecture = space.sample(numpy.random.default_rng(seed))
     for part in space.resolve(architecture.choices, compact=True).values():
         if isinstance(part, HierarchicalGraph):
-            picture = page(part)
+            picture = compose_page(part)
             check_clean(picture)
             check_complete(part, picture)
             ElementTree.fromstring(draw(part))
 
 
 def check_clean(picture: Picture) -> None:
-    """No two boxes or texts overlap, and lines keep off both."""
+    """Check that boxes and texts do not overlap, and that lines avoid both."""
     everything = (0.0, 0.0, picture.width, picture.height)
     boxes = [place(rect) for rect in rects(picture) if rect.family != "frame"]
     frames = [place(rect) for rect in rects(picture) if rect.family == "frame"]
@@ -282,23 +276,23 @@ def check_clean(picture: Picture) -> None:
 
 
 def check_complete(outline: HierarchicalGraph, picture: Picture) -> None:
-    """Every option that the result depends on is named, and no other is."""
-    said = texts(picture)
+    """Check that options that the output depends on are named, and no others."""
+    shown = texts(picture)
     used, unused = set[str](), set[str]()
     for graph in (outline.graph, *outline.subgraphs.values()):
-        reached = on_a_way(graph)
+        reached = on_a_path(graph)
         for position, vertex in enumerate(graph.vertices):
             labels = {block.label for block in vertex.blocks if block.kind != "repeat"}
             (used if position in reached else unused).update(labels)
     for label in used:
-        assert any(label in text for text in said), label
-    assert not (unused - used).intersection(said)
+        assert any(label in text for text in shown), label
+    assert not (unused - used).intersection(shown)
 
 
-def test_a_long_network_runs_on_in_columns_of_like_height() -> None:
+def test_a_long_network_is_split_into_columns_of_similar_height() -> None:
     outline, picture = drawn(SPACES["long"])
     diagram = diagram_of(outline.graph, [Box("input", shape="pill")])
-    assert figure(diagram).picture.height > 2 * TALLEST
+    assert draw_diagram(diagram).picture.height > 2 * TALLEST
     assert picture.height < 1.2 * TALLEST
     bottoms = [
         float(points(shape)[:, 1].max())
@@ -310,8 +304,8 @@ def test_a_long_network_runs_on_in_columns_of_like_height() -> None:
 
 
 @pytest.mark.parametrize("size", [10.0, 12.0])
-def test_widths_are_not_below_those_of_a_wide_font(size: float) -> None:
+def test_text_widths_are_upper_bounds_for_a_wide_font(size: float) -> None:
     for character in map(chr, range(32, 127)):
-        assert width(character, size) * 1.02 >= measured(character * 8, size) / 8, character
+        assert text_width(character, size) * 1.02 >= measured(character * 8, size) / 8, character
     for text in ("sep_conv_3x3", "AveragePooling2D 3×3, stride 2", "from cell k−1", "Größe"):
-        assert measured(text, size) <= width(text, size) <= 1.4 * measured(text, size)
+        assert measured(text, size) <= text_width(text, size) <= 1.4 * measured(text, size)

@@ -25,7 +25,8 @@ from nasbridge.spaces import (
     layer,
     residual,
 )
-from nasbridge.spaces.nodes.structure import Scope, Skip
+from nasbridge.spaces.nodes.composition import Scope
+from nasbridge.spaces.nodes.primitives import Skip
 
 Make = Callable[[int], SearchSpace]
 

@@ -1,5 +1,5 @@
 # pyright: basic
-"""Building with Keras: names, classes of the user, errors, and counts of foreign models."""
+"""Building with Keras: names, classes of the user, errors, and counts of existing models."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.frameworks
 
 
 class Gate(keras.layers.Layer):  # type: ignore[misc]
-    """A layer of a user, with layers of Keras inside."""
+    """A layer of the user that contains Keras layers."""
 
     made = 0
 
@@ -51,18 +51,15 @@ class Nameless(keras.layers.Layer):  # type: ignore[misc]
         super().__init__()
 
 
-class NoLayer:
-    """A class, but no layer."""
+class NotALayer:
+    """A class that does not derive from `keras.layers.Layer`."""
 
 
 def built(space: SearchSpace, shape: Shape) -> Any:
     return next(space.enumerate()).build(shape)
 
 
-# ---------------------------------------------------------------- names
-
-
-def test_a_layer_is_called_after_its_path() -> None:
+def test_a_layer_is_named_after_its_path() -> None:
     space = Repeat(Chain(layer("Dense", units=2), layer("ReLU")), times=2)
     names = [part.name for part in built(space, (3,)).layers]
     assert names == ["input", "0-0", "0-1", "1-0", "1-1"]
@@ -75,17 +72,14 @@ def test_no_two_paths_share_a_name() -> None:
     assert all(name.isascii() and not set(name) & set("./ ()") for name in names)
 
 
-def test_layers_within_layers_are_named_after_their_path_too() -> None:
+def test_inner_layers_are_named_after_their_path() -> None:
     space = layer("TimeDistributed", layer=layer("Dense", units=2), name="each")
     assert built(space, (4, 3)).layers[1].layer.name == "each-layer"
 
 
-def test_the_input_alone_can_be_a_model() -> None:
+def test_a_model_may_consist_of_the_input_alone() -> None:
     model = built(Repeat(layer("ReLU"), times=0), (3,))
     assert (model.output_shape, count_parameters(model), flops(model)) == ((None, 3), 0, 0)
-
-
-# ---------------------------------------------------------------- classes of the user
 
 
 def test_a_class_of_the_user_is_built_and_counted() -> None:
@@ -96,7 +90,7 @@ def test_a_class_of_the_user_is_built_and_counted() -> None:
     assert cost.flops == flops(model) == 16 + 12 + 10
 
 
-def test_keras_is_asked_once_about_one_layer() -> None:
+def test_a_layer_is_measured_with_keras_once() -> None:
     architecture = next(layer(Gate, units=5).enumerate())
     before = Gate.made
     assert architecture.cost((3,)) == architecture.cost((3,))
@@ -110,7 +104,7 @@ def test_a_class_in_a_document_is_found_where_it_is_imported() -> None:
 
 
 def hidden() -> type:
-    """Return a layer class that no module holds."""
+    """Return a layer class that is not an attribute of a module."""
 
     class Hidden(keras.layers.Layer):  # type: ignore[misc]
         def call(self, inputs: Any) -> Any:
@@ -129,43 +123,40 @@ def test_a_class_in_a_document_is_found_where_it_is_registered(package: str | No
         assert type(built(read, (3,)).layers[1]) is cls
 
 
-# ---------------------------------------------------------------- errors
-
-
 @pytest.mark.parametrize(
-    ("space", "said"),
+    ("space", "message"),
     [
         (layer("Conv2d", filters=2, kernel_size=1), "at 'Conv2d' .*did you mean 'Conv2D'"),
-        (layer("Zzzzzzzz"), "no layer of Keras: use a name in keras.layers"),
+        (layer("Zzzzzzzz"), "not a Keras layer: use a name in keras.layers"),
         (Layer("my_models.blocks:Block"), r"import your module first \(import my_models.blocks\)"),
-        (Layer("os:system"), "at 'os:system' is no layer"),
-        (layer(NoLayer), "derive the class from keras.layers.Layer"),
-        (layer("Dense", units=3, activation="rilu"), r"Dense\(units=3.*refuses.*rilu"),
-        (layer("Dense", units=3, unit=3), "at 'Dense' refuses its settings.*unit"),
-        (layer(Halves), "must give one tensor"),
+        (Layer("os:system"), "at 'os:system' is not a layer"),
+        (layer(NotALayer), "derive the class from keras.layers.Layer"),
+        (layer("Dense", units=3, activation="rilu"), r"Dense\(units=3.*rejects.*rilu"),
+        (layer("Dense", units=3, unit=3), "at 'Dense' rejects its settings.*unit"),
+        (layer(Halves), "let it return one tensor"),
         (layer(Nameless), r"pass them to super\(\).__init__"),
         (layer("Dot", axes=1), "at 'Dot' cannot take"),
     ],
 )
-def test_the_error_names_place_layer_and_mend(space: Node, said: str) -> None:
-    with pytest.raises(BuildError, match=said):
+def test_an_error_names_layer_path_and_fix(space: Node, message: str) -> None:
+    with pytest.raises(BuildError, match=message):
         built(space, (4, 4, 3))
 
 
-def test_the_error_of_keras_is_kept() -> None:
+def test_the_error_of_keras_is_the_cause() -> None:
     with pytest.raises(BuildError) as caught:
         built(layer("Dropout", rate=2.0), (3,))
     assert isinstance(caught.value.__cause__, ValueError)
     assert str(caught.value.__cause__) in str(caught.value)
 
 
-def test_no_document_makes_a_module_be_imported() -> None:
+def test_a_document_does_not_import_modules() -> None:
     with pytest.raises(BuildError, match="import antigravity"):
         built(Layer("antigravity:Layer"), (3,))
     assert "antigravity" not in sys.modules
 
 
-def test_channels_first_is_refused() -> None:
+def test_channels_first_is_an_error() -> None:
     keras.config.set_image_data_format("channels_first")
     try:
         with pytest.raises(BuildError, match="set_image_data_format"):
@@ -174,7 +165,7 @@ def test_channels_first_is_refused() -> None:
         keras.config.set_image_data_format("channels_last")
 
 
-def test_without_keras_costs_are_counted_and_the_error_names_the_extra() -> None:
+def test_without_keras_costs_are_counted_and_errors_name_the_extra() -> None:
     code = """
 import sys
 sys.modules["keras"] = None
@@ -192,9 +183,6 @@ for use in (architecture.build, next(layer("EinsumDense").enumerate()).cost):
     assert parameters == "15"
     assert len(errors) == 2
     assert all("pip install 'nasbridge[tensorflow]'" in error for error in errors)
-
-
-# ---------------------------------------------------------------- counts of foreign models
 
 
 def test_a_sequential_model_is_counted() -> None:
@@ -220,18 +208,18 @@ def test_a_layer_that_is_called_twice_counts_twice() -> None:
     assert flops(outer) == 2 * 24 + 4
 
 
-def test_layers_around_layers_and_attention_are_counted() -> None:
+def test_wrapped_layers_and_attention_are_counted() -> None:
     inputs = keras.Input((5, 4))
     x = keras.layers.TimeDistributed(keras.layers.Dense(6))(inputs)
     x = keras.layers.Bidirectional(keras.layers.LSTM(3, return_sequences=True))(x)
     x = keras.layers.MultiHeadAttention(num_heads=2, key_dim=4)(x, x)
     projections = 3 * 5 * (6 * 8 + 8) + 5 * (8 * 6 + 6)
-    products = 2 * 5 * 5 * 8  # of queries and keys, of their scores and values
+    products = 2 * 5 * 5 * 8  # queries with keys, scores with values
     expected = 5 * 30 + 2 * 5 * 4 * 3 * (6 + 3 + 1) + projections + products
     assert flops(keras.Model(inputs, x)) == expected
 
 
-def test_a_model_that_is_a_class_of_its_own_is_counted() -> None:
+def test_a_subclassed_model_is_counted() -> None:
     class Own(keras.Model):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
@@ -242,13 +230,13 @@ def test_a_model_that_is_a_class_of_its_own_is_counted() -> None:
             return self.second(self.first(inputs))
 
     model = Own()
-    with pytest.raises(BuildError, match="not built"):
+    with pytest.raises(BuildError, match="not been built"):
         flops(model)
     model(keras.ops.zeros((1, 3)))
     assert (flops(model), count_parameters(model)) == (20 + 12, 20 + 12)
 
 
-def test_einsum_and_what_a_users_layer_holds_are_counted() -> None:
+def test_einsum_and_the_layers_inside_a_users_layer_are_counted() -> None:
     class Block(keras.layers.Layer):  # type: ignore[misc]
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(**kwargs)
@@ -264,7 +252,7 @@ def test_einsum_and_what_a_users_layer_holds_are_counted() -> None:
     assert flops(next(layer(Block).enumerate()).build((5, 4))) == cost.flops
 
 
-def test_open_sizes_cannot_be_counted() -> None:
+def test_a_model_with_axes_of_unknown_size_is_not_counted() -> None:
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(4, 3)(inputs))
     assert count_parameters(model) == 112
@@ -272,7 +260,7 @@ def test_open_sizes_cannot_be_counted() -> None:
         flops(model)
 
 
-def test_the_model_of_a_paper_counts_as_its_plan() -> None:
+def test_a_model_counts_as_its_plan() -> None:
     space = library.nas_bench_201(repeats=1)
     edges = {decision.name: "nor_conv_3x3" for decision in space.decisions}
     architecture = space.architecture(edges)

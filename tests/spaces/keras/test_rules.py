@@ -1,5 +1,5 @@
 # pyright: basic
-"""The rules against Keras: same shapes, same weights, for every layer that a rule knows."""
+"""The planning rules against Keras: equal shapes and weights for every layer with a rule."""
 
 from collections.abc import Mapping
 from math import prod
@@ -14,6 +14,7 @@ from nasbridge.spaces.planning.shapes import Shape
 pytestmark = pytest.mark.frameworks
 
 LSTM = Operation("LSTM", {"units": 3, "return_sequences": True})
+# layer, settings, and input shape without the batch axis
 CASES: list[tuple[str, Mapping[str, object], Shape]] = [
     ("Activation", {"activation": "relu"}, (4, 3)),
     ("ActivityRegularization", {"l2": 0.1}, (4,)),
@@ -130,26 +131,30 @@ def keras_layer(operation: Operation) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`, which is deprecated")
-@pytest.mark.parametrize(("name", "config", "shape"), CASES)
-def test_a_rule_says_what_keras_does(name: str, config: Mapping[str, object], shape: Shape) -> None:
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_a_rule_gives_the_shape_and_weights_of_keras(name: str) -> None:
     import keras
 
-    operation = Operation(name, config)
-    found = measure(operation, [shape])
-    layer = keras_layer(operation)
-    result = layer(keras.Input(shape))
-    assert found is not None
-    assert (None, *found.shape) == result.shape
-    assert found.parameters == layer.count_params()
-    assert found.frozen == sum(prod(weight.shape) for weight in layer.non_trainable_weights)
+    cases = [(config, shape) for layer, config, shape in CASES if layer == name]
+    assert cases, f"add a case for {name}"
+    for config, shape in cases:
+        operation = Operation(name, config)
+        found = measure(operation, [shape])
+        layer = keras_layer(operation)
+        result = layer(keras.Input(shape))
+        assert found is not None, config
+        assert (None, *found.shape) == result.shape, config
+        assert found.parameters == layer.count_params(), config
+        frozen = sum(prod(weight.shape) for weight in layer.non_trainable_weights)
+        assert found.frozen == frozen, config
 
 
-def test_every_rule_is_compared() -> None:
+def test_every_case_has_a_rule() -> None:
     assert {name for name, _, _ in CASES} == set(RULES)
 
 
 @pytest.mark.parametrize("name", sorted(MERGES))
-def test_a_merge_is_as_in_keras(name: str) -> None:
+def test_a_merge_gives_the_shape_of_keras(name: str) -> None:
     import keras
 
     shapes = [(4, 3), (4, 3)]
@@ -159,9 +164,9 @@ def test_a_merge_is_as_in_keras(name: str) -> None:
     assert (None, *found.shape) == result.shape
 
 
-def test_rare_settings_and_strangers_are_left_to_keras() -> None:
+def test_no_rule_applies_to_rare_settings_and_classes_of_the_user() -> None:
     class Dense:
-        """Has the name of a Keras layer, and nothing else of it."""
+        """A class of the user with the name of a Keras layer."""
 
     assert measure(Operation("Dense", {"units": 3, "lora_rank": 2}), [(4,)]) is None
     assert measure(Operation("Dense", {"units": 3}, cls=Dense), [(4,)]) is None

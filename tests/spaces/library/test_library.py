@@ -1,4 +1,4 @@
-"""The ready spaces: their sizes, their twins, and networks of the published sizes."""
+"""The ready spaces: sizes, equivalent cells, and networks of the published sizes."""
 
 import itertools
 import math
@@ -37,11 +37,8 @@ def names(space: SearchSpace) -> list[str]:
     return [decision.name for decision in space.decisions]
 
 
-# ---------------------------------------------------------------- all of them
-
-
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_every_draw_is_a_network_with_a_cost(
+def test_every_sample_is_a_network_with_a_cost(
     make: Callable[..., SearchSpace], rng: Generator
 ) -> None:
     space = make(classes=7)
@@ -53,16 +50,13 @@ def test_every_draw_is_a_network_with_a_cost(
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_names_are_the_documented_ones(make: Callable[..., SearchSpace]) -> None:
+def test_decision_names_are_documented(make: Callable[..., SearchSpace]) -> None:
     documented = (make.__doc__ or "").split("Returns:")[1]
     stems = {name.split(".")[0].rstrip("_0123456789") for name in names(make())}
     assert all(stem in documented for stem in stems)
 
 
-# ---------------------------------------------------------------- plain networks
-
-
-def test_options_count_and_single_values_are_fixed() -> None:
+def test_single_values_have_no_decision() -> None:
     assert names(library.mlp(depth=2, units=8, normalization="none", activation="relu")) == [
         "dropout"
     ]
@@ -77,7 +71,7 @@ def test_options_count_and_single_values_are_fixed() -> None:
     assert library.residual_cnn().count() == stage**3 * 3
 
 
-def test_an_expansion_is_asked_of_inverted_blocks_only() -> None:
+def test_only_inverted_blocks_have_an_expansion() -> None:
     space = library.residual_cnn(stages=1, depth=1, kernel=3, dropout=0.0)
     assert names(space) == ["width_1", "block_1", "expansion_1"]
     parents = {str(c) for condition in space.decision("expansion_1").conditions for c in condition}
@@ -87,7 +81,7 @@ def test_an_expansion_is_asked_of_inverted_blocks_only() -> None:
     assert filters.count(4 * 32) == 1
 
 
-def test_blocks_for_tables_choose_for_themselves() -> None:
+def test_each_block_of_a_tabular_network_has_its_own_decisions() -> None:
     space = library.tabular(3, depth=2, embedding=8, numeric="standard", learning_rate=1e-3)
     assert space.count() == 3 * (3 * 3 * 3 * 3) ** 2
     assert library.tabular().count() == 3 * sum(81**depth for depth in (1, 2, 3, 4)) * 4 * 2 * 3
@@ -105,12 +99,12 @@ def test_blocks_for_tables_choose_for_themselves() -> None:
     assert made.settings == {"embedding": 8, "numeric": "standard", "learning_rate": 1e-3}
     units = [v.operation.config.get("units") for v in made.graph().vertices]
     assert [u for u in units if u] == [64, 128, 64, 256, 64, 3]
-    # weights and biases, and the four vectors of each normalization
+    # weights and biases, and four vectors for each normalization
     blocks = sum(64 * wide + wide + wide * 64 + 64 + 4 * 64 for wide in (128, 256))
     assert made.cost((10,)).parameters == 10 * 64 + 64 + blocks + 64 * 3 + 3
 
 
-def test_stages_share_what_they_should() -> None:
+def test_stages_share_one_pooling_and_have_their_own_width_and_kernel() -> None:
     space = library.cnn(stages=2)
     made = space.architecture(
         {"depth_1": 2, "width_1": 8, "kernel_1": 3, "pooling": "max", "dropout": 0.2}
@@ -134,11 +128,14 @@ def test_a_small_network_stays_below_100_000_parameters() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: library.mlp(normalization="group"), "no normalization 'group': take some of"),
-        (lambda: library.cnn(pooling="min"), r"no pooling 'min': take some of \['max', 'average'"),
-        (lambda: library.residual_cnn(block="dense"), "there is no block 'dense'"),
+        (lambda: library.mlp(normalization="group"), "unknown normalization 'group': choose from"),
+        (
+            lambda: library.cnn(pooling="min"),
+            r"unknown pooling 'min': choose from \['max', 'average'",
+        ),
+        (lambda: library.residual_cnn(block="dense"), "unknown block 'dense'"),
         (lambda: library.residual_cnn(expansion=0), "the factor of WIDTH is 0"),
-        (lambda: library.tabular(normalization="group"), "no normalization 'group'"),
+        (lambda: library.tabular(normalization="group"), "unknown normalization 'group'"),
         (lambda: library.tabular(expansion=()), "a choice has no options"),
         (lambda: library.mlp(units=()), "a choice has no options"),
         (lambda: library.mlp(depth=(3, 1)), r"\[3, 1\] is empty"),
@@ -148,21 +145,20 @@ def test_a_small_network_stays_below_100_000_parameters() -> None:
         (lambda: library.nasnet(width=0), "width= of a Stack is 0"),
     ],
 )
-def test_an_argument_without_meaning_is_an_error(make: Callable[[], object], message: str) -> None:
+def test_invalid_arguments_are_errors(make: Callable[[], object], message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         make()
 
-
-# ---------------------------------------------------------------- NAS-Bench-201
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 
 
 def number_of(cell: Mapping[str, Label], edge: str) -> int:
-    """What a cell makes of a number, each operation being a polynomial without constant term.
+    """Return the image of a number under a cell whose operations are polynomials.
 
-    Polynomials that differ give different numbers, but for one chance in 10**30.
+    The polynomials have no constant term, so zero stays zero. Different cells collide with a
+    probability of about 10**-30.
     """
     prime = (1 << 127) - 1
     factors = {
@@ -185,7 +181,7 @@ def number_of(cell: Mapping[str, Label], edge: str) -> int:
 
 
 def authors_form(cell: Mapping[str, Label]) -> str:
-    """The authors' string of a cell: zeros stay terms of a sum, a skip passes its source on."""
+    """Return the authors' unique string: zeros remain terms of a sum, a skip is its source."""
     nodes = ["0"]
     for node in (1, 2, 3):
         terms: list[str] = []
@@ -209,8 +205,8 @@ def test_nas_bench_201_has_the_published_cells() -> None:
     assert len({authors_form(cell.choices) for cell in space.enumerate()}) == 6_466
 
 
-def test_4930_of_the_cells_are_different_and_they_are_the_right_ones() -> None:
-    """On a cell of the same graph whose operations are one layer each, for speed."""
+def test_4930_cells_are_distinct_functions() -> None:
+    """Uses a cell with the same graph and operations of one layer each, for speed."""
     kinds = dict(zip(OPERATIONS, ("", "", "ReLU", "Softmax", "ELU"), strict=True))
     named = {name: layer(kind) for name, kind in kinds.items() if kind}
     cell = Cell({"none": Zero(), "skip_connect": layer("Identity"), **named}, nodes=3)
@@ -222,7 +218,7 @@ def test_4930_of_the_cells_are_different_and_they_are_the_right_ones() -> None:
     assert len({next(iter(same)) for same in numbers.values()}) == 4_930
 
 
-def test_networks_of_equal_cells_are_equal(rng: Generator) -> None:
+def test_networks_are_equal_if_and_only_if_their_cells_are(rng: Generator) -> None:
     space = library.nas_bench_201()
     drawn = [space.sample(rng) for _ in range(600)]
     numbers = [number_of(cell.choices, "cell.edge") for cell in drawn]
@@ -232,7 +228,7 @@ def test_networks_of_equal_cells_are_equal(rng: Generator) -> None:
 
 @pytest.mark.parametrize(
     ("operations", "parameters", "flops"),
-    [  # as the benchmark's tables have them for CIFAR-10
+    [  # from the tables of the benchmark, for CIFAR-10
         ("none none none skip_connect none none", 73_306, 7_783_050),
         (" ".join(["nor_conv_3x3"] * 6), 1_531_546, 220_119_690),
         (" ".join(["nor_conv_1x1"] * 6), 241_306, 31_376_010),
@@ -243,16 +239,13 @@ def test_networks_of_equal_cells_are_equal(rng: Generator) -> None:
         ),
     ],
 )
-def test_nas_bench_201_has_the_published_sizes(
+def test_nas_bench_201_networks_have_the_published_sizes(
     operations: str, parameters: int, flops: int
 ) -> None:
     space = library.nas_bench_201()
     cell = dict(zip(names(space), operations.split(), strict=True))
     cost = space.architecture(cell).cost((32, 32, 3))
     assert (cost.trainable_parameters, cost.flops) == (parameters, flops)
-
-
-# ---------------------------------------------------------------- DARTS, NASNet, ENAS
 
 
 def test_darts_has_the_published_size() -> None:
@@ -263,13 +256,13 @@ def test_darts_has_the_published_size() -> None:
 
 
 def test_nasnet_and_enas_have_the_sizes_of_their_construction() -> None:
-    # for each of 5 nodes two inputs with repetition, two operations, one merge; two kinds of cells
+    # 5 nodes with two inputs, with repetition, two operations and one merge; two kinds of cells
     inputs = math.prod(node**2 for node in (2, 3, 4, 5, 6))
     assert library.nasnet().count() == (inputs * 13**10 * 2**5) ** 2
     assert library.enas_micro().count() == (inputs * 5**10) ** 2
 
 
-def test_operations_are_those_of_the_papers() -> None:
+def test_operations_have_the_names_of_the_papers() -> None:
     def operations(space: Chain, name: str) -> Sequence[Label]:
         return space.decision(name).domain.values()
 
@@ -282,13 +275,13 @@ def test_operations_are_those_of_the_papers() -> None:
         *("avg_pool_3x3", "max_pool_3x3", "max_pool_5x5", "max_pool_7x7"),
         *("sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7"),
     }
-    # in the order of the authors' code, so that their lists of numbers can be read
+    # in the order of the authors' code, so their lists of numbers can be read
     assert operations(library.enas_micro(), "normal.node_2_operation_0") == (
         *("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "skip_connect"),
     )
 
 
-LAYERS = {  # at stride 2: kernels, and strides and dilations other than 1
+LAYERS = {  # at stride 2: kernel, then stride and dilation if they are not 1
     "skip_connect": ["ReLU", "factorized_reduction", "BatchNormalization"],
     "conv_1x1": ["ReLU", "Conv2D 1 /2", "BatchNormalization"],
     "conv_3x3": ["ReLU", "Conv2D 3 /2", "BatchNormalization"],
@@ -329,11 +322,11 @@ LAYERS = {  # at stride 2: kernels, and strides and dilations other than 1
     ],
     ids=("darts", "nasnet", "enas_micro"),
 )
-def test_operations_are_made_of_the_layers_of_the_papers(space: Chain, place: str) -> None:
+def test_operations_consist_of_the_layers_of_the_papers(space: Chain, place: str) -> None:
     start = next(space.enumerate())
     for label in space.decision(place).domain.values():
         graph = space.architecture({**start.choices, place: label}).graph()
-        within = f"cell_1.{place}.{label}"
+        within = f"stage_1_reduction.{place}.{label}"
         found = [v.operation for v in graph.vertices if v.path.startswith(within)]
         assert [described(operation) for operation in found] == LAYERS[str(label)]
 
@@ -347,7 +340,9 @@ def described(operation: Operation) -> str:
 
 
 @pytest.mark.parametrize("make", [library.darts, library.nasnet, library.enas_micro])
-def test_reductions_lie_at_a_third_and_two_thirds(make: Callable[..., Chain]) -> None:
+def test_reduction_cells_are_at_one_third_and_two_thirds_of_the_depth(
+    make: Callable[..., Chain],
+) -> None:
     space = make(repeats=2, width=8)
     graph = next(space.enumerate()).graph()
     assert graph.vertices[1].operation.config["filters"] == 3 * 8
@@ -369,8 +364,8 @@ def test_reductions_lie_at_a_third_and_two_thirds(make: Callable[..., Chain]) ->
     assert list(widths.values()) == [8, 8, 16, 16, 16, 32, 32, 32]
 
 
-def test_operations_at_stride_2_halve_the_size() -> None:
-    """Whatever is chosen in a reduction cell, all branches have one size without being fitted."""
+def test_operations_at_stride_2_halve_the_size_without_being_fitted() -> None:
+    """All branches of a reduction cell have one size, for every operation."""
     space = library.nasnet(repeats=1, width=4)
     for operation in space.decision("reduction.node_2_operation_0").domain.values():
         values = {

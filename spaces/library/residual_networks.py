@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+from ..nodes.composition import Chain, Repeat, Scope, residual
+from ..nodes.layer import layer
 from ..nodes.node import Node
-from ..nodes.structure import NORMALIZATION, Chain, Repeat, Scope, layer, residual
+from ..nodes.primitives import NORMALIZATION
 from ..nodes.values import WIDTH, Choice, Placeholder
-from .parts import RELU, between, conv, head, one_of, some_of
+from .arguments import choice_or_value, integer_or_value, select
+from .blocks import RELU, conv, head
 
 __all__ = ["residual_cnn"]
 
@@ -21,29 +24,30 @@ def residual_cnn(
     expansion: int | Sequence[int] = (2, 4),
     dropout: float | Sequence[float] = (0.0, 0.2, 0.4),
 ) -> Chain:
-    """Return a space of residual networks, for images.
+    """Return a space of residual networks for images.
 
-    A 3x3 convolution; stages of residual blocks, with max pooling between them; then global
+    A 3x3 convolution, then stages of residual blocks with max pooling between them, then global
     average pooling, dropout and a dense layer. Where the width changes, the shortcut around the
     first block of a stage becomes a 1x1 convolution.
 
     Args:
         classes: Number of outputs.
         stages: Number of stages.
-        depth: Blocks in each stage, or the least and the largest number.
-        width: Channels in each stage, one number or several.
-        kernel: Sizes of the kernel in each stage, one or several.
+        depth: Blocks per stage: a number, or the lower and upper bound.
+        width: Channels per stage, one number or several.
+        kernel: Kernel size per stage, one or several.
         block: "basic" (two convolutions, He et al. 2015), "inverted" (a depthwise convolution
             between two 1x1 convolutions, Sandler et al. 2018), or both.
-        expansion: How many times its width an inverted block has inside, one number or several.
-        dropout: Dropout rates from 0 to below 1, one or several.
+        expansion: Inner width of an inverted block as a multiple of its width, one or several
+            numbers, each at least 1.
+        dropout: Dropout rates in [0, 1), one or several.
 
     Returns:
         A space with the decisions `width_1`, `depth_1`, `block_1`, `kernel_1`, `expansion_1` (of
-        inverted blocks), `width_2`, ..., `dropout`, as far as they are open.
+        inverted blocks), `width_2`, ..., `dropout`; a property with a single value has no decision.
 
     Raises:
-        SpaceError: A kind of block is unknown, or an argument has no meaning.
+        SpaceError: A kind of block is unknown, or an argument is invalid.
 
     Example:
         >>> from nasbridge.spaces import library
@@ -55,21 +59,19 @@ def residual_cnn(
         He et al. 2015, Deep Residual Learning, arXiv:1512.03385; Sandler et al. 2018, MobileNetV2,
         arXiv:1801.04381.
     """
+    factors = (expansion,) if isinstance(expansion, int) else expansion
+    widths = {str(factor): WIDTH * factor for factor in factors}
     parts: list[Node] = []
     for stage in range(1, stages + 1):
-        size = one_of(kernel, f"kernel_{stage}")
-        inside = one_of(_widths(expansion), f"expansion_{stage}")
-        kinds = {"basic": _basic(size), "inverted": _inverted(size, inside)}
-        blocks = one_of(some_of(kinds, block, "block"), f"block_{stage}")
-        repeat = Repeat(blocks, times=between(depth, f"depth_{stage}"), tied=True)
+        size = choice_or_value(kernel, f"kernel_{stage}")
+        inner = choice_or_value(widths, f"expansion_{stage}")
+        kinds = {"basic": _basic(size), "inverted": _inverted(size, inner)}
+        blocks = choice_or_value(select(kinds, block, "block"), f"block_{stage}")
+        repeat = Repeat(blocks, times=integer_or_value(depth, f"depth_{stage}"), tied=True)
         entry = (layer("MaxPooling2D", pool_size=2),) if parts else (conv(), NORMALIZATION, RELU)
-        parts.append(Scope(Chain(*entry, repeat), width=one_of(width, f"width_{stage}")))
-    return Chain(*parts, *head(classes, one_of(dropout, "dropout")))
-
-
-def _widths(expansion: int | Sequence[int]) -> dict[str, Placeholder]:
-    factors = (expansion,) if isinstance(expansion, int) else expansion
-    return {str(factor): WIDTH * factor for factor in factors}
+        filters = choice_or_value(width, f"width_{stage}")
+        parts.append(Scope(Chain(*entry, repeat), width=filters))
+    return Chain(*parts, *head(classes, choice_or_value(dropout, "dropout")))
 
 
 def _basic(kernel: int | Choice) -> Node:
@@ -77,11 +79,11 @@ def _basic(kernel: int | Choice) -> Node:
     return Chain(residual(first, NORMALIZATION, RELU, second, NORMALIZATION), RELU)
 
 
-def _inverted(kernel: int | Choice, inside: Choice | Placeholder) -> Node:
+def _inverted(kernel: int | Choice, inner: Choice | Placeholder) -> Node:
     relu6 = layer("ReLU", max_value=6.0)
     depthwise = layer("DepthwiseConv2D", kernel_size=kernel, padding="same", use_bias=False)
     return residual(
-        *(conv(inside, 1), NORMALIZATION, relu6),
+        *(conv(inner, 1), NORMALIZATION, relu6),
         *(depthwise, NORMALIZATION, relu6),
         *(conv(WIDTH, 1), NORMALIZATION),
     )

@@ -1,7 +1,8 @@
-"""Layers: which row each item of a diagram stands in, and in which order.
+"""Layering: the row of each item of a diagram, and the order within each row.
 
-The method of Sugiyama et al. 1981: items are given layers so that every line goes downwards, lines
-that cross a layer get a place in it, and the order within the layers is improved in sweeps.
+Follows Sugiyama et al. 1981, Methods for Visual Understanding of Hierarchical System Structures:
+items are assigned to layers so that every line runs downwards, a line that crosses a layer gets a
+place in it, and sweeps over the layers reduce the number of crossings.
 """
 
 from bisect import bisect_right, insort
@@ -10,21 +11,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-__all__ = ["Layered", "layered"]
+__all__ = ["LayeredGraph", "assign_layers"]
 
-WIDEST = 640.0  # of a layer, where the diagram leaves a choice
+WIDEST = 640.0  # width of a layer, unless a single item is wider
 SWEEPS = 12
 
 Edge = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Layered:
-    """Vertices in layers, from top to bottom; numbers beyond the items are places of lines.
+class LayeredGraph:
+    """Vertices in layers, from top to bottom. Numbers beyond the items are places of lines.
 
     Attributes:
-        layers: The vertices of each layer, from left to right.
-        paths: The vertices that each edge goes through, one in each layer from end to end.
+        layers: Vertices of each layer, from left to right.
+        paths: Vertices of each edge, one in every layer from source to target.
     """
 
     layers: list[list[int]]
@@ -32,12 +33,12 @@ class Layered:
 
     @cached_property
     def links(self) -> list[Edge]:
-        """Pairs of vertices in successive layers that a line joins."""
+        """Pairs of vertices in successive layers that a line connects."""
         return [link for path in self.paths for link in pairwise(path)]
 
     @cached_property
     def above(self) -> Mapping[int, list[int]]:
-        """The vertices that each vertex is linked with in the layer before."""
+        """Neighbours of each vertex in the layer above."""
         near: dict[int, list[int]] = {vertex: [] for vertex in self.ranks}
         for upper, lower in self.links:
             near[lower].append(upper)
@@ -45,7 +46,7 @@ class Layered:
 
     @cached_property
     def below(self) -> Mapping[int, list[int]]:
-        """The vertices that each vertex is linked with in the layer after."""
+        """Neighbours of each vertex in the layer below."""
         near: dict[int, list[int]] = {vertex: [] for vertex in self.ranks}
         for upper, lower in self.links:
             near[upper].append(lower)
@@ -53,24 +54,21 @@ class Layered:
 
     @cached_property
     def ranks(self) -> Mapping[int, int]:
-        """The layer of each vertex."""
+        """Layer of each vertex."""
         return {vertex: k for k, layer in enumerate(self.layers) for vertex in layer}
 
     @cached_property
     def places(self) -> Mapping[int, int]:
-        """The place of each vertex in its layer."""
+        """Place of each vertex in its layer."""
         return {vertex: k for layer in self.layers for k, vertex in enumerate(layer)}
 
 
-def layered(widths: Sequence[float], edges: Sequence[Edge]) -> Layered:
-    """Arrange items in layers.
+def assign_layers(widths: Sequence[float], edges: Sequence[Edge]) -> LayeredGraph:
+    """Assign items to layers and order each layer. The result is deterministic.
 
     Args:
-        widths: The width of each item; zero for items that are only a place of a line.
-        edges: Pairs of items, the first number always smaller than the second.
-
-    Returns:
-        The arrangement, the same for the same arguments.
+        widths: Width of each item; zero for an item that is only a place of a line.
+        edges: Pairs of items, source first; sources have the smaller number.
     """
     ranks = _ranks(widths, edges)
     layers: list[list[int]] = [[] for _ in range(max(ranks, default=-1) + 1)]
@@ -90,14 +88,14 @@ def layered(widths: Sequence[float], edges: Sequence[Edge]) -> Layered:
         if not widths[target]
         for v in path[1:]
     }
-    return Layered(_ordered(Layered(layers, paths), aside), paths)
+    return LayeredGraph(_ordered(LayeredGraph(layers, paths), aside), paths)
 
 
 def _ranks(widths: Sequence[float], edges: Sequence[Edge]) -> list[int]:
-    """Return each item's layer: as low as possible, in layers that are not too wide.
+    """Return the layer of each item: as low as possible, in layers of at most `WIDEST`.
 
-    Sources stand in the first layer. Items far from the sources are placed first, so that a
-    narrow layer makes nothing longer than it need be.
+    Sources are in the first layer. Items far from the sources are placed first, so that the
+    limited width does not lengthen the longest path.
     """
     items = range(len(widths))
     after: list[list[int]] = [[] for _ in items]
@@ -120,8 +118,8 @@ def _ranks(widths: Sequence[float], edges: Sequence[Edge]) -> list[int]:
     return [level - height.get(k, level) for k in items]
 
 
-def _ordered(arranged: Layered, aside: set[int]) -> list[list[int]]:
-    """Order the layers so that few lines cross; shortcuts stand aside where that costs nothing."""
+def _ordered(arranged: LayeredGraph, aside: set[int]) -> list[list[int]]:
+    """Order the layers so that few lines cross; put shortcuts at the side if possible."""
     layers = _first_order(arranged, aside)
     best, fewest = layers, _crossings(layers, arranged.below)
     for sweep in range(SWEEPS):
@@ -132,8 +130,8 @@ def _ordered(arranged: Layered, aside: set[int]) -> list[list[int]]:
     return _switched(best, arranged.below)
 
 
-def _first_order(arranged: Layered, aside: set[int]) -> list[list[int]]:
-    """Order the layers as a walk from the sources meets their vertices."""
+def _first_order(arranged: LayeredGraph, aside: set[int]) -> list[list[int]]:
+    """Order the layers by a depth-first search from the sources."""
     met: dict[int, int] = {}
     waiting = [vertex for layer in reversed(arranged.layers) for vertex in reversed(layer)]
     while waiting:
@@ -145,8 +143,8 @@ def _first_order(arranged: Layered, aside: set[int]) -> list[list[int]]:
     return [sorted(layer, key=met.__getitem__) for layer in arranged.layers]
 
 
-def _sweep(layers: list[list[int]], arranged: Layered, down: bool) -> list[list[int]]:
-    """Order each layer by the middle of its vertices' neighbours in the layer before."""
+def _sweep(layers: list[list[int]], arranged: LayeredGraph, down: bool) -> list[list[int]]:
+    """Order each layer by the mean place of its neighbours in the previous layer."""
     near = arranged.above if down else arranged.below
     result = [list(layer) for layer in (layers if down else layers[::-1])]
     for rank in range(1, len(result)):
@@ -160,7 +158,7 @@ def _sweep(layers: list[list[int]], arranged: Layered, down: bool) -> list[list[
 
 
 def _switched(layers: list[list[int]], below: Mapping[int, list[int]]) -> list[list[int]]:
-    """Switch neighbours in a layer as long as that leaves fewer crossings."""
+    """Swap adjacent vertices of a layer while that reduces the number of crossings."""
     result = [list(layer) for layer in layers]
     improved = True
     while improved:
@@ -178,7 +176,7 @@ def _switched(layers: list[list[int]], below: Mapping[int, list[int]]) -> list[l
 
 
 def _crossings(layers: Sequence[list[int]], below: Mapping[int, list[int]]) -> int:
-    """Count the crossings of lines between all pairs of successive layers."""
+    """Count the crossings of lines between successive layers."""
     total = 0
     for upper, lower in pairwise(layers):
         places = {vertex: k for k, vertex in enumerate(lower)}

@@ -2,17 +2,12 @@
 
 from collections.abc import Sequence
 
-from ..nodes.node import Node
-from ..nodes.structure import NORMALIZATION, Chain, Repeat, layer
-from .parts import between, one_of, some_of
+from ..nodes.composition import Chain, Repeat
+from ..nodes.layer import layer
+from .arguments import choice_or_value, integer_or_value, select
+from .blocks import NORMALIZATIONS
 
 __all__ = ["mlp"]
-
-_NORMALIZATIONS: dict[str, Node] = {
-    "none": layer("Identity"),
-    "batch": NORMALIZATION,
-    "layer": layer("LayerNormalization"),
-}
 
 
 def mlp(
@@ -24,24 +19,25 @@ def mlp(
     activation: str | Sequence[str] = ("relu", "gelu", "tanh"),
     dropout: float | Sequence[float] = (0.0, 0.2, 0.4),
 ) -> Chain:
-    """Return a space of multilayer perceptrons, for tables and small images.
+    """Return a space of multilayer perceptrons for tabular data and small images.
 
-    Each hidden layer chooses its units; normalization, activation and dropout are one for all.
+    Each hidden layer has its own number of units. All share one normalization, activation and
+    dropout rate.
 
     Args:
         classes: Number of outputs.
-        depth: Number of hidden layers, or the least and the largest.
+        depth: Number of hidden layers, or its lower and upper bound.
         units: Units of a hidden layer, one number or several.
         normalization: "none", "batch", "layer", or several of them.
         activation: Names of activations in Keras, one or several.
-        dropout: Dropout rates from 0 to below 1, one or several.
+        dropout: Dropout rates in [0, 1), one or several.
 
     Returns:
         A space with the decisions `depth`, `units.0`, `normalization`, `activation`, `dropout`,
-        `units.1`, ..., as far as they are open.
+        `units.1`, ...; a property with a single value has no decision.
 
     Raises:
-        SpaceError: A normalization is unknown, or an argument has no meaning.
+        SpaceError: A normalization is unknown, or an argument is invalid.
 
     Example:
         >>> from nasbridge.spaces import library
@@ -49,15 +45,16 @@ def mlp(
         >>> space.count()  # (2 + 4) x 3
         18
     """
-    kinds = some_of(_NORMALIZATIONS, normalization, "normalization")
+    kinds = select(NORMALIZATIONS, normalization, "normalization")
+    function = choice_or_value(activation, "activation", shared=True)
     hidden = Chain(
-        layer("Dense", units=one_of(units, "units")),
-        one_of(kinds, "normalization", shared=True),
-        layer("Activation", activation=one_of(activation, "activation", shared=True)),
-        layer("Dropout", rate=one_of(dropout, "dropout", shared=True)),
+        layer("Dense", units=choice_or_value(units, "units")),
+        choice_or_value(kinds, "normalization", shared=True),
+        layer("Activation", activation=function),
+        layer("Dropout", rate=choice_or_value(dropout, "dropout", shared=True)),
     )
     return Chain(
         layer("Flatten"),
-        Repeat(hidden, times=between(depth, "depth")),
+        Repeat(hidden, times=integer_or_value(depth, "depth")),
         layer("Dense", units=classes, activation="softmax"),
     )

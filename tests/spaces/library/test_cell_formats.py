@@ -1,4 +1,4 @@
-"""The texts in which cells are published: read, written, and refused where they are damaged."""
+"""Published formats of cells: reading, writing, and errors for malformed text."""
 
 import ast
 from typing import Any, NamedTuple
@@ -7,8 +7,6 @@ import pytest
 from numpy.random import Generator
 
 from nasbridge.spaces import InvalidArchitecture, SpaceFormatError, library
-
-# ---------------------------------------------------------------- NAS-Bench-201
 
 BEST = (  # the best cell of the benchmark on CIFAR-10, by test accuracy
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+"
@@ -67,17 +65,15 @@ def test_cells_of_other_sizes_and_constrained_spaces_are_read() -> None:
         (BEST + "+|none~0|none~1|none~2|none~3|", "has no decision 'cell.edge_0_4'"),
     ],
 )
-def test_a_damaged_cell_is_an_error_that_says_where(text: Any, message: str) -> None:
+def test_a_malformed_cell_is_an_error_that_names_the_place(text: Any, message: str) -> None:
     with pytest.raises(SpaceFormatError, match=message):
         library.from_nas_bench_201_string(text)
 
 
-def test_only_cells_of_nas_bench_201_are_written_so() -> None:
+def test_architectures_of_other_spaces_are_not_written_as_nas_bench_201_strings() -> None:
     with pytest.raises(InvalidArchitecture, match=r"has no 'cell.edge_0_1': give an architecture"):
         library.to_nas_bench_201_string(next(library.cnn().enumerate()))
 
-
-# ---------------------------------------------------------------- DARTS
 
 DARTS_V1 = (
     "Genotype(normal=[('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('skip_connect', 0), "
@@ -106,7 +102,7 @@ def test_random_pairs_of_cells_are_written_and_read(rng: Generator) -> None:
 
 
 class Genotype(NamedTuple):
-    """As in the authors' code, where it is printed."""
+    """Defined as in the authors' code, which prints it."""
 
     normal: list[tuple[str, int]]
     normal_concat: range
@@ -124,9 +120,9 @@ def test_the_text_is_what_the_authors_code_prints(rng: Generator) -> None:
 
 
 @pytest.mark.parametrize("text", [DARTS_V1, DARTS_V2])
-def test_published_genotypes_keep_their_edges(text: str) -> None:
+def test_published_genotypes_are_read_and_written_with_the_same_edges(text: str) -> None:
     def edges(text: str) -> dict[str, list[list[tuple[str, int]]]]:
-        """For each kind of cell the edges of each node, in order."""
+        """Return the edges of each node in order, for each kind of cell."""
         call = ast.parse(text, mode="eval").body
         assert isinstance(call, ast.Call)
         values = {k.arg: k.value for k in call.keywords}
@@ -142,13 +138,13 @@ def test_published_genotypes_keep_their_edges(text: str) -> None:
 
 
 def test_the_published_cells_have_the_published_size() -> None:
-    """3.349342 million weights, as the authors' training script prints them."""
+    """The training script of the authors prints 3.349342 million weights."""
     space = library.darts(repeats=6, width=36)
     cost = library.from_darts_genotype(DARTS_V2, space).cost((32, 32, 3))
     assert cost.trainable_parameters == 3_349_342
 
 
-def test_spaces_and_line_breaks_do_not_matter() -> None:
+def test_whitespace_in_a_genotype_is_ignored() -> None:
     spread = DARTS_V2.replace(", ", ",\n    ").replace("[2,\n    3,\n    4,\n    5]", "range(2, 6)")
     assert library.from_darts_genotype(f"\n{spread}\n") == library.from_darts_genotype(DARTS_V2)
 
@@ -156,21 +152,27 @@ def test_spaces_and_line_breaks_do_not_matter() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"this is no genotype .* write it as Genotype\(normal="),
-        (None, "this is no genotype: write it as"),
-        ("Genotype", "this is no genotype: write it as"),
-        ("Genotype()", r"the genotype gives \[\]: write it as"),
-        ("Genotype(1, 2, 3, 4)", "this is no genotype: write it as"),
-        (DARTS_V2[:-1], "this is no genotype"),
-        (DARTS_V2.replace("Genotype", "exit"), "this is no genotype: write it as"),
-        (DARTS_V2.replace("reduce_concat", "concat"), r"the genotype gives \['normal', "),
-        (DARTS_V2.replace("normal_concat=", "**"), r"the genotype gives \['normal', 'None'"),
-        ("\0", "this is no genotype"),
-        ("(" * 5000, "this is no genotype"),
-        ("-" * 100_000 + "1", "this is no genotype"),
-        (DARTS_V2.replace("[('sep", "print([('sep", 1).replace(", 2)],", ", 2)]),", 1), "no list"),
+        ("", r"not a valid genotype .* write it as Genotype\(normal="),
+        (None, "not a valid genotype: write it as"),
+        ("Genotype", "not a valid genotype: write it as"),
+        ("Genotype()", r"the genotype has the fields \[\]: write it as"),
+        ("Genotype(1, 2, 3, 4)", "not a valid genotype: write it as"),
+        (DARTS_V2[:-1], "not a valid genotype"),
+        (DARTS_V2.replace("Genotype", "exit"), "not a valid genotype: write it as"),
+        (DARTS_V2.replace("reduce_concat", "concat"), r"the genotype has the fields \['normal', "),
+        (
+            DARTS_V2.replace("normal_concat=", "**"),
+            r"the genotype has the fields \['normal', 'None'",
+        ),
+        ("\0", "not a valid genotype"),
+        ("(" * 5000, "not a valid genotype"),
+        ("-" * 100_000 + "1", "not a valid genotype"),
+        (
+            DARTS_V2.replace("[('sep", "print([('sep", 1).replace(", 2)],", ", 2)]),", 1),
+            "not a list",
+        ),
         (DARTS_V2.replace("('sep_conv_3x3', 0), ", "", 1), "with two pairs for each node"),
-        (DARTS_V2.replace("normal=[", "normal=1 or ["), "normal= of the genotype is no list"),
+        (DARTS_V2.replace("normal=[", "normal=1 or ["), "normal= of the genotype is not a list"),
         (DARTS_V2.replace("('sep_conv_3x3', 0)", "'sep_conv_3x3'", 1), "pair 0 of normal= of the"),
         (DARTS_V2.replace("('dil_conv_3x3', 2)", "('dil_conv_3x3', '2')"), "pair 7 of normal="),
         (DARTS_V2.replace("('dil_conv_3x3', 2)", "('dil_conv_3x3', True)"), "pair 7 of normal="),
@@ -193,15 +195,15 @@ def test_spaces_and_line_breaks_do_not_matter() -> None:
         ),
     ],
 )
-def test_a_damaged_genotype_is_an_error_that_says_where(text: Any, message: str) -> None:
+def test_a_malformed_genotype_is_an_error_that_names_the_place(text: Any, message: str) -> None:
     with pytest.raises(SpaceFormatError, match=message):
         library.from_darts_genotype(text)
 
 
 def test_a_genotype_must_fit_its_space() -> None:
-    with pytest.raises(SpaceFormatError, match=r"not of this space: .* 'normal.node_\d_inputs'"):
+    with pytest.raises(SpaceFormatError, match=r"not in this space: .* 'normal.node_\d_inputs'"):
         library.from_darts_genotype(DARTS_V2, library.darts(nodes=5))
-    with pytest.raises(SpaceFormatError, match=r"not of this space: .*has no decision"):
+    with pytest.raises(SpaceFormatError, match=r"not in this space: .*has no decision"):
         library.from_darts_genotype(DARTS_V2, library.darts(nodes=3))
     with pytest.raises(InvalidArchitecture, match=r"has no 'normal.node_2_inputs'"):
         library.to_darts_genotype(next(library.nas_bench_201().enumerate()))

@@ -1,4 +1,4 @@
-"""DARTS genotypes: the texts in which cells of that space are published."""
+"""DARTS genotypes: the format in which cells of that space are published."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -6,32 +6,35 @@ from typing import cast
 
 from ..errors import InvalidArchitecture, SpaceFormatError
 from ..nodes.architecture import Architecture
-from ..nodes.searchable import SearchSpace
+from ..nodes.search_space import SearchSpace
 from .darts_cells import darts
 
 __all__ = ["from_darts_genotype", "to_darts_genotype"]
 
-_CELLS = {"normal": "normal", "reduce": "reduction"}  # the authors' names, and ours
+_CELLS = {"normal": "normal", "reduce": "reduction"}  # their names in a genotype, and in the space
 _FORM = (
     "Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), "
     "reduce=[('max_pool_3x3', 0), ...], reduce_concat=range(2, 6))"
 )
 
-Edge = tuple[str, int]  # an operation, and the node that it is applied to
+Edge = tuple[str, int]  # an operation and its source node
 
 
 def from_darts_genotype(text: str, space: SearchSpace | None = None) -> Architecture:
-    """Read a pair of cells as the authors of DARTS write it.
+    """Read a pair of cells from a genotype of DARTS.
 
-    The text is parsed, not evaluated.
+    The text is parsed and not evaluated, so it cannot run code.
 
     Args:
-        text: "Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), ...)"; two
-            edges for each node, in either order.
-        space: The space it belongs to; `darts()` without one.
+        text: "Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), ...)", with
+            two edges for each node, in either order.
+        space: The space of the cells; `darts()` by default.
+
+    Returns:
+        The architecture with these cells.
 
     Raises:
-        SpaceFormatError: The text is damaged, or no pair of cells of the space.
+        SpaceFormatError: The text is malformed, or not a pair of cells of the space.
 
     Example:
         >>> from nasbridge.spaces import library
@@ -45,6 +48,9 @@ def from_darts_genotype(text: str, space: SearchSpace | None = None) -> Architec
         'skip_connect'
         >>> library.to_darts_genotype(architecture) == text
         True
+
+    References:
+        Liu et al. 2019, DARTS, arXiv:1806.09055.
     """
     space = darts() if space is None else space
     fields = _fields(text)
@@ -56,23 +62,23 @@ def from_darts_genotype(text: str, space: SearchSpace | None = None) -> Architec
     try:
         return space.architecture(values)
     except InvalidArchitecture as error:
-        raise SpaceFormatError(f"the genotype is not of this space: {error}") from error
+        raise SpaceFormatError(f"the genotype is not in this space: {error}") from error
 
 
 def _fields(text: str) -> Mapping[str, ast.expr]:
     try:
         call = ast.parse(str(text).strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise SpaceFormatError(f"this is no genotype ({error}): write it as {_FORM}") from error
+        raise SpaceFormatError(f"not a valid genotype ({error}): write it as {_FORM}") from error
     match call:
         case ast.Call(func=ast.Name(id="Genotype"), args=[], keywords=keywords):
             fields = {str(keyword.arg): keyword.value for keyword in keywords}
         case _:
-            raise SpaceFormatError(f"this is no genotype: write it as {_FORM}")
+            raise SpaceFormatError(f"not a valid genotype: write it as {_FORM}")
     wanted = {field + ending for field in _CELLS for ending in ("", "_concat")}
     if set(fields) != wanted or len(keywords) != len(wanted):
         given = [str(keyword.arg) for keyword in keywords]
-        raise SpaceFormatError(f"the genotype gives {given}: write it as {_FORM}")
+        raise SpaceFormatError(f"the genotype has the fields {given}: write it as {_FORM}")
     return fields
 
 
@@ -80,7 +86,9 @@ def _edges(node: ast.expr, field: str) -> list[Edge]:
     try:
         edges = cast(list[object], ast.literal_eval(node))
     except (ValueError, TypeError, MemoryError, RecursionError) as error:
-        raise SpaceFormatError(f"{field}= of the genotype is no list of pairs: {error}") from error
+        raise SpaceFormatError(
+            f"{field}= of the genotype is not a list of pairs: {error}"
+        ) from error
     if not isinstance(cast(object, edges), list) or len(edges) % 2:
         raise SpaceFormatError(
             f"{field}= of the genotype is {edges!r}: give a list with two pairs for each node"
@@ -94,8 +102,8 @@ def _edge(edge: object, place: str) -> Edge:
             return operation, source
         case _:
             raise SpaceFormatError(
-                f"{place} of the genotype is {edge!r}: give an operation and the number of the "
-                "node that it is applied to, as ('sep_conv_3x3', 1)"
+                f"{place} of the genotype is {edge!r}: give an operation and the number of its "
+                "source node, such as ('sep_conv_3x3', 1)"
             )
 
 
@@ -107,7 +115,7 @@ def _decisions(edges: list[Edge], name: str) -> Iterator[tuple[str, str]]:
 
 
 def _check_output(node: ast.expr, wanted: range, field: str) -> None:
-    """Raise unless the cell's output is all of its nodes, as a range or a list."""
+    """Raise SpaceFormatError unless the output is all nodes of the cell, as a range or a list."""
     match node:
         case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(a), ast.Constant(b)]):
             given: object = f"range({a!r}, {b!r})"
@@ -115,22 +123,28 @@ def _check_output(node: ast.expr, wanted: range, field: str) -> None:
             given = ast.unparse(node)
     if given not in (repr(wanted), repr(list(wanted)), repr(tuple(wanted))):
         raise SpaceFormatError(
-            f"{field}_concat= of the genotype is {given}: cells of this space put out all their "
-            f"nodes, so it must be {wanted}"
+            f"{field}_concat= of the genotype is {given}: cells of this space concatenate all "
+            f"their nodes, so it must be {wanted}"
         )
 
 
 def to_darts_genotype(architecture: Architecture) -> str:
-    """Write a pair of cells as the authors of DARTS do; `from_darts_genotype` reads it.
+    """Write a pair of cells as a genotype of DARTS; see `from_darts_genotype`.
 
     Args:
-        architecture: One of `darts()`, of any width, depth and number of nodes.
+        architecture: An architecture of `darts()`, of any width, depth and number of nodes.
 
     Returns:
-        The text, the two edges of each node in the order of their sources.
+        The genotype, with the two edges of each node ordered by source.
 
     Raises:
-        InvalidArchitecture: It is not of that space.
+        InvalidArchitecture: The architecture belongs to another space.
+
+    Example:
+        >>> from nasbridge.spaces import library
+        >>> space = library.darts(nodes=1)
+        >>> library.to_darts_genotype(next(space.enumerate()))[:46]
+        "Genotype(normal=[('max_pool_3x3', 0), ('max_po"
     """
     parts: list[str] = []
     for field, name in _CELLS.items():

@@ -1,7 +1,7 @@
-"""From a graph to a diagram: vertices are collapsed into boxes.
+"""From a graph to a diagram: vertices become boxes and frames.
 
-A chosen option is one box, however many layers it has. An option that holds further choices is a
-frame, with a diagram of its own inside.
+A chosen option is one box, whatever the number of its layers. An option that contains further
+choices is a frame around a diagram.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,29 +11,29 @@ from typing import Any, cast
 
 from ..graph.graph import Block, Graph, Operation, Vertex
 from .diagram import POINT, Box, Diagram, Frame
-from .labels import cell, family, is_minor, name, settings, spelled
+from .labels import cell_title, family_of, full_text, is_minor, main_settings, short_name
 from .text import tidy
 
 __all__ = ["diagram_of"]
 
 
 def diagram_of(graph: Graph, inputs: Sequence[Box], channels: bool = True) -> Diagram:
-    """Collapse a graph into a diagram.
+    """Return the diagram of a graph.
 
     Args:
         graph: A network or a cell.
-        inputs: How its inputs are drawn.
-        channels: Whether boxes name the channels of convolutions.
+        inputs: The boxes of its inputs.
+        channels: Whether boxes show the channels of convolutions.
 
     Returns:
         The diagram, from the inputs to a box for the output. Parts that the output does not
-        depend on, or that nothing but `none` leads to, are left out.
+        depend on, and parts that only `none` leads to, are left out.
     """
-    return _Collapse(graph, inputs, channels).diagram()
+    return _DiagramBuilder(graph, inputs, channels).diagram()
 
 
-def _kept(graph: Graph) -> list[int]:
-    """Return the inputs, and what lies on a way from an input to the output."""
+def _visible(graph: Graph) -> list[int]:
+    """Return the inputs, and all vertices on a path from an input to the output."""
     fed: set[int] = set()
     for position, vertex in enumerate(graph.vertices):
         kind = vertex.operation.name
@@ -46,33 +46,36 @@ def _kept(graph: Graph) -> list[int]:
     return sorted(needed.union(graph.inputs))
 
 
-class _Collapse:
-    """Turns the vertices of one graph into items, from the outermost frames inwards."""
+class _DiagramBuilder:
+    """Turns the vertices of a graph into items, from the outermost frames inwards."""
 
     def __init__(self, graph: Graph, inputs: Sequence[Box], channels: bool) -> None:
         self._graph = graph
-        self._kept = _kept(graph)
+        self._visible = _visible(graph)
         self._inputs = dict(zip(graph.inputs, inputs, strict=True))
         self._channels = channels
-        chosen = {k: _choices(graph.vertices[k]) for k in self._kept}
+        chosen = {k: _choices(graph.vertices[k]) for k in self._visible}
         holders = {block.path for blocks in chosen.values() for block in blocks[:-1]}
         self._addresses = {k: _address(k, blocks, holders) for k, blocks in chosen.items()}
-        last = graph.vertices[graph.output]  # a cell ends in a concatenation: that is its output
-        ends = graph.output in self._kept and not last.blocks
+        last = graph.vertices[
+            graph.output
+        ]  # the final concatenation of a cell is drawn as its output
+        ends = graph.output in self._visible and not last.blocks
+        # the final concatenation of a cell is drawn as its output
         self._ends_merged = ends and last.operation.name == "concatenate"
 
     def diagram(self) -> Diagram:
-        items, edges, where = self._collapse(self._kept, 0, [])
+        items, edges, where = self._items(self._visible, 0, [])
         if not self._ends_merged:
             if self._graph.output in where:
                 edges[where[self._graph.output], len(items)] = None
             items.append(Box("output", shape="pill"))
         return Diagram(tuple(items), tuple(edges))
 
-    def _collapse(
+    def _items(
         self, positions: Sequence[int], depth: int, before: Sequence[Box]
     ) -> tuple[list[Box | Frame], dict[tuple[int, int], None], dict[int, int]]:
-        """Return items, edges (as an ordered set), and the item of each vertex."""
+        """Return items, edges (an ordered set), and the item of each vertex."""
         parts: dict[Block | int, list[int]] = {}
         for position in positions:
             parts.setdefault(self._addresses[position][depth], []).append(position)
@@ -97,9 +100,9 @@ class _Collapse:
         return self._option(key.label, vertices)
 
     def _frame(self, block: Block, members: Sequence[int], depth: int) -> Box | Frame:
-        items, edges, _ = self._collapse(members, depth + 1, [POINT])
+        items, edges, _ = self._items(members, depth + 1, [POINT])
         title = tidy(block.label)
-        if len(items) == 2:  # an option that is nothing but another choice
+        if len(items) == 2:  # the option consists of another choice only
             return replace(items[1], title=f"{title}: {items[1].title}")
         inner = {source for source, _ in edges}
         exits = [(k, len(items)) for k in range(len(items)) if k not in inner]
@@ -111,12 +114,14 @@ class _Collapse:
         if all(operation.name == "Identity" for operation in operations):
             return Box(tidy(label), shape="text", tip=tip, dashed=True)
         major = [operation for operation in operations if not is_minor(operation)]
-        told = major if len(major) == 1 else operations
+        shown = major if len(major) == 1 else operations
         detail = ""
-        if len(told) == 1:
-            detail = settings(told[0], self._channels)
-            detail = detail if label == told[0].name else f"{name(told[0])} {detail}".strip()
-        kinds = [family(operation) for operation in (major or operations)]
+        if len(shown) == 1:
+            detail = main_settings(shown[0], self._channels)
+            detail = (
+                detail if label == shown[0].name else f"{short_name(shown[0])} {detail}".strip()
+            )
+        kinds = [family_of(operation) for operation in (major or operations)]
         return Box(tidy(label), tidy(detail), family=_leading(kinds), tip=tip)
 
     def _plain(self, position: int) -> Box | Frame:
@@ -134,13 +139,15 @@ class _Collapse:
             case "add":
                 return Box("+", shape="circle", tip=tip)
             case "concatenate" if position == self._graph.output and self._ends_merged:
-                several = len(set(vertex.inputs).intersection(self._kept)) > 1
+                several = len(set(vertex.inputs).intersection(self._visible)) > 1
                 return Box("output", operation.name * several, "pill", tip=tip)
             case "concatenate":
                 return Box("concatenate", shape="pill", tip=tip)
             case _:
-                detail = tidy(settings(operation, self._channels))
-                return Box(tidy(name(operation)), detail, family=family(operation), tip=tip)
+                detail = tidy(main_settings(operation, self._channels))
+                return Box(
+                    tidy(short_name(operation)), detail, family=family_of(operation), tip=tip
+                )
 
 
 def _choices(vertex: Vertex) -> list[Block]:
@@ -148,7 +155,7 @@ def _choices(vertex: Vertex) -> list[Block]:
 
 
 def _address(position: int, choices: list[Block], holders: set[str]) -> list[Block | int]:
-    """Return the frames that a vertex lies in and, last, the option or the vertex itself."""
+    """Return the frames around a vertex and, last, its option or the vertex itself."""
     if choices and choices[-1].path not in holders:
         return [*choices]
     return [*choices, position]
@@ -160,7 +167,7 @@ def _leading(kinds: Sequence[str]) -> str:
 
 
 def _tip(vertices: Sequence[Vertex]) -> str:
-    lines = [f"{vertex.path}: {spelled(vertex.operation)}" for vertex in vertices]
+    lines = [f"{vertex.path}: {full_text(vertex.operation)}" for vertex in vertices]
     return "\n".join(tidy(line, longest=200) for line in lines)
 
 
@@ -170,12 +177,12 @@ def _stack(operation: Operation, tip: str) -> Frame:
     stages, repeats, width = config["stages"], config["repeats"], config["width"]
     boxes: list[Box] = []
     for stage in range(stages):
-        says = f"width {width * 2**stage}"
+        detail = f"width {width * 2**stage}"
         if stage:
-            boxes.append(Box(cell(config["reduction"]), says, family="reduction", tip=tip))
+            boxes.append(Box(cell_title(config["reduction"]), detail, family="reduction", tip=tip))
         if repeats:
-            title = cell(config["normal"]) + f" ×{repeats}" * (repeats > 1)
-            boxes.append(Box(title, says, family="normal", tip=tip))
+            title = cell_title(config["normal"]) + f" ×{repeats}" * (repeats > 1)
+            boxes.append(Box(title, detail, family="normal", tip=tip))
     items = (POINT, *boxes, POINT)
     title = f"{stages} stage" + "s" * (stages > 1)
     return Frame(title, Diagram(items, tuple(pairwise(range(len(items))))))

@@ -1,0 +1,230 @@
+"""Nodes that combine others: chains, branches, repetitions and scopes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import ClassVar, Literal, cast
+
+from ..decisions.domains import Label
+from ..errors import SpaceError
+from ..graph.graph import Operation
+from ..graph.visitor import Ref, SpaceVisitor
+from .checks import WIDEST, check_name
+from .layer import layer
+from .node import Node
+from .values import Choice, Integer, check_counts, evaluate
+
+__all__ = ["Chain", "Parallel", "Repeat", "Scope", "residual"]
+
+
+@dataclass(frozen=True, init=False)
+class Chain(Node):
+    """Parts in sequence.
+
+    Args:
+        *parts: Structure nodes, in the order of the data flow.
+        name: Restarts the path of the decisions inside.
+
+    Raises:
+        SpaceError: There is no part, or one is not a structure node.
+
+    Example:
+        >>> from nasbridge.spaces import Chain, Choice, layer
+        >>> Chain(layer("Flatten"), layer("Dense", units=Choice([8, 16, 32]))).count()
+        3
+    """
+
+    parts: tuple[Node, ...]
+    name: str | None = None
+    compiling: ClassVar[Mapping[str, object]] = {}  # set by `variants_of`, not part of documents
+
+    def __init__(self, *parts: Node, name: str | None = None) -> None:
+        check_name(name)
+        _check_parts(parts, "Chain")
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "name", name)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Omit `compiling`, which another process may be unable to read."""
+        return {name: part for name, part in vars(self).items() if name != "compiling"}
+
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+        for key, part in enumerate(self.parts):
+            with walk.inside(key, part):
+                x = part.expand(walk, x)
+        return x
+
+
+@dataclass(frozen=True, init=False)
+class Parallel(Node):
+    """Parallel branches of one input, which are summed or concatenated.
+
+    If the shapes in a sum differ, branches are projected to the smallest size and to the width of
+    the last branch by 1x1 convolutions, strided where necessary.
+
+    Args:
+        *branches: Structure nodes.
+        merge: "add" or "concatenate" (along the channels).
+        name: Restarts the path of the decisions inside.
+
+    Raises:
+        SpaceError: There is no branch, or `merge` is unknown.
+
+    References:
+        He et al. 2015, Deep Residual Learning, arXiv:1512.03385, section 3.3, option B.
+    """
+
+    branches: tuple[Node, ...]
+    merge: Literal["add", "concatenate"] = "add"
+    name: str | None = None
+
+    def __init__(
+        self,
+        *branches: Node,
+        merge: Literal["add", "concatenate"] = "add",
+        name: str | None = None,
+    ) -> None:
+        check_name(name)
+        _check_parts(branches, "Parallel")
+        if merge not in ("add", "concatenate"):
+            raise SpaceError(f'merge={merge!r} is unknown: use "add" or "concatenate"')
+        object.__setattr__(self, "branches", branches)
+        object.__setattr__(self, "merge", merge)
+        object.__setattr__(self, "name", name)
+
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+        ends: list[Ref] = []
+        for key, branch in enumerate(self.branches):
+            with walk.inside(key, branch):
+                ends.append(branch.expand(walk, x))
+        return walk.emit(Operation(self.merge), ends, self.merge)
+
+
+def residual(*parts: Node, name: str | None = None) -> Parallel:
+    """Add a shortcut around parts: x + parts(x).
+
+    Args:
+        *parts: Structure nodes, in the order of the data flow.
+        name: Restarts the path of the decisions inside.
+
+    Returns:
+        A `Parallel` of the identity and the chain. The shortcut becomes a 1x1 convolution if the
+        shapes differ.
+
+    Raises:
+        SpaceError: There is no part.
+
+    References:
+        He et al. 2015, Deep Residual Learning, arXiv:1512.03385.
+    """
+    return Parallel(layer("Identity"), Chain(*parts), name=name)
+
+
+@dataclass(frozen=True)
+class Repeat(Node):
+    """A fixed or open number of repetitions of a part.
+
+    Each repetition has separate decisions, whose names contain its number, unless they are tied.
+
+    Args:
+        part: The part to repeat.
+        times: Number of repetitions: an int, an `Integer`, or a `Choice` of ints; at least 0.
+        tied: Whether all repetitions share their decisions. They never share weights.
+        name: Restarts the path of the decisions inside.
+
+    Raises:
+        SpaceError: `times` is not a number of repetitions.
+
+    Example:
+        >>> from nasbridge.spaces import Choice, Integer, Repeat, layer
+        >>> block = layer("Dense", units=Choice([8, 16]))
+        >>> Repeat(block, times=Integer(1, 3)).count()  # 2 + 4 + 8
+        14
+        >>> Repeat(block, times=Integer(1, 3), tied=True).count()  # 3 x 2
+        6
+    """
+
+    part: Node
+    times: int | Integer | Choice
+    tied: bool = False
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        _check_parts((self.part,), "Repeat")
+        check_counts(self.times, "times= of a Repeat", least=0)
+
+    @cached_property
+    def numbers(self) -> Mapping[Label, int]:
+        """The number of repetitions for each label of `times`."""
+        if isinstance(self.times, Integer):
+            return {number: number for number in self.times.domain.values()}
+        if isinstance(self.times, Choice):
+            return cast(Mapping[Label, int], self.times.options)
+        return {"": self.times}
+
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+        evaluate(walk, self.times, "times", "depth")
+        with walk.inside("times", self.times):
+            decision = walk.here
+        for number in range(max(self.numbers.values())):
+            enough = tuple(label for label, times in self.numbers.items() if times > number)
+            if len(enough) == len(self.numbers):
+                x = self._repetition(walk, x, number)
+                continue
+            x = walk.perhaps(decision, enough, x, partial(self._repetition, walk, x, number))
+        return x
+
+    def _repetition(self, walk: SpaceVisitor, x: Ref, number: int) -> Ref:
+        again = walk.copy(f"copy_{number}") if self.tied else walk.repetition(number)
+        key = "part" if self.tied else number
+        path = f"{walk.here}.{number}"
+        with again, walk.block(path, f"repetition {number}", "repeat"), walk.inside(key, self.part):
+            return self.part.expand(walk, x)
+
+
+@dataclass(frozen=True)
+class Scope(Node):
+    """A part with a fixed or open width, for which `WIDTH` in its settings stands.
+
+    Args:
+        part: A part whose settings contain `WIDTH`, or multiples such as `WIDTH * 4`.
+        width: Number of channels: an int, an `Integer` or a `Choice` of ints.
+        name: Restarts the path of the decisions inside.
+
+    Raises:
+        SpaceError: `width` is not a number of channels.
+
+    Example:
+        >>> from nasbridge.spaces import WIDTH, Chain, Choice, Scope, layer
+        >>> hidden = layer("Dense", units=Choice({"2x": WIDTH * 2, "4x": WIDTH * 4}))
+        >>> block = Scope(Chain(hidden, layer("Dense", units=WIDTH)), width=Choice([64, 128]))
+        >>> block.count()
+        4
+    """
+
+    part: Node
+    width: int | Integer | Choice
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        _check_parts((self.part,), "Scope")
+        check_counts(self.width, "width= of a Scope", most=WIDEST)
+
+    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+        with walk.topology_neutral():
+            width = cast(int, evaluate(walk, self.width, "width", "width"))
+        with walk.bind(width=width), walk.inside("part", self.part):
+            return self.part.expand(walk, x)
+
+
+def _check_parts(parts: tuple[object, ...], what: str) -> None:
+    if not parts:
+        raise SpaceError(f"a {what} has no parts: add at least one")
+    for position, part in enumerate(parts):
+        if not isinstance(part, Node):
+            raise SpaceError(
+                f"part {position} of a {what} is {part!r}, not a part of a network: write it as "
+                "layer(...)"
+            )
