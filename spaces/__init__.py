@@ -1,4 +1,4 @@
-"""Spaces: what can be searched."""
+"""Search spaces: nodes to describe them, and the architectures that they contain."""
 
 from . import library
 from .decisions.decisions import Clause, Decision
@@ -15,9 +15,9 @@ from .errors import (
     SpaceFormatError,
 )
 from .graph.graph import Block, Graph, Operation, Vertex
-from .graph.sketch import Sketch
-from .nodes.architecture import Architecture, ArchitectureSpace
-from .nodes.cells import Cell, NodeCell, Stack
+from .graph.wl_features import WLGraph
+from .nodes.architecture import Architecture, SpaceLike
+from .nodes.cells import Cell, NodeCell
 from .nodes.composition import Chain, Parallel, Repeat, Scope, residual
 from .nodes.documents import from_json
 from .nodes.layer import Layer, layer
@@ -25,13 +25,13 @@ from .nodes.node import Node
 from .nodes.primitives import Skip, Zero
 from .nodes.search_space import SearchSpace
 from .nodes.space import Space
+from .nodes.stack import Stack
 from .nodes.values import STRIDE, WIDTH, Choice, Integer, Real, When
-from .nodes.words import operation_choices, sketches
+from .nodes.wl_graphs import operation_choices, wl_graphs
 from .variants import variants_of
 
 __all__ = [
     "Architecture",
-    "ArchitectureSpace",
     "Block",
     "BuildError",
     "Categorical",
@@ -61,14 +61,15 @@ __all__ = [
     "STRIDE",
     "Scope",
     "SearchSpace",
-    "Sketch",
     "Skip",
     "Space",
     "SpaceError",
     "SpaceFormatError",
+    "SpaceLike",
     "Stack",
     "Vertex",
     "WIDTH",
+    "WLGraph",
     "When",
     "Zero",
     "from_json",
@@ -76,6 +77,6 @@ __all__ = [
     "library",
     "operation_choices",
     "residual",
-    "sketches",
     "variants_of",
+    "wl_graphs",
 ]

@@ -1,4 +1,4 @@
-"""Errors of the space layer; every error of the package descends from `NasbridgeError`."""
+"""Errors of the space layer, and the base class of all errors of the package."""
 
 __all__ = [
     "BuildError",
@@ -14,44 +14,44 @@ __all__ = [
 
 
 class NasbridgeError(Exception):
-    """What every error of nasbridge is: it says what, which, and how to mend it."""
+    """Base class of all errors; a message states what is wrong, where, and how to fix it."""
 
 
 class SpaceError(NasbridgeError, ValueError):
-    """A space is described in a way that has no meaning."""
+    """The description of a space is invalid."""
 
 
 class NameClash(SpaceError):
-    """Two different decisions have one name."""
+    """Two different decisions have the same name."""
 
 
 class InvalidArchitecture(NasbridgeError, ValueError):
-    """Values do not form an architecture of the space."""
+    """Values are not an architecture of the space."""
 
 
 class ConstraintError(NasbridgeError, ValueError):
-    """A constraint cannot be met, or cannot be evaluated."""
+    """A constraint cannot be satisfied or evaluated."""
 
 
 class NoFeasible(ConstraintError):
-    """No allowed architecture was found, though others may exist."""
+    """No feasible architecture was found, although one may exist."""
 
 
 class SpaceFormatError(NasbridgeError, ValueError):
-    """A document is not a space, or is one of another version."""
+    """A document is not a space, or has an unsupported version."""
 
 
 class BuildError(NasbridgeError):
-    """An architecture cannot be turned into a network for this input."""
+    """A network cannot be built from an architecture for this input shape."""
 
 
 class MissingExtra(NasbridgeError, ImportError):
-    """A library that this feature needs is not installed.
+    """A feature needs a library that is not installed.
 
     Args:
-        library: The missing library's import name.
-        extra: The extra of nasbridge that brings it.
-        purpose: What it is needed for, as "drawing a PNG".
+        library: Import name of the missing library.
+        extra: The extra of nasbridge that installs it.
+        purpose: What needs it, such as "drawing a PNG".
     """
 
     def __init__(self, library: str, extra: str, purpose: str) -> None:

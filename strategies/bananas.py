@@ -9,7 +9,7 @@ import numpy
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..spaces import Architecture, SearchSpace, sketches
+from ..spaces import Architecture, SearchSpace, wl_graphs
 from .ensemble import Ensemble
 from .errors import StrategyError, check_count
 from .features import Features
@@ -67,7 +67,7 @@ class PathEncoding:
 def _paths(architecture: Architecture) -> set[tuple[str, tuple[str, ...]]]:
     return {
         (name, path)
-        for name, sketch in sketches(architecture).items()
+        for name, sketch in wl_graphs(architecture).items()
         for path in sketch.paths(200)
     }
 

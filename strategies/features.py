@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy
 from numpy.typing import NDArray
 
-from ..spaces import Architecture, Decision, SearchSpace, operation_choices, sketches
+from ..spaces import Architecture, Decision, SearchSpace, operation_choices, wl_graphs
 from .gaussian_process import View
 
 __all__ = ["Features", "Row"]
@@ -81,8 +81,8 @@ class Features:
     def _row(self, architecture: Architecture) -> Row:
         if not self._has_graph:
             return Row((), self.numbers(architecture))
-        drawn = sketches(architecture)
-        by_height = zip(*(sketch.words(HEIGHT) for sketch in drawn.values()), strict=True)
+        drawn = wl_graphs(architecture)
+        by_height = zip(*(sketch.wl_features(HEIGHT) for sketch in drawn.values()), strict=True)
         words = tuple(self._words(dict(zip(drawn, counts, strict=True))) for counts in by_height)
         return Row(words, self.numbers(architecture))
 
@@ -131,7 +131,7 @@ class Features:
     @cached_property
     def _has_graph(self) -> bool:
         rng = numpy.random.Generator(numpy.random.Philox(0))
-        return bool(sketches(self.space.unconstrained().sample(rng)))
+        return bool(wl_graphs(self.space.unconstrained().sample(rng)))
 
     def views(self, rows: Sequence[Row], others: Sequence[Row]) -> tuple[View, ...]:
         """Return rows beside others under a view for each kind of features.

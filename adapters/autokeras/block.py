@@ -49,7 +49,7 @@ class NASBlock(autokeras.Block):
         if not isinstance(space, SearchSpace):
             raise BackendError(f"NASBlock takes a space of networks, not {space!r}")
         try:
-            space.unconstrained().sample(numpy.random.default_rng(0)).outline(part)
+            space.unconstrained().sample(numpy.random.default_rng(0)).hierarchical_graph(part)
         except SpaceError as error:
             raise BackendError(f"the space of NASBlock {name!r} will not do: {error}") from error
         self.space, self.part = space, part

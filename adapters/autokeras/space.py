@@ -1,6 +1,5 @@
 """What an AutoModel searches with us: the spaces of its blocks, and other hyperparameters."""
 
-from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -9,7 +8,8 @@ from typing import Any
 from numpy.random import Generator
 
 from ...spaces import Architecture, Clause, Decision, Graph, Label, SearchSpace, Space, SpaceError
-from ...spaces.graph.walk import HierarchicalGraph, SpaceVisitor
+from ...spaces.graph.graph import HierarchicalGraph
+from ...spaces.graph.visitor import OpenPoint, SpaceVisitor
 from ...strategies import History
 
 __all__ = ["ProductSpace", "alone"]
@@ -95,7 +95,8 @@ def _declare(walk: SpaceVisitor, decision: Decision, prefix: str) -> None:
             for clause in condition:
                 asked = Clause(f"{prefix}{clause.decision}", clause.values)
                 stack.enter_context(walk.when(asked.decision, asked.values))
-            deque(walk.decide(name, decision.domain, decision.options, name), maxlen=0)
+            point = OpenPoint(name, decision.domain, decision.options, name, decision.role)
+            walk.vary(point, str)
 
 
 def _renamed(outline: HierarchicalGraph, block: str) -> HierarchicalGraph:
@@ -110,8 +111,8 @@ def _renamed_graph(graph: Graph, block: str) -> Graph:
         replace(v, blocks=tuple(replace(b, path=f"{block}/{b.path}") for b in v.blocks))
         for v in graph.vertices
     ]
-    slots = tuple(replace(slot, decision=f"{block}/{slot.decision}") for slot in graph.slots)
-    return replace(graph, vertices=tuple(vertices), slots=slots)
+    spans = tuple(replace(span, decision=f"{block}/{span.decision}") for span in graph.spans)
+    return replace(graph, vertices=tuple(vertices), spans=spans)
 
 
 def _within(block: str, choices: Mapping[str, Label]) -> dict[str, Label]:

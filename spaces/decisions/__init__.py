@@ -1,1 +1,1 @@
-"""What is open in a space: decisions, their domains, counting, encoding and moves."""
+"""Decisions of a space: domains, conditions, counting, encoding, sampling and mutation."""

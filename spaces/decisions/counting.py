@@ -1,4 +1,4 @@
-"""How many architectures a space has, and all of them in order."""
+"""Counting and listing the architectures of a space."""
 
 import itertools
 import math
@@ -12,14 +12,14 @@ __all__ = ["count", "enumerate_choices"]
 
 
 class Link(NamedTuple):
-    """What a decision's value says about one alternative of a later decision's conditions.
+    """The effect of a decision on one condition of a later decision.
 
     Attributes:
-        holds: The bit of a state that says that the alternative holds so far.
-        opens: The bit that says that an alternative of the later decision holds for good.
-        values: The values that meet this alternative.
-        first: Whether no decision before this one is asked.
-        last: Whether no decision after this one is asked.
+        holds: Bit of a state: the condition holds for all decisions so far.
+        opens: Bit of a state: the later decision is active.
+        values: The values that satisfy the condition.
+        first: Whether the condition depends on no earlier decision.
+        last: Whether the condition depends on no later decision.
     """
 
     holds: int
@@ -30,22 +30,22 @@ class Link(NamedTuple):
 
 
 def count(decisions: Sequence[Decision]) -> int | float:
-    """Count the choices that meet all conditions, exactly.
+    """Count the choices that satisfy all conditions, exactly.
 
-    Goes through the decisions once, each as soon as its parents have been met, and keeps only what
-    is known so far of the conditions of later ones, as the bits of an int; so the work grows with
-    the number of decisions and with what is known at a time, not with that of architectures.
+    Dynamic programming over the decisions, each placed directly after its last parent. A state is
+    an int whose bits are the partial results of the conditions of later decisions. The cost depends
+    on the number of decisions and of simultaneous states, not on the number of architectures.
 
     Args:
         decisions: The decisions, parents before children.
 
     Returns:
-        An exact int; `math.inf` where a decision is real.
+        An exact int; `math.inf` if a decision is real.
     """
     if any(math.isinf(decision.domain.size) for decision in decisions):
         return math.inf
     decisions = _close_to_parents(decisions)
-    states = {0: 1}  # what is known, and in how many ways it came to be
+    states = {0: 1}  # number of choices that lead to each state
     for position, (decision, links) in enumerate(zip(decisions, _links(decisions), strict=True)):
         kinds = _kinds(decision, links)
         shut = {(False,) * len(links): 1}
@@ -76,10 +76,10 @@ def _close_to_parents(decisions: Sequence[Decision]) -> list[Decision]:
 
 
 def _links(decisions: Sequence[Decision]) -> list[list[Link]]:
-    """For each decision, what the conditions of later ones ask of it."""
+    """Return for each decision its links to the conditions of later decisions."""
     positions = {decision.name: position for position, decision in enumerate(decisions)}
     links: list[list[Link]] = [[] for _ in decisions]
-    bits = itertools.count(len(decisions))  # the first ones say which decisions are open
+    bits = itertools.count(len(decisions))  # the first bits: which decisions are active
     for child, decision in enumerate(decisions):
         for condition in decision.conditions:
             asked: dict[int, frozenset[Label]] = {}
@@ -94,7 +94,7 @@ def _links(decisions: Sequence[Decision]) -> list[list[Link]]:
 
 
 def _kinds(decision: Decision, links: Sequence[Link]) -> dict[tuple[bool, ...], int]:
-    """Count a decision's values by what they say about later ones."""
+    """Count a decision's values by which of its links they satisfy."""
     if not links:
         return {(): int(decision.domain.size)}
     kinds: dict[tuple[bool, ...], int] = {}
@@ -105,7 +105,7 @@ def _kinds(decision: Decision, links: Sequence[Link]) -> dict[tuple[bool, ...], 
 
 
 def _advance(state: int, links: Sequence[Link], answers: Sequence[bool]) -> int:
-    """Add to what is known of later decisions what one more decision says."""
+    """Return the state after one more decision."""
     for link, answer in zip(links, answers, strict=True):
         met = answer and not state & link.opens and (link.first or bool(state & link.holds))
         state &= ~link.holds
@@ -121,10 +121,10 @@ def enumerate_choices(
 
     Args:
         decisions: The decisions, parents before children.
-        points: How many values of a real decision to take, on a grid.
+        points: Number of values of a real decision, on a grid.
 
     Yields:
-        Every choice that meets the conditions, once.
+        Each choice that satisfies the conditions, once.
     """
     listed = [decision.domain.values(points) for decision in decisions]
     choices: dict[str, Label] = {}

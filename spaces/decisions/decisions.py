@@ -1,24 +1,31 @@
-"""Decisions: the open points of a space, and when each of them is active."""
+"""Decisions: the open points of a space and their conditions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 import numpy
 
 from ..errors import SpaceError
 from .domains import Categorical, Domain, Label
 
-__all__ = ["Clause", "Condition", "Decision", "in_order"]
+__all__ = ["ROLES", "Clause", "Condition", "Decision", "Role", "in_order"]
+
+Role = Literal["operation", "inputs", "depth", "width", "setting"]
+"""What a decision determines: which operation or sub-tree, what it is connected to, the number of
+repetitions, the number of channels or units, or another setting of a layer or of training."""
+
+ROLES: tuple[Role, ...] = ("operation", "inputs", "depth", "width", "setting")
+"""All roles. A decision that stands in several places has the first of their roles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One requirement: a decision is active and has one of the given values.
+    """A requirement: a decision is active and has one of the given values.
 
     Attributes:
-        decision: Name of the decision that is asked.
-        values: The values that meet the requirement.
+        decision: Name of the decision.
+        values: The values that satisfy the requirement.
     """
 
     decision: str
@@ -29,7 +36,7 @@ class Clause:
         object.__setattr__(self, "_lookup", frozenset(self.values))
 
     def holds(self, choices: Mapping[str, Label]) -> bool:
-        """Tell whether the choices meet the requirement; a missing one does not."""
+        """Return whether the choices satisfy the requirement; a missing decision does not."""
         return choices.get(self.decision) in self._lookup
 
     def __str__(self) -> str:
@@ -38,7 +45,7 @@ class Clause:
 
 
 Condition = tuple[Clause, ...]
-"""Clauses that must all hold; the empty condition always does."""
+"""A conjunction of clauses; the empty condition always holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +53,13 @@ class Decision:
     """One open point of a space.
 
     Attributes:
-        name: Stable dotted path, or the name that the user gave.
-        domain: What can be chosen.
-        conditions: The decision is active when one of these holds.
-        options: What the labels of a categorical domain stand for, in their order; a sub-tree,
-            or a value with open points, is represented by its label.
-        place: Where in the tree it stands, for messages.
+        name: Stable dotted path, or the name given by the user.
+        domain: The values to choose from.
+        conditions: The decision is active if one of these holds.
+        options: What the labels of a categorical domain stand for, in their order. A sub-tree, or
+            a value with open points, is represented by its label.
+        place: Its position in the tree, for messages.
+        role: What it determines.
     """
 
     name: str
@@ -59,28 +67,29 @@ class Decision:
     conditions: tuple[Condition, ...] = ((),)
     options: tuple[object, ...] = ()
     place: str = ""
+    role: Role = "setting"
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Names of the decisions that its conditions ask, each once."""
+        """Names of the decisions that its conditions depend on, each once."""
         asked = (clause.decision for condition in self.conditions for clause in condition)
         return tuple(dict.fromkeys(asked))
 
     def is_active(self, choices: Mapping[str, Label]) -> bool:
-        """Tell whether the decision is open when the earlier ones are as given."""
+        """Return whether the decision is active, given the earlier choices."""
         for condition in self.conditions:
             if all(clause.holds(choices) for clause in condition):
                 return True
         return False
 
     def meaning(self, label: Label) -> object:
-        """Return what a label stands for; numbers stand for themselves."""
+        """Return the option that a label stands for; numbers stand for themselves."""
         if self.options and isinstance(self.domain, Categorical):
             return self.options[self.domain.labels.index(str(label))]
         return label
 
     def label_of(self, value: object) -> object:
-        """Return the label of an option given as itself; anything else as it is."""
+        """Return the label of an option; any other value unchanged."""
         if isinstance(value, numpy.generic):
             value = cast(object, value.item())
         if isinstance(self.domain, Categorical) and not (
@@ -93,20 +102,20 @@ class Decision:
 
 
 def in_order(decisions: Mapping[str, Decision]) -> tuple[Decision, ...]:
-    """Put parents before the decisions that ask them, and leave the order as it is otherwise.
+    """Return the decisions with parents before their children, otherwise in the given order.
 
-    A decision that stands in several places may ask one that was found after it.
+    A decision that stands in several places may depend on one that was found after it.
 
     Raises:
-        SpaceError: Two decisions ask each other.
+        SpaceError: Two decisions depend on each other.
     """
     placed: dict[str, Decision] = {}
 
     def place(name: str, asking: tuple[str, ...]) -> None:
         if name in asking:
             raise SpaceError(
-                f"whether {name!r} is open depends on {asking[-1]!r}, and that on {name!r}: use "
-                "different decisions in the places where they stand"
+                f"the decisions {name!r} and {asking[-1]!r} depend on each other: use different "
+                "decisions in the places where they stand"
             )
         if name not in placed:
             for parent in decisions[name].parents:

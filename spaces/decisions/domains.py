@@ -1,4 +1,4 @@
-"""Domains: the values that one decision can take, as they travel to a framework."""
+"""Domains: the values that a decision can take, as labels or numbers."""
 
 import math
 import numbers
@@ -14,16 +14,16 @@ from ..errors import SpaceError
 __all__ = ["Categorical", "Domain", "IntegerRange", "Label", "RealRange"]
 
 Label = str | int | float
-"""A value as it travels: the label of an option, or a plain Python number."""
+"""A value in the form that frameworks receive: a string label or a plain Python number."""
 
-REAL_STEP = 0.1  # of the (scaled) range: how far a real's neighbors lie
-REAL_SPREAD = 0.2  # of the (scaled) range: standard deviation of a real's mutation
-LARGEST = 2**53  # of an integer: up to here every JSON reader is exact
-MOST = 1e300  # of a real, so that the length of a range is finite
+REAL_STEP = 0.1  # distance of a real's neighbors, as a share of the scaled range
+REAL_SPREAD = 0.2  # standard deviation of a real's mutation, as a share of the scaled range
+LARGEST = 2**53  # bound of integers: up to here every JSON reader is exact
+MOST = 1e300  # bound of reals, so that the length of a range is finite
 
 
 class Domain(Protocol):
-    """What every domain can do; values go in and out as `Label`."""
+    """Operations of every domain; values are passed as `Label`."""
 
     @property
     def size(self) -> float:
@@ -32,7 +32,7 @@ class Domain(Protocol):
 
     @property
     def width(self) -> int:
-        """Number of entries of its encoding."""
+        """Number of entries of an encoded value."""
         ...
 
     def check(self, value: object) -> Label:
@@ -40,15 +40,15 @@ class Domain(Protocol):
         ...
 
     def sample(self, rng: Generator) -> Label:
-        """Draw a value uniformly (log-uniformly where the domain is logarithmic)."""
+        """Draw a value uniformly, or log-uniformly if the domain is logarithmic."""
         ...
 
     def mutate(self, value: Label, rng: Generator) -> Label:
-        """Draw another value than the given one."""
+        """Draw a value other than the given one."""
         ...
 
     def values(self, points: int | None = None) -> Sequence[Label]:
-        """List all values in order; reals give `points` of them on a grid."""
+        """List all values in order; a real range lists `points` values on a grid."""
         ...
 
     def neighbors(self, value: Label) -> tuple[Label, ...]:
@@ -56,13 +56,13 @@ class Domain(Protocol):
         ...
 
     def encode(self, value: Label) -> tuple[float, ...]:
-        """Encode as numbers from 0 to 1."""
+        """Encode a value as numbers from 0 to 1."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Categorical:
-    """Unordered options, known by their labels.
+    """Unordered options with labels.
 
     Attributes:
         labels: Distinct strings, at least one.
@@ -72,15 +72,15 @@ class Categorical:
 
     def __post_init__(self) -> None:
         if not self.labels:
-            raise SpaceError("a choice has no options: give it at least one")
+            raise SpaceError("a choice has no options: add at least one")
         for label in self.labels:
             if not isinstance(cast(object, label), str) or not label:
-                raise SpaceError(f"the label {label!r} of a choice is not a text: use strings")
+                raise SpaceError(f"the label {label!r} of a choice is not a non-empty string")
         label, times = Counter(self.labels).most_common(1)[0]
         if times > 1:
             raise SpaceError(
                 f"two options of a choice have the label {label!r}: "
-                "give the options as a dict whose keys tell them apart"
+                "give the options as a dict with distinct keys"
             )
 
     def __str__(self) -> str:
@@ -118,7 +118,7 @@ class Categorical:
 
 
 def _is(value: object, kind: type) -> bool:
-    """Tell whether a value is a number of a kind; truth values are not."""
+    """Return whether a value is a number of the given kind and not a bool."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
@@ -131,7 +131,7 @@ def _scaled(value: float, low: float, high: float, log: bool) -> float:
 
 
 def _unscaled(position: float, low: float, high: float, log: bool) -> float:
-    if position in (0, 1):  # the ends exactly
+    if position in (0, 1):  # exact at both ends
         return high if position else low
     if log:
         value = math.exp(math.log(low) + (math.log(high) - math.log(low)) * position)
@@ -145,7 +145,7 @@ def _check_range(low: float, high: float, log: bool) -> None:
         raise SpaceError(f"the range [{low}, {high}] is empty: swap low={low} and high={high}")
     if log and low <= 0:
         raise SpaceError(
-            f"a logarithmic range must start above 0, not at {low}: raise low, or leave out log"
+            f"a logarithmic range must start above 0, not at {low}: raise low, or omit log"
         )
 
 
@@ -155,8 +155,8 @@ class IntegerRange:
 
     Attributes:
         low: Smallest value.
-        high: Largest value; the last step may end below it.
-        step: Distance of two values, at least 1.
+        high: Upper bound; included only if a step ends there.
+        step: Distance between two values, at least 1.
         log: Draw log-uniformly; low must be positive.
     """
 
@@ -172,8 +172,8 @@ class IntegerRange:
                 raise SpaceError(f"{name} of an integer range is {value!r}: give an int")
             if abs(int(value)) > LARGEST:
                 raise SpaceError(
-                    f"{name} of an integer range is beyond 2**53, up to which every JSON reader is "
-                    "exact: give a smaller one, or a Real"
+                    f"{name} of an integer range exceeds 2**53, up to which every JSON reader is "
+                    "exact: use a smaller one, or a Real"
                 )
             object.__setattr__(self, name, int(value))
         _check_range(self.low, self.high, self.log)
@@ -204,7 +204,7 @@ class IntegerRange:
     def sample(self, rng: Generator) -> int:
         if not self.log:
             return self._range[int(rng.integers(len(self._range)))]
-        # half a step beyond both ends, so that the ends are as likely as their size says
+        # Extend both ends by half a step, so that they get their full probability.
         low, high = self.low - 0.5 * self.step, self._range[-1] + 0.5 * self.step
         low = max(low, self.low / 2)
         return self._nearest(_unscaled(float(rng.random()), low, high, log=True))
@@ -285,9 +285,9 @@ class RealRange:
     def mutate(self, value: Label, rng: Generator) -> float:
         position = _scaled(float(value), self.low, self.high, self.log)
         moved = position + REAL_SPREAD * float(rng.standard_normal())
-        moved = abs(moved) % 2  # reflect at both ends, so that no mass piles up there
+        moved = abs(moved) % 2  # reflected at both ends: clipping would favor the ends
         other = _unscaled(min(moved, 2 - moved), self.low, self.high, self.log)
-        if other == value:  # a range of few floating-point numbers
+        if other == value:  # the range has few floating-point numbers
             return self.high if value == self.low else self.low
         return other
 
@@ -296,10 +296,10 @@ class RealRange:
             return (self.low,)
         if points is None:
             raise SpaceError(
-                f"{self} cannot be listed: say how many points of it to take, as points=5"
+                f"{self} cannot be listed completely: give the number of grid points, as points=5"
             )
         if points < 1:
-            raise SpaceError(f"points={points!r} lists nothing: give at least 1")
+            raise SpaceError(f"points={points!r} is invalid: give at least 1")
         steps = max(points - 1, 1)
         return tuple(_unscaled(k / steps, self.low, self.high, self.log) for k in range(points))
 

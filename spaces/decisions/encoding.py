@@ -1,4 +1,4 @@
-"""Architectures as vectors, for models of their quality."""
+"""Encoding of architectures as vectors, for surrogate models."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,14 +12,17 @@ __all__ = ["Encoding"]
 
 
 class Encoding:
-    """Choices as numbers from 0 to 1.
+    """Encodes choices as numbers from 0 to 1.
 
-    A categorical decision gives one entry an option, a number gives one entry, scaled. A number
-    that is not always active has an entry before it that says whether it is. What is inactive is
-    zero.
+    A categorical decision has one entry for each option, a number has one scaled entry. A number
+    that is not always active has another entry before it: 1 if it is active. Entries of inactive
+    decisions are 0.
 
     Args:
         decisions: The decisions in order.
+
+    Attributes:
+        names: The name of each entry, such as "op=conv3".
     """
 
     def __init__(self, decisions: Sequence[Decision]) -> None:
@@ -44,7 +47,7 @@ class Encoding:
         """Encode choices.
 
         Args:
-            choices: The value of each active decision; others are ignored.
+            choices: The value of each active decision; unknown names are ignored.
 
         Returns:
             A vector, shape (number of names,).

@@ -1,4 +1,4 @@
-"""Moves in a space: drawing, changing and crossing the choices of architectures."""
+"""Sampling, mutation and crossover of choices."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,7 +13,7 @@ Choices = dict[str, Label]
 
 
 class Moves:
-    """Moves among the choices of some decisions; conditions are met in every result.
+    """Sampling, mutation and crossover; every result satisfies the conditions.
 
     Choices are plain dicts from a decision's name to its label or number.
 
@@ -28,17 +28,22 @@ class Moves:
         self._parents = frozenset(name for d in decisions for name in d.parents)
 
     def _active(self, choices: Mapping[str, Label]) -> Iterator[Decision]:
-        """Yield what is open, while the choices are being filled in."""
+        """Yield the active decisions while the caller fills in the choices."""
         for decision in self._decisions:
             if decision.name in self._always or decision.is_active(choices):
                 yield decision
 
     def sample(self, rng: Generator) -> Choices:
-        """Draw every active decision from its domain, independently of the others."""
+        """Draw every active decision independently from its domain."""
         return self.complete({}, rng)
 
     def complete(self, known: Mapping[str, Label], rng: Generator | None) -> Choices:
-        """Keep what is known where it is active and draw the rest, or take its first value."""
+        """Keep known values of active decisions and draw the rest, or use their first values.
+
+        Args:
+            known: Values to keep.
+            rng: A numpy generator; None uses first values.
+        """
         choices: Choices = {}
         for decision in self._active(choices):
             name = decision.name
@@ -51,14 +56,14 @@ class Moves:
         return choices
 
     def can_change(self, choices: Mapping[str, Label]) -> bool:
-        """Tell whether any active decision has another value."""
+        """Return whether any active decision has another value."""
         return any(decision.name in choices for decision in self._movable)
 
     def mutate(self, choices: Mapping[str, Label], rng: Generator) -> Choices | None:
-        """Change exactly one active decision; parts that this opens are drawn at random.
+        """Change exactly one active decision; decisions that become active are drawn at random.
 
         Returns:
-            The changed choices, or None where nothing can be changed.
+            The changed choices; None if no decision has another value.
         """
         movable = [decision for decision in self._movable if decision.name in choices]
         if not movable:
@@ -68,7 +73,7 @@ class Moves:
         return self._changed(choices, chosen.name, changed, rng)
 
     def neighbors(self, choices: Mapping[str, Label]) -> Iterator[Choices]:
-        """List what differs in one decision; parts that this opens take their first value."""
+        """List the choices that differ in one decision; new active decisions get first values."""
         for decision in self._decisions:
             if decision.name in choices:
                 for near in decision.domain.neighbors(choices[decision.name]):
@@ -83,7 +88,7 @@ class Moves:
     def crossover(
         self, one: Mapping[str, Label], other: Mapping[str, Label], rng: Generator
     ) -> Choices:
-        """Take each active decision from either parent, with equal chance where both have it."""
+        """Take each active decision from a parent that has it, each with equal probability."""
         choices: Choices = {}
         for decision in self._active(choices):
             having = [parent for parent in (one, other) if decision.name in parent]

@@ -4,8 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 from math import ceil, log
 
-from ..graph.graph import Graph
-from ..graph.walk import HierarchicalGraph
+from ..graph.graph import Graph, HierarchicalGraph
 from .diagram import POINT, Box, Diagram
 from .figure import Figure, draw_diagram, is_dashed, item_size
 from .graph_to_diagram import diagram_of

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..errors import SpaceError
-from ..graph.walk import HierarchicalGraph
+from ..graph.graph import HierarchicalGraph
 from .page import compose_page
 from .png import to_png
 from .svg import to_svg
@@ -18,7 +18,7 @@ def draw(outline: HierarchicalGraph, path: str | Path | None = None) -> str:
     is a dashed line. Each distinct cell of a stack is drawn once, beside or below the network.
 
     Args:
-        outline: The result of `architecture.outline()`.
+        outline: The result of `architecture.hierarchical_graph()`.
         path: File to write, with the suffix .svg or .png; missing folders are created. None writes
             no file.
 
@@ -33,7 +33,7 @@ def draw(outline: HierarchicalGraph, path: str | Path | None = None) -> str:
         >>> import numpy
         >>> from nasbridge.spaces import Chain, Choice, layer
         >>> space = Chain(layer("Flatten"), layer("Dense", units=Choice([16, 32])))
-        >>> picture = draw(space.sample(numpy.random.default_rng(0)).outline())
+        >>> picture = draw(space.sample(numpy.random.default_rng(0)).hierarchical_graph())
         >>> "Flatten" in picture and "Dense" in picture
         True
     """

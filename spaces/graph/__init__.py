@@ -1,1 +1,1 @@
-"""Operations and what flows between them: graphs, walks over the space tree, canonical forms."""
+"""Graphs of architectures: traversals of spaces, canonical forms, Weisfeiler-Lehman features."""

@@ -1,13 +1,13 @@
-"""The canonical form: what an architecture computes, whichever way it was described.
+"""The canonical form: the function that an architecture computes, however it was described.
 
-Two descriptions are twins when their outputs are the same expression of the input: sums are
-flattened through skips and their order is forgotten, `none` and what hangs on it vanish, and so
-does whatever the output does not reach. Expressions are compared unfolded, so that an operation
-used twice equals two operations of the same kind, though its weights are fewer; NAS-Bench-201's
-15,625 cells have 4,930 forms.
+Two architectures are equivalent if their outputs are the same expression of the input. Sums are
+flattened through skip connections and their order does not count; `none` is removed with everything
+that depends on it alone, and so are operations that the output does not depend on. Expressions are
+compared as trees: one operation used twice equals two operations of the same kind, although it has
+fewer weights. The 15,625 cells of NAS-Bench-201 have 4,930 forms.
 
-Where a sum may have to bring its terms to one width (see `_fit.add`), its last term decides, and
-so is part of the form. In a cell, what comes from outside has the width that holds there.
+Where the terms of a sum may differ in width (see `planning.fit.add`), the last term determines the
+width, and so is part of the form. The inputs of a cell have the width of the surrounding stack.
 """
 
 import re
@@ -15,31 +15,30 @@ from collections.abc import Mapping
 from typing import NamedTuple, cast
 
 from ..hashing import digest
-from .graph import Graph, Operation
-from .walk import HierarchicalGraph
+from .graph import Graph, HierarchicalGraph, Operation
 
 __all__ = ["SOMETIMES_IDENTITY", "canonical_form", "is_identity"]
 
 Terms = tuple[str, ...]
-"""Digests of what is summed up, sorted; empty for nothing at all."""
+"""Digests of the terms of a sum, sorted; empty for zero."""
 
 
-def canonical_form(outline: HierarchicalGraph) -> str:
-    """Return the digest of what the architecture computes."""
-    subgraphs = {name: _result(graph, {}) for name, graph in outline.subgraphs.items()}
-    return digest(_result(outline.graph, subgraphs))
+def canonical_form(network: HierarchicalGraph) -> str:
+    """Return a digest of the function that a network computes."""
+    subgraphs = {name: _result(graph, {}) for name, graph in network.subgraphs.items()}
+    return digest(_result(network.graph, subgraphs))
 
 
 Width = int | str
-"""Number of channels, or a text that is equal only for equal numbers."""
+"""Number of channels, or a string that is equal only for equal numbers."""
 
 
 class Flow(NamedTuple):
-    """What flows out of a vertex.
+    """The result of a vertex.
 
     Attributes:
-        terms: What is summed up there.
-        channels: How wide it is; zeros have a width, too.
+        terms: The terms of the sum.
+        channels: Its width; zeros have one, too.
     """
 
     terms: Terms
@@ -62,9 +61,9 @@ def _result(graph: Graph, subgraphs: Mapping[str, Terms]) -> Terms:
 
 
 def _flow(operation: Operation, sources: list[Flow], subgraphs: Mapping[str, Terms]) -> Flow:
-    there = [source for source in sources if source.terms]
+    nonzero = [source for source in sources if source.terms]
     if operation.name == "add":
-        return _sum(there or sources[-1:])
+        return _sum(nonzero or sources[-1:])
     if operation.name == "concatenate":
         return _concatenation(sources)
     if operation.name == "zero" or is_identity(operation):
@@ -73,11 +72,11 @@ def _flow(operation: Operation, sources: list[Flow], subgraphs: Mapping[str, Ter
     form = digest(
         [operation, subgraphs, inputs] if operation.name == "stack" else [operation, inputs]
     )
-    return Flow((form,) if there else (), _channels(operation, sources[0], form))
+    return Flow((form,) if nonzero else (), _channels(operation, sources[0], form))
 
 
 def _sum(sources: list[Flow]) -> Flow:
-    """Forget the order; where channels differ, the last source says to what all are brought."""
+    """Sort the terms; if widths differ, that of the last source is part of the form."""
     terms = [term for source in sources for term in source.terms]
     channels = sources[-1].channels
     if len({source.channels for source in sources}) > 1:
@@ -86,7 +85,7 @@ def _sum(sources: list[Flow]) -> Flow:
 
 
 def _concatenation(sources: list[Flow]) -> Flow:
-    """Keep the order, and the zeros, whose width shifts what comes after them."""
+    """Keep the order and the zeros, whose width shifts the channels after them."""
     if len(sources) == 1:
         return sources[0]
     parts = [source.terms or f"{source.channels} zeros" for source in sources]
@@ -94,8 +93,8 @@ def _concatenation(sources: list[Flow]) -> Flow:
     widths = [source.channels for source in sources]
     channels = sum(w for w in widths if isinstance(w, int))
     known = all(isinstance(width, int) for width in widths)
-    is_nothing = not any(source.terms for source in sources)
-    return Flow(() if is_nothing else (form,), channels if known else digest(widths))
+    is_zero = not any(source.terms for source in sources)
+    return Flow(() if is_zero else (form,), channels if known else digest(widths))
 
 
 _KEEPING = re.compile(
@@ -103,14 +102,14 @@ _KEEPING = re.compile(
     r"UpSampling)[123]D|\w*Normalization|\w*Dropout([123]D)?|Gaussian\w+|Activation|\w*ReLU|"
     r"ELU|Softmax|Rescaling|Random\w+|DepthwiseConv[12]D"
 )
-"""Layers that give as many channels as they get."""
+"""Layers with as many output channels as input channels."""
 
 
 def _channels(operation: Operation, source: Flow, form: str) -> Width:
     for setting in ("filters", "units"):
-        said = operation.config.get(setting)
-        if isinstance(said, int):
-            return said
+        value = operation.config.get(setting)
+        if isinstance(value, int):
+            return value
     keeping = operation.config.get("depth_multiplier", 1) == 1 and operation.cls is None
     return source.channels if keeping and _KEEPING.fullmatch(operation.name) else form
 
@@ -118,11 +117,11 @@ def _channels(operation: Operation, source: Flow, form: str) -> Width:
 SOMETIMES_IDENTITY = frozenset(
     {"Activation", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}
 )
-"""Layers whose settings say whether they do anything."""
+"""Layers that are the identity for some settings."""
 
 
 def is_identity(operation: Operation) -> bool:
-    """Tell whether an operation gives what it gets."""
+    """Return whether an operation returns its input unchanged."""
     match operation.name:
         case "Identity":
             return True

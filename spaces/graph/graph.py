@@ -1,16 +1,30 @@
-"""The graph of an architecture: its operations and what flows between them.
+"""The graph of an architecture: its operations and the data flow between them.
 
-A graph is what remains of a space when every decision is made. Networks are built, drawn, measured
-and compared from it, so that each of those is written once for all kinds of spaces.
+A graph results from a space when all decisions are made. Building, drawing, measuring and comparing
+networks all start from it, so each is implemented once for all kinds of spaces.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["STRUCTURAL", "Block", "Graph", "Operation", "Slot", "Vertex"]
+from ..decisions.domains import Label
+
+__all__ = [
+    "STRUCTURAL",
+    "Asked",
+    "Block",
+    "Graph",
+    "HierarchicalGraph",
+    "Operation",
+    "OptionSpan",
+    "Vertex",
+]
 
 STRUCTURAL = frozenset({"input", "add", "concatenate", "zero", "factorized_reduction", "stack"})
-"""Operations that are ours; all others are layers of Keras or of the user."""
+"""Our own operations; all others are layers of Keras or of the user."""
+
+Asked = tuple[str, Label | None]
+"""A decision that a traversal read, and its value; None if it was not active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +32,9 @@ class Operation:
     """One operation with its settings.
 
     Attributes:
-        name: One of `STRUCTURAL`, a Keras layer's name, or `module:Class` of a user's layer.
-        config: Settings; values may be operations themselves (wrappers hold a layer).
-        cls: The user's class where the space was given one.
+        name: One of `STRUCTURAL`, the name of a Keras layer, or `module:Class` of a user's layer.
+        config: Settings; values may be operations themselves (wrapper layers contain a layer).
+        cls: The user's layer class, if the space was given one.
     """
 
     name: str
@@ -28,7 +42,7 @@ class Operation:
     cls: type | None = field(default=None, compare=False)
 
     def hashed_as(self) -> object:
-        """Return what its digest depends on."""
+        """Return the content that its digest depends on."""
         return [self.name, self.config]
 
 
@@ -38,7 +52,7 @@ class Block:
 
     Attributes:
         path: Where it stands; two blocks with one path are the same.
-        label: What was chosen, as "sep_conv_3x3"; what a reader sees.
+        label: What was chosen, such as "sep_conv_3x3"; the text of the box.
         kind: "choice", "cell", "node" (of a cell) or "repeat".
     """
 
@@ -52,30 +66,33 @@ class Vertex:
     """An operation in its place.
 
     Attributes:
-        operation: What happens.
+        operation: The operation.
         inputs: Positions of the vertices whose results flow in, all before this one.
-        path: Unique dotted path; names the layer, and so the weights.
-        blocks: The blocks it lies in, outermost first.
+        path: Dotted path, unique in the graph; names the layer, and so its weights.
+        blocks: The blocks around it, outermost first.
+        key: Place in the space's tree, unique in the graph: equal keys in two architectures of a
+            space mean the same place. Empty if the vertex was not recorded from a space.
     """
 
     operation: Operation
     inputs: tuple[int, ...]
     path: str
     blocks: tuple[Block, ...] = ()
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """What one option of a choice has put into a graph: a run of vertices.
+class OptionSpan:
+    """The vertices that one option of a choice added to a graph.
 
     Attributes:
         decision: Name of the choice.
         label: The option.
         start: Position of the first vertex.
-        end: The position after the last one.
+        end: Position after the last vertex.
         source: Position of the vertex whose result flows in.
         result: Position of the vertex whose result flows out.
-        bound: The widths and strides that hold there, by name.
+        bound: The strides that hold there, by name.
     """
 
     decision: str
@@ -92,14 +109,15 @@ class Graph:
     """A directed acyclic graph in topological order.
 
     Attributes:
-        vertices: The first ones are the inputs.
+        vertices: The vertices, inputs first.
         output: Position of the vertex whose result is the graph's.
-        slots: Where another option would have put other vertices; known of what a walk recorded.
+        spans: Vertices that another option would replace; empty if the graph was not recorded from
+            a space.
     """
 
     vertices: tuple[Vertex, ...]
     output: int
-    slots: tuple[Slot, ...] = field(default=(), compare=False)
+    spans: tuple[OptionSpan, ...] = field(default=(), compare=False)
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -116,3 +134,26 @@ class Graph:
                 reached.add(position)
                 waiting.extend(self.vertices[position].inputs)
         return frozenset(reached)
+
+
+class HierarchicalGraph:
+    """The graph of an architecture with each distinct cell as a subgraph.
+
+    Attributes:
+        graph: The network; a stack of cells is one vertex in it.
+        subgraphs: The cells by name, such as "normal" and "reduction".
+        asked: The decisions that the topology depends on, in the order of the traversal. Decisions
+            that only change a setting of a layer are not included.
+    """
+
+    def __init__(
+        self, graph: Graph, subgraphs: Mapping[str, Graph], asked: tuple[Asked, ...]
+    ) -> None:
+        self.graph = graph
+        self.subgraphs = subgraphs
+        self.asked = asked
+
+    @property
+    def graphs(self) -> Mapping[str, Graph]:
+        """All graphs by name; the network itself is "network"."""
+        return {"network": self.graph, **self.subgraphs}

@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from ..nodes.cells import Cell, Stack
+from ..nodes.cells import Cell
 from ..nodes.composition import Chain
 from ..nodes.node import Node
 from ..nodes.primitives import Skip
+from ..nodes.stack import Stack
 from .blocks import classifier, dilated, pool, separable
 
 __all__ = ["darts"]

@@ -1,10 +1,11 @@
 """The search space of NAS-Bench-201: cells with an operation on every edge."""
 
-from ..nodes.cells import Cell, Stack
+from ..nodes.cells import Cell
 from ..nodes.composition import Chain, Parallel
 from ..nodes.layer import layer
 from ..nodes.node import Node
 from ..nodes.primitives import NORMALIZATION, Zero
+from ..nodes.stack import Stack
 from .blocks import RELU, classifier, conv, pool, relu_conv
 
 __all__ = ["nas_bench_201"]

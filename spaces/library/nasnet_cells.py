@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from ..nodes.cells import NodeCell, Stack
+from ..nodes.cells import NodeCell
 from ..nodes.composition import Chain
 from ..nodes.node import Node
 from ..nodes.primitives import NORMALIZATION, Skip
+from ..nodes.stack import Stack
 from ..nodes.values import STRIDE
 from .blocks import RELU, classifier, conv, dilated, pool, relu_conv, separable
 

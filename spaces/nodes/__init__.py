@@ -1,1 +1,1 @@
-"""The nodes that a space is made of, and the architectures that it holds."""
+"""Nodes of which spaces consist, and the architectures of spaces."""

@@ -1,29 +1,26 @@
-"""Architectures: one value for each active decision of a space."""
+"""`Architecture`: one value for each active decision of a space."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, cast, final
+from typing import Any, Protocol, cast, final
 
 from ..decisions.decisions import Decision
 from ..decisions.domains import Label
 from ..decisions.moves import Moves
 from ..errors import InvalidArchitecture, SpaceError
 from ..graph.canonical import canonical_form
-from ..graph.graph import Graph, Operation
-from ..graph.templates import Templates
-from ..graph.walk import HierarchicalGraph
+from ..graph.cost import Cost
+from ..graph.graph import Graph, HierarchicalGraph, Operation
+from ..graph.wl_cache import WLCache
 from ..hashing import digest
 
-if TYPE_CHECKING:
-    from ..planning.cost import Cost
-
-__all__ = ["Architecture", "ArchitectureSpace"]
+__all__ = ["Architecture", "SpaceLike"]
 
 
-class ArchitectureSpace(Protocol):
+class SpaceLike(Protocol):
     """The part of `SearchSpace` that an architecture needs."""
 
     @property
@@ -37,7 +34,7 @@ class ArchitectureSpace(Protocol):
         ...
 
     @property
-    def templates(self) -> Templates:
+    def wl_cache(self) -> WLCache:
         """Cache of the Weisfeiler-Lehman graphs of its architectures."""
         ...
 
@@ -61,21 +58,21 @@ class ArchitectureSpace(Protocol):
         """Return the networks and values under the given choices."""
         ...
 
-    def unconstrained(self) -> "ArchitectureSpace":
+    def unconstrained(self) -> "SpaceLike":
         """Return the space without its constraints."""
         ...
 
 
 @final
 class Architecture(Mapping[str, Any]):
-    """One architecture of a space; immutable, hashable, JSON.
+    """One architecture of a space: an immutable, hashable mapping.
 
-    As a mapping it goes from the names of the active decisions to what was chosen: the options
-    themselves, as `architecture["kernel"] == (3, 3)`. Make one with `space.architecture(values)`,
-    which checks the values; the constructor trusts them.
+    It maps the names of the active decisions to the chosen options, such as
+    `architecture["kernel"] == (3, 3)`. Use `space.architecture(values)` to create one: it checks
+    the values, whereas the constructor does not.
 
     Args:
-        space: The space it belongs to.
+        space: The space that it belongs to.
         choices: Label or number of each active decision, in the space's order.
 
     Example:
@@ -86,28 +83,25 @@ class Architecture(Mapping[str, Any]):
         (64, '64')
     """
 
-    def __init__(self, space: ArchitectureSpace, choices: Mapping[str, Label]) -> None:
+    def __init__(self, space: SpaceLike, choices: Mapping[str, Label]) -> None:
         self._space = space
         self._choices = dict(choices)
 
     @property
-    def space(self) -> ArchitectureSpace:
-        """The space it belongs to."""
+    def space(self) -> SpaceLike:
+        """The space that it belongs to."""
         return self._space
 
     @property
     def choices(self) -> Mapping[str, Label]:
-        """What travels: the label or number of each active decision."""
+        """The label or number of each active decision, as frameworks receive them."""
         return MappingProxyType(self._choices)
-
-    # ------------------------------------------------------------------ mapping
 
     def __getitem__(self, name: str) -> Any:
         if name in self._choices:
             return self._space.decision(name).meaning(self._choices[name])
         decision = self._space.decision(name)
-        needs = " or ".join(" and ".join(map(str, c)) for c in decision.conditions)
-        raise KeyError(f"{name!r} is not active in this architecture: it needs {needs}")
+        raise KeyError(f"{name!r} is not active in this architecture: it needs {_needs(decision)}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._choices)
@@ -133,10 +127,10 @@ class Architecture(Mapping[str, Any]):
         return hash(frozenset(self._choices.items()))
 
     def __getstate__(self) -> dict[str, object]:
-        return {k: v for k, v in self.__dict__.items() if k != "_hash"}  # of this process alone
+        return {k: v for k, v in self.__dict__.items() if k != "_hash"}  # differs between processes
 
     def __copy__(self) -> "Architecture":
-        return self  # nothing about it can change
+        return self  # immutable
 
     def __deepcopy__(self, memo: object) -> "Architecture":
         return self
@@ -144,8 +138,6 @@ class Architecture(Mapping[str, Any]):
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={label!r}" for name, label in self._choices.items())
         return f"Architecture({inside})"
-
-    # ------------------------------------------------------------------ identity
 
     def to_json(self) -> str:
         """Return the choices as canonical JSON: sorted keys, no spaces."""
@@ -158,7 +150,7 @@ class Architecture(Mapping[str, Any]):
 
     @cached_property
     def canonical(self) -> str:
-        """Hash of what it computes; equal for two descriptions of the same computation."""
+        """Hash of the function that it computes; equal for equivalent architectures."""
         if self._space.is_flat:
             return self.key
         parts = self._space.resolve(self._choices, compact=True)
@@ -169,11 +161,9 @@ class Architecture(Mapping[str, Any]):
             ]
         )
 
-    # ------------------------------------------------------------------ structure
-
     @property
     def settings(self) -> dict[str, Any]:
-        """Every value of a `Space` of a mapping, nested choices followed to the end.
+        """The values of a `Space` of a mapping, with nested choices resolved.
 
         Example:
             >>> from nasbridge.spaces import Choice, Real, Space
@@ -186,25 +176,25 @@ class Architecture(Mapping[str, Any]):
             name: part for name, part in parts.items() if not isinstance(part, HierarchicalGraph)
         }
 
-    def outline(self, part: str | None = None) -> HierarchicalGraph:
-        """Return the graph with each distinct cell drawn out once.
+    def hierarchical_graph(self, part: str | None = None) -> HierarchicalGraph:
+        """Return the graph with each distinct cell as a subgraph, for drawing and comparison.
 
         Args:
-            part: Which network, where a `Space` of a mapping has several.
+            part: Name of the network, if a `Space` of a mapping contains several.
 
         Raises:
-            SpaceError: The space describes no network, or several and `part` names none.
+            SpaceError: The space contains no network, or `part` does not select one of several.
         """
         return self._network(part, compact=True)
 
     def graph(self, part: str | None = None) -> Graph:
-        """Return the whole graph, ready to be built.
+        """Return the complete graph, as it is built.
 
         Args:
-            part: Which network, where a `Space` of a mapping has several.
+            part: Name of the network, if a `Space` of a mapping contains several.
 
         Raises:
-            SpaceError: The space describes no network, or several and `part` names none.
+            SpaceError: The space contains no network, or `part` does not select one of several.
         """
         return self._network(part, compact=False).graph
 
@@ -213,26 +203,27 @@ class Architecture(Mapping[str, Any]):
         networks = {name: net for name, net in parts.items() if isinstance(net, HierarchicalGraph)}
         if not networks:
             raise SpaceError(
-                "this space describes values only, no network: read them with "
+                "this space contains values only, no network: read them with "
                 'architecture["name"] and build the model yourself'
             )
         if part is None and len(networks) == 1:
             return next(iter(networks.values()))
         if part not in networks:
-            raise SpaceError(f"part={part!r} names no network: take one of {sorted(networks)}")
+            raise SpaceError(
+                f"part={part!r} is not a network of this space: use one of {sorted(networks)}"
+            )
         return networks[part]
 
-    # ------------------------------------------------------------------ use
-
-    def cost(self, input_shape: tuple[int, ...], part: str | None = None) -> "Cost":
-        """Count parameters and multiply-additions, without building anything.
+    def cost(self, input_shape: tuple[int, ...], part: str | None = None) -> Cost:
+        """Count parameters and multiply-additions without building the network.
 
         Args:
-            input_shape: Shape of one example, as (32, 32, 3).
-            part: Which network, where a `Space` of a mapping has several.
+            input_shape: Shape of one example without the batch axis, such as (32, 32, 3).
+            part: Name of the network, if a `Space` of a mapping contains several.
 
         Returns:
-            The cost, with `parameters` and `flops` (multiply-additions of one example).
+            The cost: `parameters`, `trainable_parameters`, and `flops` (multiply-additions for one
+            example).
 
         Raises:
             BuildError: The network cannot be built for this input.
@@ -254,15 +245,15 @@ class Architecture(Mapping[str, Any]):
         part: str | None = None,
         name: str | None = None,
     ) -> Any:
-        """Build a `keras.Model`, under whichever Keras backend is set.
+        """Build a `keras.Model` with the active Keras backend.
 
         Args:
-            input_shape: Shape of one example, as (32, 32, 3).
-            part: Which network, where a `Space` of a mapping has several.
-            name: The model's name.
+            input_shape: Shape of one example without the batch axis, such as (32, 32, 3).
+            part: Name of the network, if a `Space` of a mapping contains several.
+            name: Name of the model.
 
         Returns:
-            A functional `keras.Model` with fresh weights, not compiled.
+            A functional `keras.Model` with new weights, not compiled.
 
         Raises:
             BuildError: The network cannot be built for this input.
@@ -273,29 +264,33 @@ class Architecture(Mapping[str, Any]):
         return build(self.graph(part), input_shape, name=name or f"architecture_{self.key}")
 
     def draw(self, path: str | Path | None = None, part: str | None = None) -> str:
-        """Draw the architecture, as SVG or PNG.
+        """Draw the architecture as SVG or PNG.
 
         Args:
-            path: Where to write it; the ending decides the format. None writes nothing.
-            part: Which network, where a `Space` of a mapping has several.
+            path: File to write; its suffix determines the format. None writes no file.
+            part: Name of the network, if a `Space` of a mapping contains several.
 
         Returns:
             The picture as SVG text.
 
         Raises:
-            SpaceError: The path ends neither in .svg nor in .png.
-            MissingExtra: A PNG is asked for and matplotlib is not installed.
+            SpaceError: The suffix of the path is neither .svg nor .png.
+            MissingExtra: The path is a PNG file and matplotlib is not installed.
         """
         from ..draw import draw
 
-        return draw(self.outline(part), path)
+        return draw(self.hierarchical_graph(part), path)
 
 
-def checked(space: ArchitectureSpace, values: Mapping[str, object]) -> Architecture:
-    """Make an architecture of foreign values, or say what is wrong with them."""
+def checked(space: SpaceLike, values: Mapping[str, object]) -> Architecture:
+    """Return an architecture of unchecked values.
+
+    Raises:
+        InvalidArchitecture: A value is missing, inactive, unknown or outside its domain.
+    """
     if not isinstance(cast(object, values), Mapping):
         raise InvalidArchitecture(
-            f"an architecture is made of a dict from decisions to values, not of {values!r}"
+            f"an architecture needs a dict from decisions to values, not {values!r}"
         )
     if isinstance(values, Architecture):
         values = values.choices
@@ -316,9 +311,13 @@ def checked(space: ArchitectureSpace, values: Mapping[str, object]) -> Architect
             ) from error
     for name in values:
         if name not in choices:
-            decision = space.decision(name)
-            needs = " or ".join(" and ".join(map(str, c)) for c in decision.conditions)
             raise InvalidArchitecture(
-                f"the decision {name!r} is not active here: leave it out, or meet {needs}"
+                f"the decision {name!r} is not active here: omit it, or choose "
+                f"{_needs(space.decision(name))}"
             )
     return Architecture(space, choices)
+
+
+def _needs(decision: Decision) -> str:
+    """Return the conditions of a decision as text."""
+    return " or ".join(" and ".join(map(str, c)) for c in decision.conditions)

@@ -2,26 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar, Literal, cast
 
 from ..decisions.domains import Label
 from ..errors import SpaceError
 from ..graph.graph import Operation
-from ..graph.walk import Ref, SpaceVisitor
+from ..graph.visitor import Ref, SpaceVisitor
+from .checks import WIDEST, check_name
 from .layer import layer
 from .node import Node
-from .values import WIDEST, Choice, Integer, check_counts, check_name, evaluate
+from .values import Choice, Integer, check_counts, evaluate
 
 __all__ = ["Chain", "Parallel", "Repeat", "Scope", "residual"]
 
 
 @dataclass(frozen=True, init=False)
 class Chain(Node):
-    """Parts one after the other.
+    """Parts in sequence.
 
     Args:
-        *parts: Structure nodes, in the order of the data.
+        *parts: Structure nodes, in the order of the data flow.
         name: Restarts the path of the decisions inside.
 
     Raises:
@@ -35,7 +36,7 @@ class Chain(Node):
 
     parts: tuple[Node, ...]
     name: str | None = None
-    compiling: ClassVar[Mapping[str, object]] = {}  # what `around` has found; of no document
+    compiling: ClassVar[Mapping[str, object]] = {}  # set by `variants_of`, not part of documents
 
     def __init__(self, *parts: Node, name: str | None = None) -> None:
         check_name(name)
@@ -44,7 +45,7 @@ class Chain(Node):
         object.__setattr__(self, "name", name)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out what no other process may be able to read."""
+        """Omit `compiling`, which another process may be unable to read."""
         return {name: part for name, part in vars(self).items() if name != "compiling"}
 
     def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
@@ -56,10 +57,10 @@ class Chain(Node):
 
 @dataclass(frozen=True, init=False)
 class Parallel(Node):
-    """Branches that start from the same point and are merged.
+    """Parallel branches of one input, which are summed or concatenated.
 
-    Where shapes differ at a sum, smaller branches are fitted to the largest stride and the last
-    branch's width: by a 1x1 convolution, strided if need be (He et al. 2015, option B).
+    If the shapes in a sum differ, branches are projected to the smallest size and to the width of
+    the last branch by 1x1 convolutions, strided where necessary.
 
     Args:
         *branches: Structure nodes.
@@ -68,6 +69,9 @@ class Parallel(Node):
 
     Raises:
         SpaceError: There is no branch, or `merge` is unknown.
+
+    References:
+        He et al. 2015, Deep Residual Learning, arXiv:1512.03385, section 3.3, option B.
     """
 
     branches: tuple[Node, ...]
@@ -83,7 +87,7 @@ class Parallel(Node):
         check_name(name)
         _check_parts(branches, "Parallel")
         if merge not in ("add", "concatenate"):
-            raise SpaceError(f'merge={merge!r} is unknown: take "add" or "concatenate"')
+            raise SpaceError(f'merge={merge!r} is unknown: use "add" or "concatenate"')
         object.__setattr__(self, "branches", branches)
         object.__setattr__(self, "merge", merge)
         object.__setattr__(self, "name", name)
@@ -97,15 +101,15 @@ class Parallel(Node):
 
 
 def residual(*parts: Node, name: str | None = None) -> Parallel:
-    """Parts with a shortcut around them: x + parts(x).
+    """Add a shortcut around parts: x + parts(x).
 
     Args:
-        *parts: Structure nodes, in the order of the data.
+        *parts: Structure nodes, in the order of the data flow.
         name: Restarts the path of the decisions inside.
 
     Returns:
-        A `Parallel` of the identity and the chain; the shortcut becomes a 1x1 convolution where
-        the shapes differ.
+        A `Parallel` of the identity and the chain. The shortcut becomes a 1x1 convolution if the
+        shapes differ.
 
     Raises:
         SpaceError: There is no part.
@@ -118,14 +122,14 @@ def residual(*parts: Node, name: str | None = None) -> Parallel:
 
 @dataclass(frozen=True)
 class Repeat(Node):
-    """A part repeated a fixed or open number of times.
+    """A fixed or open number of repetitions of a part.
 
-    Each repetition has decisions of its own, whose names end in its number; or all have the same.
+    Each repetition has separate decisions, whose names contain its number, unless they are tied.
 
     Args:
-        part: What is repeated.
-        times: How often: an int, an `Integer`, or a `Choice` of ints; at least 0.
-        tied: All repetitions have the same decisions (never the same weights).
+        part: The part to repeat.
+        times: Number of repetitions: an int, an `Integer`, or a `Choice` of ints; at least 0.
+        tied: Whether all repetitions share their decisions. They never share weights.
         name: Restarts the path of the decisions inside.
 
     Raises:
@@ -152,7 +156,7 @@ class Repeat(Node):
 
     @cached_property
     def numbers(self) -> Mapping[Label, int]:
-        """The number of repetitions under each label that `times` can have."""
+        """The number of repetitions for each label of `times`."""
         if isinstance(self.times, Integer):
             return {number: number for number in self.times.domain.values()}
         if isinstance(self.times, Choice):
@@ -160,7 +164,7 @@ class Repeat(Node):
         return {"": self.times}
 
     def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
-        evaluate(walk, self.times, "times")
+        evaluate(walk, self.times, "times", "depth")
         with walk.inside("times", self.times):
             decision = walk.here
         for number in range(max(self.numbers.values())):
@@ -168,8 +172,7 @@ class Repeat(Node):
             if len(enough) == len(self.numbers):
                 x = self._repetition(walk, x, number)
                 continue
-            with walk.when(decision, enough) as there:
-                x = self._repetition(walk, x, number) if there else x
+            x = walk.perhaps(decision, enough, x, partial(self._repetition, walk, x, number))
         return x
 
     def _repetition(self, walk: SpaceVisitor, x: Ref, number: int) -> Ref:
@@ -182,11 +185,11 @@ class Repeat(Node):
 
 @dataclass(frozen=True)
 class Scope(Node):
-    """A part with a width of its own, open or not: what `WIDTH` in its settings stands for.
+    """A part with a fixed or open width, for which `WIDTH` in its settings stands.
 
     Args:
-        part: A part whose settings say `WIDTH`, or multiples as `WIDTH * 4`.
-        width: An int, an `Integer` or a `Choice` of ints.
+        part: A part whose settings contain `WIDTH`, or multiples such as `WIDTH * 4`.
+        width: Number of channels: an int, an `Integer` or a `Choice` of ints.
         name: Restarts the path of the decisions inside.
 
     Raises:
@@ -211,17 +214,17 @@ class Scope(Node):
 
     def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
         with walk.topology_neutral():
-            width = cast(int, evaluate(walk, self.width, "width"))
+            width = cast(int, evaluate(walk, self.width, "width", "width"))
         with walk.bind(width=width), walk.inside("part", self.part):
             return self.part.expand(walk, x)
 
 
 def _check_parts(parts: tuple[object, ...], what: str) -> None:
     if not parts:
-        raise SpaceError(f"a {what} has no parts: give it at least one")
+        raise SpaceError(f"a {what} has no parts: add at least one")
     for position, part in enumerate(parts):
         if not isinstance(part, Node):
             raise SpaceError(
-                f"part {position} of a {what} is {part!r}, which is no part of a network: "
-                "write it as layer(...)"
+                f"part {position} of a {what} is {part!r}, not a part of a network: write it as "
+                "layer(...)"
             )

@@ -1,4 +1,4 @@
-"""Constraints: which architectures of a space may be proposed."""
+"""Constraints on the architectures that may be proposed."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,15 +11,15 @@ from .architecture import Architecture
 __all__ = ["Constraint", "Limit", "Where", "descend"]
 
 
-STEPS = 100  # downhill, at most
-STARTS = 2  # of the smallest architectures
+STEPS = 100  # largest number of steps of a descent
+STARTS = 2  # descents, from the smallest architectures
 
 
 class Constraint(Protocol):
-    """Tells what is allowed, and what to call it in messages."""
+    """A condition on architectures; its `str` is its name in messages."""
 
     def is_feasible(self, architecture: Architecture) -> bool:
-        """Tell whether an architecture may be proposed."""
+        """Return whether an architecture may be proposed."""
         ...
 
     def __str__(self) -> str: ...
@@ -30,8 +30,8 @@ class Where:
     """A constraint given as a function.
 
     Attributes:
-        allowed: Takes an architecture, returns whether it may be proposed.
-        name: What messages call it.
+        allowed: Returns whether an architecture may be proposed.
+        name: Name of the constraint in messages.
     """
 
     allowed: Callable[[Architecture], bool]
@@ -44,7 +44,7 @@ class Where:
             raise ConstraintError(
                 f"the constraint {self.name!r} failed on {architecture!r} with "
                 f"{type(error).__name__}: {error}; it must return True or False for every "
-                'architecture of the space (ask `"name" in architecture` before reading a '
+                'architecture of the space (check `"name" in architecture` before reading a '
                 "decision that is not always active)"
             ) from error
 
@@ -57,10 +57,10 @@ class Limit:
     """A limit on the size of a network.
 
     Attributes:
-        input_shape: Shape of one example.
+        input_shape: Shape of one example without the batch axis.
         parameters: Largest number of parameters, or None.
-        flops: Largest number of multiply-additions of one example, or None.
-        part: Which network, where a mapping has several.
+        flops: Largest number of multiply-additions for one example, or None.
+        part: Name of the network, if a mapping contains several.
     """
 
     input_shape: tuple[int, ...]
@@ -70,37 +70,37 @@ class Limit:
 
     def __post_init__(self) -> None:
         if self.parameters is None and self.flops is None:
-            raise ConstraintError("limit() limits nothing: give parameters=, flops= or both")
+            raise ConstraintError("limit() has no limit: give parameters=, flops= or both")
 
     def is_feasible(self, architecture: Architecture) -> bool:
         return self.excess(architecture) <= 1
 
     def excess(self, architecture: Architecture) -> float:
-        """Return the size as a share of the limit: the larger of two shares."""
+        """Return size / limit, the larger of the two ratios; infinite if it cannot be built."""
         try:
             cost = architecture.cost(self.input_shape, self.part)
-        except BuildError:  # what cannot be built is never proposed
+        except BuildError:
             return math.inf
         pairs = ((cost.parameters, self.parameters), (cost.flops, self.flops))
         return max(size / max(limit, 1e-9) for size, limit in pairs if limit is not None)
 
     def __str__(self) -> str:
         limits = {"parameters": self.parameters, "flops": self.flops}
-        said = " and ".join(f"at most {n:,} {what}" for what, n in limits.items() if n is not None)
-        return f"{said} for input {self.input_shape}"
+        text = " and ".join(f"at most {n:,} {what}" for what, n in limits.items() if n is not None)
+        return f"{text} for input {self.input_shape}"
 
 
 def descend(
     starts: Sequence[Architecture], constraints: Sequence[Constraint]
 ) -> Architecture | None:
-    """Look for an allowed architecture where only small ones are: downhill in size, step by step.
+    """Search for a feasible architecture by reducing the size step by step.
 
     Args:
-        starts: Architectures of the space, none of them allowed.
-        constraints: The constraints; only those on the size say which way is down.
+        starts: Infeasible architectures of the space.
+        constraints: The constraints; those on the size determine the direction.
 
     Returns:
-        An allowed architecture; None where there is no way down to one.
+        A feasible architecture; None if the descents reach none.
     """
     limits = [constraint for constraint in constraints if isinstance(constraint, Limit)]
     if not limits:
@@ -124,7 +124,7 @@ def descend(
 def _smaller(
     here: Architecture, size: float, excess: Callable[[Architecture], float]
 ) -> tuple[float, Architecture] | None:
-    """Return the first neighbour that is smaller, and its size."""
+    """Return the size of the first smaller neighbor, and the neighbor."""
     space = here.space
     for choices in space.moves.neighbors(here.choices):
         near = Architecture(space, choices)

@@ -1,8 +1,7 @@
-"""Spaces as documents: plain JSON, versioned, read back unchanged in every respect.
+"""Spaces as versioned JSON documents.
 
-A document is data: reading one runs no code of the user and imports nothing. Layer classes of the
-user travel as `module:Class` and are looked up when a network is built, among those that are
-already imported.
+Reading a document runs no user code and imports nothing. Layer classes of the user are written as
+`module:Class`. When a network is built, they are looked up among the modules already imported.
 """
 
 import json
@@ -13,7 +12,7 @@ from reprlib import repr as shortened
 from typing import Any, cast
 
 from ..errors import NasbridgeError, SpaceError, SpaceFormatError
-from .cells import Cell, NodeCell, Stack
+from .cells import Cell, NodeCell
 from .composition import Chain, Parallel, Repeat, Scope
 from .constraints import Limit
 from .layer import Layer
@@ -21,6 +20,7 @@ from .node import Node
 from .primitives import Skip, Zero
 from .search_space import SearchSpace
 from .space import Space
+from .stack import Stack
 from .values import Choice, Integer, Placeholder, Real, When
 
 __all__ = ["from_json", "to_document"]
@@ -35,7 +35,7 @@ _KINDS: dict[str, type] = {
         *(Placeholder, Real, Repeat, Scope, Skip, Space, Stack, When, Zero),
     )
 }
-_SPREAD = {"Chain": "parts", "Parallel": "branches"}  # given as *arguments
+_SPREAD = {"Chain": "parts", "Parallel": "branches"}  # passed as *args
 
 Document = dict[str, Any]
 
@@ -47,7 +47,7 @@ def to_document(space: SearchSpace) -> Document:
         space: Any space.
 
     Raises:
-        SpaceError: It holds a value or constraint that JSON cannot carry.
+        SpaceError: A value or constraint cannot be written as JSON.
     """
     return {
         "format": FORMAT,
@@ -57,9 +57,9 @@ def to_document(space: SearchSpace) -> Document:
 
 
 class _Writer:
-    """Writes a tree; a node met again is a reference to the first time, which gets an id.
+    """Writes a tree; repeated nodes are references to their first occurrence, which gets an id.
 
-    Whether one node stands in two places matters: under a name it is one decision.
+    The identity of nodes must be kept: a named node in two places is one decision.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,9 @@ class _Writer:
 
     def write(self, value: object, place: str) -> object:
         if isinstance(value, float) and not math.isfinite(value):
-            raise SpaceError(f"{place} is {value}, which JSON cannot carry: use a finite number")
+            raise SpaceError(
+                f"{place} is {value}, which JSON cannot represent: use a finite number"
+            )
         if value is None or isinstance(value, bool | int | float | str):
             return value
         if isinstance(value, list):
@@ -81,9 +83,9 @@ class _Writer:
         kind = type(value).__name__
         if _KINDS.get(kind) is not type(value):
             raise SpaceError(
-                f"{place} is {value!r}, which JSON cannot carry: use numbers, texts, tuples, lists "
-                "and dicts as options (with labels for what they stand for), and limit() instead "
-                "of where() as a constraint"
+                f"{place} is {value!r}, which cannot be written as JSON: use numbers, strings, "
+                "tuples, lists and dicts as options (with labels for what they stand for), and "
+                "limit() instead of where() as a constraint"
             )
         return self._node(value, kind, place)
 
@@ -103,10 +105,10 @@ class _Writer:
         return document
 
     def _entries(self, entries: Mapping[str, object], place: str) -> list[list[object]]:
-        """Write a dict as pairs: its order matters, and databases reorder the keys of JSON."""
+        """Write a dict as pairs: the order matters, and some databases sort the keys of JSON."""
         for name in entries:
             if not isinstance(cast(object, name), str):
-                raise SpaceError(f"{place} has the key {name!r}: use texts as keys")
+                raise SpaceError(f"{place} has the key {name!r}: use strings as keys")
         return [[name, self.write(part, f"{place}[{name!r}]")] for name, part in entries.items()]
 
 
@@ -117,10 +119,10 @@ def from_json(text: str | bytes) -> SearchSpace:
         text: The document.
 
     Returns:
-        An equal space; layer classes of the user are known by their names only.
+        An equal space; layer classes of the user are represented by their names.
 
     Raises:
-        SpaceFormatError: The text is no space, is damaged, or is of another version.
+        SpaceFormatError: The text is not a space, is damaged, or has an unsupported version.
 
     Example:
         >>> from nasbridge.spaces import Choice, Space, from_json
@@ -132,29 +134,29 @@ def from_json(text: str | bytes) -> SearchSpace:
         document = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise SpaceFormatError(
-            f"this is not the JSON of a space ({error}): write one with space.to_json()"
+            f"this is not the JSON of a space ({error}): create it with space.to_json()"
         ) from error
     if not isinstance(document, dict) or cast(Document, document).get("format") != FORMAT:
         raise SpaceFormatError(
-            f'this JSON is no space: it does not say "format": "{FORMAT}"; '
-            "write one with space.to_json()"
+            f'this JSON is not a space, because "format" is not "{FORMAT}": '
+            "create it with space.to_json()"
         )
     version = cast(Document, document).get("version")
     if version != VERSION:
         raise SpaceFormatError(
-            f"this space is of version {version!r}, and this nasbridge reads version {VERSION}: "
-            "install the nasbridge that wrote it, or describe the space anew"
+            f"this space has version {version!r}, and this nasbridge reads version {VERSION}: "
+            "install the nasbridge that wrote it, or write the space again"
         )
     try:
         space = _Reader().read(cast(Document, document).get("space"), "the space")
         if isinstance(space, SearchSpace):
-            space.decisions  # noqa: B018  (clashing names are an error of the document)
+            space.decisions  # noqa: B018  (raises for clashing names)
             return space
     except RecursionError as error:
-        raise SpaceFormatError("the document is nested too deeply to be a space") from error
+        raise SpaceFormatError("the document is nested too deeply for a space") from error
     except SpaceError as error:
-        raise SpaceFormatError(f"the document is no space: {error}") from error
-    raise SpaceFormatError(f"the document holds {shortened(space)}, which is no space")
+        raise SpaceFormatError(f"the document is not a valid space: {error}") from error
+    raise SpaceFormatError(f"the document contains {shortened(space)} instead of a space")
 
 
 def _pair(entry: object) -> tuple[object, object]:
@@ -167,7 +169,7 @@ def _refuse_constant(name: str) -> object:
 
 
 class _Reader:
-    """Reads a tree, calling only constructors of ours."""
+    """Reads a tree; it calls only constructors of nodes."""
 
     def __init__(self) -> None:
         self._known: dict[int, object] = {}
@@ -189,25 +191,25 @@ class _Reader:
                 return self._known[number]
             case _:
                 raise SpaceFormatError(
-                    f"{place} is {shortened(document)}, which means nothing in a space"
+                    f"{place} is {shortened(document)}, which is not part of a space"
                 )
 
     def _entry(self, entry: object, place: str) -> tuple[str, object]:
         name, part = _pair(entry)
         if not isinstance(name, str):
-            raise SpaceFormatError(f"{place} has the entry {shortened(entry)}, which is no pair")
+            raise SpaceFormatError(f"{place} has the entry {shortened(entry)}, which is not a pair")
         return name, self.read(part, f"{place}[{name!r}]")
 
     def _node(self, document: Document, place: str) -> object:
         name = document["kind"]
         kind = _KINDS.get(name) if isinstance(name, str) else None
         if kind is None:
-            raise SpaceFormatError(f"{place} is of the unknown kind {name!r}")
+            raise SpaceFormatError(f"{place} has the unknown kind {name!r}")
         known = [field.name for field in fields(kind) if field.name != "cls"]
         unknown = sorted(set(document) - {"kind", "id", *known})
         if unknown:
             raise SpaceFormatError(f"{place} is a {name} with the unknown entry {unknown[0]!r}")
-        arguments = {  # in the order in which they were written: ids come before their uses
+        arguments = {  # in the order of writing: an id is read before the references to it
             key: self.read(document[key], f"{place}.{key}") for key in known if key in document
         }
         spread = arguments.pop(_SPREAD.get(name, ""), ())

@@ -11,13 +11,15 @@ from typing import cast
 from ..errors import SpaceError
 from ..graph.canonical import SOMETIMES_IDENTITY
 from ..graph.graph import Operation
-from ..graph.walk import Ref, SpaceVisitor
+from ..graph.visitor import Ref, SpaceVisitor
+from .checks import check_name
 from .node import Node
-from .values import check_name, evaluate, is_open, plain
+from .values import evaluate, is_open, plain
 
 __all__ = ["Layer", "layer"]
 
 _KIND = re.compile(r"([\w.]+:)?[A-Za-z_][\w.<>]*")  # Layer, or module:Outer.Inner
+_WIDTHS = ("filters", "units")  # settings that are a number of channels
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,9 @@ class Layer(Node):
     """One layer; make it with `layer`.
 
     Attributes:
-        operation: A Keras layer's name, or `module:Class` of a user's own.
+        operation: Name of a Keras layer, or `module:Class` of a user's layer.
         config: The layer's settings; any value may be a value node.
-        cls: The user's class, if one was given.
+        cls: The user's layer class, if given.
         name: Restarts the path of the decisions inside.
     """
 
@@ -40,11 +42,11 @@ class Layer(Node):
         check_name(self.name)
         if not isinstance(cast(object, self.operation), str) or not _KIND.fullmatch(self.operation):
             raise SpaceError(
-                f'{self.operation!r} is no layer: write layer("Conv2D", ...) for one of Keras, '
-                "or layer(MyLayer, ...) for one of your own"
+                f'{self.operation!r} is not the name of a layer: write layer("Conv2D", ...) for '
+                "a Keras layer, or layer(MyLayer, ...) for your own"
             )
         if not isinstance(cast(object, self.config), Mapping):
-            raise SpaceError(f"the settings of a layer are {self.config!r}: give a dict")
+            raise SpaceError(f"the settings of a layer must be a dict, not {self.config!r}")
         object.__setattr__(self, "config", plain(dict(self.config)))
 
     @property
@@ -58,34 +60,37 @@ class Layer(Node):
         if self._fixed is not None:
             return self._fixed
         with nullcontext() if self.operation in SOMETIMES_IDENTITY else walk.topology_neutral():
-            found = {name: evaluate(walk, value, name) for name, value in self._open.items()}
+            found = {
+                name: evaluate(walk, value, name, "width" if name in _WIDTHS else "setting")
+                for name, value in self._open.items()
+            }
         return Operation(self.operation, {**self.config, **found}, self.cls)
 
     @cached_property
     def _open(self) -> Mapping[str, object]:
-        """The settings that a walk has to look at."""
+        """The settings that are not plain values."""
         return {name: value for name, value in self.config.items() if is_open(value)}
 
     @cached_property
     def _fixed(self) -> Operation | None:
-        """The operation where nothing about it is open, made once."""
+        """The operation, if none of its settings is open."""
         return None if self._open else Operation(self.operation, self.config, self.cls)
 
 
 def layer(kind: str | type, /, *, name: str | None = None, **config: object) -> Layer:
-    """Describe a layer of Keras or of your own.
+    """Describe a layer of Keras or your own layer.
 
     Args:
-        kind: A name in `keras.layers`, as "Conv2D", or a layer class.
+        kind: A name in `keras.layers`, such as "Conv2D", or a layer class.
         name: Restarts the path of the decisions inside.
-        **config: The layer's settings; any of them, or any part of them, may be a `Choice`,
-            an `Integer` or a `Real`.
+        **config: The layer's settings. Any of them, or any part of them, may be a `Choice`, an
+            `Integer` or a `Real`.
 
     Returns:
-        A space of one layer.
+        A space with one layer.
 
     Raises:
-        SpaceError: `kind` is neither a name nor a class.
+        SpaceError: `kind` is neither the name of a layer nor a class.
 
     Example:
         >>> from nasbridge.spaces import Choice, layer

@@ -1,12 +1,13 @@
-"""What all structure nodes are: parts that a network is assembled from."""
+"""`Node`: base class of the parts from which networks are assembled."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
 
 from ..decisions.domains import Label
 from ..errors import SpaceError
-from ..graph.graph import Operation
-from ..graph.walk import GraphBuilder, HierarchicalGraph, Ref, SpaceVisitor
+from ..graph.builder import GraphBuilder
+from ..graph.graph import HierarchicalGraph, Operation
+from ..graph.visitor import Ref, SpaceVisitor
 from .architecture import Architecture
 from .search_space import SearchSpace
 
@@ -14,18 +15,18 @@ __all__ = ["Node"]
 
 
 class Node(SearchSpace):
-    """A part of a network with open points; every one is a space of its own."""
+    """A part of a network with open points; every node is a space."""
 
     @abstractmethod
     def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
-        """Say how this part is put together.
+        """Describe how this part is assembled, as calls of a visitor.
 
         Args:
-            walk: Decides what saying so means: listing decisions, or recording a graph.
-            x: What flows in.
+            walk: The visitor that interprets the description, for example by recording a graph.
+            x: Reference to what flows in.
 
         Returns:
-            What flows out.
+            Reference to what flows out.
         """
 
     def discover(self, walk: SpaceVisitor) -> None:
@@ -38,23 +39,23 @@ class Node(SearchSpace):
         walk = GraphBuilder(choices, compact)
         source = walk.emit(Operation("input"), (), "input")
         with walk.inside(None, self):
-            return {"network": walk.outline(self.expand(walk, source))}
+            return {"network": walk.finish(self.expand(walk, source))}
 
     def is_feasible(self, architecture: Architecture) -> bool:
         return True
 
     @property
     def label(self) -> str:
-        """What this node is called as an option of a choice that gives no labels."""
+        """Default label of this node as an option of a choice."""
         return getattr(self, "name", None) or type(self).__name__.lower()
 
     def as_setting(self, walk: SpaceVisitor) -> Operation:
-        """Return this part as a setting of another layer, as wrappers need it.
+        """Return this part as a setting of another layer, for wrapper layers.
 
         Raises:
             SpaceError: The part is not a single layer.
         """
         raise SpaceError(
-            f"a {type(self).__name__} stands in a layer's settings at {walk.place}: only a "
-            "layer(...) or a value can stand there"
+            f"a {type(self).__name__} is a setting of a layer at {walk.place}: use a layer(...) or "
+            "a value there"
         )

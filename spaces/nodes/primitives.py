@@ -1,25 +1,28 @@
-"""Operations that are not layers: `Zero`, `Skip`, and the projections of cells."""
+"""Operations of cells that are not single layers: `Zero`, `Skip` and projections."""
 
 from dataclasses import dataclass
 
 from ..graph.graph import Operation
-from ..graph.walk import Ref, SpaceVisitor
+from ..graph.visitor import Ref, SpaceVisitor
+from .checks import check_name
 from .layer import layer
 from .node import Node
-from .values import check_name
 
 __all__ = ["NORMALIZATION", "Skip", "Zero", "project"]
 
 NORMALIZATION = layer("BatchNormalization", momentum=0.9, epsilon=1e-5)
-"""Batch normalization as the papers' networks have it; Keras's own momentum is too slow for
-the few epochs of a search."""
+"""Batch normalization with the settings of the papers. The default momentum of Keras adapts too
+slowly for the few epochs of a search."""
 
 
 @dataclass(frozen=True)
 class Zero(Node):
-    """No connection: what NAS-Bench-201 and DARTS call `none`.
+    """No connection, called `none` in NAS-Bench-201 and DARTS.
 
-    Adds nothing to a sum, and what hangs on it alone vanishes with it.
+    It adds nothing to a sum; operations that depend on it alone are removed with it.
+
+    Args:
+        name: Restarts the path of the decisions inside.
     """
 
     name: str | None = None
@@ -32,17 +35,20 @@ class Zero(Node):
         return self.name or "none"
 
     def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
-        stride = walk.bound("stride", 1, default=1)  # where a whole sum is zero, its size counts
+        stride = walk.bound("stride", 1, default=1)  # determines the size if a whole sum is zero
         return walk.emit(Operation("zero", {"stride": stride}), (x,), "zero")
 
 
 @dataclass(frozen=True)
 class Skip(Node):
-    """A skip connection in a cell: the identity, or a factorized reduction where it halves.
+    """A skip connection in a cell: the identity, or a factorized reduction at stride 2.
 
-    DARTS, NASNet and ENAS call it `skip_connect` or `identity`. On the edges that leave the inputs
-    of a reduction cell it is ReLU, two 1x1 convolutions of stride 2 whose results are joined, and
+    DARTS, NASNet and ENAS call it `skip_connect` or `identity`. On the edges from the inputs of a
+    reduction cell it is ReLU, two 1x1 convolutions of stride 2 whose results are concatenated, and
     batch normalization.
+
+    Args:
+        name: Restarts the path of the decisions inside.
 
     References:
         Liu et al. 2019, DARTS, arXiv:1806.09055.
@@ -64,16 +70,13 @@ class Skip(Node):
 
 
 def project(walk: SpaceVisitor, x: Ref, key: str, halvings: int) -> Ref:
-    """Bring data to the width that holds here, and to half its size so many times.
+    """Project data to the bound width: ReLU, 1x1 convolution and batch normalization.
 
     Args:
-        walk: The walk.
+        walk: The traversal.
         x: What flows in.
-        key: What the layers are called.
-        halvings: By factorized reductions; without any, by a 1x1 convolution.
-
-    Returns:
-        ReLU, the convolution or reductions, and batch normalization of x.
+        key: Prefix of the layers' keys.
+        halvings: How often to halve the size, by factorized reductions instead of the convolution.
     """
     filters = walk.bound("width", 1)
     x = walk.emit(Operation("ReLU"), (x,), f"{key}_relu")

@@ -1,4 +1,4 @@
-"""What can be done with every space, from a single layer to a stack of cells."""
+"""`SearchSpace`: the operations of every space, from a single layer to a stack of cells."""
 
 import json
 from abc import ABC, abstractmethod
@@ -16,45 +16,51 @@ from ..decisions.domains import Label
 from ..decisions.encoding import Encoding
 from ..decisions.moves import Moves
 from ..errors import InvalidArchitecture, NoFeasible
-from ..graph.templates import Templates
-from ..graph.walk import DecisionCollector, HierarchicalGraph, SpaceVisitor
+from ..graph.collector import DecisionCollector
+from ..graph.graph import HierarchicalGraph
+from ..graph.visitor import SpaceVisitor
+from ..graph.wl_cache import WLCache
 from ..hashing import digest, plain_data
 from .architecture import Architecture, checked
 from .constraints import Constraint, Limit, Where
 
 __all__ = ["SearchSpace"]
 
-TRIES = 1000  # draws until an allowed architecture must have come
-STEPS = 100  # of the random walk that is left when draws are in vain
+TRIES = 1000  # draws after which no feasible architecture is assumed
+STEPS = 100  # length of the random walk that replaces draws if few architectures are feasible
 
 
 class SearchSpace(ABC):
-    """A description of architectures that can be listed, drawn from and moved in."""
+    """A space of architectures: it lists, samples, mutates, validates and encodes them.
 
-    # ------------------------------------------------------------------ what a kind of space says
+    Subclasses implement `discover`, `resolve` and `is_feasible`.
+    """
 
     @abstractmethod
     def discover(self, walk: SpaceVisitor) -> None:
-        """Let a walk see every decision."""
+        """Present every decision to a visitor."""
 
     @abstractmethod
     def resolve(
         self, choices: Mapping[str, Label], compact: bool = False
     ) -> Mapping[str, HierarchicalGraph | object]:
-        """Return the parts under the given choices: networks as outlines, values as they are."""
+        """Return the networks and values under the given choices, by name.
+
+        Args:
+            choices: The value of each active decision.
+            compact: Whether networks contain each distinct cell once, as a subgraph.
+        """
 
     @abstractmethod
     def is_feasible(self, architecture: Architecture) -> bool:
-        """Tell whether an architecture meets the space's constraints."""
-
-    # ------------------------------------------------------------------ decisions
+        """Return whether an architecture satisfies the space's constraints."""
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
         """All decisions, parents before those that depend on them.
 
         Raises:
-            NameClash: Two different decisions have one name.
+            NameClash: Two different decisions have the same name.
         """
         walk = DecisionCollector()
         self.discover(walk)
@@ -66,13 +72,13 @@ class SearchSpace(ABC):
 
     @cached_property
     def moves(self) -> Moves:
-        """How its choices are drawn and changed, constraints aside."""
+        """Sampling and mutation of choices, without constraints."""
         return Moves(self.decisions)
 
     @cached_property
-    def templates(self) -> Templates:
-        """What the sketches of its architectures have in common, as far as they were drawn."""
-        return Templates({decision.name: decision.parents for decision in self.decisions})
+    def wl_cache(self) -> WLCache:
+        """Cache of the Weisfeiler-Lehman graphs of its architectures."""
+        return WLCache({decision.name: decision.parents for decision in self.decisions})
 
     def decision(self, name: str) -> Decision:
         """Return a decision by its name.
@@ -89,33 +95,31 @@ class SearchSpace(ABC):
 
     @cached_property
     def is_flat(self) -> bool:
-        """Whether it is a mapping of plain values, where every architecture is its own twin."""
+        """Whether it is a mapping of plain values, without equivalent architectures."""
         return False
 
     @property
     def description(self) -> object:
-        """What is described, constraints aside."""
+        """The described tree, without constraints."""
         return self
 
     @cached_property
     def fingerprint(self) -> str:
-        """Short stable hash of the description, constraints aside: decisions and all settings."""
+        """Short stable hash of the decisions and all settings, without constraints."""
         decisions = [
             [d.name, repr(d.domain), [[[c.decision, c.values] for c in k] for k in d.conditions]]
             for d in self.decisions
         ]
         return digest([decisions, plain_data(self.description)])
 
-    # ------------------------------------------------------------------ architectures
-
     def architecture(self, values: Mapping[str, object]) -> Architecture:
-        """Make an architecture of given values.
+        """Return the architecture with the given values.
 
         Args:
-            values: Name of each active decision to its label, number or option.
+            values: Label, number or option of each active decision, by name.
 
         Returns:
-            The architecture; constraints are not asked (see `allows`).
+            The architecture; it may violate constraints (see `is_feasible`).
 
         Raises:
             InvalidArchitecture: A value is missing, inactive, unknown or outside its domain.
@@ -123,24 +127,24 @@ class SearchSpace(ABC):
         return checked(self, values)
 
     def count(self) -> int | float:
-        """Count the architectures exactly, constraints aside; `math.inf` with real decisions."""
+        """Count the architectures exactly, without constraints; `math.inf` with real decisions."""
         return count(self.decisions)
 
     def sample(self, rng: Generator) -> Architecture:
-        """Draw an allowed architecture, each active decision uniformly from its domain.
+        """Draw a feasible architecture, each active decision uniformly from its domain.
 
-        Where the constraints allow so little that draws are in vain, the result is where a random
-        walk of changes ends that starts from an architecture known to be allowed.
+        If too few architectures are feasible for rejection sampling, the result is the end of a
+        random walk of mutations from a known feasible architecture.
 
         Args:
-            rng: A numpy generator, as `numpy.random.default_rng(0)`.
+            rng: A numpy generator, such as `numpy.random.default_rng(0)`.
 
         Raises:
-            NoFeasible: Nothing that is allowed was found.
+            NoFeasible: No feasible architecture was found.
         """
         start = self.feasible_start
         if start is None:
-            return self._allowed(lambda: self.moves.sample(rng), "a random one")
+            return self._feasible(lambda: self.moves.sample(rng), "a random one")
         here: Mapping[str, Label] = start.choices
         for _ in range(STEPS):
             there = self.moves.mutate(here, rng)
@@ -150,14 +154,14 @@ class SearchSpace(ABC):
 
     @property
     def feasible_start(self) -> Architecture | None:
-        """An allowed architecture, where the constraints allow too few to come upon by chance."""
+        """A feasible architecture if too few are feasible for rejection sampling, else None."""
         return None
 
     def enumerate(self, points: int | None = None) -> Iterator[Architecture]:
-        """List all allowed architectures, the last decision changing fastest.
+        """List all feasible architectures, the last decision changing fastest.
 
         Args:
-            points: How many values of a real decision to take, on a grid.
+            points: Number of values of a real decision, on a grid.
 
         Raises:
             SpaceError: A decision is real and `points` is not given.
@@ -168,10 +172,13 @@ class SearchSpace(ABC):
                 yield architecture
 
     def neighbors(self, architecture: Architecture) -> Iterator[Architecture]:
-        """List the allowed architectures that differ in one decision.
+        """List the feasible architectures that differ in one decision.
 
-        Options: all others; integers: one step; reals: a tenth of the range, both ways. Decisions
-        that a change makes active take their first value.
+        Neighbors of an option are all other options; of an integer, one step up or down; of a real
+        number, a tenth of the range up or down. Decisions that become active get their first value.
+
+        Args:
+            architecture: An architecture of the space.
         """
         for choices in self.moves.neighbors(architecture.choices):
             near = Architecture(self, choices)
@@ -181,23 +188,23 @@ class SearchSpace(ABC):
     def mutate(self, architecture: Architecture, rng: Generator) -> Architecture:
         """Change exactly one active decision, drawn uniformly, to another value.
 
-        Decisions that the change makes active are drawn at random. An architecture in which
-        nothing can change is returned as it is.
+        Decisions that become active are drawn at random. An architecture without alternatives is
+        returned unchanged.
 
         Args:
             architecture: The parent.
             rng: A numpy generator.
 
         Raises:
-            NoFeasible: None of 1,000 changes was allowed.
+            NoFeasible: None of 1,000 mutations was feasible.
         """
         parent = architecture.choices
         if not self.moves.can_change(parent):
             return architecture
-        return self._allowed(lambda: self.moves.mutate(parent, rng), "a mutation")
+        return self._feasible(lambda: self.moves.mutate(parent, rng), "a mutation")
 
     def crossover(self, one: Architecture, other: Architecture, rng: Generator) -> Architecture:
-        """Take each decision from either parent, with equal chance where both have it.
+        """Take each decision from a parent that has it, each with equal probability.
 
         Args:
             one: A parent.
@@ -205,13 +212,13 @@ class SearchSpace(ABC):
             rng: A numpy generator.
 
         Raises:
-            NoFeasible: None of 1,000 children was allowed.
+            NoFeasible: None of 1,000 children was feasible.
         """
-        return self._allowed(
+        return self._feasible(
             lambda: self.moves.crossover(one.choices, other.choices, rng), "a child"
         )
 
-    def _allowed(self, draw: Callable[[], Mapping[str, Label] | None], what: str) -> Architecture:
+    def _feasible(self, draw: Callable[[], Mapping[str, Label] | None], what: str) -> Architecture:
         for _ in range(TRIES):
             choices = draw()
             if choices is not None:
@@ -219,14 +226,15 @@ class SearchSpace(ABC):
                 if self.is_feasible(architecture):
                     return architecture
         raise NoFeasible(
-            f"none of {TRIES} draws of {what} meets the constraints: loosen them, or shape the "
-            "space so that more of it is allowed"
+            f"none of {TRIES} draws of {what} satisfies the constraints: relax them, or change the "
+            "space so that more of its architectures satisfy them"
         )
 
-    # ------------------------------------------------------------------ vectors and documents
-
     def encode(self, architecture: Architecture) -> NDArray[numpy.float64]:
-        """Encode an architecture as numbers from 0 to 1, inactive parts zero.
+        """Encode an architecture as numbers from 0 to 1; inactive decisions are 0.
+
+        Args:
+            architecture: An architecture of the space.
 
         Returns:
             A vector, shape (number of `encoding_names`,).
@@ -235,7 +243,7 @@ class SearchSpace(ABC):
 
     @property
     def encoding_names(self) -> tuple[str, ...]:
-        """What each entry of `encode` says, as "op=conv3"."""
+        """The name of each entry of `encode`, such as "op=conv3"."""
         return self._encoding.names
 
     @cached_property
@@ -243,40 +251,38 @@ class SearchSpace(ABC):
         return Encoding(self.decisions)
 
     def to_json(self) -> str:
-        """Write the space as JSON; `nasbridge.spaces.from_json` reads it.
+        """Return the space as JSON; `nasbridge.spaces.from_json` reads it.
 
         Raises:
-            SpaceError: It holds a value or constraint that JSON cannot carry.
+            SpaceError: A value or constraint cannot be written as JSON.
         """
         from .documents import to_document
 
         return json.dumps(to_document(self), allow_nan=False)
 
-    # ------------------------------------------------------------------ constraints
-
     @property
     def constraints(self) -> tuple[Constraint, ...]:
-        """What an architecture must meet to be proposed; see `where` and `limit`."""
+        """What architectures must satisfy to be proposed; see `where` and `limit`."""
         return ()
 
     def unconstrained(self) -> "SearchSpace":
-        """Return the space without its constraints; its architectures are the same."""
+        """Return the space without its constraints; its decisions are the same."""
         return self
 
     def where(
         self, allowed: Callable[[Architecture], bool], name: str | None = None
     ) -> "SearchSpace":
-        """Allow only architectures for which a function says so.
+        """Add a constraint given as a function.
 
         Args:
-            allowed: Takes an architecture, returns whether it may be proposed.
-            name: What messages call the constraint; the function's name without one.
+            allowed: Returns whether an architecture may be proposed.
+            name: Name of the constraint in messages; by default, the function's name.
 
         Returns:
             The constrained space.
 
         Raises:
-            ConstraintError: Nothing meets the constraint, or the function fails.
+            ConstraintError: No architecture satisfies the constraint, or the function fails.
 
         Example:
             >>> from nasbridge.spaces import Integer, Space
@@ -297,19 +303,19 @@ class SearchSpace(ABC):
         flops: int | None = None,
         part: str | None = None,
     ) -> "SearchSpace":
-        """Allow only networks up to a size.
+        """Add a constraint on the size of the network.
 
         Args:
-            input_shape: Shape of one example, as (28, 28, 1).
+            input_shape: Shape of one example without the batch axis, such as (28, 28, 1).
             parameters: Largest number of parameters, trainable or not.
-            flops: Largest number of multiply-additions of one example.
-            part: Which network, where a `Space` of a mapping has several.
+            flops: Largest number of multiply-additions for one example.
+            part: Name of the network, if a `Space` of a mapping contains several.
 
         Returns:
             The constrained space.
 
         Raises:
-            ConstraintError: Nothing is this small, or no limit is given.
+            ConstraintError: No architecture is small enough, or no limit is given.
         """
         from .space import constrained
 

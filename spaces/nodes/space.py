@@ -1,4 +1,4 @@
-"""`Space`: a mapping of parts, or any space with constraints."""
+"""`Space`: a mapping of values and networks, or a network with constraints."""
 
 import itertools
 import math
@@ -12,20 +12,22 @@ import numpy
 from ..decisions.counting import enumerate_choices
 from ..decisions.domains import Label
 from ..errors import ConstraintError, SpaceError
-from ..graph.graph import Operation
-from ..graph.walk import GraphBuilder, HierarchicalGraph, SpaceVisitor
+from ..graph.builder import GraphBuilder
+from ..graph.graph import HierarchicalGraph, Operation
+from ..graph.visitor import SpaceVisitor
 from .architecture import Architecture
+from .checks import check_name
 from .constraints import Constraint, descend
 from .node import Node
 from .search_space import SearchSpace
-from .values import Choice, Integer, Placeholder, Real, When, check_name, evaluate
+from .values import Choice, Integer, Placeholder, Real, When, evaluate
 
 __all__ = ["Space"]
 
-TRIED = 2000  # architectures that are tried before a constraint is called impossible
-RARE = 100  # draws in vain that make what is allowed rare
-STARTS = 200  # draws in vain until a way downhill is looked for
-REMEMBERED = 4096  # answers of constraints that are kept
+TRIED = 2000  # draws after which a constraint is considered impossible
+RARE = 100  # infeasible draws after which feasible architectures are considered rare
+STARTS = 200  # infeasible draws after which smaller architectures are searched for
+REMEMBERED = 4096  # cached results of constraints
 
 
 @dataclass(frozen=True, init=False)
@@ -34,11 +36,11 @@ class Space(SearchSpace):
 
     Args:
         tree: A dict from names to value nodes, networks and constants; or one network.
-        constraints: What is allowed; usually given through `where` and `limit`.
+        constraints: What architectures must satisfy; usually added by `where` and `limit`.
 
     Raises:
-        SpaceError: The tree is neither, or two decisions have one name.
-        ConstraintError: Nothing meets the constraints.
+        SpaceError: The tree is neither of these, or two decisions have the same name.
+        ConstraintError: No architecture satisfies the constraints.
 
     Example:
         >>> import numpy
@@ -61,15 +63,13 @@ class Space(SearchSpace):
         object.__setattr__(self, "constraints", tuple(constraints))
         object.__setattr__(self, "_answers", {})
         object.__setattr__(self, "_rare", None)
-        self.decisions  # noqa: B018  (clashing names are an error here, not later)
+        self.decisions  # noqa: B018  (raises for clashing names)
         if self.constraints:
             object.__setattr__(self, "_rare", self._check_possible())
 
     def __getstate__(self) -> dict[str, object]:
         kept = {name: self.__dict__[name] for name in ("tree", "constraints", "_rare")}
         return {**kept, "_answers": {}}
-
-    # ------------------------------------------------------------------ parts
 
     def discover(self, walk: SpaceVisitor) -> None:
         if isinstance(self.tree, Node):
@@ -93,7 +93,7 @@ class Space(SearchSpace):
             if _is_network(part):
                 source = walk.emit(Operation("input"), (), "input")
                 with walk.inside(name, part):
-                    parts[name] = walk.outline(part.expand(walk, source))
+                    parts[name] = walk.finish(part.expand(walk, source))
             else:
                 parts[name] = evaluate(walk, part, name)
         return parts
@@ -103,8 +103,6 @@ class Space(SearchSpace):
         if isinstance(self.tree, Node):
             return False
         return not any(_is_network(part) or _is_nested(part) for part in self.tree.values())
-
-    # ------------------------------------------------------------------ constraints
 
     def is_feasible(self, architecture: Architecture) -> bool:
         if not self.constraints:
@@ -131,7 +129,7 @@ class Space(SearchSpace):
         return None if choices is None else Architecture(self, choices)
 
     def _check_possible(self) -> Mapping[str, Label] | None:
-        """Raise unless something is allowed; return it if it is too rare to be drawn."""
+        """Return a feasible architecture if such are rare, else None; raise if none is found."""
         whole = self._few()
         if whole:
             if any(map(self.is_feasible, whole)):
@@ -148,13 +146,13 @@ class Space(SearchSpace):
                     return found.choices
             what = f"{TRIED} random"
         raise ConstraintError(
-            f"none of the {what} architectures of the space meets "
-            f"{' and '.join(map(str, self.constraints))}: loosen the constraint, or add smaller "
+            f"none of the {what} architectures of the space satisfies "
+            f"{' and '.join(map(str, self.constraints))}: relax the constraint, or add smaller "
             "options to the space"
         )
 
     def _few(self) -> list[Architecture]:
-        """List a small space; nothing for a larger one."""
+        """List the architectures of a small space; of a larger one, none."""
         if any(math.isinf(decision.domain.size) for decision in self.decisions):
             return []
         few = list(itertools.islice(enumerate_choices(self.decisions), TRIED + 1))
@@ -163,21 +161,23 @@ class Space(SearchSpace):
 
 def _checked_tree(tree: object) -> Mapping[str, object] | Node:
     if isinstance(tree, Space):
-        raise SpaceError("a Space stands in a Space: put all parts into one, constraints outermost")
+        raise SpaceError("a Space contains a Space: use one Space for all parts, and constrain it")
     if isinstance(tree, Node):
         return tree
     if not isinstance(tree, Mapping) or not tree:
         raise SpaceError(
-            f"a Space takes a dict of names to open values, or a network, not {tree!r}"
+            f"a Space needs a dict from names to open values, or a network, not {tree!r}"
         )
     parts = cast(Mapping[str, object], tree)
     for name, part in parts.items():
         if not (_is_value(part) and isinstance(cast(object, name), str) and name):
-            check_name(name)  # a value may have any name, as other frameworks allow it
+            check_name(name)  # values may have any name, as in other frameworks
         if isinstance(part, Space):
-            raise SpaceError(f"the part {name!r} is a Space: write its parts here instead")
+            raise SpaceError(f"the part {name!r} is a Space: use its parts instead")
         if isinstance(part, Placeholder):
-            raise SpaceError(f"the part {name!r} is a placeholder, which only cells can fill")
+            raise SpaceError(
+                f"the part {name!r} is a placeholder, which only cells and scopes define"
+            )
     return dict(parts)
 
 
@@ -200,7 +200,7 @@ def _is_nested(part: object) -> bool:
 
 
 def constrained(space: SearchSpace, constraint: Constraint) -> Space:
-    """Add a constraint to any space."""
+    """Return a space with one more constraint."""
     if isinstance(space, Space):
         return Space(space.tree, (*space.constraints, constraint))
     return Space(cast(Node, space), (constraint,))

@@ -1,17 +1,18 @@
-"""Value nodes: open values, which may stand anywhere in a layer's settings."""
+"""Value nodes: open values, which may be anywhere in a layer's settings."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import cast
 
 import numpy
 
+from ..decisions.decisions import Role
 from ..decisions.domains import Categorical, IntegerRange, Label, RealRange
 from ..errors import SpaceError
-from ..graph.walk import Ref, SpaceVisitor
+from ..graph.visitor import OpenPoint, Ref, SpaceVisitor
+from .checks import MOST, WIDEST, check_count, check_name
 from .node import Node
 
 __all__ = [
@@ -21,49 +22,21 @@ __all__ = [
     "Integer",
     "Placeholder",
     "Real",
-    "WIDEST",
     "When",
-    "check_count",
     "check_counts",
-    "check_name",
     "evaluate",
     "is_open",
+    "plain",
 ]
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
-
-
-def check_name(name: str | None, shared: bool = False) -> None:
-    """Raise `SpaceError` unless the name can be part of a dotted path."""
-    if name is not None and not (isinstance(cast(object, name), str) and _NAME.fullmatch(name)):
-        raise SpaceError(
-            f"the name {name!r} cannot be used: take letters, digits, '_' and '-', "
-            "a letter first (dots separate the parts of a path)"
-        )
-    if shared and name is None:
-        raise SpaceError("shared=True needs a name=: one name is one decision everywhere")
-
-
-MOST = 1000
-"""Largest number of nodes, stages or repetitions; a typing error should not run for an hour."""
-
-WIDEST = 2**20
-"""Largest width."""
-
-
-def check_count(value: object, what: str, least: int = 1, most: int = MOST) -> None:
-    """Raise `SpaceError` unless the value is an int within the bounds."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise SpaceError(f"{what} is {value!r}: give an int from {least} to {most}")
 
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A number that the surrounding cell, stack or scope gives, times a constant factor.
+    """A number defined by the surrounding cell, stack or scope, times a constant factor.
 
     Attributes:
         name: "width" or "stride".
-        factor: Multiplies the number.
+        factor: The constant factor.
 
     Example:
         >>> WIDTH * 4
@@ -75,7 +48,7 @@ class Placeholder:
 
     def __post_init__(self) -> None:
         if self.name not in ("width", "stride"):
-            raise SpaceError(f"there is no placeholder {self.name!r}: take WIDTH or STRIDE")
+            raise SpaceError(f"unknown placeholder {self.name!r}: use WIDTH or STRIDE")
         check_count(self.factor, f"the factor of {self.name.upper()}", most=WIDEST)
 
     def __mul__(self, factor: int) -> "Placeholder":
@@ -85,26 +58,26 @@ class Placeholder:
 
 
 WIDTH = Placeholder("width")
-"""The number of channels that a scope gives, or a stack of cells at this depth."""
+"""Number of channels of the surrounding scope, or of the stack at this depth."""
 
 STRIDE = Placeholder("stride")
-"""2 on the edges that leave a reduction cell's inputs, 1 elsewhere."""
+"""2 on the edges from a reduction cell's inputs, 1 elsewhere."""
 
 
 @dataclass(frozen=True)
 class Integer:
-    """An integer to be chosen.
+    """An open integer.
 
     Args:
         low: Smallest value.
-        high: Largest value.
-        step: Distance of two values, at least 1.
-        log: Draw log-uniformly.
-        name: The decision's name; without one, its path in the tree.
-        shared: One decision in all repetitions, instead of one in each.
+        high: Upper bound; included only if a step ends there.
+        step: Distance between two values, at least 1.
+        log: Whether to draw log-uniformly.
+        name: Name of the decision; by default, its path in the tree.
+        shared: Whether all repetitions have one decision in common.
 
     Raises:
-        SpaceError: The range is empty or not of integers.
+        SpaceError: The range is empty, or a bound is not an integer.
 
     Example:
         >>> from nasbridge.spaces import Integer, Space
@@ -121,28 +94,28 @@ class Integer:
 
     def __post_init__(self) -> None:
         check_name(self.name, self.shared)
-        for field in ("low", "high", "step"):  # plain numbers, whatever they were given as
+        for field in ("low", "high", "step"):  # converts numpy scalars
             object.__setattr__(self, field, getattr(self.domain, field))
 
     @property
     def domain(self) -> IntegerRange:
-        """What can be chosen."""
+        """The values to choose from."""
         return IntegerRange(self.low, self.high, self.step, self.log)
 
 
 @dataclass(frozen=True)
 class Real:
-    """A real number to be chosen.
+    """An open real number.
 
     Args:
         low: Smallest value.
         high: Largest value.
-        log: Draw log-uniformly.
-        name: The decision's name; without one, its path in the tree.
-        shared: One decision in all repetitions, instead of one in each.
+        log: Whether to draw log-uniformly.
+        name: Name of the decision; by default, its path in the tree.
+        shared: Whether all repetitions have one decision in common.
 
     Raises:
-        SpaceError: The range is empty or not of numbers.
+        SpaceError: The range is empty, or a bound is not a finite number.
 
     Example:
         >>> from nasbridge.spaces import Real, Space
@@ -158,29 +131,29 @@ class Real:
 
     def __post_init__(self) -> None:
         check_name(self.name, self.shared)
-        for field in ("low", "high"):  # plain numbers, whatever they were given as
+        for field in ("low", "high"):  # converts numpy scalars
             object.__setattr__(self, field, getattr(self.domain, field))
 
     @property
     def domain(self) -> RealRange:
-        """What can be chosen."""
+        """The values to choose from."""
         return RealRange(self.low, self.high, self.log)
 
 
 @dataclass(frozen=True, init=False)
 class Choice(Node):
-    """One of several options: values, or whole sub-trees with decisions of their own.
+    """A choice between values, or between sub-trees, which may contain further decisions.
 
-    Every option has a label, a string; only labels travel to a framework. The labels of values
-    are their text, those of a dict are its keys.
+    Every option has a label, a string; frameworks receive labels only. The label of an option in a
+    list is its text, that of an option in a dict is its key.
 
     Args:
-        options: Values or sub-trees, or a dict of labels to them.
-        name: The decision's name; without one, its path in the tree.
-        shared: One decision in all repetitions, instead of one in each.
+        options: Values or sub-trees, as a list or as a dict from labels.
+        name: Name of the decision; by default, its path in the tree.
+        shared: Whether all repetitions have one decision in common.
 
     Raises:
-        SpaceError: There is no option, or two have one label.
+        SpaceError: There is no option, or two options have the same label.
 
     Example:
         >>> from nasbridge.spaces import Choice, Space
@@ -203,16 +176,16 @@ class Choice(Node):
         object.__setattr__(self, "options", _labelled(options))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "shared", shared)
-        self.domain  # noqa: B018  (bad labels are an error here, not later)
+        self.domain  # noqa: B018  (raises for invalid labels)
 
     @cached_property
     def domain(self) -> Categorical:
-        """What can be chosen."""
+        """The values to choose from."""
         return Categorical(tuple(self.options))
 
     @cached_property
     def meanings(self) -> tuple[object, ...]:
-        """What an architecture gives for each label: the option, or its label if it is open."""
+        """What an architecture returns for each label: the option, or the label if it is open."""
         return tuple(label if is_open(option) else option for label, option in self.options.items())
 
     @property
@@ -224,26 +197,29 @@ class Choice(Node):
         if not self.structural:
             odd = next(o for o in self.options.values() if not _is_subtree(o))
             raise SpaceError(
-                f"a choice stands where a layer is expected, but its option {odd!r} is none: "
-                "write it as layer(...), or move the choice into a layer's settings"
+                f"a choice is used as a layer, but its option {odd!r} is not a layer: write it as "
+                "layer(...), or move the choice into a layer's settings"
             )
-        result, path = x, walk.here or "choice"
-        for label, option in decide(walk, self, path):
-            result = walk.option(path, str(label), cast(Node, option), x)
-        return result
+        path = walk.here or "choice"
+
+        def follow(label: Label) -> Ref:
+            return walk.option(path, str(label), cast(Node, self.options[str(label)]), x)
+
+        point = OpenPoint(path, self.domain, self.meanings, id(self), "operation")
+        return walk.choose(point, follow)
 
 
 @dataclass(frozen=True)
 class When:
-    """A value of a `Space` that is open only where others have certain values, as in Keras Tuner.
+    """A value of a `Space` that is active only for certain values of others, as in Keras Tuner.
 
     Args:
         value: A `Choice` of plain values, an `Integer` or a `Real`.
-        conditions: Names of other decisions to the labels or numbers that each must have; of
-            several such dicts one must hold.
+        conditions: Dicts from the names of other decisions to the labels or numbers that they may
+            have. The value is active if one of the dicts holds.
 
     Raises:
-        SpaceError: The value is none, or there is no condition.
+        SpaceError: The value is of another kind, or there is no condition.
 
     Example:
         >>> from nasbridge.spaces import Choice, Integer, Space, When
@@ -257,12 +233,12 @@ class When:
 
     def __post_init__(self) -> None:
         if not isinstance(self.value, Integer | Real | Choice):
-            raise SpaceError(f"When holds {self.value!r}: give a Choice, an Integer or a Real")
+            raise SpaceError(f"When contains {self.value!r}: give a Choice, an Integer or a Real")
         if not self.conditions or not all(self.conditions):
-            raise SpaceError("When has no condition: give one, or leave When out")
+            raise SpaceError("When has no condition: add one, or use the value without When")
 
     def evaluate(self, walk: SpaceVisitor, key: str | int) -> object:
-        """Return the value at this point of a walk; None where no condition holds."""
+        """Return the value here; None if no condition holds."""
         result: object = None
         for condition in self.conditions:
             with ExitStack() as stack:
@@ -277,13 +253,13 @@ def _is_subtree(option: object) -> bool:
 
 
 def _labelled(options: Mapping[str, object] | Sequence[object]) -> dict[str, object]:
-    """Give every option its label; numpy scalars become plain Python values."""
+    """Return the options by their labels; numpy scalars become plain Python values."""
     if isinstance(options, Mapping):
         made = {label: plain(option) for label, option in options.items()}
         _check_labels(made)
         return made
     if isinstance(options, str) or not isinstance(cast(object, options), Sequence | numpy.ndarray):
-        raise SpaceError(f"a choice takes a list or a dict of options, not {options!r}")
+        raise SpaceError(f"the options of a choice must be a list or a dict, not {options!r}")
     values = list(map(plain, options))
     labels = Categorical(tuple(map(_label, values))).labels
     return dict(zip(labels, values, strict=True))
@@ -293,13 +269,13 @@ def _check_labels(options: Mapping[str, object]) -> None:
     for label, option in options.items():
         if isinstance(option, str) and option != label and option in options:
             raise SpaceError(
-                f"the option {option!r} of a choice has the label {label!r}, but {option!r} is the "
-                "label of another option: which one is meant could not be told; use other labels"
+                f"the option {option!r} of a choice has the label {label!r}, and {option!r} is the "
+                "label of another option, which is ambiguous: use other labels"
             )
 
 
 def plain(value: object) -> object:
-    """Return a value with numpy's scalars as Python's own, in containers too."""
+    """Return a value with numpy scalars converted to Python scalars, also in containers."""
     if isinstance(value, numpy.generic):
         return cast(object, value.item())
     if type(value) in (list, tuple):
@@ -319,14 +295,14 @@ def _label(option: object) -> str:
         return str(getattr(option, "__name__", option))
     if " at 0x" in repr(option):
         raise SpaceError(
-            f"the option {option!r} has no text of its own to be its label, which has to be the "
-            'same in every process: give the options as a dict, as {"small": ..., "large": ...}'
+            f"the option {option!r} has no label, because its text is different in every process: "
+            'give the options as a dict, as {"small": ..., "large": ...}'
         )
     return repr(option)
 
 
 def check_counts(value: object, what: str, least: int = 1, most: int = MOST) -> None:
-    """Raise `SpaceError` unless all that an int, `Integer` or `Choice` can be is within bounds."""
+    """Raise `SpaceError` unless all values of an int, `Integer` or `Choice` are within bounds."""
     if isinstance(value, Integer):
         possible: tuple[object, ...] = (value.low, value.high)
     else:
@@ -335,20 +311,8 @@ def check_counts(value: object, what: str, least: int = 1, most: int = MOST) -> 
         check_count(number, what, least, most)
 
 
-ValueNode = Integer | Real | Choice
-
-
-def decide(walk: SpaceVisitor, node: ValueNode, path: str) -> Iterator[tuple[Any, object]]:
-    """Ask the walk which options of a value node to follow."""
-    if not isinstance(node, Choice):
-        yield from walk.decide(path, node.domain, (), id(node))
-        return
-    for label, _ in walk.decide(path, node.domain, node.meanings, id(node)):
-        yield label, node.options[str(label)]
-
-
 def is_open(option: object) -> bool:
-    """Tell whether an option is a description, for which its label stands, and not a value."""
+    """Return whether an option is a description with open points instead of a value."""
     if isinstance(option, Mapping):
         return any(map(is_open, cast(Mapping[str, object], option).values()))
     if isinstance(option, list | tuple):
@@ -356,23 +320,20 @@ def is_open(option: object) -> bool:
     return isinstance(option, Node | Integer | Real | When | Placeholder)
 
 
-def evaluate(walk: SpaceVisitor, value: object, key: str | int) -> object:
-    """Return what a setting is at this point of a walk; open values are decided.
+def evaluate(walk: SpaceVisitor, value: object, key: str | int, role: Role = "setting") -> object:
+    """Return the value of a setting at this point of a traversal; open values are decided.
 
     Args:
-        walk: The walk.
-        value: A value node, a placeholder, a layer, a container of such, or a plain value.
-        key: Where the value stands, as "filters".
+        walk: The traversal.
+        value: A value node, a placeholder, a layer, a container of these, or a plain value.
+        key: Key of the value, such as "filters".
+        role: Role of the decisions in it.
 
     Returns:
-        A plain value or an `Operation`; while discovering, that of the last option.
+        A plain value or an `Operation`; that of the last option if the walk follows several.
     """
     if isinstance(value, Choice | Integer | Real):
-        result: object = None
-        with walk.inside(key, value):
-            for label, option in decide(walk, value, walk.here):
-                result = evaluate(walk, option, str(label))
-        return result
+        return _decided(walk, value, key, role)
     if isinstance(value, When):
         return value.evaluate(walk, key)
     if isinstance(value, Placeholder):
@@ -384,9 +345,25 @@ def evaluate(walk: SpaceVisitor, value: object, key: str | int) -> object:
     if isinstance(value, Mapping):
         with walk.inside(key):
             items = cast(Mapping[str, object], value)
-            return {name: evaluate(walk, part, name) for name, part in items.items()}
+            return {name: evaluate(walk, part, name, role) for name, part in items.items()}
     if isinstance(value, list | tuple):
         with walk.inside(key):
-            parts = [evaluate(walk, part, k) for k, part in enumerate(cast(list[object], value))]
+            listed = cast(Sequence[object], value)
+            parts = [evaluate(walk, part, k, role) for k, part in enumerate(listed)]
             return tuple(parts) if isinstance(value, tuple) else parts
     return value
+
+
+def _decided(
+    walk: SpaceVisitor, value: Choice | Integer | Real, key: str | int, role: Role
+) -> object:
+    """Return the value of a value node."""
+
+    def follow(label: Label) -> object:
+        option = value.options[str(label)] if isinstance(value, Choice) else label
+        return evaluate(walk, option, str(label), role)
+
+    meanings = value.meanings if isinstance(value, Choice) else ()
+    with walk.inside(key, value):
+        point = OpenPoint(walk.here, value.domain, meanings, id(value), role)
+        return walk.vary(point, follow)

@@ -1,29 +1,13 @@
 """The size of a network, counted from its plan: no framework, no weights."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..graph.cost import Cost
 from ..graph.graph import Graph
 from .plan import plan
 from .steps import Infer
 
-__all__ = ["Cost", "cost"]
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a network costs.
-
-    Attributes:
-        parameters: Number of weights, as `model.count_params()` says it.
-        trainable_parameters: Those that an optimizer changes; moving averages are left out.
-        flops: Multiply-additions of convolutions, dense and recurrent layers for one example, a
-            bias counting as one addition per number: what NAS-Bench-201 calls FLOPs.
-    """
-
-    parameters: int
-    trainable_parameters: int
-    flops: int
+__all__ = ["cost"]
 
 
 def cost(graph: Graph, input_shape: Sequence[int], infer: Infer | None = None) -> Cost:

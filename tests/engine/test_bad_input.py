@@ -110,37 +110,41 @@ class Bad:
 
 SPACES: list[Bad] = [
     Bad("no options", lambda p: Choice([]), "no options.*at least one"),
-    Bad("options that look alike", lambda p: Choice([1, "1"]), "label '1'.*dict whose keys"),
+    Bad(
+        "options that look alike", lambda p: Choice([1, "1"]), "label '1'.*dict with distinct keys"
+    ),
     Bad("an empty range", lambda p: Integer(5, 2), r"\[5, 2\] is empty: swap"),
     Bad("a logarithm of zero", lambda p: Real(0, 1, log=True), "start above 0.*raise low"),
     Bad("no end", lambda p: Real(0, math.inf), "high.*finite"),
     Bad("a float as an integer", lambda p: Integer(1, 2.5), "high.*2.5: give an int"),  # type: ignore[arg-type]
     Bad("a step of nothing", lambda p: Integer(1, 5, step=0), "step.*0: give at least 1"),
-    Bad("an empty space", lambda p: Space({}), "dict of names to open values, or a network"),
+    Bad("an empty space", lambda p: Space({}), "dict from names to open values, or a network"),
     Bad("a name with dots", lambda p: layer("Dense", name="a.b"), "name 'a.b'.*letters"),
     Bad(
         "one name twice",
         lambda p: Space({"net": Chain(DENSE, layer("Dense", units=Choice([1, 2], name="units")))}),
-        "two different decisions are called 'units'.*another name=",
+        "two different decisions have the name 'units'.*another name=",
     ),
-    Bad("a space in a space", lambda p: Space({"a": SPACE}), "'a' is a Space: write its parts"),
+    Bad("a space in a space", lambda p: Space({"a": SPACE}), "'a' is a Space: use its parts"),
     Bad("a value outside", lambda p: member(units=17, rate=0.01), "'units' cannot be 17.*'16'"),
     Bad("a missing value", lambda p: member(units=16), "'rate' is missing: give a number from"),
     Bad("a foreign name", lambda p: member(units=16, rate=0.01, unit=1), "no decision 'unit'.*did"),
-    Bad("no mapping", lambda p: SPACE.architecture([1]), r"made of a dict.*\[1\]"),  # type: ignore[arg-type]
+    Bad("no mapping", lambda p: SPACE.architecture([1]), r"needs a dict.*\[1\]"),  # type: ignore[arg-type]
     Bad("no number", lambda p: member(units=16, rate=math.nan), "'rate' cannot be nan"),
     Bad(
         "an inactive value",
         lambda p: harness.chain().architecture({"width": 8, "depth": 1, "op.0": "skip"} | OP),
-        "'op.0.conv.kernel_size' is not active here: leave it out, or meet op.0 in",
+        "'op.0.conv.kernel_size' is not active here: omit it, or choose op.0 in",
     ),
-    Bad("an impossible constraint", lambda p: SPACE.where(never, "never"), "none of .*never.*loos"),
+    Bad(
+        "an impossible constraint", lambda p: SPACE.where(never, "never"), "none of .*never.*relax"
+    ),
     Bad(
         "a constraint that fails",
         lambda p: SPACE.where(broken),
         "'broken' failed on .*'nothing'.*must return True",
     ),
-    Bad("a limit on nothing", lambda p: Space(DENSE).limit((4,)), "limits nothing: give"),
+    Bad("a limit on nothing", lambda p: Space(DENSE).limit((4,)), "has no limit: give"),
     Bad("a limit too small", lambda p: Space(DENSE).limit((4,), parameters=1), "at most 1 param"),
     Bad("a network of values", lambda p: sampled().cost((4,)), "values only, no network"),
     Bad("a grid of reals", lambda p: next(SPACE.enumerate()), "cannot be listed.*points=5"),
@@ -148,7 +152,7 @@ SPACES: list[Bad] = [
 
 DOCUMENTS: list[Bad] = [
     Bad("no JSON", lambda p: from_json("{ no"), "not the JSON of a space.*to_json"),
-    Bad("other JSON", lambda p: from_json("[1]"), 'does not say "format".*to_json'),
+    Bad("other JSON", lambda p: from_json("[1]"), '"format" is not.*to_json'),
     Bad(
         "JSON of another version",
         lambda p: from_json(changed(SPACE.to_json(), version=9)),
@@ -158,14 +162,18 @@ DOCUMENTS: list[Bad] = [
     Bad(
         "a hostile document",
         lambda p: from_json(changed(SPACE.to_json(), space={"kind": "os.system"})),
-        "the space is of the unknown kind 'os.system'",
+        "the space has the unknown kind 'os.system'",
     ),
     Bad(
         "a document without end",
         lambda p: from_json('{"a":' * 100_000),
         "not the JSON of a space|nested too deeply",
     ),
-    Bad("functions in JSON", lambda p: SPACE.where(always).to_json(), "JSON cannot carry.*limit"),
+    Bad(
+        "functions in JSON",
+        lambda p: SPACE.where(always).to_json(),
+        "cannot be written as JSON.*limit",
+    ),
 ]
 
 EXPERIMENTS: list[Bad] = [

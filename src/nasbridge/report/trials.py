@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import final
 
 from ..spaces import Architecture
-from ..spaces.graph.walk import HierarchicalGraph
+from ..spaces.graph.graph import HierarchicalGraph
 from ..strategies import Trial
 from .text import choices, clip, number, pairs, seconds
 from .view import View

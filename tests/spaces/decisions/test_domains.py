@@ -146,7 +146,7 @@ def test_points_of_a_real_range_run_from_end_to_end(domain: RealRange) -> None:
 def test_a_real_range_is_not_listed_without_points() -> None:
     with pytest.raises(SpaceError, match=r"a number from 0 to 1 cannot be listed.*points=5"):
         RealRange(0, 1).values()
-    with pytest.raises(SpaceError, match="points=0 lists nothing: give at least 1"):
+    with pytest.raises(SpaceError, match="points=0 is invalid: give at least 1"):
         RealRange(0, 1).values(0)
 
 
@@ -186,14 +186,14 @@ def test_foreign_numbers_become_plain_ones() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Categorical(()), "no options: give it at least one"),
+        (lambda: Categorical(()), "no options: add at least one"),
         (lambda: Categorical(("a", "b", "a")), "two options of a choice have the label 'a'"),
-        (lambda: Categorical(("a", "")), "the label '' of a choice is not a text"),
+        (lambda: Categorical(("a", "")), "the label '' of a choice is not a non-empty string"),
         (lambda: IntegerRange(3, 1), r"\[3, 1\] is empty: swap low=3 and high=1"),
         (lambda: IntegerRange(1, 3, step=0), "step of an integer range is 0: give at least 1"),
         (lambda: IntegerRange(0, 3, log=True), "must start above 0, not at 0: raise low"),
         (lambda: IntegerRange(True, 3), "low of an integer range is True: give an int"),
-        (lambda: IntegerRange(1, 10**400), "high of an integer range is beyond"),
+        (lambda: IntegerRange(1, 10**400), "high of an integer range exceeds"),
         (lambda: RealRange(2.0, 1.0), r"\[2.0, 1.0\] is empty: swap"),
         (lambda: RealRange(0.0, 1.0, log=True), "must start above 0"),
         (lambda: RealRange(0.0, math.inf), "high of a real range is inf: give a finite number"),

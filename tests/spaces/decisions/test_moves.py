@@ -100,7 +100,7 @@ def test_reals_are_listed_on_a_grid() -> None:
     space = Space({"lr": Real(0, 1), "n": Choice([1, 2])})
     assert space.count() == float("inf")
     assert [a["lr"] for a in space.enumerate(points=3)] == [0, 0, 0.5, 0.5, 1, 1]
-    with pytest.raises(SpaceError, match="cannot be listed: say how many points"):
+    with pytest.raises(SpaceError, match="cannot be listed completely: give the number"):
         next(space.enumerate())
 
 

@@ -45,7 +45,7 @@ OPERATIONS: dict[str, Node] = {
 
 
 def made(node: SearchSpace, **choices: object) -> Picture:
-    return compose_page(node.architecture(choices).outline())
+    return compose_page(node.architecture(choices).hierarchical_graph())
 
 
 def texts(picture: Picture) -> list[str]:
@@ -131,7 +131,7 @@ def test_an_option_that_is_another_choice_has_both_names() -> None:
 
 def test_a_stack_shows_its_stages_and_each_cell_once() -> None:
     space = library.darts(repeats=3, width=16)
-    shown = texts(compose_page(space.sample(numpy.random.default_rng(0)).outline()))
+    shown = texts(compose_page(space.sample(numpy.random.default_rng(0)).hierarchical_graph()))
     assert shown.count("normal cell ×3") == 3
     assert shown.count("reduction cell") == 2 + 1  # two in the network, and the title
     assert [text for text in shown if text.startswith("width")] == [
@@ -264,7 +264,7 @@ def test_the_svg_is_self_contained(architecture: Architecture) -> None:
     written = [
         element.text or element[0].tail for element in root.iter() if element.tag.endswith("}text")
     ]
-    assert written == texts(compose_page(architecture.outline()))
+    assert written == texts(compose_page(architecture.hierarchical_graph()))
 
 
 def test_tooltips_show_all_settings() -> None:
@@ -297,7 +297,7 @@ def test_a_png_has_twice_the_resolution(architecture: Architecture, tmp_path: Pa
 
 
 def test_a_png_does_not_depend_on_the_matplotlib_style(tmp_path: Path) -> None:
-    outline = library.mlp().sample(numpy.random.default_rng(0)).outline()
+    outline = library.mlp().sample(numpy.random.default_rng(0)).hierarchical_graph()
     draw(outline, tmp_path / "plain.png")
     style: Any = {"figure.facecolor": "black", "text.usetex": True, "savefig.bbox": "tight"}
     untyped: Any = matplotlib

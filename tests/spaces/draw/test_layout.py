@@ -38,7 +38,7 @@ from nasbridge.spaces.draw.layout import arrange
 from nasbridge.spaces.draw.page import TALLEST, compose_page
 from nasbridge.spaces.draw.shapes import Curve, Picture, Rect, Text
 from nasbridge.spaces.draw.text import text_width
-from nasbridge.spaces.graph.walk import HierarchicalGraph
+from nasbridge.spaces.graph.graph import HierarchicalGraph
 
 Area = tuple[float, float, float, float]
 """Left, top, right, bottom."""
@@ -82,7 +82,7 @@ SPACES: dict[str, SearchSpace] = {
 
 
 def drawn(space: SearchSpace, seed: int = 0) -> tuple[HierarchicalGraph, Picture]:
-    outline = space.sample(numpy.random.default_rng(seed)).outline()
+    outline = space.sample(numpy.random.default_rng(seed)).hierarchical_graph()
     return outline, compose_page(outline)
 
 

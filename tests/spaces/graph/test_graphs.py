@@ -214,10 +214,10 @@ def test_cells_with_two_inputs_take_the_two_before() -> None:
     graph = only(Chain(A, stack)).graph()
     paths = [v.path for v in graph.vertices]
     # the first cell takes the stem twice; the last takes the stem, two halvings before, and Halve
-    assert "cell_0.n.input_0_conv" in paths
-    assert "cell_2.n.input_0_reduce_0" in paths
-    assert "cell_2.n.input_1_conv" in paths
-    reduce = graph.vertices[paths.index("cell_2.n.input_0_reduce_0")]
+    assert "stage_0_normal_0.n.input_0_conv" in paths
+    assert "stage_1_normal_0.n.input_0_reduce_0" in paths
+    assert "stage_1_normal_0.n.input_1_conv" in paths
+    reduce = graph.vertices[paths.index("stage_1_normal_0.n.input_0_reduce_0")]
     assert reduce.operation == Operation("factorized_reduction", {"filters": 8})
 
 
@@ -231,7 +231,7 @@ def test_an_open_number_of_cells_and_width_are_decisions() -> None:
 def test_an_outline_draws_each_cell_once() -> None:
     cell = Cell({"a": A}, nodes=1)
     stack = Chain(Stack(cell, B, repeats=5, stages=3), C)
-    outline = only(stack).outline()
+    outline = only(stack).hierarchical_graph()
     assert [v.operation.name for v in outline.graph.vertices] == ["input", "stack", "C"]
     assert outline.graph.vertices[1].operation.config["repeats"] == 5
     assert {name: formula(panel) for name, panel in outline.subgraphs.items()} == {
@@ -242,7 +242,7 @@ def test_an_outline_draws_each_cell_once() -> None:
 
 def test_two_stacks_have_panels_of_their_own() -> None:
     first, second = Cell({"a": A}, nodes=1), Cell({"b": B}, nodes=1)
-    outline = only(Chain(Stack(first, C), Stack(second, C))).outline()
+    outline = only(Chain(Stack(first, C), Stack(second, C))).hierarchical_graph()
     assert sorted(map(formula, outline.subgraphs.values())) == [
         "+(A(x))",
         "+(B(x))",
@@ -290,10 +290,10 @@ def test_a_part_must_be_named_where_there_are_several() -> None:
     architecture = next(space.enumerate())
     assert formula(architecture.graph("two")) == "B(x)"
     with pytest.raises(
-        SpaceError, match=r"part=None names no network: take one of \['one', 'two'\]"
+        SpaceError, match=r"part=None is not a network of this space: use one of \['one', 'two'\]"
     ):
         architecture.graph()
-    with pytest.raises(SpaceError, match="part='three' names no network"):
+    with pytest.raises(SpaceError, match="part='three' is not a network"):
         architecture.graph("three")
     with pytest.raises(SpaceError, match="this space describes values only, no network"):
         next(Space({"a": 1}).enumerate()).graph()

@@ -326,7 +326,7 @@ def test_operations_consist_of_the_layers_of_the_papers(space: Chain, place: str
     start = next(space.enumerate())
     for label in space.decision(place).domain.values():
         graph = space.architecture({**start.choices, place: label}).graph()
-        within = f"cell_1.{place}.{label}"
+        within = f"stage_1_reduction.{place}.{label}"
         found = [v.operation for v in graph.vertices if v.path.startswith(within)]
         assert [described(operation) for operation in found] == LAYERS[str(label)]
 

@@ -96,7 +96,7 @@ def test_options_and_foreign_numbers_are_taken(name: str, value: object, label: 
         ({1: 2}, r"the space has no decision 1"),
         (
             {"optimizer": "adam"},
-            r"'optimizer.sgd.momentum' is not active here: leave it out, or meet "
+            r"'optimizer.sgd.momentum' is not active here: omit it, or choose "
             r"optimizer in \('sgd'\)",
         ),
     ],
@@ -114,7 +114,7 @@ def test_a_missing_value_is_an_error_that_says_what_to_give() -> None:
         InvalidArchitecture, match="'depth' is missing: give an integer from 1 to 4"
     ):
         SPACE.architecture(rest)
-    with pytest.raises(InvalidArchitecture, match=r"made of a dict .* not of None"):
+    with pytest.raises(InvalidArchitecture, match=r"needs a dict .* not None"):
         SPACE.architecture(untyped(None))
 
 
@@ -343,7 +343,7 @@ class Plain:
 
 
 def test_options_without_a_text_of_their_own_need_labels() -> None:
-    with pytest.raises(SpaceError, match=r"has no text of its own .* give the options as a dict"):
+    with pytest.raises(SpaceError, match=r"has no label.* give the options as a dict"):
         Choice([Plain(1), Plain(2)])
     assert Choice({"one": Plain(1), "two": Plain(2)}).domain.labels == ("one", "two")
     with pytest.raises(SpaceError, match=r"'b' is the label of another option"):

@@ -163,13 +163,16 @@ def test_a_users_class_travels_as_its_name() -> None:
     [
         (
             layer("A", f=len),
-            r"the space.config\['f'\] is <built-in function len>.*JSON cannot carry",
+            r"the space.config\['f'\] is <built-in function len>.*cannot be written as JSON",
         ),
         (Space({"a": Choice([object])}), r"\['object'\] is <class 'object'>"),
-        (layer("A", x=float("nan")), r"the space.config\['x'\] is nan, which JSON cannot carry"),
+        (
+            layer("A", x=float("nan")),
+            r"the space.config\['x'\] is nan, which JSON cannot represent",
+        ),
         (layer("A", x=[1, {2}]), r"the space.config\['x'\]\[1\] is \{2\}"),
-        (layer("A", x={1: 2}), r"the space.config\['x'\] has the key 1: use texts as keys"),
-        (layer("A", x=numpy.zeros(2)), r"is array\(\[0., 0.\]\), which JSON cannot carry"),
+        (layer("A", x={1: 2}), r"the space.config\['x'\] has the key 1: use strings as keys"),
+        (layer("A", x=numpy.zeros(2)), r"is array\(\[0., 0.\]\), which cannot be written as JSON"),
     ],
 )
 def test_what_json_cannot_carry_is_an_error_that_names_the_place(
@@ -198,29 +201,44 @@ A_LAYER: Document = {"kind": "Layer", "operation": "A", "config": {"dict": []}}
         ("[" * 100_000, "this is not the JSON of a space"),
         ('{"format": NaN}', "NaN is not JSON"),
         ("1" * 5000, "this is not the JSON of a space"),
-        ("null", 'it does not say "format": "nasbridge-space"'),
-        ("[1, 2]", 'it does not say "format"'),
-        ('{"format": "other"}', 'it does not say "format"'),
-        (wrapped(A_LAYER, version=2), "is of version 2, and this nasbridge reads version 1"),
-        (wrapped(A_LAYER, version=None), "is of version None"),
-        (wrapped(A_LAYER, version="1"), "is of version '1'"),
-        (wrapped(None), "the document holds None, which is no space"),
-        (wrapped(5), "the document holds 5, which is no space"),
-        (wrapped({}), "the space is {}, which means nothing in a space"),
-        (wrapped({"kind": "Evil"}), "the space is of the unknown kind 'Evil'"),
-        (wrapped({"kind": ["Chain"]}), r"the space is of the unknown kind \['Chain'\]"),
+        ("null", '"format" is not "nasbridge-space"'),
+        ("[1, 2]", '"format" is not'),
+        ('{"format": "other"}', '"format" is not'),
+        (wrapped(A_LAYER, version=2), "has version 2, and this nasbridge reads version 1"),
+        (wrapped(A_LAYER, version=None), "has version None"),
+        (wrapped(A_LAYER, version="1"), "has version '1'"),
+        (wrapped(None), "the document contains None instead of a space"),
+        (wrapped(5), "the document contains 5 instead of a space"),
+        (wrapped({}), "the space is {}, which is not part of a space"),
+        (wrapped({"kind": "Evil"}), "the space has the unknown kind 'Evil'"),
+        (wrapped({"kind": ["Chain"]}), r"the space has the unknown kind \['Chain'\]"),
         (wrapped({"kind": "Layer"}), "the space is not a valid Layer: .* missing"),
         (wrapped({**A_LAYER, "cls": "os:system"}), "a Layer with the unknown entry 'cls'"),
         (wrapped({**A_LAYER, "extra": 1}), "a Layer with the unknown entry 'extra'"),
-        (wrapped({**A_LAYER, "operation": 5}), "the space is not a valid Layer: 5 is no layer"),
-        (wrapped({**A_LAYER, "config": 5}), "not a valid Layer: the settings of a layer are 5"),
-        (wrapped({**A_LAYER, "config": {"dict": [["a"]]}}), r"has the entry \['a'\], .* no pair"),
-        (wrapped({**A_LAYER, "config": {"dict": [[1, 2]]}}), r"has the entry \[1, 2\], .* no pair"),
-        (wrapped({**A_LAYER, "config": {"dict": {"a": 1}}}), "means nothing in a space"),
+        (
+            wrapped({**A_LAYER, "operation": 5}),
+            "the space is not a valid Layer: 5 is not the name of a layer",
+        ),
+        (
+            wrapped({**A_LAYER, "config": 5}),
+            "not a valid Layer: the settings of a layer must be a dict, not 5",
+        ),
+        (
+            wrapped({**A_LAYER, "config": {"dict": [["a"]]}}),
+            r"has the entry \['a'\], which is not a pair",
+        ),
+        (
+            wrapped({**A_LAYER, "config": {"dict": [[1, 2]]}}),
+            r"has the entry \[1, 2\], which is not a pair",
+        ),
+        (wrapped({**A_LAYER, "config": {"dict": {"a": 1}}}), "is not part of a space"),
         (wrapped({"kind": "Chain", "parts": {"tuple": [1]}}), "not a valid Chain: part 0"),
-        (wrapped({"kind": "Chain", "parts": {"tuple": 1}}), "means nothing in a space"),
-        (wrapped({"kind": "Chain", "parts": {"tuple": [{"same": 0}]}}), "means nothing in a space"),
-        (wrapped({"kind": "Limit", "input_shape": [1], "flops": 1}), "holds Limit.* no space"),
+        (wrapped({"kind": "Chain", "parts": {"tuple": 1}}), "is not part of a space"),
+        (wrapped({"kind": "Chain", "parts": {"tuple": [{"same": 0}]}}), "is not part of a space"),
+        (
+            wrapped({"kind": "Limit", "input_shape": [1], "flops": 1}),
+            "contains Limit.* instead of a space",
+        ),
         (wrapped({"kind": "Real", "low": 0, "high": 10**400}), "not a valid Real.* finite number"),
         (wrapped({"kind": "Integer", "low": 0, "high": 10**400}), "not a valid Integer"),
         (wrapped({"kind": "Integer", "low": 0, "high": 1e400}), "Infinity is not JSON"),
@@ -230,7 +248,7 @@ A_LAYER: Document = {"kind": "Layer", "operation": "A", "config": {"dict": []}}
         ),
         (
             wrapped({"kind": "Layer", "operation": "A", "config": {"dict": [["n", 1]]}, "name": 5}),
-            "the name 5 cannot be used",
+            "the name 5 is invalid",
         ),
     ],
 )
@@ -252,7 +270,7 @@ def test_clashing_names_are_an_error_of_the_document() -> None:
     parts = document["space"]["parts"]["tuple"]
     parts[1]["config"]["dict"][0][1] = copy.deepcopy(parts[0]["config"]["dict"][0][1])
     parts[1]["config"]["dict"][0][1]["id"] = 7
-    with pytest.raises(SpaceFormatError, match="two different decisions are called 'units'"):
+    with pytest.raises(SpaceFormatError, match="two different decisions have the name 'units'"):
         from_json(json.dumps(document))
 
 

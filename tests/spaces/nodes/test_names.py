@@ -189,7 +189,7 @@ def test_decisions_that_ask_each_other_are_an_error() -> None:
         },
         name="kind",
     )
-    with pytest.raises(SpaceError, match="whether 'one' is open depends on 'two'"):
+    with pytest.raises(SpaceError, match="'one' and 'two' depend on each other"):
         loop.decisions  # noqa: B018
 
 
@@ -217,10 +217,12 @@ def test_two_objects_under_one_name_clash_and_both_places_are_named() -> None:
         dense(Choice([1, 2], name="units")),
         Chain(layer("Dense", units=Choice([1, 2], name="units"))),
     )
-    message = r"two different decisions are called 'units': one at 0\.0\.units, one at 1\.0\.units"
+    message = (
+        r"two different decisions have the name 'units': one at 0\.0\.units, one at 1\.0\.units"
+    )
     with pytest.raises(NameClash, match=message) as caught:
         space.decisions  # noqa: B018
-    assert "give one of them another name=, or use one and the same object" in str(caught.value)
+    assert "give one of them another name=, or use the same object" in str(caught.value)
 
 
 def test_a_mapping_reports_a_clash_at_once() -> None:

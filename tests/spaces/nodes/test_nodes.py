@@ -42,24 +42,24 @@ NOTHING = untyped(None)
 Wrong = tuple[Callable[[], object], str]
 
 VALUES: list[Wrong] = [
-    (lambda: Choice([]), "no options: give it at least one"),
-    (lambda: Choice({}), "no options: give it at least one"),
-    (lambda: Choice([1, 1]), "two options of a choice have the label '1'.*keys tell them apart"),
+    (lambda: Choice([]), "no options: add at least one"),
+    (lambda: Choice({}), "no options: add at least one"),
+    (lambda: Choice([1, 1]), "two options of a choice have the label '1'.*distinct keys"),
     (lambda: Choice([RELU, layer("ReLU")]), "two options of a choice have the label 'ReLU'"),
-    (lambda: Choice("abc"), "takes a list or a dict of options, not 'abc'"),
-    (lambda: Choice(NOTHING), "takes a list or a dict of options, not None"),
+    (lambda: Choice("abc"), "options of a choice must be a list or a dict, not 'abc'"),
+    (lambda: Choice(NOTHING), "options of a choice must be a list or a dict, not None"),
     (
         lambda: Choice({1: "a"} | untyped({2: "b"})),
-        "the label 1 of a choice is not a text: use strings",
+        "the label 1 of a choice is not a non-empty string",
     ),
     (lambda: Choice([1], shared=True), "shared=True needs a name="),
-    (lambda: Choice([1], name="a.b"), "the name 'a.b' cannot be used: take letters"),
-    (lambda: Choice([1], name=""), "the name '' cannot be used"),
-    (lambda: Choice([1], name="1st"), "a letter first"),
+    (lambda: Choice([1], name="a.b"), "the name 'a.b' is invalid: use letters"),
+    (lambda: Choice([1], name=""), "the name '' is invalid"),
+    (lambda: Choice([1], name="1st"), "starting with a letter"),
     (lambda: Integer(1, 2, shared=True), "shared=True needs a name="),
     (lambda: Integer(2, 1), "is empty: swap low=2 and high=1"),
     (lambda: Integer(NOTHING, 1), "low of an integer range is None: give an int"),
-    (lambda: Integer(1, 2, name="a b"), "the name 'a b' cannot be used"),
+    (lambda: Integer(1, 2, name="a b"), "the name 'a b' is invalid"),
     (lambda: Real(1, 0), "is empty: swap"),
     (lambda: Real(0, 1, log=True), "must start above 0"),
     (lambda: WIDTH * 0, "the factor of WIDTH is 0: give an int from 1"),
@@ -67,17 +67,17 @@ VALUES: list[Wrong] = [
 ]
 
 STRUCTURE: list[Wrong] = [
-    (lambda: layer("no layer"), "'no layer' is no layer: write layer"),
-    (lambda: layer("os:"), "'os:' is no layer"),
-    (lambda: layer(""), "'' is no layer"),
-    (lambda: layer(NOTHING), "None is no layer"),
-    (lambda: layer("ReLU", name="a/b"), "the name 'a/b' cannot be used"),
-    (lambda: Layer("ReLU", NOTHING), "the settings of a layer are None: give a dict"),
-    (lambda: Chain(), "a Chain has no parts: give it at least one"),
+    (lambda: layer("no layer"), "'no layer' is not the name of a layer: write layer"),
+    (lambda: layer("os:"), "'os:' is not the name of a layer"),
+    (lambda: layer(""), "'' is not the name of a layer"),
+    (lambda: layer(NOTHING), "None is not the name of a layer"),
+    (lambda: layer("ReLU", name="a/b"), "the name 'a/b' is invalid"),
+    (lambda: Layer("ReLU", NOTHING), "the settings of a layer must be a dict, not None"),
+    (lambda: Chain(), "a Chain has no parts: add at least one"),
     (lambda: Chain(RELU, NOTHING), "part 1 of a Chain is None.*write it as layer"),
     (lambda: Chain(untyped("ReLU")), "part 0 of a Chain is 'ReLU'"),
     (lambda: Parallel(), "a Parallel has no parts"),
-    (lambda: Parallel(RELU, merge=untyped("mean")), "merge='mean' is unknown: take \"add\""),
+    (lambda: Parallel(RELU, merge=untyped("mean")), "merge='mean' is unknown: use \"add\""),
     (lambda: residual(), "a Chain has no parts"),
     (lambda: Repeat(NOTHING, 2), "part 0 of a Repeat is None"),
     (lambda: Repeat(RELU, -1), "times= of a Repeat is -1: give an int from 0 to"),
@@ -93,13 +93,13 @@ STRUCTURE: list[Wrong] = [
 ]
 
 CELLS: list[Wrong] = [
-    (lambda: Cell({}, nodes=1), "a Cell needs a dict of labels to operations, not {}"),
-    (lambda: Cell(NOTHING, nodes=1), "a Cell needs a dict of labels to operations, not None"),
+    (lambda: Cell({}, nodes=1), "a Cell needs a dict from labels to operations, not {}"),
+    (lambda: Cell(NOTHING, nodes=1), "a Cell needs a dict from labels to operations, not None"),
     (
         lambda: Cell({"a": NOTHING}, nodes=1),
         "the operation 'a' of a Cell is None: write it as layer",
     ),
-    (lambda: Cell({"": RELU}, nodes=1), "the label '' of a choice is not a text"),
+    (lambda: Cell({"": RELU}, nodes=1), "the label '' of a choice is not a non-empty string"),
     (lambda: Cell(OPERATIONS, nodes=0), "nodes= of a Cell is 0: give an int from 1"),
     (lambda: Cell(OPERATIONS, nodes=10**9), "nodes= of a Cell is 1000000000"),
     (lambda: Cell(OPERATIONS, nodes=2, inputs=0), "inputs= of a Cell is 0"),
@@ -110,11 +110,20 @@ CELLS: list[Wrong] = [
     (lambda: Cell(OPERATIONS, 2, output=untyped("sum")), "output='sum' is unknown"),
     (lambda: NodeCell(OPERATIONS, nodes=0), "nodes= of a NodeCell is 0"),
     (lambda: NodeCell(OPERATIONS, nodes=1, arity=0), "arity= of a NodeCell is 0"),
-    (lambda: NodeCell(OPERATIONS, 1, combine=()), r"combine=\(\): take \"add\""),
+    (lambda: NodeCell(OPERATIONS, 1, combine=()), r"combine=\(\) is invalid: use \"add\""),
     (lambda: NodeCell(OPERATIONS, 1, output=untyped("last")), "output='last' is unknown"),
-    (lambda: Stack(NOTHING, RELU), "normal=None of a Stack: give a Cell or a NodeCell"),
-    (lambda: Stack(CELL, NOTHING), "reduction=None of a Stack: give a Cell or layers"),
-    (lambda: Stack(CELL, CELL), "reduction cell of a Stack keeps its size: give reduction=True"),
+    (
+        lambda: Stack(NOTHING, RELU),
+        "normal=None of a Stack is not a cell: give a Cell or a NodeCell",
+    ),
+    (
+        lambda: Stack(CELL, NOTHING),
+        "reduction=None of a Stack is not a node: give a Cell or layers",
+    ),
+    (
+        lambda: Stack(CELL, CELL),
+        "reduction cell of a Stack does not reduce the size: set reduction=True",
+    ),
     (lambda: Stack(CELL, RELU, stages=0), "stages= of a Stack is 0"),
     (lambda: Stack(CELL, RELU, repeats=0), "repeats= of a Stack is 0"),
     (lambda: Stack(CELL, RELU, repeats=Choice([1, 0])), "repeats= of a Stack is 0"),
@@ -122,14 +131,17 @@ CELLS: list[Wrong] = [
 ]
 
 SPACES: list[Wrong] = [
-    (lambda: Space({}), "takes a dict of names to open values, or a network, not {}"),
-    (lambda: Space(NOTHING), "takes a dict of names to open values, or a network, not None"),
-    (lambda: Space({"a.b": 1}), "the name 'a.b' cannot be used"),
-    (lambda: Space({"w": WIDTH}), "the part 'w' is a placeholder, which only cells can fill"),
-    (lambda: Space(untyped(Space({"x": 1}))), "a Space stands in a Space"),
+    (lambda: Space({}), "needs a dict from names to open values, or a network, not {}"),
+    (lambda: Space(NOTHING), "needs a dict from names to open values, or a network, not None"),
+    (lambda: Space({"a.b": 1}), "the name 'a.b' is invalid"),
+    (
+        lambda: Space({"w": WIDTH}),
+        "the part 'w' is a placeholder, which only cells and scopes define",
+    ),
+    (lambda: Space(untyped(Space({"x": 1}))), "a Space contains a Space"),
     (
         lambda: Space({"a": Space({"x": 1})}),
-        "the part 'a' is a Space: write its parts here instead",
+        "the part 'a' is a Space: use its parts instead",
     ),
 ]
 
@@ -145,13 +157,13 @@ def test_a_description_without_meaning_is_an_error(
 @pytest.mark.parametrize(
     ("space", "message"),
     [
-        (Chain(RELU, layer("Dense", units=WIDTH)), r"WIDTH has no meaning at 1\.units"),
-        (layer("Conv2D", strides=STRIDE), "STRIDE has no meaning at strides"),
-        (Chain(Choice([1, 2], name="n")), "a choice stands where a layer is expected.*option 1"),
-        (Chain(Choice({"a": RELU, "b": 2})), "but its option 2 is none"),
+        (Chain(RELU, layer("Dense", units=WIDTH)), r"WIDTH is undefined at 1\.units"),
+        (layer("Conv2D", strides=STRIDE), "STRIDE is undefined at strides"),
+        (Chain(Choice([1, 2], name="n")), "a choice is used as a layer.*option 1"),
+        (Chain(Choice({"a": RELU, "b": 2})), "but its option 2 is not a layer"),
         (
             layer("Wrapper", layer=Chain(RELU)),
-            "a Chain stands in a layer's settings at layer: only",
+            "a Chain is a setting of a layer at layer: use",
         ),
     ],
 )

@@ -12,7 +12,7 @@ from nasbridge.spaces import (
     layer,
     library,
 )
-from nasbridge.spaces.planning.cost import Cost
+from nasbridge.spaces.graph.cost import Cost
 from nasbridge.spaces.planning.shapes import Shape
 
 

@@ -312,7 +312,11 @@ def test_the_input_shape_must_be_that_of_one_example(shape: tuple[int, ...]) -> 
 
 def test_only_whole_graphs_of_one_input_can_be_planned() -> None:
     cell = Cell({"conv": conv(WIDTH)}, nodes=1)  # type: ignore[arg-type]
-    outline = Stack(cell, layer("MaxPooling2D")).architecture({"normal.edge_0_1": "conv"}).outline()
+    outline = (
+        Stack(cell, layer("MaxPooling2D"))
+        .architecture({"normal.edge_0_1": "conv"})
+        .hierarchical_graph()
+    )
     with pytest.raises(BuildError, match=r"architecture\.graph\(\)"):
         plan(outline.graph, (8, 8, 3))
     two = tuple(Vertex(Operation("input"), (), name) for name in "ab")

@@ -25,10 +25,10 @@ from nasbridge.spaces import (
     layer,
     library,
     residual,
-    sketches,
+    wl_graphs,
 )
-from nasbridge.spaces.graph.templates import Template, Templates
-from nasbridge.spaces.graph.walk import HierarchicalGraph
+from nasbridge.spaces.graph.graph import HierarchicalGraph
+from nasbridge.spaces.graph.wl_cache import TemplateSet, WLCache
 
 CONV = layer("Conv2D", filters=8, kernel_size=3, padding="same")
 OPEN = layer("Conv2D", filters=Integer(4, 16), kernel_size=Choice([1, 3]), padding="same")
@@ -73,7 +73,7 @@ SPACES: dict[str, SearchSpace] = {
 def shown(architecture: Architecture) -> dict[str, object]:
     return {
         name: (sketch.labels, list(map(dict, sketch.sources)))
-        for name, sketch in sketches(architecture).items()
+        for name, sketch in wl_graphs(architecture).items()
     }
 
 
@@ -94,19 +94,19 @@ def test_templates_change_no_sketch(space: SearchSpace) -> None:
 
 def test_no_width_needs_a_walk_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     walked: list[object] = []
-    learn = Templates.learn
+    learn = WLCache.learn
 
-    def counting(self: Templates, outlines: Mapping[str, HierarchicalGraph]) -> Template:
+    def counting(self: WLCache, outlines: Mapping[str, HierarchicalGraph]) -> TemplateSet:
         walked.append(outlines)
         return learn(self, outlines)
 
-    monkeypatch.setattr(Templates, "learn", counting)
+    monkeypatch.setattr(WLCache, "learn", counting)
     part = Choice({"conv": CONV, "open": OPEN, "skip": Skip()})
     space = Scope(Chain(part, part, part), width=Integer(8, 64))
     rng = numpy.random.default_rng(0)
     drawn = {space.sample(rng) for _ in range(200)}
     for architecture in drawn:
-        sketches(architecture)
+        wl_graphs(architecture)
     assert len(walked) <= 9 < 100 < len(drawn)
 
 
@@ -114,12 +114,12 @@ def test_what_was_drawn_with_other_operations_is_not_walked() -> None:
     space = library.nas_bench_201()
     drawn = [*space.neighbors(next(space.enumerate()))]
     for architecture in drawn:
-        sketches(architecture)
+        wl_graphs(architecture)
     known = dict.fromkeys(drawn[0], "none") | {"cell.edge_0_1": "nor_conv_3x3"}
     other = space.architecture(known | {"cell.edge_2_3": "skip_connect"})
     assert other not in drawn
-    assert space.templates.sketches(other.choices) is not None
-    assert afresh(other).space.templates.sketches(other.choices) is None
+    assert space.wl_cache.wl_graphs(other.choices) is not None
+    assert afresh(other).space.wl_cache.wl_graphs(other.choices) is None
 
 
 @pytest.mark.parametrize("units", [4, Choice([3, 4], name="units")])
