@@ -41,9 +41,9 @@ def wrong(folder: Path) -> None:
     ("arguments", "message"),
     [
         ("run missing.py", "missing.py does not exist"),
-        ("run notes.txt", "notes.txt is no Python file"),
-        ("run broken.py", "broken.py fails while being imported: SyntaxError"),
-        ("run failing.py", "failing.py fails while being imported: ZeroDivisionError: division"),
+        ("run notes.txt", "notes.txt is not a Python file"),
+        ("run broken.py", "broken.py cannot be imported: SyntaxError"),
+        ("run failing.py", "failing.py cannot be imported: ZeroDivisionError: division"),
         ("run bare.py", "bare.py holds no Experiment: write experiment = Experiment(...) at its"),
         ("run bare.py", "where it has number (int), helper (function)"),
         ("run two.py", "two.py holds 2 of them, first, second: choose one, as --name first"),

@@ -113,7 +113,9 @@ def test_several_objectives_are_pruned_by_standing(stored: bool, tmp_path: Path)
 def test_a_reporter_refuses_steps_that_do_not_grow() -> None:
     reporter = Reporter(study_of().ask())
     reporter.report(3, value=1.0)
-    with pytest.raises(BackendError, match=r"step 3 was reported after step 3: steps must grow"):
+    with pytest.raises(
+        BackendError, match=r"step 3 was reported after step 3: steps must grow"
+    ):
         reporter.report(3, value=1.0)
 
 
@@ -182,10 +184,10 @@ def test_a_run_whose_reports_lack_the_objective_warns(backend: str) -> None:
         return score(architecture)
 
     searched = Experiment(SPACE, evaluate, {"score": "max"}, trials=12, pruner=OurMedianPruner())
-    with pytest.warns(UserWarning, match=r"report 'acc', and not the objective 'score'"):
+    with pytest.warns(UserWarning, match=r"report 'acc' instead of the objective 'score'"):
         searched.run(backend, observer=Silent())
     if backend == "optuna":
-        with pytest.warns(UserWarning, match=r"report 'acc', and not the objective 'score'"):
+        with pytest.warns(UserWarning, match=r"report 'acc' instead of the objective 'score'"):
             replace(searched, pruner=None).run("optuna", observer=Silent(), pruner="median")
 
 
