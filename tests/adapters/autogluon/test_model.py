@@ -284,7 +284,7 @@ def test_the_memory_of_a_large_network_is_not_that_of_a_small_one() -> None:
 
 def test_what_is_no_architecture_is_an_error() -> None:
     with pytest.raises(
-        BackendError, match=r"architecture=\['dense'\] is none: give one of a space"
+        BackendError, match=r"architecture=\['dense'\] is not an Architecture: give one of a space"
     ):
         KerasModel(problem_type="binary", hyperparameters={"architecture": ["dense"]}).fit(
             X=table()[["number"]], y=pandas.Series(numpy.arange(ROWS) % 2)

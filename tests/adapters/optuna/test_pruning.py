@@ -113,9 +113,7 @@ def test_several_objectives_are_pruned_by_standing(stored: bool, tmp_path: Path)
 def test_a_reporter_refuses_steps_that_do_not_grow() -> None:
     reporter = Reporter(study_of().ask())
     reporter.report(3, value=1.0)
-    with pytest.raises(
-        BackendError, match=r"step 3 was reported after step 3: steps must grow"
-    ):
+    with pytest.raises(BackendError, match=r"step 3 was reported after step 3: steps must grow"):
         reporter.report(3, value=1.0)
 
 
