@@ -1,4 +1,4 @@
-"""The backends by name: one literal table, loaded on first use."""
+"""The backends by name: one literal table; adapters are imported on first use."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -26,38 +26,43 @@ __all__ = [
 
 
 class Adapter(Protocol):
-    """The names that every adapter module has."""
+    """The names that every adapter package has."""
 
     CAPABILITIES: Capabilities
 
     def to_native(self, space: SearchSpace) -> Any:
-        """Return the framework's own description of a space."""
+        """Return a space as the framework describes it."""
         ...
 
     def from_native(self, native: Any) -> SearchSpace:
-        """Return our description of a framework's space."""
+        """Return the space for a framework's description."""
         ...
 
     def run(self, experiment: Any, **options: Any) -> History:
-        """Run a whole experiment under the framework."""
+        """Run an experiment under the framework.
+
+        The parameters are `experiment`, `directory`, `jobs`, `observer` and `on_accepted`, as for
+        `nasbridge.adapters.local.run`, and the backend's own options. Their names, types and
+        descriptions are read from the signature and the docstring.
+        """
         ...
 
     def load(self, location: Any, space: SearchSpace | None = None) -> History:
-        """Read an experiment that the framework has stored."""
+        """Return the history of an experiment that the framework has stored."""
         ...
 
     def store_history(self, history: History, directory: Any, **options: Any) -> None:
-        """Store a history as the framework's own, so that `run` goes on with it."""
+        """Store a history as the framework does, so that `run` continues it."""
         ...
 
 
 class Entry(NamedTuple):
-    """Where an adapter is, and what it needs.
+    """A backend of nasbridge.
 
     Attributes:
-        module: The adapter's module.
+        module: The adapter's package.
         library: The framework's import name; empty for none.
-        extra: The extra of nasbridge that brings it.
+        extra: The extra of nasbridge that installs the framework.
         capabilities: What the backend can do.
     """
 
@@ -152,27 +157,27 @@ BACKENDS: Mapping[str, Entry] = MappingProxyType(
         ),
     }
 )
-"""The backends that come with nasbridge; others join by the entry points `nasbridge.backends`."""
+"""The backends of nasbridge; other packages add theirs as entry points `nasbridge.backends`."""
 
 
 def backend_names() -> tuple[str, ...]:
-    """Return the names of all backends, those of other packages included."""
-    return tuple(sorted({*BACKENDS, *_strangers()}))
+    """Return the names of all backends, including those of other packages."""
+    return tuple(sorted({*BACKENDS, *_third_party()}))
 
 
 @cache
-def _strangers() -> Mapping[str, str]:
+def _third_party() -> Mapping[str, str]:
     return {point.name: point.value for point in entry_points(group="nasbridge.backends")}
 
 
 def backend(name: str) -> Adapter:
-    """Return the adapter of a framework, importing the framework.
+    """Return a backend's adapter; this imports the framework.
 
     Args:
         name: The backend's name, as "optuna".
 
     Raises:
-        BackendError: There is no backend of this name.
+        BackendError: No backend has this name.
         MissingExtra: The framework is not installed.
     """
     if name in BACKENDS:
@@ -183,26 +188,26 @@ def backend(name: str) -> Adapter:
             if not entry.library or (error.name or "").split(".")[0] != entry.library:
                 raise
             raise MissingExtra(entry.library, entry.extra, f"backend {name!r}") from error
-    if name in _strangers():
-        return cast(Adapter, import_module(_strangers()[name]))
+    if name in _third_party():
+        return cast(Adapter, import_module(_third_party()[name]))
     close = get_close_matches(str(name), backend_names(), n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"take one of {', '.join(backend_names())}"
     raise BackendError(f"there is no backend {name!r}: {hint}")
 
 
 def capabilities_of(name: str) -> Capabilities:
-    """Return what a backend can do; one of our own need not be installed.
+    """Return what a backend can do; a framework of nasbridge's own table need not be installed.
 
     Args:
         name: The backend's name.
 
     Raises:
-        BackendError: There is no backend of this name.
+        BackendError: No backend has this name.
     """
     return BACKENDS[name].capabilities if name in BACKENDS else backend(name).CAPABILITIES
 
 
 def is_installed(name: str) -> bool:
-    """Tell whether a backend's framework can be imported; it is not."""
+    """Return whether a backend's framework is installed, without importing it."""
     library = BACKENDS[name].library if name in BACKENDS else ""
     return not library or find_spec(library) is not None

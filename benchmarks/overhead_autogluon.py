@@ -52,7 +52,7 @@ def theirs(seed: int) -> Any:
 
 def ours(seed: int) -> Any:
     """Return our searcher with regularized evolution."""
-    return NASSearcher(SPACE, RegularizedEvolution(), seed=seed)
+    return NASSearcher(SPACE, strategy=RegularizedEvolution(), seed=seed)
 
 
 SEARCHERS = {"AutoGluon, random": theirs, "nasbridge, RegularizedEvolution": ours}

@@ -62,7 +62,7 @@ def theirs(trials: int, seed: int, place: str) -> None:
 
 def searcher(trials: int, seed: int, place: str) -> None:
     """Our random search in Ray's Tuner."""
-    ours = NASSearcher(SPACE, RandomSearch(), metric="score", mode="max", seed=seed, flat=True)
+    ours = NASSearcher(SPACE, "score", "max", strategy=RandomSearch(), seed=seed, flat=True)
     fit(ConcurrencyLimiter(ours, 1), {}, trials, place)
 
 

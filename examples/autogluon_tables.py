@@ -123,8 +123,8 @@ def compared(
     strategy = BayesianOptimization(initial=max(trials // 4, 3))
     ours = nas_hyperparameters(
         space,
-        strategy,
         trials,
+        strategy=strategy,
         keep=3,
         epochs=epochs,
         seed=seed,

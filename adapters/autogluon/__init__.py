@@ -1,12 +1,22 @@
 # pyright: basic
 # AutoGluon ships no types that can be relied on.
-"""The backend `autogluon`: leaderboard, ensemble, bagging and predictors stay AutoGluon's own.
+"""The backend `autogluon`: AutoGluon keeps its leaderboard, ensembles, bagging and predictors.
 
-Two doors. Theirs: `NASSearcher` leads the search of any model in `TabularPredictor.fit`, and
-`KerasModel` brings the networks of our spaces there; `nas_hyperparameters` is both in one line.
-Ours: `run` drives a whole experiment, whatever it evaluates, with AutoGluon's own
-`LocalSequentialScheduler` as its loop. That knows one trial at a time: with `jobs` above 1 the
-loop is ours. AutoGluon stores no search, so `history.jsonl` does.
+Native integration: `NASSearcher` searches any model in `TabularPredictor.fit`, and `KerasModel`
+trains the networks of a space there; `nas_hyperparameters` combines both in one line. Managed runs:
+`run` runs an experiment with AutoGluon's `LocalSequentialScheduler` as its loop.
+
+What is stored, and what a kill leaves:
+
+| written, in this order | by | left by a kill before the next write |
+| --- | --- | --- |
+| `start` of a trial in `history.jsonl` | both | a running trial, which is repeated |
+| `report` in `history.jsonl` | managed runs | a running trial, which is repeated |
+| the model's folder | AutoGluon | a folder, which AutoGluon writes again |
+| `finish` of a trial in `history.jsonl` | both | a finished trial |
+
+A managed run has the file in its directory, a native search in the model's folder. AutoGluon
+itself does not store searches.
 """
 
 from collections.abc import Generator, Iterator
@@ -85,15 +95,15 @@ def run(
 
 
 def load(location: Path | str | Any, space: SearchSpace | None = None) -> History:
-    """Read a finished or half-finished experiment, or the search inside a predictor.
+    """Return the history of a run, or of the search in a predictor, finished or not.
 
     Args:
         location: A run's directory, its history file, a `TabularPredictor` or its directory.
-        space: The space, where the file's own description is not enough.
+        space: The space; needed if it holds functions or classes.
 
     Raises:
-        BackendError: There is no history, or several.
-        HistoryError: It is damaged.
+        BackendError: There is no history, or there are several.
+        HistoryError: The history is damaged.
     """
     path = Path(getattr(location, "path", location))
     if path.is_file():

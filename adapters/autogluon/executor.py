@@ -15,14 +15,14 @@ from .space import ArchitectureSpace
 __all__ = ["scheduled"]
 
 KEY = "architecture"
-ENDLESS = 10**9  # trials: the store knows how many there are; below 1,000 a bar would be shown
+ENDLESS = 10**9  # trials: the store has the limit; AutoGluon shows a bar below 1,000
 
 
 def scheduled(driver: Driver) -> None:
     """Let AutoGluon's `LocalSequentialScheduler` run the trials of an experiment.
 
     Args:
-        driver: Begins, evaluates and ends them, one at a time.
+        driver: Begins, evaluates and ends the trials, one at a time.
     """
     steps: Any = _Steps(driver)
     space = ArchitectureSpace(driver.experiment.space)
@@ -30,15 +30,15 @@ def scheduled(driver: Driver) -> None:
         steps.train, {KEY: space}, searcher=steps, num_trials=ENDLESS
     )
     scheduler.run()
-    if steps.error is not None:  # the scheduler has logged it, and gone on or ended
+    if steps.error is not None:  # the scheduler has only logged it
         raise steps.error
 
 
 @final
 class _Steps(LocalSearcher):
-    """Searcher and training in one: what AutoGluon asks of either, the driver does.
+    """Searcher and training function in one; both call the driver.
 
-    Whatever the driver raises is kept for `scheduled`: AutoGluon would log it and go on.
+    An error of the driver is kept for `scheduled` to raise: AutoGluon only logs it.
     """
 
     def __init__(self, driver: Driver) -> None:
@@ -58,7 +58,7 @@ class _Steps(LocalSearcher):
         raise ExhaustedSearchSpaceError
 
     def train(self, config: dict[str, Any], reporter: Any) -> None:
-        """Evaluate the trial that has begun, and report its reward."""
+        """Evaluate the running trial, and report its reward."""
         try:
             reporter(reward=self._reward(self._driver.end()))
         except Exception as error:
@@ -69,4 +69,4 @@ class _Steps(LocalSearcher):
         return float("-inf") if scores is None else scores[0]
 
     def update(self, config: dict[str, Any], **kwargs: Any) -> None:
-        """Do nothing: the driver has stored the trial already."""
+        """Do nothing: the driver has stored the trial."""

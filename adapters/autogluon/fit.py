@@ -1,6 +1,6 @@
 # pyright: basic
 # AutoGluon ships no types that can be relied on.
-"""A whole search in one line of a `TabularPredictor`, and in two passes."""
+"""A search in one line of `TabularPredictor.fit`, and in two passes."""
 
 import copy
 import shutil
@@ -24,8 +24,8 @@ from .trials import SCORE
 __all__ = ["SEARCH", "fit_in_two_passes", "nas_hyperparameters"]
 
 WINNERS = 3
-SEARCH_SHARE = 0.5  # of the time that there is, for the first pass
-SEARCH = "search"  # the folder of the first pass, in that of the predictor
+SEARCH_SHARE = 0.5  # of the time limit, for the first pass
+SEARCH = "search"  # folder of the first pass, in that of the predictor
 PLAIN: dict[str, Any] = {
     "auto_stack": False,
     "num_bag_folds": 0,
@@ -42,46 +42,47 @@ PLAIN: dict[str, Any] = {
     "fit_strategy": "sequential",
     "raise_on_no_models_fitted": False,
 }
-"""How `fit` trains each model once and in this process, whatever the preset says."""
+"""Arguments of `fit` that override a preset: each model is trained once, in this process."""
 BAGGED = {
     "num_stack_levels": 0,
-    "dynamic_stacking": False,  # it would do all of it once more, in a Ray worker
+    "dynamic_stacking": False,  # it repeats everything in a Ray worker
 }
-"""What holds for the second pass unless the user says something else."""
+"""Arguments of the second pass that the user can override."""
 
 
 def nas_hyperparameters(
     space: SearchSpace | None = None,
-    strategy: Strategy[Any] | None = None,
     trials: int = 20,
     *,
-    objectives: Mapping[str, str] | Sequence[Objective] | None = None,
+    strategy: Strategy[Any] | None = None,
     seed: int = 0,
+    objectives: Mapping[str, str] | Sequence[Objective] | None = None,
     keep: int | None = 10,
     trial_seconds: float | None = None,
     history: History | None = None,
     model: type[AbstractModel] = KerasModel,
     **settings: Any,
 ) -> dict[type[AbstractModel], dict[str, Any]]:
-    """Return what makes `TabularPredictor.fit` search the networks of a space.
+    """Return hyperparameters with which `TabularPredictor.fit` searches the networks of a space.
 
     Trials join the leaderboard and the ensemble. In a stack only the first level is searched.
 
     Args:
-        space: What is searched; `library.tabular()` if None.
-        strategy: The search method; that of `default_strategy` if None.
-        trials: The most trials; the time limit of `fit` may end the search before.
-        objectives: See `NASSearcher`.
+        space: The space; `library.tabular()` if None.
+        trials: Maximum number of trials; the time limit of `fit` may end the search earlier.
+        strategy: The search method; `default_strategy(trials)` if None.
         seed: Fixes every proposal.
-        keep: How many trials join the predictor, the best ones; None for all.
+        objectives: See `NASSearcher`.
+        keep: Number of trials that join the predictor, the best ones; None for all.
         trial_seconds: Time limit of one trial; see `NASSearcher`.
-        history: Trials of a search before this one, which goes on from there.
-        model: What is searched; other than `KerasModel`, the decisions are its hyperparameters.
-        **settings: Fixed hyperparameters of the model, as `epochs=50`; what `ag_args` and
-            `ag_args_ensemble` say comes before what is said here.
+        history: Earlier trials, which this search continues.
+        model: The model class. For classes other than `KerasModel`, the decisions are
+            hyperparameters.
+        **settings: Fixed hyperparameters of the model, as `epochs=50`. Entries of `ag_args` and
+            `ag_args_ensemble` override those that are set here.
 
     Returns:
-        For the argument `hyperparameters`, alone or among others.
+        A value for `hyperparameters=` of `fit`, alone or merged with other models.
 
     Example:
         `TabularPredictor("y").fit(table, hyperparameters={**nas_hyperparameters(), "GBM": {}})`
@@ -89,12 +90,18 @@ def nas_hyperparameters(
     space = library.tabular() if space is None else space
     strategy = default_strategy(trials) if strategy is None else strategy
     searcher = NASSearcher(
-        space, strategy, objectives, seed, keep=keep, trial_seconds=trial_seconds, history=history
+        space,
+        strategy=strategy,
+        seed=seed,
+        objectives=objectives,
+        keep=keep,
+        trial_seconds=trial_seconds,
+        history=history,
     )
     ag_args = _without_tuning({"valid_stacker": False, **settings.pop("ag_args", {})})
     bags = {"fold_fitting_strategy": "sequential_local", **settings.pop("ag_args_ensemble", {})}
     if issubclass(model, KerasModel):
-        keras_part()  # loaded here, it does not cost the first trial its time
+        keras_part()  # load Keras now, not within the first trial's time limit
         open_: dict[str, Any] = {"architecture": ArchitectureSpace(space)}
     else:
         open_ = dict(to_native(space))
@@ -112,8 +119,8 @@ def nas_hyperparameters(
 def _without_tuning(ag_args: dict[str, Any]) -> dict[str, Any]:
     if "hyperparameter_tune_kwargs" in ag_args:
         raise BackendError(
-            "ag_args has hyperparameter_tune_kwargs, which are what this function makes: leave "
-            "them out, or give the model's hyperparameters and a NASSearcher yourself"
+            "ag_args has hyperparameter_tune_kwargs, which nas_hyperparameters sets: leave them "
+            "out, or pass the model's hyperparameters and a NASSearcher to fit yourself"
         )
     return ag_args
 
@@ -122,53 +129,64 @@ def fit_in_two_passes(
     predictor: Any,
     table: Any,
     space: SearchSpace | None = None,
-    strategy: Strategy[Any] | None = None,
     trials: int = 20,
     *,
+    strategy: Strategy[Any] | None = None,
+    seed: int = 0,
     winners: int = WINNERS,
     hyperparameters: Mapping[Any, Any] | None = None,
     num_bag_folds: int = 5,
     time_limit: float | None = None,
     objectives: Mapping[str, str] | None = None,
-    seed: int = 0,
     history: History | None = None,
     settings: Mapping[str, Any] | None = None,
     **fit: Any,
 ) -> Any:
-    """Search without bagging, then fit the best architectures with it: the cheapest good way.
+    """Search without bagging, then fit the best architectures with bagging.
 
-    A search under bagging trains each trial once for each fold; here only the winners are. The
-    search is in the predictor's folder, and `load(predictor)` reads it, whatever became of it.
+    A search under bagging trains each trial once for each fold; here only the winners are trained
+    so often. The predictor's folder holds the search, and `load(predictor)` reads it even if a
+    pass fails.
 
     Args:
         predictor: A `TabularPredictor` that has not been fitted.
         table: The training data.
-        space: What is searched; `library.tabular()` if None.
-        strategy: The search method; that of `default_strategy` if None.
-        trials: The most trials; 0 takes the winners of `history` without a search.
-        winners: How many architectures are fitted in the second pass.
-        hyperparameters: Other models of the second pass, as for `fit`.
-        num_bag_folds: Folds of the second pass, at least 2; 0 for none.
-        time_limit: Seconds for both passes; at most half of it is for the search.
-        objectives: See `NASSearcher`; of several, winners come from the Pareto front.
+        space: The space; `library.tabular()` if None.
+        trials: Maximum number of trials; 0 takes the winners of `history` without a search.
+        strategy: The search method; `default_strategy(trials)` if None.
         seed: Fixes every proposal.
-        history: Trials of a search before this one, which goes on from there.
+        winners: Number of architectures that the second pass fits, at least 1.
+        hyperparameters: Other models of the second pass, as for `fit`.
+        num_bag_folds: Folds of the second pass, at least 2; 0 for no bagging.
+        time_limit: Seconds for both passes; the search takes at most half of them.
+        objectives: See `NASSearcher`; with several, winners come from the Pareto front.
+        history: Earlier trials, which this search continues.
         settings: Fixed hyperparameters of `KerasModel`, as `{"epochs": 50}`.
-        **fit: What else `fit` takes, for both passes; what bags, stacks or refits for the second.
+        **fit: Further arguments of `fit` for both passes; those of bagging, stacking and
+            refitting apply to the second one only.
 
     Returns:
         The predictor, fitted.
 
     Raises:
-        BackendError: No trial was complete, the second pass failed, or could only fail.
+        BackendError: No trial is complete, the second pass failed, or the arguments contradict
+            each other.
     """
     if num_bag_folds and fit.get("tuning_data") is not None and not fit.get("use_bag_holdout"):
         raise BackendError(
-            "AutoGluon takes tuning_data beside bags with use_bag_holdout=True alone: give that, "
-            "or num_bag_folds=0"
+            "AutoGluon takes tuning_data with bagging only if use_bag_holdout=True: give that, or "
+            "num_bag_folds=0"
         )
-    searched_as: dict[str, Any] = {"objectives": objectives, "seed": seed, "history": history}
-    ours = nas_hyperparameters(space, strategy, trials, keep=1, **searched_as, **(settings or {}))
+    ours = nas_hyperparameters(
+        space,
+        trials,
+        strategy=strategy,
+        seed=seed,
+        objectives=objectives,
+        keep=1,
+        history=history,
+        **(settings or {}),
+    )
     began = time.monotonic()
     searched = _search(predictor, table, ours, time_limit and time_limit * SEARCH_SHARE, fit)
     left = time_limit and max(time_limit - (time.monotonic() - began), 1.0)
@@ -186,7 +204,7 @@ def _search(
     time_limit: float | None,
     fit: Mapping[str, Any],
 ) -> History:
-    """Search in a predictor like the given one, of which nothing but the history remains."""
+    """Search in a copy of the predictor, and keep its history only."""
     tuning = ours[KerasModel]["ag_args"]["hyperparameter_tune_kwargs"]
     searcher: NASSearcher = tuning["searcher"]
     place = Path(predictor.path, SEARCH)
@@ -199,7 +217,7 @@ def _search(
             for search in searcher.searches:
                 search.close()
     elif searcher.before is None:
-        raise BackendError("trials=0 searches nothing: give the history of a search before")
+        raise BackendError("trials=0 needs history=: give an earlier search, or more trials")
     history = searcher.history if searcher.searches else searcher.before
     assert history is not None
     _keep(history, Path(predictor.path, HISTORY_FILE))
@@ -208,10 +226,9 @@ def _search(
 
 
 def _first(predictor: Any, place: Path, fit: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return the predictor of the first pass, and what its `fit` has to know of groups.
+    """Return the predictor of the first pass, and its arguments of `fit` for groups.
 
-    It is a copy, for whatever the constructor was told holds for the search as well: a column
-    that is to be ignored may hold the target itself.
+    A copy keeps all arguments of the constructor: an ignored column may leak the target.
     """
     first = copy.deepcopy(predictor)
     learner = first._learner
@@ -220,29 +237,29 @@ def _first(predictor: Any, place: Path, fit: Mapping[str, Any]) -> tuple[Any, di
         return first, {}
     if fit.get("tuning_data") is not None:
         raise BackendError(
-            "groups= of the predictor and tuning_data= are both given, of which the search can "
-            "have but one: leave tuning_data out, or groups"
+            "the search takes either groups= of the predictor or tuning_data=, not both: leave "
+            "one out"
         )
-    if learner.weight_evaluation:  # AutoGluon loses the weights of rows that it holds out by groups
+    if learner.weight_evaluation:  # AutoGluon drops the weights of groups held out
         raise BackendError(
-            "groups= and weight_evaluation=True of the predictor do not go together in a search: "
-            "leave one out"
+            "groups= and weight_evaluation=True of the predictor do not work together in a "
+            "search: leave one out"
         )
-    # AutoGluon would make bags of the groups, one fold each; the search holds some of them out.
+    # AutoGluon makes a bag fold of each group; the search holds some groups out instead.
     column, learner.groups = learner.groups, None
     learner.ignored_columns = [*learner.ignored_columns, column]
     return first, {"validation_structure": {"group_on": column}}
 
 
 def _keep(history: History, file: Path) -> None:
-    """Write a history before anything else can fail."""
+    """Save a history before anything else can fail."""
     if file.exists():
         file.replace(file.with_name(BEFORE))
     history.save(file)
 
 
 def _best(history: History, number: int) -> list[Any]:
-    """List the best architectures, those of the Pareto front before all others."""
+    """Return the best architectures, those of the Pareto front first."""
     try:
         front = history.pareto
     except HistoryError as error:
@@ -250,8 +267,8 @@ def _best(history: History, number: int) -> list[Any]:
     complete = [trial for trial in history.of_state("complete") if SCORE in trial.values]
     if not complete:
         raise BackendError(
-            f"no trial of the history has a {SCORE!r}, which AutoGluon's trials have: search here, "
-            "with trials= above 0"
+            f"no trial of the history has the metric {SCORE!r} of AutoGluon: search here, with "
+            "trials= above 0"
         )
     complete.sort(key=lambda trial: (trial not in front, -trial.values[SCORE]))
     return [bare(trial.architecture) for trial in complete[:number]]
@@ -262,7 +279,7 @@ def _fit_winners(predictor: Any, table: Any, fit: Mapping[str, Any]) -> None:
         predictor.fit(table, **fit)
     except Exception as error:
         raise BackendError(
-            f"the second pass failed ({type(error).__name__}: {error}); the search is whole, in "
-            f"{Path(predictor.path, HISTORY_FILE)}: mend the cause and give a new predictor with "
-            "history=load(that file) and trials=0"
+            f"the second pass failed ({type(error).__name__}: {error}); the search is in "
+            f"{Path(predictor.path, HISTORY_FILE)}: fix the cause and call this with a new "
+            "predictor, history=load(that file) and trials=0"
         ) from error

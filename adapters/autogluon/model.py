@@ -1,6 +1,6 @@
 # pyright: basic
 # AutoGluon ships no types that can be relied on.
-"""`KerasModel`: the networks of a space as a model of AutoGluon."""
+"""`KerasModel`: a model of AutoGluon that trains the networks of a space."""
 
 import math
 import time
@@ -19,7 +19,7 @@ from .table import NUMERIC, TableEncoder, TargetEncoder
 __all__ = ["CELL", "KerasModel", "keras_part"]
 
 DEFAULTS: Mapping[str, Any] = {
-    "architecture": None,  # an Architecture, or an ArchitectureSpace that is searched
+    "architecture": None,  # an Architecture, or an ArchitectureSpace to search
     "epochs": 100,
     "patience": 12,
     "batch_size": 0,  # 0: by the number of rows
@@ -31,29 +31,24 @@ DEFAULTS: Mapping[str, Any] = {
     "numeric": "standard",
     "seed": 0,
 }
-FIXED = (
-    "architecture",
-    "epochs",
-    "horizon",
-    "seed",
-)  # what a space cannot say: training finds the epochs
-SPACE = "space"  # beside its decisions as flat hyperparameters, for AutoGluon's own searchers
-CELL = 22  # bytes of a cell while arrays are made of a table: two of 8, one of 4, and masks
+FIXED = ("architecture", "epochs", "horizon", "seed")  # settings that a space cannot search
+SPACE = "space"  # the space of flat hyperparameters, for AutoGluon's own searchers
+CELL = 22  # bytes per cell while a table becomes arrays: two of 8, one of 4, and masks
 RUNTIME = 600_000_000  # bytes of Keras with a Keras backend
 
 
 class KerasModel(AbstractModel):
-    """Any network of our spaces as a model for tables in AutoGluon, under any Keras backend.
+    """A model of AutoGluon for tables that trains networks of a space, under any Keras backend.
 
-    Numeric, categorical and boolean columns, missing values, binary, multiclass and regression
-    problems. It stops early by AutoGluon's own validation set and metric, keeps to time limits,
-    and is pickled as settings and weights, so that another Keras backend may load it.
+    It supports numeric, categorical and boolean columns, missing values, and binary, multiclass
+    and regression problems. It stops early by AutoGluon's validation set and metric, keeps time
+    limits, and is pickled as settings and weights, so another Keras backend can load it.
 
     Hyperparameters: `architecture`, `epochs`, `patience`, `batch_size`, `optimizer`,
     `learning_rate`, `weight_decay`, `embedding` (width of each category, 0 for one input each) and
-    `numeric` ("standard" or "quantile"). In a `Space` of a mapping, values of these names are
-    searched with the network. Instead of an architecture, `{"space": space, **to_native(space)}`
-    lets AutoGluon's own random searcher choose.
+    `numeric` ("standard" or "quantile"). In a `Space`, values with these names are searched
+    together with the network. `{"space": space, **to_native(space)}` instead of an architecture
+    lets AutoGluon's random searcher choose.
 
     Example:
         `TabularPredictor("y").fit(table, hyperparameters={KerasModel: {"epochs": 50}})`
@@ -67,11 +62,11 @@ class KerasModel(AbstractModel):
     _default_auxiliary_params_extra: ClassVar = {
         "valid_raw_types": ["bool", "int", "float", "category"]
     }
-    # With Ray installed AutoGluon would start a process for each fold, which takes longer than to
-    # train a small network.
+    # With Ray installed, AutoGluon starts a process for each fold, which takes longer than the
+    # training of a small network.
     _default_ag_args_ensemble_extra: ClassVar = {"fold_fitting_strategy": "sequential_local"}
     default_resources_physical_cores_only = True
-    is_light = True  # its pickle is read without building the network
+    is_light = True  # unpickling does not build the network
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -92,8 +87,6 @@ class KerasModel(AbstractModel):
     def _more_tags(self) -> dict[str, bool]:
         return {"can_refit_full": True}
 
-    # ------------------------------------------------------------------ training
-
     def _fit(
         self,
         X: Any,
@@ -111,7 +104,9 @@ class KerasModel(AbstractModel):
         self._architecture, self._embedding = params["architecture"], int(params["embedding"])
         table, target = self.preprocess(X, y=y, is_train=True), y.to_numpy()
         self._table = TableEncoder(table, params["numeric"], embed=self._embedding > 0)
-        self._embedding = self._embedding or 8  # of columns with too many for one input each
+        self._embedding = (
+            self._embedding or 8
+        )  # for columns with too many categories for one input each
         self._target = TargetEncoder(target, self.problem_type, self.num_classes or 1)
         keras.keras.utils.set_random_seed(int(params["seed"] or 0))
         self.model = self._network()
@@ -139,13 +134,13 @@ class KerasModel(AbstractModel):
             score,
             how,
         )
-        # What refit_full trains, without validation: the same way, with more rows.
+        # refit_full trains on all rows without validation, with these settings.
         self.params_trained |= {"epochs": best, "batch_size": batch_size, "horizon": horizon}
         self._weights = self.model.get_weights()
         self.measured = {"parameters": float(self.model.count_params()), "epochs": float(best)}
 
     def _score_of(self, X: Any, y: Any, weights: Any) -> Any:
-        """Return what scores a network by AutoGluon's own metric."""
+        """Return a function that scores a network by AutoGluon's metric."""
         assert self._table is not None
         inputs = self._table.arrays(self.preprocess(X))
         metric: Any = self.stopping_metric
@@ -159,8 +154,6 @@ class KerasModel(AbstractModel):
             )
 
         return score
-
-    # ------------------------------------------------------------------ predicting
 
     def _predict_proba(self, X: Any, **kwargs: Any) -> Any:
         assert self._table is not None
@@ -178,7 +171,7 @@ class KerasModel(AbstractModel):
         return keras_part().network(self._architecture, self._table, self._target, self._embedding)
 
     def to_keras(self) -> Any:
-        """Return the trained `keras.Model`; its inputs are what `TableEncoder` makes of a table."""
+        """Return the trained `keras.Model`; its inputs are the arrays of `TableEncoder`."""
         if self.model is None:
             self.model = self._network()
             self.model.set_weights(self._weights)
@@ -187,32 +180,30 @@ class KerasModel(AbstractModel):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "model": None}  # the weights are enough
 
-    # ------------------------------------------------------------------ what AutoGluon asks before
-
     def is_fit(self) -> bool:
-        """Tell whether it has been trained; the network itself is built when first needed."""
+        """Return whether the model has been trained; its network is built on first use."""
         return self._weights is not None
 
     @classmethod
     def _estimate_memory_usage_static(
         cls, *, X: Any, hyperparameters: dict[str, Any] | None = None, **kwargs: Any
     ) -> int:
-        """Estimate the most memory of a training, in bytes.
+        """Estimate the peak memory of training, in bytes.
 
-        Keras itself, the table twice as it is and once as arrays are made of it, and the weights
-        four times: with their gradients and what Adam keeps of them.
+        The sum of Keras itself, two copies of the table, its arrays, and the weights four times:
+        with their gradients and the two moments of Adam.
         """
         table = int(X.memory_usage(index=False).sum())
         try:
             architecture = _settled(hyperparameters or {})["architecture"]
             size = architecture.cost((max(2 * X.shape[1], 1),)).parameters
-        except (SpaceError, BackendError):  # which is told when it is trained
+        except (SpaceError, BackendError):  # training reports the error
             size = 0
         return RUNTIME + 2 * table + CELL * X.shape[0] * X.shape[1] + 16 * size
 
 
 def keras_part() -> Any:
-    """Return what knows Keras, which is loaded when first needed."""
+    """Return the module that imports Keras, loaded on first use."""
     if find_spec("keras") is None:
         raise MissingExtra("keras", "tensorflow", "KerasModel")
     from . import network
@@ -221,7 +212,7 @@ def keras_part() -> Any:
 
 
 def _settled(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all hyperparameters of one training, those that the architecture says included."""
+    """Return all hyperparameters of one training, including those in the architecture."""
     params = {**DEFAULTS, **given}
     architecture = params["architecture"]
     if architecture is None and params.get(SPACE) is not None:
@@ -232,8 +223,8 @@ def _settled(given: Mapping[str, Any]) -> dict[str, Any]:
         architecture = architecture.default
     if not isinstance(architecture, Architecture):
         raise BackendError(
-            f"architecture={architecture!r} is none: give one of a space, as history.best."
-            "architecture, or ArchitectureSpace(space) to search it"
+            f"architecture={architecture!r} is not an Architecture: give one of a space, as "
+            "history.best.architecture, or ArchitectureSpace(space) to search it"
         )
     known = DEFAULTS.keys() - FIXED
     own = {name: value for name, value in architecture.settings.items() if name in known}
@@ -244,5 +235,5 @@ def _settled(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _batch_size(rows: int) -> int:
-    """Return a power of two from 32 to 512, so that an epoch has some steps."""
+    """Return a power of two from 32 to 512, which gives an epoch at least some steps."""
     return int(2 ** min(max(math.log2(max(rows, 1)) // 1 - 4, 5), 9))

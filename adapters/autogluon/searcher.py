@@ -1,6 +1,6 @@
 # pyright: basic
 # AutoGluon ships no types that can be relied on.
-"""`NASSearcher`: our strategies as a searcher of AutoGluon."""
+"""`NASSearcher`: nasbridge strategies as a searcher of AutoGluon."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, final
@@ -26,46 +26,46 @@ __all__ = ["NASSearcher"]
 
 @final
 class NASSearcher(LocalSearcher):
-    """Lets a strategy of nasbridge propose the hyperparameters of a model in AutoGluon.
+    """A searcher that proposes the hyperparameters that a nasbridge strategy proposes.
 
-    It goes where AutoGluon takes a searcher, as `hyperparameter_tune_kwargs={"scheduler": "local",
-    "searcher": NASSearcher(...), "num_trials": 20}`. Each model that is searched, and each level of
-    a stack, has a search of its own, with the same first proposals; its trials are in
-    `history.jsonl` in the model's folder, too. Failed trials are told as such, never as a number.
+    Pass it wherever AutoGluon takes a searcher, as `hyperparameter_tune_kwargs={"scheduler":
+    "local", "searcher": NASSearcher(...), "num_trials": 20}`. Each searched model, and each level
+    of a stack, has its own search with the same first proposals; `history.jsonl` in the model's
+    folder holds its trials. A failed trial is recorded as failed, not as a bad score.
 
     Args:
-        space: What is searched. None takes it from the model's hyperparameters, be they one
-            `ArchitectureSpace` or any of AutoGluon's own.
-        strategy: The search method; that of `default_strategy` if None.
-        objectives: As `{"score_val": "max", "pred_time_val": "min"}`, by the names that the
-            leaderboard has; also "disk_usage", and "parameters" of a `KerasModel`. None takes the
-            validation score alone, which is better the higher it is.
+        space: The space. None takes it from the model's hyperparameters: one `ArchitectureSpace`,
+            or any of AutoGluon's own search spaces.
+        strategy: The search method; `default_strategy()` if None.
         seed: Fixes every proposal.
-        keep: How many trials are kept, the best ones, or those of the Pareto front first; the
-            models of the others are deleted when the search ends. None keeps all.
-        trial_seconds: Time limit of one trial. AutoGluon itself grants each the whole time that is
-            left; here it is at most twice its share of that.
-        max_failures: As many failed trials in a row end the search.
-        history: Trials of a search before this one, which goes on from there.
+        objectives: As `{"score_val": "max", "pred_time_val": "min"}`: columns of the leaderboard,
+            "disk_usage", and "parameters" of a `KerasModel`. None is the validation score alone,
+            for which higher is better.
+        keep: Number of trials that are kept, at least 1: the best ones, those of the Pareto front
+            first. The other models are deleted when the search ends. None keeps all.
+        trial_seconds: Time limit of one trial. AutoGluon gives each trial all the remaining time;
+            here it gets at most twice its share.
+        max_failures: This many failed trials in a row end the search, at least 1.
+        history: Earlier trials, which this search continues.
 
     Raises:
-        BackendError: An objective is unknown, or a number has no meaning.
+        BackendError: An objective is unknown, or a number is out of bounds.
 
     Example:
         >>> from nasbridge import RandomSearch, Repeat, Choice, layer
         >>> from nasbridge.adapters.autogluon import NASSearcher
-        >>> searcher = NASSearcher(Repeat(layer("Dense", units=Choice([8, 16])), 2), RandomSearch())
-        >>> searcher.strategy
+        >>> space = Repeat(layer("Dense", units=Choice([8, 16])), 2)
+        >>> NASSearcher(space, strategy=RandomSearch(), seed=1).strategy
         RandomSearch()
     """
 
     def __init__(
         self,
         space: SearchSpace | None = None,
-        strategy: Strategy[Any] | None = None,
-        objectives: Mapping[str, str] | Sequence[Objective] | None = None,
-        seed: int = 0,
         *,
+        strategy: Strategy[Any] | None = None,
+        seed: int = 0,
+        objectives: Mapping[str, str] | Sequence[Objective] | None = None,
         keep: int | None = None,
         trial_seconds: float | None = None,
         max_failures: int = 10,
@@ -84,13 +84,13 @@ class NASSearcher(LocalSearcher):
         for objective in self.objectives:
             if objective.metric not in METRICS:
                 raise BackendError(
-                    f"AutoGluon measures no {objective.metric!r}: take some of {list(METRICS)} as "
-                    "objectives"
+                    f"AutoGluon does not measure {objective.metric!r}: choose objectives from "
+                    f"{list(METRICS)}"
                 )
             if objective == Objective(SCORE, "min"):
                 raise BackendError(
-                    f"{SCORE!r} is better the higher it is, whatever the metric, as everywhere in "
-                    f'AutoGluon: give {{"{SCORE}": "max"}}'
+                    f"{SCORE!r} is a score, of which AutoGluon always prefers the higher one: "
+                    f'give {{"{SCORE}": "max"}}'
                 )
         for name, least in (("keep", 1), ("trial_seconds", 0), ("max_failures", 1)):
             value = getattr(self, name)
@@ -98,10 +98,10 @@ class NASSearcher(LocalSearcher):
                 raise BackendError(f"{name}={value!r}: give at least {least}")
 
     def __deepcopy__(self, memo: object) -> "NASSearcher":
-        return self  # AutoGluon copies it more than once, and tells a copy what happened
+        return self  # AutoGluon copies it, and calls a copy
 
     def __reduce__(self) -> Any:
-        """Go to another process as a new searcher: a Ray worker's trials are its own."""
+        """Pickle the settings: in another process, as a Ray worker, it begins its own search."""
         settings: dict[str, Any] = {
             "objectives": self.objectives,
             "seed": self.seed,
@@ -110,48 +110,44 @@ class NASSearcher(LocalSearcher):
             "max_failures": self.max_failures,
         }
         space = None if self.space is None else self.space.unconstrained()
-        return _remade, (space, self.strategy, settings)
-
-    # ------------------------------------------------------------------ what came out
+        return _new_searcher, (space, self.strategy, settings)
 
     @property
     def history(self) -> History:
         """The trials of the latest search."""
         if not self.searches:
-            raise BackendError("nothing has been searched yet: fit a predictor first")
+            raise BackendError("the searcher has no trials yet: fit a predictor first")
         return self.searches[-1].history
 
     @property
     def histories(self) -> dict[str, History]:
-        """The trials of all searches, by the names of their models."""
+        """The trials of all searches, by the name of the model."""
         return {search.name: search.history for search in self.searches}
 
-    # ------------------------------------------------------------------ what AutoGluon asks
-
     def configure_scheduler(self, scheduler: Any) -> None:
-        """Begin a search; AutoGluon has a scheduler for each model and level."""
+        """Begin a search; AutoGluon makes a scheduler for each model and level of a stack."""
         self._reward_attribute = scheduler._reward_attr
         self.searches.append(ModelSearch(self, scheduler))
 
     def get_config(self, **kwargs: Any) -> dict[str, Any]:
-        """Propose the hyperparameters of the next trial."""
+        """Return the hyperparameters of the next trial."""
         try:
             return self.searches[-1].begin()
         except SpaceExhausted as error:
             raise ExhaustedSearchSpaceError from error
 
     def update(self, config: dict[str, Any], **kwargs: Any) -> None:
-        """Take note of a trial that has ended; a failed one has a reward of minus infinity."""
+        """Receive the end of a trial; a failed one has a reward of minus infinity."""
         reward = float(kwargs[self._reward_attribute])
         number = int(kwargs["trial"])
         self.searches[-1].end(config, reward, number, kwargs.get("time_since_start"))
 
     def evaluation_failed(self, config: dict[str, Any], **kwargs: Any) -> None:
-        """Take note of a trial that failed before it could say so."""
+        """Receive a trial that failed without a report."""
         self.searches[-1].end(config, float("-inf"), None, None)
 
     def get_reward(self, config: dict[str, Any]) -> float | None:
-        """Return a trial's score; None for one that does not join the predictor."""
+        """Return a trial's score; None if its model does not join the predictor."""
         return self.searches[-1].reward(config)
 
     def get_best_reward(self) -> float:
@@ -159,17 +155,17 @@ class NASSearcher(LocalSearcher):
         return self.searches[-1].best[0]
 
     def get_best_config(self) -> dict[str, Any]:
-        """Return the hyperparameters with the best score; the search is over when this is asked."""
+        """Return the best hyperparameters, and end the search: AutoGluon calls this last."""
         self.searches[-1].close()
         return self.searches[-1].best[1]
 
     def get_results(self, sort: bool = True) -> list[tuple[dict[str, Any], float]]:
-        """Return hyperparameters and score of each trial that has one."""
+        """Return hyperparameters and score of each complete trial."""
         results = list(self.searches[-1].results.values())
         return sorted(results, key=lambda result: -result[1]) if sort else results
 
 
-def _remade(
+def _new_searcher(
     space: SearchSpace | None, strategy: Strategy[Any], settings: Mapping[str, Any]
 ) -> NASSearcher:
-    return NASSearcher(space, strategy, **settings)
+    return NASSearcher(space, strategy=strategy, **settings)

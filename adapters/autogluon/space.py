@@ -1,6 +1,6 @@
 # pyright: basic
 # AutoGluon ships no types that can be relied on.
-"""AutoGluon's search spaces and ours, there and back."""
+"""Conversion between AutoGluon's search spaces and spaces."""
 
 from collections.abc import Mapping
 from typing import Any, cast, final
@@ -9,6 +9,7 @@ import numpy
 from autogluon.common import space as native
 
 from ...engine.errors import BackendError
+from ...engine.native_values import read_architecture
 from ...spaces import (
     Architecture,
     Categorical,
@@ -33,9 +34,9 @@ __all__ = [
 
 
 def bare(architecture: Architecture) -> Architecture:
-    """Return an architecture whose space is without constraints, which may hold any function.
+    """Return an architecture of the space without constraints, which may hold any function.
 
-    What AutoGluon trains it pickles; constraints bound what is proposed, and no model needs them.
+    AutoGluon pickles models; constraints matter for proposals only.
     """
     return Architecture(architecture.space.unconstrained(), architecture.choices)
 
@@ -44,11 +45,12 @@ def bare(architecture: Architecture) -> Architecture:
 class ArchitectureSpace(native.Space):
     """A whole space as one hyperparameter of AutoGluon, whose values are architectures.
 
-    AutoGluon has no conditional spaces, and needs none this way; only `NASSearcher` searches it.
+    This is how AutoGluon, which has no conditional spaces, holds one. Only `NASSearcher` can
+    search it.
 
     Args:
         space: The space.
-        default: What a model takes that is not searched; one drawn at random if None.
+        default: The architecture of a model that is not searched; None draws one with seed 0.
 
     Example:
         >>> from nasbridge import Integer, Space
@@ -77,15 +79,12 @@ class ArchitectureSpace(native.Space):
         return f"ArchitectureSpace of {len(self.space.decisions)} decisions"
 
 
-# ---------------------------------------------------------------------- there
-
-
 def to_native(space: SearchSpace) -> dict[str, native.Space]:
     """Return a space as hyperparameters of AutoGluon, one for each decision.
 
-    AutoGluon knows no conditions: every decision is always open there, and
-    `architecture_from` leaves out what is not active. Options that are plain values are given as
-    such, so that a model of AutoGluon's own understands them; sub-trees by their labels.
+    AutoGluon has no conditions, so every decision is always open, and `architecture_from` ignores
+    the values of inactive decisions. Options that are plain values are passed as such, so any
+    model of AutoGluon understands them; sub-trees are passed as their labels.
 
     Args:
         space: Any space.
@@ -113,34 +112,29 @@ def _native(decision: Decision) -> native.Space:
             made = native.Real(low, high, log=log)
         case other:
             raise BackendError(f"the decision {decision.name!r} has the unknown domain {other!r}")
-    cast(Any, made).domain = decision.domain  # labels, steps and the like, which it cannot say
+    cast(Any, made).domain = decision.domain  # labels and steps, for `from_native`
     return made
 
 
 def native_values(
     architecture: Architecture, hyperparameters: Mapping[str, native.Space]
 ) -> dict[str, Any]:
-    """Return a value for every hyperparameter; the default of those that are not active.
-
-    Args:
-        architecture: What is chosen.
-        hyperparameters: Those of AutoGluon.
-    """
+    """Return a value for every hyperparameter: the architecture's, or its default if inactive."""
     missing = [name for name in architecture if name not in hyperparameters]
     if missing:
         raise BackendError(
-            f"the decisions {missing} are none of the open hyperparameters "
+            f"the decisions {missing} are not among the open hyperparameters "
             f"{list(hyperparameters)}: give the model {{**to_native(space)}}"
         )
     return {name: architecture.get(name, open_.default) for name, open_ in hyperparameters.items()}
 
 
 def architecture_from(values: Mapping[str, Any], space: SearchSpace) -> Architecture:
-    """Make an architecture of the hyperparameters of a model, as any searcher of AutoGluon does.
+    """Return the architecture in the hyperparameters of a model, proposed by any searcher.
 
     Args:
-        values: Hyperparameters by name; inactive and foreign ones are left out.
-        space: The space that `to_native` was given.
+        values: Hyperparameters by name; those of inactive decisions and other names are ignored.
+        space: The space that `to_native` converted.
 
     Raises:
         InvalidArchitecture: A value is missing, or outside its decision's domain.
@@ -152,37 +146,24 @@ def architecture_from(values: Mapping[str, Any], space: SearchSpace) -> Architec
         >>> architecture_from({"units": 32, "layers": 2, "epochs": 9}, space)["units"]
         32
     """
-    active: dict[str, object] = {}
-    choices: dict[str, Any] = {}
-    for decision in space.decisions:
-        if not decision.is_active(choices) or decision.name not in values:
-            continue
-        value = active[decision.name] = values[decision.name]
-        try:
-            choices[decision.name] = decision.domain.check(decision.label_of(value))
-        except ValueError:  # the space says it better
-            break
-    return space.architecture(active)
-
-
-# ---------------------------------------------------------------------- and back
+    return read_architecture(values, space)
 
 
 def from_native(hyperparameters: Mapping[str, Any] | ArchitectureSpace) -> SearchSpace:
-    """Make a space of hyperparameters of AutoGluon; those that are fixed are left out.
+    """Return a space for hyperparameters of AutoGluon; fixed ones are left out.
 
     Args:
-        hyperparameters: As a model is given them, with any of `autogluon.common.space`.
+        hyperparameters: The hyperparameters of a model, some of them of `autogluon.common.space`.
 
     Raises:
-        BackendError: None of them is open, or one is of an unknown kind.
+        BackendError: No hyperparameter is open, or one is of an unknown kind.
     """
     if isinstance(hyperparameters, ArchitectureSpace):
         return hyperparameters.space
     open_ = {k: v for k, v in hyperparameters.items() if isinstance(v, native.Space)}
     if not open_:
         raise BackendError(
-            f"none of the hyperparameters {list(hyperparameters)} is open: give one as "
+            f"no hyperparameter of {list(hyperparameters)} is open: give one as "
             "space.Categorical, Int, Real or Bool of autogluon.common"
         )
     return Space({name: _node(name, given) for name, given in open_.items()})
@@ -203,4 +184,4 @@ def _node(name: str, given: native.Space) -> Choice | Integer | Real:
         case _, native.Real():
             return Real(given.lower, given.upper, given.log)
         case _:
-            raise BackendError(f"the hyperparameter {name!r} is of the unknown kind {given!r}")
+            raise BackendError(f"the hyperparameter {name!r} has the unknown type {given!r}")

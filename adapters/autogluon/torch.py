@@ -1,6 +1,6 @@
 # pyright: basic
 # AutoGluon ships no types that can be relied on.
-"""AutoGluon's own network, in a form that any searcher can search."""
+"""AutoGluon's own network, searchable by any searcher."""
 
 from typing import Any, ClassVar
 
@@ -11,10 +11,10 @@ __all__ = ["TorchModel"]
 
 
 class TorchModel(TabularNeuralNetTorchModel):
-    """AutoGluon's NN_TORCH, whose hyperparameters `NASSearcher` can search; needs PyTorch.
+    """AutoGluon's NN_TORCH with hyperparameters that `NASSearcher` can search; needs PyTorch.
 
-    AutoGluon itself searches it under Ray alone, where a searcher must be one of its own. Of its
-    hyperparameters only those are searched that are given open.
+    AutoGluon itself searches NN_TORCH under Ray only, with its own searchers. Only hyperparameters
+    that are given as search spaces are searched.
 
     Example:
         `{TorchModel: {"num_layers": space.Int(1, 5), "ag_args": {"hyperparameter_tune_kwargs":
@@ -23,11 +23,11 @@ class TorchModel(TabularNeuralNetTorchModel):
 
     ag_key = "NASBRIDGE_TORCH"
     ag_name = "TorchModel"
-    # see KerasModel: a process for each fold takes longer than a small network
+    # see KerasModel
     _default_ag_args_ensemble_extra: ClassVar = {"fold_fitting_strategy": "sequential_local"}
 
     def _get_hpo_backend(self) -> str:
         return str(CUSTOM_BACKEND)
 
     def _get_default_searchspace(self) -> dict[str, Any]:
-        return {}  # it would join what the user wants to search, unasked
+        return {}  # AutoGluon would add it to the user's search space

@@ -1,6 +1,6 @@
 # pyright: basic
 # AutoGluon ships no types that can be relied on.
-"""What is read of a model that AutoGluon has trained, and of what kept it from being trained."""
+"""Reading a trained model of AutoGluon, or the error that its training raised."""
 
 import logging
 from statistics import fmean
@@ -12,16 +12,16 @@ __all__ = ["METRICS", "SCORE", "LastError", "measured"]
 
 SCORE = "score_val"
 METRICS = (SCORE, "pred_time_val", "fit_time", "disk_usage", "parameters")
-"""What may be an objective: the leaderboard's columns, bytes on disk, and a network's weights."""
+"""Possible objectives: columns of the leaderboard, bytes on disk, and number of weights."""
 
 TRIALS = logging.getLogger("autogluon.core.models.abstract.model_trial")
 
 
 def measured(model: Any) -> dict[str, float]:
-    """Return what there is to be known of a trained model, beside its score.
+    """Return the metrics of a trained model, its score aside.
 
     Args:
-        model: Any model of AutoGluon, as it is on disk; of a bag, its children are asked.
+        model: Any model of AutoGluon; for a bag, its children are read.
     """
     known = {
         "pred_time_val": model.predict_time,
@@ -33,21 +33,21 @@ def measured(model: Any) -> dict[str, float]:
 
 
 def _own(model: Any) -> dict[str, float]:
-    """Return what only a model itself knows; of a bag, the mean of its children."""
+    """Return the model's own measurements; for a bag, the means of its children."""
     if not isinstance(model, BaggedEnsembleModel):
         return dict(getattr(model, "measured", {}))
     children: list[dict[str, float]] = []
     for child in model.models or ():
         children.append(_own(model.load_child(child)))
         if not children[-1]:
-            return {}  # the others, which may be large, need not be read
+            return {}  # do not load the other children, which may be large
     names = set[str]().union(*children)
     return {name: fmean(child[name] for child in children) for name in names}
 
 
 @final
 class LastError(logging.Handler):
-    """Hears why a trial failed: AutoGluon logs the exception, and tells searchers a number."""
+    """Captures the exception that AutoGluon logs for a failed trial; searchers do not get it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,10 +58,10 @@ class LastError(logging.Handler):
             self.error = record.exc_info[1]
 
     def listen(self) -> None:
-        """Forget what was heard, and listen."""
+        """Discard the last error, and capture the next one."""
         self.error = None
         TRIALS.addHandler(self)
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop capturing."""
         TRIALS.removeHandler(self)

@@ -35,7 +35,7 @@ __all__ = ["Manager", "check_port", "free_port", "versions", "wait_for_server"]
 
 CLIENT = Path(__file__).with_name("client.py")
 COMMAND = 'exec "$NASBRIDGE_PYTHON" -I -S "$NASBRIDGE_CLIENT"'
-ANOTHER = "give another one, by --port on the command line or port= in Python"
+ANOTHER = "give another one, by --port (nasbridge run: --option port=...) or port= in Python"
 START = 120  # seconds that the manager may take; NNI itself gives up after three
 LOOK = 5  # seconds from one question to the next of how NNI is
 STOP = 20  # seconds that it may take to end

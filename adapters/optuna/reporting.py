@@ -24,7 +24,7 @@ from optuna.samplers import RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from ...engine.driver import warn_unjudged
+from ...engine.driver import warn_no_objective
 from ...engine.errors import BackendError
 from ...strategies import Step, rank_at_step
 from .filtered import ROW, view_of
@@ -128,7 +128,7 @@ class Reporter:
             )
         self._curve.append(Step(step, metrics))
         if self._is_judged:
-            warn_unjudged(metrics, self._objectives, MEND)
+            warn_no_objective(metrics, self._objectives, MEND)
         metric = self._objectives[0].metric
         if len(self._objectives) > 1 or set(metrics) != {metric}:  # more than Optuna stores
             note(self._study, _id(self._trial), f"{STEP}{step}", metrics)

@@ -1,10 +1,9 @@
 # pyright: basic
 # Ray's types are of little use from outside.
-"""The backend `ray_tune`: for those who outgrow a machine.
+"""The backend `ray_tune`: runs trials on a Ray cluster.
 
-Two doors: `run` drives a whole experiment, whose trials are trials of Ray Tune, placed wherever a
-cluster has their resources; and `NASSearcher` works in a `tune.Tuner` of a user's own. Both give
-the same proposals.
+Managed runs: `run` places each trial on a node that has its resources. Native integration:
+`NASSearcher` is a search algorithm for your own `tune.Tuner`. Both give the same proposals.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -61,7 +60,9 @@ def open_store(
     slots, needs, times = max(jobs, 1), dict(resources or {"cpu": 1}), _checked(retries)
     with ExitStack() as stack:
         place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
-        judge = None if scheduler is None else SchedulerAdapter(scheduler, experiment.objectives[0])
+        adapted = (
+            None if scheduler is None else SchedulerAdapter(scheduler, experiment.objectives[0])
+        )
         store = RayStore(stack.enter_context(open_history_store(experiment, place, "ray_tune")))
         executor = RayExecutor(
             experiment,
@@ -70,7 +71,7 @@ def open_store(
             lambda end: end.enter_context(instance(address, needs, slots)),
             lambda: Trials(experiment, place, needs, times),
             lambda: worker_class(experiment, place),
-            judge,
+            adapted,
             callbacks,
         )
         yield OpenStore(store, executor, directory=place)
@@ -88,33 +89,32 @@ def run(
     callbacks: Sequence[Callback] = (),
     on_accepted: Accepted | None = None,
 ) -> History:
-    """Run a whole experiment under Ray Tune; one that was interrupted goes on where it was.
+    """Run an experiment under Ray Tune; an interrupted run continues.
 
     Args:
-        experiment: What to run.
-        directory: Where `history.jsonl`, Ray's experiment directory and the trials' files are; in
-            a cluster of several machines on a disk that they share. None for a place that is
-            removed afterwards.
-        jobs: How many trials run at a time, in Ray's workers; 0 is 1, for Ray evaluates nothing in
-            this process.
-        observer: Is told what happens.
-        address: Of an existing cluster, as "auto" or "10.0.0.1:6379"; None for a private instance
-            on this machine, unless `ray.init` was called before.
-        resources: What each trial needs, as {"cpu": 2, "gpu": 0.5}; one core by default.
-        retries: How often a trial is repeated whose worker or machine was lost; one that fails by
-            an exception is not.
-        scheduler: A scheduler of Ray that stops trials, as ASHAScheduler and MedianStoppingRule;
-            by default none, or the experiment's own pruner.
-        callbacks: Callbacks of Ray, as its loggers for TensorBoard or MLflow.
+        experiment: The experiment.
+        directory: Holds `history.jsonl`, Ray's experiment directory and the trials' files. In a
+            cluster of several machines they must share it. None for a temporary directory.
+        jobs: Number of trials that run at a time, in Ray's workers; 0 means 1, since Ray evaluates
+            nothing in this process.
+        observer: Receives events.
+        address: Address of a cluster, as "auto" or "10.0.0.1:6379"; None for a private instance
+            on this machine, or for the connection of an earlier `ray.init`.
+        resources: What each trial needs, as {"cpu": 2, "gpu": 0.5}; None for one core.
+        retries: How often a trial is repeated after its worker or machine was lost, at least 0; a
+            trial that raises is not repeated.
+        scheduler: An ASHAScheduler or MedianStoppingRule of Ray, which stops trials; None for the
+            experiment's pruner.
+        callbacks: Callbacks of Ray, such as its loggers for TensorBoard and MLflow.
         on_accepted: Called when the storage has accepted the run, before the first trial.
 
     Returns:
-        The whole history.
+        The whole history, earlier runs included.
 
     Raises:
-        BackendError: No cluster, a machine without what trials need, an option that is unfit.
-        Unsupported: An option is unknown.
+        BackendError: There is no cluster, no node has the resources, or an option is invalid.
         HistoryError: The directory belongs to another experiment, or is in use.
+        TooManyFailures: As many trials in a row failed as the experiment allows.
     """
     opening = open_store(
         experiment, directory, jobs, address, resources, retries, scheduler, callbacks
@@ -123,11 +123,11 @@ def run(
 
 
 def _checked(retries: object) -> int:
-    """Return a number of repetitions, if it is one."""
-    if type(retries) is not int or retries < 0:  # Ray would take -1 for "without end"
+    """Return the number of retries, or raise if it is invalid."""
+    if type(retries) is not int or retries < 0:  # Ray takes -1 for "without end"
         raise BackendError(
-            f"retries={retries!r}: how often a trial is repeated whose worker was lost is an int "
-            "from 0, as retries=3"
+            f"retries={retries!r}: give an int from 0, how often a trial is repeated after its "
+            "worker was lost"
         )
     return retries
 

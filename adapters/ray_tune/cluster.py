@@ -1,6 +1,6 @@
 # pyright: basic
 # Ray's types are of little use from outside.
-"""The Ray that trials run on: one that is there already, a cluster's, or a private one."""
+"""The connection to Ray: an existing one, a cluster's, or a private instance."""
 
 import logging
 import math
@@ -13,36 +13,36 @@ from contextlib import contextmanager, suppress
 import ray
 
 from ...engine.errors import BackendError
-from .resources import JOINING, needed, require
+from .resources import JOIN_TIMEOUT, needed, require
 
 __all__ = ["QUIET", "instance"]
 
-PATIENCE = 10  # seconds until a cluster must have answered
+CONNECT_TIMEOUT = 10  # seconds until a cluster must answer
 QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # Ray would tell its makers of each start
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do anyway, and warns of until then
+    "RAY_USAGE_STATS_ENABLED": "0",  # no usage reports over the network
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the future default, without its warning
     "RAY_AIR_NEW_OUTPUT": "0",
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # they are in the notes of the trials
-    "TUNE_WARN_THRESHOLD_S": "10",  # seconds; Ray would tell of whatever takes half of one
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # the trials' notes have them
+    "TUNE_WARN_THRESHOLD_S": "10",  # Ray's default warns of steps of half a second
 }
-"""What Ray is told by its environment, unless the user has said something else."""
+"""Environment variables that Ray reads; those that the user has set stay."""
 
 
 @contextmanager
 def instance(address: str | None, resources: Mapping[str, float], slots: int) -> Generator[None]:
-    """Be connected to Ray for a while.
+    """Connect to Ray while the context lasts.
 
-    Whoever has called `ray.init` before keeps what he has. Otherwise a private instance is started,
-    and shut down afterwards; or the cluster at the address is joined, and left.
+    After a `ray.init` of the user, that connection is used and left open. Otherwise a private
+    instance is started and shut down, or the cluster at the address is joined and left.
 
     Args:
-        address: Of an existing cluster; None for a private instance.
+        address: Address of a cluster; None for a private instance.
         resources: What a trial needs.
-        slots: How many trials are to run at a time.
+        slots: Number of trials that run at a time.
 
     Raises:
-        BackendError: There is no cluster at the address, Ray is connected to another one, or it has
-            no node for a trial.
+        BackendError: There is no cluster at the address, Ray is connected to another one, or no
+            node has the resources of a trial.
     """
     ours = {name: value for name, value in QUIET.items() if name not in os.environ}
     os.environ.update(ours)
@@ -59,7 +59,7 @@ def instance(address: str | None, resources: Mapping[str, float], slots: int) ->
         else:
             _join(str(address))
         try:
-            require(wanted, 0 if is_private else JOINING)
+            require(wanted, 0 if is_private else JOIN_TIMEOUT)
             yield
         finally:
             ray.shutdown()
@@ -69,19 +69,19 @@ def instance(address: str | None, resources: Mapping[str, float], slots: int) ->
 
 
 def _check_same(address: str | None) -> None:
-    """Raise if Ray, which is connected already, is so to another cluster than the one asked for."""
-    if address in (None, "local", "auto"):  # any will do
+    """Raise if Ray is connected to another cluster than the requested one."""
+    if address in (None, "local", "auto"):  # any connection is right
         return
     there = ray.get_runtime_context().gcs_address
     if _ends(str(address)) != _ends(there):
         raise BackendError(
-            f"address={address!r}, but Ray is connected to {there!r} already, by a ray.init() in "
-            "this program: call ray.shutdown() before the run, or leave the address out to use that"
+            f"address={address!r}, but a ray.init() in this program has connected Ray to "
+            f"{there!r}: call ray.shutdown() before the run, or leave out the address to use that"
         )
 
 
 def _ends(address: str) -> tuple[str, str]:
-    """Return host and port, so that one machine has one name."""
+    """Return host and port, with one name for each machine."""
     host, _, port = address.rpartition(":")
     with suppress(OSError):
         host = socket.gethostbyname(host.strip("[]"))
@@ -90,10 +90,10 @@ def _ends(address: str) -> tuple[str, str]:
 
 
 def _reach(address: str) -> None:
-    """Raise `OSError` if nobody is there; Ray itself would ask for ever."""
+    """Raise `OSError` if nothing listens at the address; Ray itself would retry forever."""
     host, _, port = address.rpartition(":")
     if port.isdecimal() and "/" not in host:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT).close()
 
 
 def _join(address: str) -> None:
@@ -103,15 +103,15 @@ def _join(address: str) -> None:
     except (OSError, RuntimeError, ValueError) as error:
         raise BackendError(
             f"there is no Ray cluster at address={address!r} ({error}): start one with "
-            "`ray start --head`, or leave the address out for a private instance"
+            "`ray start --head`, or leave out the address for a private instance"
         ) from error
 
 
 def _start(cores: int) -> None:
-    """Start a private instance that has at least so many cores for trials, real or not."""
+    """Start a private instance with at least this many logical cores."""
     warnings.warn(
-        "Ray listens on all network interfaces, without a password, even in a private instance: "
-        "on a machine that others can reach, let a firewall close its ports",
+        "Ray listens on all network interfaces without a password, even in a private instance: on "
+        "a machine that others can reach, close its ports with a firewall",
         stacklevel=2,
     )
     cores = max(os.cpu_count() or 1, cores)

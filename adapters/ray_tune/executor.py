@@ -1,9 +1,13 @@
 # pyright: basic
 # Ray's types are of little use from outside.
-"""Ray Tune as a runner: it places trials where their resources are, and repeats lost ones.
+"""Ray Tune as an executor: it places trials on nodes, and repeats those whose worker was lost.
 
-Ray's own loop asks a search algorithm for trials and a scheduler for decisions. Here the driver has
-the trials and decides; so the loop is turned by hand, one event after the other.
+Ray's loop takes trials from a search algorithm and decisions from a scheduler. Here the driver has
+the trials and decides, so `RayExecutor.wait` steps Ray's `TuneController` event by event:
+
+- `_Queue` is the search algorithm: it holds the trials that the driver has submitted;
+- `_Decisions` is the scheduler: it passes the workers' messages to the driver;
+- `_Clock` is a callback: it records when trials start, and that they start again.
 """
 
 import time
@@ -36,13 +40,13 @@ from .worker import NAME, message_in
 
 __all__ = ["RayExecutor"]
 
-AGAIN = 3  # how many workers may be lost before a trial has begun until that is its own failure
-PAUSE = 3.0  # seconds that all trials have waited when we look whether a node is left for them
+MAX_FREE_LOSSES = 3  # workers lost before a trial has begun; further ones count as its failures
+PENDING_TIMEOUT = 3.0  # seconds that all trials wait before the cluster's nodes are checked
 
 
 @final
 class _Queue(SearchAlgorithm):
-    """Gives Ray the trials that the driver has begun."""
+    """Holds the trials that the driver has submitted until Ray takes them."""
 
     def __init__(self) -> None:
         self.waiting: deque[RayTrial] = deque()
@@ -51,7 +55,7 @@ class _Queue(SearchAlgorithm):
         return self.waiting.popleft() if self.waiting else None
 
     def is_finished(self) -> bool:
-        return False  # the driver may always have another one
+        return False  # the driver may always submit another one
 
     def has_checkpoint(self, dirpath: str) -> bool:
         return False
@@ -61,7 +65,7 @@ class _Queue(SearchAlgorithm):
 
 @final
 class _Clock(Callback):
-    """Knows since when trials run, and which of them begin anew."""
+    """Records since when trials run, and lets the store discard reports of lost attempts."""
 
     def __init__(self, store: RayStore) -> None:
         self._store = store
@@ -77,33 +81,33 @@ class _Clock(Callback):
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: RayTrial, **info: Any) -> None:
         self.began.pop(trial.trial_id, None)
-        metadata = trial.run_metadata  # what one attempt died of is not what the next fails with
+        metadata = trial.run_metadata  # the next attempt does not fail with this attempt's error
         metadata.error_filename = metadata.pickled_error_filename = None
 
 
 @final
 class _Controller(TuneController):
-    """Charges no trial with a worker that was lost before the trial began on it.
+    """Does not count the loss of a worker as a failure of a trial that had not begun on it.
 
-    So it is with the next trial of a worker whose node dies between two of them. Ray counts its
-    loss twice, and calls it failed however often it was to be repeated.
+    When a node is lost between two trials, Ray counts the loss twice for the second one, and marks
+    it as failed whatever `retries` is.
     """
 
     def __init__(self, clock: _Clock, **settings: Any) -> None:
         super().__init__(**settings)
         self._clock = clock
-        self._free: Counter[str] = Counter()  # losses that were charged to nobody
+        self._free: Counter[str] = Counter()  # uncounted losses, by trial
 
     def __getstate__(self) -> dict[str, Any]:
-        ours = {"_clock", "_free"}  # not a part of what Ray saves
-        return {name: value for name, value in super().__getstate__().items() if name not in ours}
+        added = {"_clock", "_free"}  # Ray saves the other attributes
+        return {name: value for name, value in super().__getstate__().items() if name not in added}
 
     def _process_trial_failure(self, trial: RayTrial, exception: Any) -> None:
         name = trial.trial_id
         is_lost = isinstance(exception, RayActorError) and name not in self._clock.began
-        if not is_lost or self._free[name] >= AGAIN:
+        if not is_lost or self._free[name] >= MAX_FREE_LOSSES:
             super()._process_trial_failure(trial, exception)
-        elif trial in self._trial_to_actor:  # else it is Ray's second word of the same loss
+        elif trial in self._trial_to_actor:  # otherwise Ray reports the same loss a second time
             self._free[name] += 1
             self._resetting_trials.discard(trial)
             self._set_trial_status(trial, RayTrial.PENDING)
@@ -111,11 +115,11 @@ class _Controller(TuneController):
 
 @final
 class _Decisions(FIFOScheduler):
-    """Passes on what workers say, and tells them what becomes of it."""
+    """Passes messages of workers to the driver, and its decisions back."""
 
-    def __init__(self, judge: SchedulerAdapter | None) -> None:
+    def __init__(self, scheduler: SchedulerAdapter | None) -> None:
         super().__init__()
-        self._judge = judge
+        self._scheduler = scheduler
         self.report: Report = lambda number, step: False
         self.outcomes: dict[str, Outcome] = {}
         self.lost: list[RayTrial] = []
@@ -128,43 +132,43 @@ class _Decisions(FIFOScheduler):
             raise _Broken(message.broken)
         if message.outcome is not None:
             self.outcomes[trial.trial_id] = message.outcome
-            trial.max_failures = 0  # it has ended: nothing is to be repeated
+            trial.max_failures = 0  # it has ended, and must not be repeated
         elif message.step is not None and self._is_bad(trial, message.step, result):
-            # So that `evaluate` may tidy up, its next step is to end; Ray would just cut it off.
+            # The trial ends at its next report, so `evaluate` can clean up. Ray would kill it.
             worker: Any = trial.temporary_state.ray_actor
-            worker.execute.remote(_tell)
+            worker.execute.remote(_stop_at_report)
         return TrialScheduler.CONTINUE
 
     def _is_bad(self, trial: RayTrial, step: Step, result: dict[str, Any]) -> bool:
-        judged = self._judge is not None and self._judge.is_bad(trial, step, result)
-        return self.report(int(trial.trial_id), step) or judged
+        is_bad = self._scheduler is not None and self._scheduler.is_bad(trial, step, result)
+        return self.report(int(trial.trial_id), step) or is_bad
 
     def on_trial_error(self, controller: Any, trial: RayTrial) -> None:
         self.lost.append(trial)
 
 
 class _Broken(BaseException):
-    """Gets through Ray's handlers of errors."""
+    """Passes Ray's error handlers, which catch `Exception`."""
 
 
-def _tell(worker: Any) -> None:
-    worker.told_to_stop()
+def _stop_at_report(worker: Any) -> None:
+    worker.stop_at_report()
 
 
 @final
 class RayExecutor:
     """Evaluates tasks as trials of Ray Tune, up to `slots` at a time.
 
-    Ray is started with the first of them.
+    Ray starts with the first task.
 
     Args:
-        experiment: What is run.
+        experiment: The experiment.
         store: Its trials.
-        slots: How many trials are to run at a time, at least 1.
-        connect: Connects to Ray, and says on which stack that ends.
-        trials: Makes Ray's trials; called when there is a connection.
-        worker: Makes the class of the workers; called when there is a connection.
-        judge: A scheduler of Ray, or None.
+        slots: Number of trials that run at a time, at least 1.
+        connect: Connects to Ray, and disconnects when the given stack closes.
+        trials: Makes Ray's trials; called after connecting.
+        worker: Makes the trainable class; called after connecting.
+        scheduler: A scheduler of Ray, or None.
         callbacks: Further callbacks of Ray.
     """
 
@@ -176,14 +180,14 @@ class RayExecutor:
         connect: Callable[[ExitStack], None],
         trials: Callable[[], Trials],
         worker: Callable[[], type],
-        judge: SchedulerAdapter | None,
+        scheduler: SchedulerAdapter | None,
         callbacks: Sequence[Callback],
     ) -> None:
         self._experiment, self._store, self._slots = experiment, store, slots
         self._connect, self._trials_made, self._worker = connect, trials, worker
         self._callbacks = callbacks
-        self._judge = judge
-        self._queue, self._clock, self._decisions = _Queue(), _Clock(store), _Decisions(judge)
+        self._scheduler = scheduler
+        self._queue, self._clock, self._decisions = _Queue(), _Clock(store), _Decisions(scheduler)
         self._running: dict[str, RayTrial] = {}
         self._late: set[str] = set()
         self._checked, self._has_room = time.monotonic(), True
@@ -199,8 +203,8 @@ class RayExecutor:
         made = self._trials.begin(Trial(task.number, task.architecture))
         self._running[made.trial_id] = made
         self._queue.waiting.append(made)
-        if self._judge is not None:
-            self._judge.begun(made)
+        if self._scheduler is not None:
+            self._scheduler.begun(made)
         controller.update_max_pending_trials(self._slots)
 
     def wait(self, report: Report) -> Outcome:
@@ -232,17 +236,15 @@ class RayExecutor:
     def _end(self, controller: TuneController) -> None:
         try:
             controller.checkpoint(force=True, wait=True)
-        except Exception as error:  # of the disk, or of a callback; Ray does not say which
+        except Exception as error:  # of the disk or of a callback; Ray does not distinguish them
             warnings.warn(
-                f"Ray could not write its own view of the run ({type(error).__name__}: {error}), "
-                "which may lack the last trials; the history has them, and the next run in this "
-                "directory adds them",
+                "Ray could not write its experiment state "
+                f"({type(error).__name__}: {error}), which may lack the last trials; the history "
+                "has them, and the next run in this directory adds them",
                 stacklevel=2,
             )
         finally:
             controller.cleanup()
-
-    # ------------------------------------------------------------------ Ray
 
     def _started(self) -> TuneController:
         if self._controller is None:
@@ -261,8 +263,8 @@ class RayExecutor:
             history = self._store.history().of_state("complete", "pruned", "failed")
             for trial, made in self._trials.finished(history, logger):
                 self._controller.add_trial(made)
-                if self._judge is not None:
-                    self._judge.replay(trial, made)
+                if self._scheduler is not None:
+                    self._scheduler.replay(trial, made)
         return self._controller
 
     def _end_the_late(self) -> None:
@@ -276,12 +278,12 @@ class RayExecutor:
                 _kill(trial)
 
     def _check_room(self) -> None:
-        """Raise if all trials wait, and no node that is left can have one: it would be for ever."""
+        """Raise if all trials wait and no remaining node can run one: they would wait forever."""
         now = time.monotonic()
         if any(trial.status != RayTrial.PENDING for trial in self._running.values()):
             self._checked, self._has_room = now, True
-        elif self._has_room and now - self._checked >= PAUSE:
-            self._has_room = require(self._trials.needs)  # one warning has to do
+        elif self._has_room and now - self._checked >= PENDING_TIMEOUT:
+            self._has_room = require(self._trials.needs)  # warn once
             self._checked = time.monotonic()
 
     def _outcome(self, trial: RayTrial) -> Outcome | None:
@@ -296,24 +298,24 @@ class RayExecutor:
             limit = self._experiment.trial_seconds
             error = (
                 f"TimeoutError: the trial took longer than trial_seconds={limit:g} and was "
-                "ended; raise the limit, or make the space smaller"
+                "stopped; raise the limit, or make the space smaller"
             )
         else:
             error = (
-                "ProcessError: the Ray worker was lost, by SIGKILL when its memory was used up, by "
-                f"a crash or with its machine; Ray says: {_cause(trial)}"
+                "ProcessError: the Ray worker was lost, by SIGKILL for lack of memory, by a crash "
+                f"or with its machine; Ray reports: {_cause(trial)}"
             )
         return Outcome(int(name), "failed", seconds=seconds, notes={"error": error})
 
     def _noted(self, trial: RayTrial, outcome: Outcome, controller: TuneController) -> Outcome:
-        """Let Ray show a failure as one; let us know how often the trial was repeated."""
+        """Mark a failure in Ray's view; add to the notes how many workers were lost."""
         if outcome.state == "failed" and trial.status != RayTrial.ERROR:
             note_failure(trial, outcome.notes)
             controller._set_trial_status(trial, RayTrial.ERROR)
             controller._mark_trial_to_checkpoint(trial)
-        if self._judge is not None:
-            self._judge.ended(trial)
-        lost = self._decisions.lost.count(trial) - (trial.trial_id in self._late)  # we ended that
+        if self._scheduler is not None:
+            self._scheduler.ended(trial)
+        lost = self._decisions.lost.count(trial) - (trial.trial_id in self._late)  # killed by us
         if lost > 0:
             return replace(outcome, notes={**outcome.notes, "workers_lost": lost})
         return outcome
@@ -325,6 +327,5 @@ def _kill(trial: RayTrial) -> None:
 
 
 def _cause(trial: RayTrial) -> str:
-    """Return what Ray says of the end of a worker, in one line."""
-    said = str(trial.get_pickled_error() or trial.get_error() or "")
-    return " ".join(said.split())
+    """Return Ray's error of a trial, in one line."""
+    return " ".join(str(trial.get_pickled_error() or trial.get_error() or "").split())

@@ -1,4 +1,4 @@
-"""Histories that `NASSearcher` of Ray Tune begins with, and those that are found again."""
+"""Histories on disk, and earlier trials that `NASSearcher` continues."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +12,15 @@ __all__ = ["load", "moved"]
 
 
 def load(location: Path | str, space: SearchSpace | None = None) -> History:
-    """Read a finished or half-finished experiment.
+    """Return the history of a run, or of an experiment of Ray with `NASSearcher`.
 
     Args:
-        location: A run's directory, or that of an experiment of Ray with `NASSearcher`.
-        space: The space, where its own description is not enough.
+        location: The run's directory, its history file, or Ray's experiment directory.
+        space: The space; needed if it holds functions or classes.
 
     Raises:
-        BackendError: There is no experiment.
-        HistoryError: It is damaged.
+        BackendError: The directory holds neither.
+        HistoryError: The history is damaged.
     """
     path = Path(location)
     if (path / HISTORY_FILE).is_file() or not path.is_dir():
@@ -28,8 +28,8 @@ def load(location: Path | str, space: SearchSpace | None = None) -> History:
     saved = sorted(path.glob("searcher-state-*.pkl"))
     if not saved:
         raise BackendError(
-            f"{path} holds neither a run of ours nor an experiment of Ray with NASSearcher: give "
-            "such a directory"
+            f"{path} holds neither a run of nasbridge nor an experiment of Ray with NASSearcher: "
+            "give the directory of one"
         )
     return History.load(saved[-1], space)
 
@@ -37,20 +37,20 @@ def load(location: Path | str, space: SearchSpace | None = None) -> History:
 def moved(
     history: History, space: SearchSpace, objectives: tuple[Objective, ...]
 ) -> tuple[Trial, ...]:
-    """Return the finished trials of a history, as trials of the search that goes on with them.
+    """Return the finished trials of a history, as trials of the search that continues it.
 
     Args:
         history: The history.
-        space: What is searched now.
-        objectives: What is optimized now.
+        space: The space of that search.
+        objectives: Its objectives.
 
     Raises:
-        BackendError: It is of another space, or of other objectives.
+        BackendError: The history is of another space, or of other objectives.
     """
     if history.objectives != objectives:
         raise BackendError(
-            f"history= is of a search with the objectives {history.objectives}, and this one has "
-            f"{objectives}: give the same, or leave history= out"
+            f"history= has the objectives {history.objectives}, and this search has {objectives}: "
+            "give the same, or leave out history="
         )
     trials: list[Trial] = []
     for trial in history.of_state("complete", "pruned", "failed"):
@@ -58,8 +58,8 @@ def moved(
             architecture = space.architecture(dict(trial.architecture.choices))
         except InvalidArchitecture as error:
             raise BackendError(
-                f"history= is of another space, for trial {trial.number} is none of this one "
-                f"({error}): give the same space, or leave history= out"
+                f"history= is of another space: its trial {trial.number} is not in this one "
+                f"({error}); give the same space, or leave out history="
             ) from error
         trials.append(replace(trial, architecture=architecture))
     return tuple(trials)

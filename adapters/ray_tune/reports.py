@@ -1,6 +1,14 @@
 # pyright: basic
 # Ray's types are of little use from outside.
-"""What Ray says of a trial in a `tune.Tuner`: its reports, and how it ended."""
+"""What Ray reports about a trial in a `tune.Tuner`: metrics, and how the trial ended.
+
+Ray does not report whether a trial ran as a whole or was stopped. `Reports.ended` infers it:
+
+- a function trainable that returns: its last report comes once more, now with `done`;
+- a trial that Ray stops: a new report with `done`, or none; or, if a scheduler stops it while its
+  checkpoint is written, its last report once more without `done`;
+- a value of `stop` or `max_t` has been reached: the trial ran as a whole, however it ended.
+"""
 
 import math
 import numbers
@@ -25,11 +33,11 @@ NOT_METRICS = frozenset({*AUTO_RESULT_KEYS, *DEBUG_METRICS, DONE, TRIAL_ID, "exp
 @final
 @dataclass
 class Reports:
-    """A running trial, and what it has reported last.
+    """A running trial and its last report.
 
     Attributes:
-        trial: The trial.
-        last: Its last report, as Ray says it.
+        trial: The trial, with its curve so far.
+        last: Its last report, as Ray passed it.
     """
 
     trial: Trial
@@ -37,21 +45,13 @@ class Reports:
 
     @staticmethod
     def restored(trial: Trial) -> "Reports":
-        """Return a trial of a saved history, as if its last report had just come.
-
-        Args:
-            trial: The trial.
-        """
+        """Return a running trial of a saved history, after its last report."""
         if not trial.curve:
             return Reports(trial)
         return Reports(trial, {TRAINING_ITERATION: trial.curve[-1].step, **trial.curve[-1].metrics})
 
-    def note(self, result: Mapping[str, Any]) -> None:
-        """Add a report to the curve; one that comes again is of a trial that began anew.
-
-        Args:
-            result: The report.
-        """
+    def add(self, result: Mapping[str, Any]) -> None:
+        """Add a report to the curve; a repeated step means that the trial began again."""
         step = int(result.get(TRAINING_ITERATION, 0))
         metrics = {
             name: float(value)
@@ -61,7 +61,7 @@ class Reports:
         }
         curve = tuple(known for known in self.trial.curve if known.step < step)
         self.trial = replace(self.trial, curve=(*curve, Step(step, metrics)))
-        self.last = dict(result)  # a copy, for Ray marks the very same dict as done
+        self.last = dict(result)  # a copy: Ray later sets `done` in the same dict
 
     def ended(
         self,
@@ -73,50 +73,42 @@ class Reports:
         """Return the trial as it ended.
 
         Args:
-            result: The last report, if Ray says one.
-            error: Whether Ray says that it failed.
-            objectives: What it must have reported.
-            goals: Values that end a trial as a whole, as Ray compares them: at least so much.
+            result: The last report, or None.
+            error: Whether Ray reports a failure.
+            objectives: Metrics that the trial must have reported.
+            goals: Lower bounds of metrics; a trial that reaches one has run as a whole.
         """
         before = _mark(self.last) if self.last else None
         if result is not None:
-            self.note(result)
-        # When a function returns, Ray says its last report once more, now as done. When it stops a
-        # trial, it says a report that was not there before, as done; or none; or, if a scheduler
-        # ends it while its checkpoint is written, the last report once more, as not done.
+            self.add(result)
         has_returned = result is not None and bool(result.get(DONE)) and _mark(result) == before
-        is_there = any(
+        is_whole = any(
             name in self.last and self.last[name] >= least for name, least in goals.items()
         )
         now = time.time()
         trial = replace(self.trial, finished=now, seconds=now - (self.trial.started or now))
-        return _judged(trial, error, has_returned or is_there, objectives)
+        return _judged(trial, error, has_returned or is_whole, objectives)
 
 
 def is_of(result: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
-    """Tell whether a report is of a trial with a config; constants beside it do not matter.
-
-    Args:
-        result: The report, flat.
-        config: What `suggest` has returned.
-    """
+    """Return whether a flat report is of a trial with this config, other constants aside."""
     flat = flatten_dict({"config": dict(config)})
     return all(name in result and result[name] == value for name, value in flat.items())
 
 
 def _judged(trial: Trial, error: bool, is_whole: bool, objectives: Sequence[Objective]) -> Trial:
-    """Say how a trial ended."""
+    """Return the trial with its final state and values."""
     if error:
-        said = "the trial ended with an error, which Ray keeps in its error.txt"
-        return replace(trial, state="failed", notes={**trial.notes, "error": said})
+        reason = "the trial raised an error, which Ray keeps in its error.txt"
+        return replace(trial, state="failed", notes={**trial.notes, "error": reason})
     values = dict(trial.curve[-1].metrics) if trial.curve else {}
-    lacking = [o.metric for o in objectives if not math.isfinite(values.get(o.metric, math.nan))]
-    if lacking:
-        said = f"the trial ended without a finite {', '.join(lacking)}"
-        return replace(trial, state="failed", notes={**trial.notes, "error": said})
+    missing = [o.metric for o in objectives if not math.isfinite(values.get(o.metric, math.nan))]
+    if missing:
+        reason = f"the trial ended without a finite {', '.join(missing)}"
+        return replace(trial, state="failed", notes={**trial.notes, "error": reason})
     return replace(trial, state="complete" if is_whole else "pruned", values=values)
 
 
 def _mark(result: Mapping[str, Any]) -> Mark:
-    """Return what tells a report from all others, those of a trial that began anew included."""
+    """Return what identifies a report, also among those of a repeated trial."""
     return tuple(result.get(name) for name in (TRAINING_ITERATION, TIME_TOTAL_S, TIME_THIS_ITER_S))

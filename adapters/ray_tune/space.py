@@ -1,6 +1,6 @@
 # pyright: basic
 # Ray's types are of little use from outside.
-"""Ray's search space dicts and our spaces, there and back."""
+"""Conversion between Ray's search space dicts and spaces."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from ray import tune
 from ray.tune.search import sample
 
 from ...engine.errors import BackendError
+from ...engine.native_values import read_architecture
 from ...spaces import (
     Architecture,
     Categorical,
@@ -17,7 +18,6 @@ from ...spaces import (
     Decision,
     Integer,
     IntegerRange,
-    Label,
     Real,
     RealRange,
     SearchSpace,
@@ -33,20 +33,17 @@ __all__ = [
     "to_native",
 ]
 
-ARCHITECTURE = "arch"  # where a config has the architecture, unless it is flat
+ARCHITECTURE = "arch"  # key of the architecture in a config that is not flat
 GRID = "grid_search"
 
 Native = Mapping[str, Any]
 
 
-# ---------------------------------------------------------------------- there
-
-
 def to_native(space: SearchSpace) -> dict[str, Any]:
-    """Return a space as a search space of Ray, flat, inactive decisions included.
+    """Return a space as a flat search space of Ray, inactive decisions included.
 
-    Ray's own searchers take it; what they propose becomes an architecture by leaving out what is
-    not active, which `architecture_from(config, space)` does.
+    Any searcher of Ray can search it; `architecture_from(config, space)` reads its proposals and
+    ignores the values of inactive decisions.
 
     Args:
         space: Any space.
@@ -76,19 +73,16 @@ def _stepped(values: Sequence[int], domain: IntegerRange) -> Any:
     return tune.qrandint(values[0], values[-1], domain.step)
 
 
-# ---------------------------------------------------------------------- and back
-
-
 def from_native(native: Native) -> Space:
-    """Make a space of a search space of Ray; nested dicts become dotted names.
+    """Return a space for a search space of Ray; nested dicts become dotted names.
 
-    What is fixed there is no decision, and is left out.
+    Fixed values are left out.
 
     Args:
-        native: What a `tune.Tuner` has as its `param_space`.
+        native: The `param_space` of a `tune.Tuner`.
 
     Raises:
-        BackendError: A value has no counterpart; says which, and what to take instead.
+        BackendError: An open value has no counterpart; the message names it and a replacement.
 
     Example:
         >>> from ray import tune
@@ -99,17 +93,14 @@ def from_native(native: Native) -> Space:
     nodes = dict(_nodes(native, ""))
     if not nodes:
         raise BackendError(
-            "the search space leaves nothing open: give a param_space with tune.choice and such"
+            "the search space has no open value: give a param_space with values such as "
+            "tune.choice([16, 32])"
         )
     return Space(nodes)
 
 
 def is_open(value: object) -> bool:
-    """Tell whether a value of a search space, or something in it, is yet to be chosen.
-
-    Args:
-        value: The value.
-    """
+    """Return whether a value of a search space, or a part of it, is still to be chosen."""
     if isinstance(value, Mapping):
         return GRID in value or any(is_open(part) for part in value.values())
     if isinstance(value, list | tuple):
@@ -140,12 +131,12 @@ def _node(name: str, value: Any) -> Any:
             return _real(name, value)
         case sample.Function():
             raise BackendError(
-                f"{name!r} is given by tune.sample_from, a function that no strategy can look "
-                "into: take tune.choice and such; an option of tune.choice may be a dict with "
-                "open values of its own, which says the same as a condition"
+                f"{name!r} is a tune.sample_from, a function that no strategy can search: use "
+                "tune.choice or another domain; an option of tune.choice may be a dict with open "
+                "values, which expresses a condition"
             )
         case _:
-            raise BackendError(f"{name!r} is {value!r}: open values may be in dicts, not in lists")
+            raise BackendError(f"{name!r} is {value!r}: put open values in dicts, not in lists")
 
 
 def _choice(name: str, options: Sequence[Any]) -> Choice:
@@ -167,7 +158,7 @@ def _kind(name: str, domain: sample.Domain) -> tuple[bool, float | None]:
         sampler, step = sampler.get_sampler(), sampler.q
     if not isinstance(sampler, sample.Uniform | sample.LogUniform):
         raise BackendError(
-            f"{name!r} is drawn by {sampler}, which has no bounds: take tune.uniform, "
+            f"{name!r} is drawn by {sampler}, which has no bounds: use tune.uniform, "
             "tune.loguniform, tune.randint, tune.choice or their quantised forms"
         )
     return isinstance(sampler, sample.LogUniform), step
@@ -192,16 +183,13 @@ def _real(name: str, domain: sample.Float) -> Real | Choice:
     return Choice([float(f"{number * step:.12g}") for number in range(first, last + 1)])
 
 
-# ---------------------------------------------------------------------- in a trial
-
-
 def config_from(architecture: Architecture, native: Native, path: str = "") -> dict[str, Any]:
-    """Return the open values of a search space of Ray as an architecture has them.
+    """Return the values that an architecture gives the open values of a search space.
 
     Args:
-        architecture: A member of `from_native(native)`.
+        architecture: An architecture of `from_native(native)`.
         native: The search space.
-        path: The names that lead to it.
+        path: Prefix of the names in it.
     """
     made: dict[str, Any] = {}
     for key, value in native.items():
@@ -228,15 +216,15 @@ def _value(architecture: Architecture, name: str, value: Any) -> Any:
 
 
 def architecture_from(config: Mapping[str, Any], space: SearchSpace) -> Architecture:
-    """Return the architecture that the config of a trial stands for.
+    """Return the architecture in the config of a trial.
 
     Args:
-        config: What Ray has handed to the trainable: by `NASSearcher(space, ...)`, or by a
-            searcher of Ray on `to_native(space)`; constants of yours are left out.
+        config: The trainable's config, from `NASSearcher(space, ...)` or from any searcher of Ray
+            on `to_native(space)`; other constants are ignored.
         space: The space.
 
     Raises:
-        InvalidArchitecture: It is of another space.
+        InvalidArchitecture: The config is of another space.
 
     Example:
         >>> from nasbridge import Choice, Space
@@ -248,8 +236,4 @@ def architecture_from(config: Mapping[str, Any], space: SearchSpace) -> Architec
     nested = config.get(ARCHITECTURE)
     if isinstance(nested, Mapping) and not any(d.name == ARCHITECTURE for d in space.decisions):
         return space.architecture(dict(cast(Mapping[str, Any], nested)))
-    choices: dict[str, Label] = {}
-    for decision in space.decisions:
-        if decision.name in config and decision.is_active(choices):
-            choices[decision.name] = cast(Label, decision.label_of(config[decision.name]))
-    return space.architecture(choices)
+    return read_architecture(config, space)

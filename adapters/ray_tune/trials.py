@@ -1,6 +1,6 @@
 # pyright: basic
 # Ray's types are of little use from outside.
-"""Our trials as Ray's own: what its experiment directory, `ResultGrid` and analysis show."""
+"""Conversion of trials to Ray's trials, which its directory, `ResultGrid` and analysis show."""
 
 import json
 import shutil
@@ -24,18 +24,18 @@ from .worker import KEY, NAME, shown
 
 __all__ = ["FOLDER", "Trials", "results"]
 
-FOLDER = "ray"  # Ray's experiment directory, below ours
+FOLDER = "ray"  # Ray's experiment directory, in that of the run
 
 
 @final
 class Trials:
-    """Makes Ray's trials of ours.
+    """Makes Ray's trials.
 
     Args:
-        experiment: What is run.
-        directory: The run's directory; Ray's experiment is below it.
+        experiment: The experiment.
+        directory: The run's directory, which holds Ray's experiment directory.
         resources: What each trial needs.
-        retries: How often a trial is repeated whose worker was lost.
+        retries: How often a trial is repeated after its worker was lost.
     """
 
     def __init__(
@@ -52,19 +52,15 @@ class Trials:
         first = experiment.objectives[0]
         settings = tune.TuneConfig(metric=first.metric, mode=first.direction)
         place = tune.RunConfig(name=FOLDER, storage_path=str(directory.absolute()))
-        tune.Tuner(NAME, tune_config=settings, run_config=place)  # leaves what Tuner.restore reads
+        tune.Tuner(NAME, tune_config=settings, run_config=place)  # writes what Tuner.restore reads
 
     @property
     def needs(self) -> dict[str, float]:
-        """What Ray has to find on one node for a trial, by Ray's own names."""
+        """What a node must have for a trial, by Ray's names."""
         return dict(self._resources.required_resources)
 
     def begin(self, trial: Trial) -> RayTrial:
-        """Return a trial that is to be run; what an earlier attempt has left there is removed.
-
-        Args:
-            trial: The trial.
-        """
+        """Return a new trial of Ray; the files of an earlier attempt are removed."""
         made = self._made(trial)
         shutil.rmtree(self.place / made.trial_id, ignore_errors=True)
         return made
@@ -72,11 +68,11 @@ class Trials:
     def finished(
         self, trials: tuple[Trial, ...], logger: JsonLoggerCallback
     ) -> Iterator[tuple[Trial, RayTrial]]:
-        """Yield the finished trials of earlier runs, which may have been under other backends.
+        """Yield the finished trials of earlier runs, under any backend, with those of Ray.
 
         Args:
             trials: The trials.
-            logger: Writes the results of those that Ray does not know.
+            logger: Writes the results of trials that Ray's directory lacks.
         """
         for trial in trials:
             made = self._made(trial)
@@ -115,42 +111,37 @@ class Trials:
 
 
 def note_failure(trial: RayTrial, notes: Mapping[str, Any]) -> None:
-    """Let Ray show what a trial failed with.
-
-    Args:
-        trial: The trial, with a directory.
-        notes: The notes of our trial.
-    """
+    """Let Ray show the error in the notes of a failed trial."""
     trial.handle_error(TuneError(str(notes.get("traceback") or notes.get("error", ""))))
 
 
 def _results_of(trial: Trial, config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what Ray would have as results of a trial."""
-    own = [({**shown(step.metrics)}, {"step": step.step}) for step in trial.curve]
+    """Return the results that Ray would have of a trial."""
+    steps = [({**shown(step.metrics)}, {"step": step.step}) for step in trial.curve]
     last = (shown(trial.values), {"number": trial.number, "state": trial.state})
     seconds = trial.seconds or 0.0
     return [
         {
             **metrics,
-            KEY: json.dumps(said),
+            KEY: json.dumps(message),
             "training_iteration": number,
-            "time_total_s": seconds * number / (len(own) + 1),
+            "time_total_s": seconds * number / (len(steps) + 1),
             "trial_id": f"{trial.number:05d}",
-            "done": number > len(own),
+            "done": number > len(steps),
             "config": dict(config),
         }
-        for number, (metrics, said) in enumerate([*own, last], start=1)
+        for number, (metrics, message) in enumerate([*steps, last], start=1)
     ]
 
 
 def results(location: Path | str) -> ResultGrid:
-    """Return a run's trials as Ray's own results, for Ray's analysis.
+    """Return the trials of a run as Ray's `ResultGrid`.
 
     Args:
         location: The run's directory.
 
     Raises:
-        BackendError: No trial has run there under Ray.
+        BackendError: The run has no trial under Ray.
 
     Example:
         `results("runs/first").get_best_result().config["arch"]`

@@ -1,8 +1,8 @@
 # pyright: basic
 # Ray's types are of little use from outside.
-"""What runs in Ray's workers: one trial after the other, in a process that has loaded everything.
+"""The trainable in Ray's workers: it evaluates one trial after the other in one process.
 
-A report ends up in Ray's own results, with what only nasbridge knows as a text below `KEY`.
+Reports are results of Ray, with what only nasbridge needs as JSON text under `KEY`.
 """
 
 import json
@@ -32,19 +32,19 @@ cloudpickle: Any = ray.cloudpickle
 
 __all__ = ["KEY", "NAME", "Message", "message_in", "shown", "worker_class"]
 
-KEY = "nasbridge"  # of what is ours in a result of Ray
-NAME = "nasbridge"  # of the trainable, as Ray knows it
-THREAD_END = "60"  # seconds that a trial may take to end after it was told to
+KEY = "nasbridge"  # of our message in a result of Ray
+NAME = "nasbridge"  # of the registered trainable
+STOP_TIMEOUT = "60"  # seconds in which a trial must end after it was stopped
 RESERVED = frozenset({*AUTO_RESULT_KEYS, DONE, RESULT_DUPLICATE, SHOULD_CHECKPOINT, TRIAL_ID, KEY})
 
 
 class Message(NamedTuple):
-    """What a worker says: a step, how the trial ended, or why nothing can run.
+    """A message of a worker: a report, the trial's end, or why it cannot run trials.
 
     Attributes:
-        step: What the trial reports.
-        outcome: How it ended.
-        broken: Why the evaluation cannot be loaded.
+        step: A report.
+        outcome: How the trial ended.
+        broken: Why the evaluation cannot be loaded; empty if it can.
     """
 
     step: Step | None = None
@@ -53,33 +53,25 @@ class Message(NamedTuple):
 
 
 def shown(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return metrics as Ray can show them beside its own, some of which steer it.
-
-    Args:
-        metrics: What was reported.
-    """
+    """Return metrics under names that do not collide with Ray's own, some of which steer it."""
     return {f"{n} (metric)" if n in RESERVED else n: value for n, value in metrics.items()}
 
 
 def message_in(result: Mapping[str, Any]) -> Message | None:
-    """Return what a worker has said in a result of Ray; None if it is none of ours.
-
-    Args:
-        result: The result.
-    """
+    """Return the message in a result of Ray; None for a result without one."""
     if KEY not in result:
         return None
-    said = json.loads(result[KEY])
-    if "broken" in said:
-        return Message(broken=said["broken"])
-    if "step" in said:
-        return Message(Step(said["step"], said["metrics"]))
-    return Message(outcome=Outcome(**said))
+    entries = json.loads(result[KEY])
+    if "broken" in entries:
+        return Message(broken=entries["broken"])
+    if "step" in entries:
+        return Message(Step(entries["step"], entries["metrics"]))
+    return Message(outcome=Outcome(**entries))
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """What a worker has loaded."""
+    """What a worker needs to evaluate trials."""
 
     evaluate: Evaluate
     space: SearchSpace
@@ -89,23 +81,24 @@ class _Loaded:
 
 
 class _Worker(FunctionTrainable):
-    """Evaluates trials; `sent` is what `worker_class` has given it to load."""
+    """Evaluates trials; `worker_class` sets `payload`."""
 
     _name = NAME
-    sent: Any = None
+    payload: Any = None
 
     def setup(self, config: dict[str, Any]) -> None:
-        os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # paths of `evaluate` mean what they say
-        os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", THREAD_END)
-        self._broken, self._loaded, self._is_told = "", None, False
+        os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # `evaluate` may use relative paths
+        os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", STOP_TIMEOUT)
+        self._broken, self._loaded, self._must_stop = "", None, False
         try:
-            paths, payload = ray.get(self.sent) if not isinstance(self.sent, tuple) else self.sent
+            given = self.payload  # Ray may have replaced the reference by its value
+            paths, pickled = given if isinstance(given, tuple) else ray.get(given)
             sys.path += [path for path in paths if path not in sys.path]
-            self._loaded = _Loaded(*cloudpickle.loads(payload))
+            self._loaded = _Loaded(*cloudpickle.loads(pickled))
         except Exception as error:
             self._broken = (
-                f"a Ray worker cannot load evaluate ({type(error).__name__}: {error}): each node "
-                "needs the modules and libraries that evaluate is made of"
+                f"a Ray worker cannot load evaluate ({type(error).__name__}: {error}): install "
+                "the modules and libraries that evaluate uses on each node"
             )
         super().setup(config)
 
@@ -114,7 +107,7 @@ class _Worker(FunctionTrainable):
         if loaded is None:
             tune.report({KEY: json.dumps({"broken": self._broken})})
             return
-        self._is_told = False
+        self._must_stop = False
         number = config["number"]
         task = Task(
             number,
@@ -124,59 +117,59 @@ class _Worker(FunctionTrainable):
             loaded.budget,
         )
         made = evaluate_task(loaded.evaluate, task, loaded.objectives, self._report)
-        said = {
+        message = {
             "number": number,
             "state": made.state,
             "values": dict(made.values),
             "seconds": made.seconds,
             "notes": dict(made.notes),
         }
-        tune.report({**shown(made.values), KEY: json.dumps(said, default=repr)})
-        tune.report({RESULT_DUPLICATE: True})  # so Ray knows that this was the last
+        tune.report({**shown(made.values), KEY: json.dumps(message, default=repr)})
+        tune.report({RESULT_DUPLICATE: True})  # marks the report before as the last one
 
     def _report(self, number: int, step: Step) -> bool:
-        said = {"step": step.step, "metrics": dict(step.metrics)}
-        tune.report({**shown(step.metrics), KEY: json.dumps(said)})  # waits for Ray's answer
-        return self._is_told
+        message = {"step": step.step, "metrics": dict(step.metrics)}
+        tune.report({**shown(step.metrics), KEY: json.dumps(message)})  # blocks until Ray has it
+        return self._must_stop
 
-    def told_to_stop(self) -> None:
-        """Let the trial end at its report."""
-        self._is_told = True
+    def stop_at_report(self) -> None:
+        """Let the trial end at its next report."""
+        self._must_stop = True
 
 
 def worker_class(experiment: ExperimentSpec, directory: Path) -> type[FunctionTrainable]:
-    """Return the class of the workers of an experiment.
+    """Return the trainable class of an experiment.
 
-    Functions travel as Ray's users expect: those of modules that every node has by name, those of
-    the program, of notebooks and of files that nasbridge has loaded by value.
+    Functions of installed modules are pickled by name. Functions of the running program, of
+    notebooks and of files that nasbridge loaded are pickled by value, as Ray's users expect.
 
     Args:
-        experiment: What to run.
-        directory: Where below trials may keep files.
+        experiment: The experiment.
+        directory: The run's directory, which holds the trials' files.
 
     Raises:
         ExperimentError: `evaluate` cannot be sent to another process.
     """
     parts = (
         experiment.evaluate,
-        experiment.space.unconstrained(),  # constraints bound what is proposed
+        experiment.space.unconstrained(),  # constraints matter for proposals only
         experiment.objectives,
         experiment.budget,
         directory.absolute(),
     )
     try:
         with _by_value(_own_modules(experiment.evaluate)):
-            payload = cloudpickle.dumps(parts)
+            pickled = cloudpickle.dumps(parts)
     except Exception as error:
         raise ExperimentError(
             f"evaluate={experiment.evaluate!r} cannot be sent to a Ray worker "
-            f"({type(error).__name__}: {error}): let it open files, connections and locks itself"
+            f"({type(error).__name__}: {error}): open files, connections and locks inside of it"
         ) from error
-    return type("NasbridgeWorker", (_Worker,), {"sent": ray.put((list(sys.path), payload))})
+    return type("NasbridgeWorker", (_Worker,), {"payload": ray.put((list(sys.path), pickled))})
 
 
 def _own_modules(evaluate: Evaluate) -> list[ModuleType]:
-    """Return the modules that workers would not find by name."""
+    """Return the modules that workers cannot import by name."""
     name = getattr(evaluate, "__module__", None) or type(evaluate).__module__
     file = getattr(sys.modules.get(name), "__file__", None)
     found = set(loaded_modules())

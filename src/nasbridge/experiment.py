@@ -1,4 +1,4 @@
-"""The experiment: what is searched, how, and for how long; it runs under any backend."""
+"""`Experiment`: a search that runs under any backend."""
 
 import logging
 import math
@@ -37,36 +37,37 @@ _NUMBERS: tuple[tuple[str, type, float, bool], ...] = (
     ("max_failures", Integral, 1, False),
     ("budget", Real, 0, True),
 )
-"""Name, kind, least value, and whether None is allowed."""
+"""Name, type, minimum, and whether None is allowed."""
 
 
-def _is_number(value: object, kind: type, least: float) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and cast(float, value) >= least
+def _is_number(value: object, kind: type, minimum: float) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and cast(float, value) >= minimum
 
 
 @dataclass(frozen=True, init=False)
 class Experiment:
-    """A search that runs under any backend and gives the same proposals under each.
+    """A search that runs under any backend, with the same proposals under each.
 
     Args:
-        space: What is searched.
-        evaluate: Takes an architecture and a trial, returns a dict of metrics; reports on the
-            way with `trial.report(epoch, val_accuracy=...)`, which may stop it.
-        objectives: Metrics with "max" or "min"; several make a Pareto front.
-        strategy: How it is searched; see `default_strategy` for what None means. A run that was
-            begun goes on with the strategy that it has, also when `trials` is raised.
-        trials: How many trials there are, interrupted ones counted once; None for no end.
-        seconds: No trial begins when a run has lasted this long; None for no limit.
+        space: The space of architectures.
+        evaluate: A function that receives an architecture and a trial, and returns a dict of
+            metrics. `trial.report(epoch, val_accuracy=...)` reports intermediate metrics, and lets
+            a pruner stop the trial.
+        objectives: Metrics with "max" or "min"; with several, the search is for the Pareto front.
+        strategy: The search method; None for `default_strategy(trials)`. A run keeps the default
+            strategy that it was begun with when `trials` is raised.
+        trials: Number of trials, at least 1, interrupted ones counted once; None for no limit.
+        seconds: No trial begins after this many seconds of a run; None for no limit.
         seed: Fixes every proposal, and the seed of every training.
-        pruner: Stops trials early; backends with pruners of their own take theirs, too.
-        trial_seconds: A trial that lasts longer is ended and has failed; needs worker processes,
-            which are then used.
-        max_failures: As many failed trials in a row end the search, at least 1.
-        budget: Fidelity that trials are given as `trial.budget`, as epochs.
+        pruner: Stops trials early. Some backends also take pruners of their own as an option.
+        trial_seconds: A trial that takes longer is stopped and has failed. Evaluation then takes
+            place in worker processes.
+        max_failures: This many failed trials in a row end the search, at least 1.
+        budget: Fidelity of the trials, as a number of epochs: `trial.budget`.
 
     Raises:
-        ExperimentError: A setting has no meaning.
-        StrategyError: The objectives are not such.
+        ExperimentError: A setting is invalid.
+        StrategyError: The objectives are invalid.
 
     Example:
         >>> from nasbridge import Experiment, Integer, Space
@@ -127,55 +128,56 @@ class Experiment:
         population = getattr(self.strategy, "population", 0)
         if not self._is_default() and trials is not None and trials <= population:
             warnings.warn(
-                f"all {trials} trials go into the first, random population of {population}: make "
-                "the population smaller, or give no strategy and let nasbridge choose it",
+                f"all {trials} trials belong to the first, random population of {population}: make "
+                "the population smaller, or leave out strategy= for the default one",
                 stacklevel=2,
             )
 
     def _check_numbers(self) -> None:
-        for name, kind, least, optional in _NUMBERS:
+        for name, kind, minimum, optional in _NUMBERS:
             value: object = getattr(self, name)
-            if not (_is_number(value, kind, least) or (value is None and optional)):
+            if not (_is_number(value, kind, minimum) or (value is None and optional)):
                 wanted = "an int" if kind is Integral else "a number"
-                bound = "" if least == -math.inf else f" of at least {least:g}"
+                bound = "" if minimum == -math.inf else f" of at least {minimum:g}"
                 raise ExperimentError(
                     f"{name}={value!r}: give {wanted}{bound}" + ", or None" * optional
                 )
         if self.trials is None and self.seconds is None:
             raise ExperimentError("trials and seconds are both None: limit one of them")
-        object.__setattr__(self, "seed", int(self.seed))  # numpy's ints have an end
+        object.__setattr__(self, "seed", int(self.seed))  # numpy's integers overflow
 
     def _check(self) -> None:
         if not isinstance(self.space, SearchSpace):
             raise ExperimentError(
-                f"space={self.space!r} is no space: give Space, Chain or the like"
+                f"space={self.space!r} is not a space: give a Space, a Chain or another node"
             )
         if not callable(self.evaluate):
             raise ExperimentError(
-                f"evaluate={self.evaluate!r} cannot be called: give a function that takes an "
-                "architecture and a trial and returns a dict of metrics"
+                f"evaluate={self.evaluate!r} is not callable: give a function that takes an "
+                "architecture and a trial, and returns a dict of metrics"
             )
         if not isinstance(self.strategy, Strategy):
             raise ExperimentError(
-                f"strategy={self.strategy!r} is no strategy: give one of nasbridge.strategies, "
-                "as RandomSearch() (with its brackets)"
+                f"strategy={self.strategy!r} is not a strategy: give an instance of one, as "
+                "RandomSearch(), with its parentheses"
             )
         if self.pruner is not None and not hasattr(self.pruner, "should_stop"):
             raise ExperimentError(
-                f"pruner={self.pruner!r} is no pruner of nasbridge: give MedianPruner() or the "
-                "like; a pruner of the backend's own goes to run(..., pruner=...)"
+                f"pruner={self.pruner!r} is not a pruner of nasbridge: give MedianPruner(), for "
+                "example; pass a pruner of the backend to run(..., pruner=...)"
             )
 
     def _is_default(self) -> bool:
         return is_default(self.strategy)
 
     def with_original_strategy(self, strategy: str) -> "Experiment":
-        """Return the experiment as a run of it was begun, if it names no strategy itself.
+        """Return the experiment with the default strategy that its run was begun with.
 
-        The default strategy depends on the number of trials, which may be raised afterwards.
+        The default strategy depends on the number of trials, which may have been raised since. An
+        experiment with an explicit strategy is returned unchanged.
 
         Args:
-            strategy: The strategy of that run, as text.
+            strategy: The strategy of the run, as text.
         """
         begun = with_original_strategy(self.strategy, strategy)
         if begun is self.strategy:
@@ -193,25 +195,26 @@ class Experiment:
         continue_from: History | str | Path | None = None,
         **options: Any,
     ) -> History:
-        """Run the experiment; one that was interrupted goes on where it was.
+        """Run the experiment; an interrupted run continues.
 
         Args:
             backend: The framework that runs the trials, as "optuna".
-            directory: Where everything is stored; None keeps all in memory.
-            jobs: Number of worker processes; 0 evaluates in this process. None leaves it to
-                `evaluate` (a `KerasEvaluator` wants one worker), or else means 0.
-            observer: Is told what happens; None shows a progress bar in a terminal.
-            continue_from: What has been found of the experiment elsewhere, with which a new
-                directory begins: a history, its file, or a run's directory under any backend.
-            **options: What the backend takes beside these, as `storage=` for Optuna.
+            directory: The run's directory; None keeps everything in memory.
+            jobs: Number of worker processes; 0 evaluates in this process. None takes the default
+                of `evaluate` (one worker for a `KerasEvaluator`), and otherwise 0.
+            observer: Receives events; None shows a progress bar in a terminal.
+            continue_from: Earlier trials of the experiment, with which a new directory begins: a
+                history, its file, or a run's directory under any backend.
+            **options: Options of the backend, as `storage=` for Optuna; see the backend's `run`.
 
         Returns:
             The whole history, earlier runs included.
 
         Raises:
             MissingExtra: The framework is not installed.
-            BackendError: The backend is unknown, or cannot do what is asked.
-            ExperimentError: What is to be continued is of another experiment.
+            BackendError: The backend is unknown, or does not support a setting.
+            Unsupported: The backend has no such option.
+            ExperimentError: `continue_from` is of another experiment.
             TooManyFailures: `max_failures` trials in a row failed.
         """
         place = None if directory is None else Path(directory)

@@ -41,9 +41,9 @@ def wrong(folder: Path) -> None:
     ("arguments", "message"),
     [
         ("run missing.py", "missing.py does not exist"),
-        ("run notes.txt", "notes.txt is no Python file"),
-        ("run broken.py", "broken.py fails while being imported: SyntaxError"),
-        ("run failing.py", "failing.py fails while being imported: ZeroDivisionError: division"),
+        ("run notes.txt", "notes.txt is not a Python file"),
+        ("run broken.py", "broken.py cannot be imported: SyntaxError"),
+        ("run failing.py", "failing.py cannot be imported: ZeroDivisionError: division"),
         ("run bare.py", "bare.py holds no Experiment: write experiment = Experiment(...) at its"),
         ("run bare.py", "where it has number (int), helper (function)"),
         ("run two.py", "two.py holds 2 of them, first, second: choose one, as --name first"),
@@ -55,8 +55,11 @@ def wrong(folder: Path) -> None:
         ),
         ("run toy.py --pruner mean", "no pruner 'mean' by name: take one of median"),
         ("run toy.py --backend optuna --pruner mean", "take one of hyperband, median, successive"),
-        ("run toy.py --storage sqlite:///x.db", "backend 'local' has no option 'storage'"),
-        ("run toy.py --backend optuna --storage nowhere://x", "cannot be opened in nowhere://x"),
+        ("run toy.py --option storage=sqlite:///x.db", "backend 'local' has no option 'storage'"),
+        (
+            "run toy.py --backend optuna --option storage=nowhere://x",
+            "cannot be opened in nowhere://x",
+        ),
         ("run toy.py --trials 0", "trials=0: give an int of at least 1"),
         ("run toy.py --jobs -1", "jobs=-1: give 0"),
         ("run toy.py --directory notes.txt", "notes.txt"),
@@ -163,5 +166,7 @@ def test_a_run_with_objects_is_resumed_by_its_program(
     note = folder / "d" / "run.json"
     note.write_text(json.dumps(json.loads(note.read_text()) | {"left_out": ["assessor"]}))
     assert "begun with assessor= as an object" in refused("resume", "d")
-    said = refused("resume", "d", "--assessor", "Medianstop")  # the object is not missed any more
+    said = refused(
+        "resume", "d", "--option", "assessor=Medianstop"
+    )  # the object is not missed any more
     assert "backend 'optuna' has no option 'assessor'" in said

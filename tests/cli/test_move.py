@@ -95,7 +95,7 @@ def test_a_history_whose_file_is_unknown_can_be_gone_on_with(
 def test_a_history_goes_to_any_storage(folder: Path, nasbridge: Run, refused: Refused) -> None:
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 4)
     nasbridge("export", "d", "h.jsonl")
-    options = ("--backend", "optuna", "--storage", "sqlite:///shared.db")
+    options = ("--backend", "optuna", "--option", "storage=sqlite:///shared.db")
     (folder / "other").mkdir()
     nasbridge("import", "../h.jsonl", "e", *options, cwd=folder / "other")
     assert sorted(path.name for path in (folder / "other").iterdir()) == ["e", "shared.db"]
@@ -103,10 +103,10 @@ def test_a_history_goes_to_any_storage(folder: Path, nasbridge: Run, refused: Re
     nasbridge("resume", "other/e", "--trials", 5)
     assert len(load_run(folder / "other" / "e")) == 5  # the URL is relative to where it was given
     assert not (folder / "shared.db").exists()
-    nasbridge("import", "h.jsonl", "f", *options, "--study-name", "first")
-    assert "'first'" in refused("import", "h.jsonl", "g", *options, "--study-name", "first")
+    nasbridge("import", "h.jsonl", "f", *options, "--option", "study_name=first")
+    assert "'first'" in refused("import", "h.jsonl", "g", *options, "--option", "study_name=first")
     assert "no option 'storage'" in refused(
-        "import", "h.jsonl", "g", "--backend", "local", "--storage", "sqlite:///shared.db"
+        "import", "h.jsonl", "g", "--backend", "local", "--option", "storage=sqlite:///shared.db"
     )
 
 

@@ -78,7 +78,12 @@ def test_resume_works_from_anywhere(folder: Path, nasbridge: Run, edit: Edit) ->
     edit("space = Space", "Path('data').read_text()\nspace = Space")
     (folder / "data").touch()
     (folder / "elsewhere").mkdir()
-    options = ("--storage", "sqlite:///nas.db", "--study-name", "mine")  # relative, as the data
+    options = (
+        "--option",
+        "storage=sqlite:///nas.db",
+        "--option",
+        "study_name=mine",
+    )  # relative, as the data
     nasbridge("run", "toy.py", "--backend", "optuna", *options, "--directory", "d", "--trials", 3)
     nasbridge("resume", "../d", "--trials", 5, cwd=folder / "elsewhere")
     assert not list((folder / "elsewhere").iterdir())
@@ -158,15 +163,15 @@ def test_trials_of_another_host_are_named_and_reclaimed(
     edit("def evaluate", "socket.gethostname = lambda: os.environ['POD']\n\ndef evaluate")
     die = "    if (os.environ['POD'], trial.number) == ('one', 3): os.kill(os.getpid(), 9)\n"
     edit("    width = ", die + "    width = ")
-    options = ("--backend", "optuna", "--storage", "sqlite:///s.db", "--trials", 8)
+    options = ("--backend", "optuna", "--option", "storage=sqlite:///s.db", "--trials", 8)
     monkeypatch.setenv("POD", "one")
     nasbridge("run", "toy.py", "--directory", "d", *options, code=-9)
     monkeypatch.setenv("POD", "two")
     done = nasbridge("resume", "d")
     assert "7 trials, 2 failed, of 8 wanted; others are under way\n" in done.stderr
     assert re.search(r"trial 3 is under way in process \d+ on one\n", done.stderr)
-    assert "nasbridge resume d --reclaim\n" in done.stderr
-    done = nasbridge("resume", "d", "--reclaim")
+    assert "nasbridge resume d --option reclaim=true\n" in done.stderr
+    done = nasbridge("resume", "d", "--option", "reclaim=true")
     assert "under way" not in done.stderr
     nasbridge("run", "toy.py", "--directory", "whole", "--trials", 8)
     assert sorted(fact[0] for fact in told("d")) == [fact[0] for fact in told("whole")]

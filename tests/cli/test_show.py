@@ -58,7 +58,7 @@ def test_backends_say_what_they_can_do(nasbridge: Run) -> None:
     assert re.search(r"^local +where trials are stored +history", shown, re.MULTILINE)
     assert re.search(r"^optuna +where trials are stored +a study", shown, re.MULTILINE)
     assert "no: the history file has one writer" in shown
-    assert re.search(r"options of its own +storage, study_name, pruner", shown)
+    assert re.search(r"--option storage= +text: ", shown)
 
 
 def without_optuna(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -177,8 +177,10 @@ DOCUMENTS: list[Bad] = [
 ]
 
 EXPERIMENTS: list[Bad] = [
-    Bad("no space", lambda p: experiment({"a": 1}), "space=.*is no space: give Space, Chain"),
-    Bad("nothing to call", lambda p: experiment(evaluate=3), "evaluate=3 cannot be called: give"),
+    Bad(
+        "no space", lambda p: experiment({"a": 1}), "space=.*is not a space: give a Space, a Chain"
+    ),
+    Bad("nothing to call", lambda p: experiment(evaluate=3), "evaluate=3 is not callable: give"),
     Bad("no objective", lambda p: experiment(objectives={}), "no objective.*objectives="),
     Bad("objectives as a text", lambda p: experiment(objectives="loss"), "'loss': give metrics w"),
     Bad("objectives as a list", lambda p: experiment(objectives=["loss"]), r"\['loss'\]: give met"),
@@ -187,7 +189,9 @@ EXPERIMENTS: list[Bad] = [
     ),
     Bad("a metric", lambda p: experiment(objectives={3: "max"}), "metric 3.*not a name"),
     Bad(
-        "no brackets", lambda p: experiment(strategy=RandomSearch), "no strategy.*with its brackets"
+        "no brackets",
+        lambda p: experiment(strategy=RandomSearch),
+        "not a strategy.*with its parentheses",
     ),
     Bad("a strategy by name", lambda p: experiment(strategy="random"), "'random' is no strategy"),
     Bad(

@@ -4,9 +4,10 @@ from rich.text import Text
 
 from ..adapters import BACKENDS, backend, backend_names
 from ..adapters.registry import capabilities_of, is_installed
-from ..engine.options import options_of
+from ..engine.options import Option, options_of
 from ..support_table import ABILITIES
 from .app import new_table, out
+from .options import type_name
 
 __all__ = ["show_backends"]
 
@@ -32,4 +33,10 @@ def _said(name: str) -> dict[str, str]:
         return {"cannot be imported": str(error)}
     said = {ABILITIES[field]: str(ability) for field, ability in support.abilities().items()}
     options = options_of(backend(name).run)
-    return {**said, "options of its own": ", ".join(options) or "none"}
+    if not options:
+        return {**said, "options": "none"}
+    return {**said, **{f"--option {o.name}=": _described(o) for o in options.values()}}
+
+
+def _described(option: Option) -> str:
+    return f"{type_name(option) or 'in Python only'}: {option.help}"

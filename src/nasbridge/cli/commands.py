@@ -39,27 +39,22 @@ Seconds = Annotated[
     float | None,
     Option(help="No trial begins after so many seconds.", show_default="the experiment's"),
 ]
-Storage = Annotated[
-    str | None, Option(help="optuna: the URL of a storage.", show_default="SQLite in the directory")
-]
-StudyName = Annotated[
-    str | None, Option(help="optuna: the name of the study.", show_default="nasbridge")
+BackendOptions = Annotated[
+    list[str] | None,
+    Option(
+        "--option",
+        metavar="KEY=VALUE",
+        help="An option of the backend, as port=8080; `backends` lists them. May be repeated.",
+        show_default=False,
+    ),
 ]
 Port = Annotated[
     int | None,
-    Option(help="nni: the port of the web UI.", show_default="a free one", min=1, max=65535),
+    Option(help="The port of the web UI.", show_default="a free one", min=1, max=65535),
 ]
 Host = Annotated[
     str | None,
-    Option(help="nni: 0.0.0.0 opens the web UI to all; it has no password.", show_default="here"),
-]
-Keep = Annotated[bool, Option("--keep", help="nni: leave the web UI up in the end, until Ctrl-C.")]
-Address = Annotated[
-    str | None,
-    Option(help="ray_tune: a cluster's address, or auto.", show_default="a private Ray"),
-]
-Assessor = Annotated[
-    str | None, Option(help="nni: stops bad trials early: Medianstop.", show_default=False)
+    Option(help="0.0.0.0 opens the web UI to all; it has no password.", show_default="here"),
 ]
 SpaceFrom = Annotated[
     Path | None,
@@ -122,12 +117,7 @@ def run(
             show_default="the experiment's",
         ),
     ] = None,
-    storage: Storage = None,
-    study_name: StudyName = None,
-    port: Port = None,
-    host: Host = None,
-    keep: Keep = False,
-    assessor: Assessor = None,
+    option: BackendOptions = None,
     continue_from: Annotated[
         Path | None,
         Option(
@@ -136,26 +126,16 @@ def run(
             show_default=False,
         ),
     ] = None,
-    address: Address = None,
     name: Name = None,
 ) -> None:
-    """Run the experiment in a file; in a directory that holds it already, go on.
+    """Run the experiment in a file; in a directory that holds its run, continue that run.
 
-    Ctrl-C ends it in good order, and `resume` goes on as if nothing had happened.
+    Ctrl-C stops it after what is being written, and `resume` continues identically.
     """
     from .run import start_run
 
     settings = _given(trials=trials, seconds=seconds, seed=seed, pruner=pruner)
-    options = _given(
-        storage=storage,
-        study_name=study_name,
-        port=port,
-        host=host,
-        keep=keep or None,
-        assessor=assessor,
-        address=address,
-    )
-    start_run(file, name, backend, directory, jobs, settings, options, continue_from)
+    start_run(file, name, backend, directory, jobs, settings, option or [], continue_from)
 
 
 @app.command()
@@ -164,25 +144,12 @@ def resume(
     trials: Trials = None,
     seconds: Seconds = None,
     jobs: Jobs = None,
-    reclaim: Annotated[
-        bool,
-        Option(
-            "--reclaim",
-            help="optuna: repeat what processes of other hosts have left; none must be at work.",
-        ),
-    ] = False,
-    port: Port = None,
-    host: Host = None,
-    keep: Keep = False,
-    assessor: Assessor = None,
+    option: BackendOptions = None,
 ) -> None:
-    """Go on with a run: same file, same backend, same options, but for those given here."""
+    """Continue a run: with the same file, backend and options, except those given here."""
     from .run import resume_run
 
-    options = _given(
-        reclaim=reclaim or None, port=port, host=host, keep=keep or None, assessor=assessor
-    )
-    resume_run(directory, jobs, _given(trials=trials, seconds=seconds), options)
+    resume_run(directory, jobs, _given(trials=trials, seconds=seconds), option or [])
 
 
 @app.command()
@@ -243,15 +210,13 @@ def import_(
     file: Annotated[Path, Argument(metavar="FILE.jsonl", help="A history.")],
     directory: Annotated[Path, Argument(metavar="DIRECTORY", help="A new directory.")],
     backend: Annotated[str, Option(help="The framework that is to go on.")],
-    storage: Storage = None,
-    study_name: StudyName = None,
+    option: BackendOptions = None,
     experiment: SpaceFrom = None,
 ) -> None:
-    """Begin a run with the history of another one; `resume` goes on identically."""
+    """Begin a run with the history of another one; `resume` continues identically."""
     from .move import import_history
 
-    options = _given(storage=storage, study_name=study_name)
-    import_history(file, directory, backend, experiment, options)
+    import_history(file, directory, backend, experiment, option or [])
 
 
 @app.command()

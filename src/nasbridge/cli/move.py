@@ -1,16 +1,15 @@
 """The commands `export`, `import` and `report`: histories that leave, arrive, and are shown."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
-from ..adapters import backend
 from ..engine.run_note import Origin, origin_from, read_note
 from ..moving import begin_with
 from .app import say
 from .load import history_at
+from .options import parse_options
 
 __all__ = ["export_run", "import_history", "report_history"]
 
@@ -28,7 +27,7 @@ def import_history(
     directory: Path,
     backend_name: str,
     experiment: Path | None,
-    options: Mapping[str, Any],
+    texts: Sequence[str],
 ) -> None:
     """Begin a run's directory with a history from elsewhere.
 
@@ -37,12 +36,12 @@ def import_history(
         directory: The new directory.
         backend_name: The backend that is to go on.
         experiment: The experiment's file, where the history does not know it, or its space.
-        options: The backend's own options.
+        texts: Options of the backend as KEY=VALUE.
 
     Raises:
         ExperimentError: The directory holds a run already, or the history has gaps.
     """
-    backend(backend_name)  # a wrong name is told before anything is read
+    options = parse_options(backend_name, texts)  # report a wrong name before reading anything
     history = history_at(file, experiment)
     origin = Origin("" if experiment is None else str(experiment.resolve()))
     if experiment is None and "origin" in history.metadata:  # `export` has put it there

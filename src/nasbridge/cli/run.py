@@ -17,6 +17,7 @@ from ..runs import run_experiment
 from ..strategies import History, MedianPruner, Pruner, Trial
 from .app import new_table, out, say
 from .load import experiment_in, experiment_of
+from .options import parse_options
 
 __all__ = ["resume_run", "run_nnictl", "start_run", "view_run"]
 
@@ -31,7 +32,7 @@ def start_run(
     directory: Path | None,
     jobs: int | None,
     settings: Mapping[str, Any],
-    options: Mapping[str, Any],
+    texts: Sequence[str],
     source: Path | None,
 ) -> None:
     """Run the experiment in a file, or go on with it in a directory that it was begun in.
@@ -44,16 +45,15 @@ def start_run(
         jobs: Number of worker processes; None leaves it to `evaluate`.
         settings: What to change of the experiment; a pruner's name is the backend's, where it
             has pruners of its own.
-        options: The backend's own options, beside those that the directory remembers.
+        texts: Options of the backend as KEY=VALUE; they override those of the run note.
         source: The history, or the run, that a new directory begins with.
     """
     shown = directory or Path("runs") / f"{file.stem}-{backend_name or 'local'}"
     new = RunNote(backend_name or "local", None, {})
     before = read_note(shown) if (shown / RUN_NOTE).exists() else new
     chosen = backend_name or before.backend
-    theirs = options_of(backend(chosen).run)
-    settings, options = dict(settings), {**before.options, **options}
-    if "pruner" in settings and "pruner" in theirs:
+    settings, options = dict(settings), {**before.options, **parse_options(chosen, texts)}
+    if "pruner" in settings and "pruner" in options_of(backend(chosen).run):
         options["pruner"] = settings.pop("pruner")
     _check_complete(before, shown, options)
     variable, experiment = experiment_in(file, name)
@@ -65,7 +65,7 @@ def start_run(
 
 
 def resume_run(
-    directory: Path, jobs: int | None, settings: Mapping[str, Any], options: Mapping[str, Any]
+    directory: Path, jobs: int | None, settings: Mapping[str, Any], texts: Sequence[str]
 ) -> None:
     """Go on with the run in a directory, as it was begun.
 
@@ -73,13 +73,13 @@ def resume_run(
         directory: The run's directory.
         jobs: Number of worker processes, if it shall change.
         settings: What else to change of the experiment.
-        options: The backend's own options, beside those that the directory remembers.
+        texts: Options of the backend as KEY=VALUE; they override those of the run note.
 
     Raises:
         ExperimentError: It is no run, or cannot be resumed from here; says the way out.
     """
     note = read_note(directory)
-    options = {**note.options, **options}
+    options = {**note.options, **parse_options(note.backend, texts)}
     _check_complete(note, directory, options)
     place = directory.resolve()
     with in_folder(note.origin):
@@ -206,7 +206,7 @@ def _show_running(history: History, place: str) -> None:
         say(f"trial {trial.number} is under way in {where}")
     if any("process" in trial.notes for trial in running):
         say("if these processes are gone, repeat their trials with")
-        say(f"  nasbridge resume {place} --reclaim", "bold")
+        say(f"  nasbridge resume {place} --option reclaim=true", "bold")
 
 
 def _front(history: History) -> list[Trial]:

@@ -1,4 +1,4 @@
-"""What each backend can do, as data: errors and the README's table come from it."""
+"""What each backend can do, as data for errors and the support table."""
 
 from dataclasses import dataclass, fields
 
@@ -12,11 +12,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class NotSupported:
-    """What a framework cannot do, and the way out.
+    """An ability that a backend lacks.
 
     Attributes:
-        reason: Why not.
-        instead: What to do.
+        reason: Why it lacks it.
+        instead: What to use instead.
     """
 
     reason: str
@@ -31,18 +31,18 @@ Ability = str | NotSupported
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a backend can do; each field says how, or is a `No`.
+    """What a backend can do: each field describes how, or is `NotSupported`.
 
     Attributes:
         storage: Where trials are stored.
-        hook: The native object for a user's own code.
+        hook: The native integration: objects for a user's own code.
         pruning: What stops trials early.
         several_objectives: Pareto search.
         pruning_several: Early stopping with several objectives.
-        resume: Going on after a kill.
+        resume: Continuing after a kill.
         jobs: Several trials at a time.
         sharing: Several processes on one experiment.
-        importing: Going on with another backend's history.
+        importing: Continuing the history of another backend.
     """
 
     storage: str
@@ -58,16 +58,18 @@ class Capabilities:
     importing: Ability = "yes"
 
     def require(self, backend: str, ability: str) -> None:
-        """Raise `Unsupported` if the backend cannot do this.
+        """Raise `Unsupported` if the backend lacks an ability.
 
         Args:
             backend: The backend's name, for the message.
-            ability: A field of this class.
+            ability: The name of a field.
         """
-        said = getattr(self, ability)
-        if isinstance(said, NotSupported):
-            raise Unsupported(f"{backend} cannot do {ability!r}: {said.reason}; {said.instead}")
+        found = getattr(self, ability)
+        if isinstance(found, NotSupported):
+            raise Unsupported(
+                f"{backend} does not support {ability!r}: {found.reason}; {found.instead}"
+            )
 
     def abilities(self) -> dict[str, Ability]:
-        """Return what the support table shows, by the name of each ability."""
+        """Return the fields by name, for the support table."""
         return {f.name: getattr(self, f.name) for f in fields(self)}

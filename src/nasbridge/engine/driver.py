@@ -1,7 +1,7 @@
-"""The driver: runs an experiment against a store of trials, for backends that let us.
+"""The driver runs an experiment against a store of trials.
 
-A store is a framework's own storage as the driver sees it. The driver keeps no truth: whatever it
-knows is in the store before it goes on, so it may be killed at any moment.
+A store adapts a framework's own storage. The driver writes every event to the store before it
+continues, and has no other state to lose, so it may be killed at any moment.
 """
 
 import math
@@ -33,12 +33,12 @@ __all__ = [
     "drive",
     "executor_for",
     "pruned_by",
-    "warn_unjudged",
+    "warn_no_objective",
 ]
 
 
 class ExperimentSpec(Protocol):
-    """What an adapter needs to know of an experiment."""
+    """An experiment as adapters see it; `nasbridge.Experiment` is one."""
 
     @property
     def space(self) -> SearchSpace: ...
@@ -66,20 +66,20 @@ class ExperimentSpec(Protocol):
 
 
 class Store(Protocol):
-    """A framework's own storage of trials, as the driver sees it."""
+    """A framework's own storage of trials."""
 
     def history(self) -> History:
-        """Read everything that is stored."""
+        """Return all stored trials."""
         ...
 
     def begin(self, limit: float) -> Trial | None:
         """Begin the next trial: an interrupted one, or a new one below the limit.
 
         Args:
-            limit: Numbers of new trials stay below it.
+            limit: Bound on the numbers of new trials, exclusive.
 
         Returns:
-            The running trial, stored as such; None if there is none to begin.
+            The trial, stored as running; None if the limit is reached.
 
         Raises:
             SpaceExhausted: Nothing new can be proposed.
@@ -87,19 +87,19 @@ class Store(Protocol):
         ...
 
     def report(self, trial: Trial, step: Step) -> bool:
-        """Store what a trial reports; tell whether it should stop."""
+        """Store a report; return whether the trial should stop."""
         ...
 
     def finish(self, trial: Trial) -> None:
-        """Store how a trial ended."""
+        """Store a finished trial."""
         ...
 
 
 class Observer(Protocol):
-    """Is told what happens, as a progress bar is."""
+    """Receives the events of a run, as a progress bar does."""
 
     def begun(self, history: History) -> None:
-        """The search begins or goes on, with what is there already."""
+        """The run begins, with the trials stored so far."""
         ...
 
     def finished(self, trial: Trial) -> None:
@@ -117,11 +117,12 @@ class Silent:
 
 
 def executor_for(experiment: ExperimentSpec, jobs: int) -> Executor:
-    """Return where the experiment's trials are to be evaluated.
+    """Return the executor for a number of jobs.
 
     Args:
         experiment: The experiment.
-        jobs: Number of worker processes; 0 for this process, unless trials have a time limit.
+        jobs: Number of worker processes; 0 evaluates in this process, unless trials have a time
+            limit, which needs a worker.
     """
     if jobs == 0 and experiment.trial_seconds is None:
         return SerialExecutor(experiment.evaluate, experiment.objectives)
@@ -179,9 +180,9 @@ class Driver:
     """One run of an experiment.
 
     Attributes:
-        experiment: What is run.
+        experiment: The experiment.
         store: Where trials are stored.
-        executor: Where trials are evaluated.
+        executor: Evaluates the trials.
         directory: Where trials may keep files.
         observer: Receives events.
         on_accepted: See `drive`.
@@ -207,7 +208,7 @@ class Driver:
         )
 
     def run(self, loop: "Loop | None" = None) -> None:
-        """Run until nothing is left to do, by a loop of the framework's own or by ours."""
+        """Run until no trial begins, in the given loop or in the driver's own."""
         with uninterrupted():
             history = self.store.history()
         if self.on_accepted is not None:
@@ -226,7 +227,7 @@ class Driver:
             self.end()
 
     def begin(self) -> bool:
-        """Begin a trial; tell whether there was one to begin."""
+        """Begin a trial; return whether there was one to begin."""
         if self.exhausted or time.monotonic() >= self.deadline:
             return False
         limit = self.experiment.trials
@@ -288,26 +289,28 @@ Accepted = Callable[[], None]
 def pruned_by(
     pruner: Pruner | None, trial: Trial, others: Sequence[Trial], objectives: Sequence[Objective]
 ) -> bool:
-    """Ask our own pruner, if there is one."""
+    """Return whether a pruner of nasbridge stops a trial; False without one."""
     if pruner is None:
         return False
     if trial.curve:
-        warn_unjudged(trial.curve[-1].metrics, objectives, "report one of them")
+        warn_no_objective(trial.curve[-1].metrics, objectives, "report one of them")
     return pruner.should_stop(trial, others, objectives)
 
 
-def warn_unjudged(metrics: Mapping[str, float], objectives: Sequence[Objective], mend: str) -> None:
-    """Warn of a report with which no pruner can do anything; Python shows each warning once.
+def warn_no_objective(
+    metrics: Mapping[str, float], objectives: Sequence[Objective], fix: str
+) -> None:
+    """Warn of a report without any objective, on which no pruner can act.
 
     Args:
-        metrics: What was reported.
-        objectives: What should have been among it.
-        mend: What to do.
+        metrics: The report.
+        objectives: The objectives.
+        fix: What the user can do.
     """
     wanted = [objective.metric for objective in objectives]
     if not any(metric in metrics for metric in wanted):
         warnings.warn(
-            f"trials report {', '.join(map(repr, metrics)) or 'nothing'}, and not the objective "
-            f"{' or '.join(map(repr, wanted))}, so that no pruner can stop them: {mend}",
+            f"trials report {', '.join(map(repr, metrics)) or 'nothing'} instead of the objective "
+            f"{' or '.join(map(repr, wanted))}, so no pruner can stop them: {fix}",
             stacklevel=2,
         )

@@ -6,20 +6,20 @@ __all__ = ["BackendError", "ExperimentError", "Pruned", "TooManyFailures", "Unsu
 
 
 class ExperimentError(NasbridgeError, ValueError):
-    """An experiment is described, or being run, in a way that cannot work."""
+    """An experiment has invalid settings, or is run in an invalid way."""
 
 
 class BackendError(NasbridgeError):
-    """A backend cannot be used, or its storage is not what it should be."""
+    """A backend cannot be used, or its storage is damaged or of another experiment."""
 
 
 class Unsupported(BackendError):
-    """The framework cannot do what is asked; the message says the way out."""
+    """The framework cannot do this; the message names an alternative."""
 
 
 class TooManyFailures(ExperimentError):
-    """So many trials failed in a row that something must be wrong with `evaluate`."""
+    """As many trials in a row failed as `max_failures` allows."""
 
 
 class Pruned(Exception):
-    """Raised by `trial.report` when a trial should stop; let it pass through `evaluate`."""
+    """Raised by `trial.report` when a trial should stop; do not catch it in `evaluate`."""

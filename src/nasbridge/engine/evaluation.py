@@ -1,4 +1,4 @@
-"""One evaluation: what `evaluate` is given, and what is made of its answer."""
+"""One evaluation: the trial that `evaluate` receives, and the check of what it returns."""
 
 import math
 import numbers
@@ -20,7 +20,7 @@ __all__ = ["ActiveTrial", "Evaluate", "Outcome", "Task", "evaluate_task", "trial
 LAST_STEP = 2**31 - 1  # what the databases of frameworks hold
 
 Report = Callable[[int, Step], bool]
-"""Takes a trial's number and a step; tells whether the trial should stop."""
+"""Receives a trial's number and a step; returns whether the trial should stop."""
 
 
 def trial_seed(seed: int, number: int) -> int:
@@ -30,14 +30,14 @@ def trial_seed(seed: int, number: int) -> int:
 
 @dataclass(frozen=True)
 class Task:
-    """A trial to be evaluated.
+    """A trial to evaluate.
 
     Attributes:
         number: The trial's number.
-        architecture: What is to be evaluated.
+        architecture: The architecture.
         seed: Seed of its training.
-        directory: A directory of its own, made when first asked for.
-        budget: Fidelity, as epochs; None for the full one.
+        directory: The trial's directory, made on first use.
+        budget: Fidelity, as a number of epochs; None for full training.
     """
 
     number: int
@@ -49,12 +49,12 @@ class Task:
 
 @final
 class ActiveTrial:
-    """What `evaluate` is given beside the architecture.
+    """The running trial, the second argument of `evaluate`.
 
     Args:
         task: The trial.
-        report: Where reports go.
-        objectives: What the experiment is after.
+        report: Receives reports.
+        objectives: The experiment's objectives.
     """
 
     def __init__(self, task: Task, report: Report, objectives: Sequence[Objective] = ()) -> None:
@@ -66,17 +66,17 @@ class ActiveTrial:
 
     @property
     def number(self) -> int:
-        """Counts the trials of an experiment from 0."""
+        """The trial's number, counted from 0."""
         return self._task.number
 
     @property
     def seed(self) -> int:
-        """Seed for this trial's training: fixed by the experiment's seed and the number."""
+        """Seed for this trial's training, from the experiment's seed and the number."""
         return self._task.seed
 
     @property
     def budget(self) -> float | None:
-        """How much to spend on this trial, as epochs; None for the full training."""
+        """Fidelity of this trial, as a number of epochs; None for full training."""
         return self._task.budget
 
     @property
@@ -91,16 +91,16 @@ class ActiveTrial:
         return self._objectives
 
     def report(self, step: int, /, **metrics: float) -> None:
-        """Report metrics on the way; the pruner may end the trial here.
+        """Report intermediate metrics; the pruner may stop the trial here.
 
         Args:
-            step: The epoch, or another count of work done, from 0 to 2**31 - 1; must grow.
-            **metrics: Metrics at this point, the objectives among them.
+            step: The epoch, or another count, from 0 to 2**31 - 1; must increase.
+            **metrics: Metrics at this step, with an objective among them.
 
         Raises:
-            Pruned: The trial should stop; let it pass.
-            ExperimentError: The step is no such number, or does not grow.
-            ValueError: A metric is no number.
+            Pruned: The trial should stop; do not catch it.
+            ExperimentError: The step is not an int in the range, or does not increase.
+            ValueError: A metric is not a number.
 
         Example:
             `trial.report(epoch, val_accuracy=0.91)`
@@ -113,7 +113,7 @@ class ActiveTrial:
             )
         if step <= self._last_step:
             raise ExperimentError(
-                f"step {step} was reported after step {self._last_step}: steps must grow"
+                f"step {step} was reported after step {self._last_step}: steps must increase"
             )
         self._last_step = int(step)
         made = Step(int(step), {name: _number(name, value) for name, value in metrics.items()})
@@ -123,7 +123,7 @@ class ActiveTrial:
 
 
 Evaluate = Callable[[Architecture, ActiveTrial], Mapping[str, float]]
-"""The user's function: takes an architecture and a trial, returns metrics."""
+"""The user's function: receives an architecture and a trial, returns metrics."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ class Outcome:
     Attributes:
         number: The trial's number.
         state: "complete", "pruned" or "failed".
-        values: All metrics; of a pruned trial the last reported ones.
-        curve: What was reported.
-        seconds: How long it took.
+        values: All metrics; for a pruned trial the last reported ones.
+        curve: The reports.
+        seconds: Duration.
         notes: "error" and "traceback" of a failed trial.
     """
 
@@ -150,13 +150,13 @@ class Outcome:
 def evaluate_task(
     evaluate: Evaluate, task: Task, objectives: Sequence[Objective], report: Report
 ) -> Outcome:
-    """Evaluate a trial and say how it ended; nothing that `evaluate` raises gets out.
+    """Evaluate a trial; an error of `evaluate` makes it a failed one.
 
     Args:
         evaluate: The user's function.
         task: The trial.
-        objectives: Metrics that must be among the answer, finite.
-        report: Where reports go.
+        objectives: Metrics that it must return, finite.
+        report: Receives reports.
     """
     trial = ActiveTrial(task, report, objectives)
     began = time.perf_counter()
@@ -169,7 +169,7 @@ def evaluate_task(
         state = "pruned"
         for step in trial.curve:
             values |= step.metrics
-    except (Exception, SystemExit) as error:  # whatever it is, the search goes on
+    except (Exception, SystemExit) as error:  # the search continues
         state = "failed"
         notes["error"] = f"{type(error).__name__}: {error}"
         notes["traceback"] = traceback.format_exc()
@@ -179,10 +179,10 @@ def evaluate_task(
 
 
 def checked_metrics(metrics: object, objectives: Sequence[Objective]) -> dict[str, float]:
-    """Return what `evaluate` returned as plain floats.
+    """Return the result of `evaluate` as plain floats.
 
     Raises:
-        ValueError: It is no dict of numbers, or an objective is missing or not finite.
+        ValueError: It is not a dict of numbers, or an objective is missing or not finite.
     """
     names = ", ".join(repr(o.metric) for o in objectives)
     if not isinstance(metrics, Mapping):

@@ -1,4 +1,4 @@
-"""Runners: where evaluations happen; here, in this process."""
+"""Executors evaluate trials; `SerialExecutor` does so in this process."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ class Executor(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many tasks may be under way."""
+        """Number of tasks that may run at a time."""
         ...
 
     def submit(self, task: Task) -> None:
-        """Begin a task, or put it first in the queue."""
+        """Begin a task; at most `slots` are submitted at a time."""
         ...
 
     def wait(self, report: Report) -> Outcome:
-        """Wait until a task has ended, passing on what is reported meanwhile."""
+        """Wait until a task has ended, and pass on reports in the meantime."""
         ...
 
     def close(self) -> None:
-        """End at once whatever is under way, and free everything."""
+        """Kill running tasks, and release all resources."""
         ...
 
 
@@ -40,7 +40,7 @@ class SerialExecutor:
 
     Args:
         evaluate: The user's function.
-        objectives: Metrics that must be among its answer.
+        objectives: Metrics that it must return.
     """
 
     slots = 1

@@ -1,4 +1,4 @@
-"""The directory of a run, as the processes that work in it share it."""
+"""The lock file of a run's directory, which processes share."""
 
 from pathlib import Path
 from typing import IO
@@ -9,7 +9,7 @@ __all__ = ["lock_in"]
 
 
 def lock_in(directory: Path) -> IO[bytes]:
-    """Open the file by which the processes that work in a directory know of each other."""
+    """Open the lock file of a directory, and make the directory if it does not exist."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         return (directory / "lock").open("ab")

@@ -1,4 +1,4 @@
-"""Loading a user's module from its file, under a name that workers can repeat."""
+"""Loading a user's file as a module, under a name that worker processes can repeat."""
 
 import importlib.util
 import sys
@@ -21,16 +21,16 @@ def load_module(name: str, file: str | Path) -> ModuleType:
         file: The file.
 
     Raises:
-        ExperimentError: There is no such file, or it fails while being imported.
+        ExperimentError: The file does not exist, or importing it raises.
     """
     path = Path(file).absolute()
     spec = importlib.util.spec_from_file_location(name, path)
     if not path.is_file() or spec is None or spec.loader is None:
-        what = "is no Python file" if Path(file).exists() else "does not exist"
+        what = "is not a Python file" if Path(file).exists() else "does not exist"
         raise ExperimentError(f"{file} {what}: give the path of an experiment's file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    if str(path.parent) not in sys.path:  # its neighbours, as when it is run as a script
+    if str(path.parent) not in sys.path:  # for its imports, as if it ran as a script
         sys.path.insert(0, str(path.parent))
     _loading.append(name)
     try:
@@ -38,7 +38,7 @@ def load_module(name: str, file: str | Path) -> ModuleType:
     except Exception as error:
         del sys.modules[name]
         raise ExperimentError(
-            f"{file} fails while being imported: {type(error).__name__}: {error}"
+            f"{file} cannot be imported: {type(error).__name__}: {error}"
         ) from error
     finally:
         _loading.remove(name)
@@ -47,7 +47,7 @@ def load_module(name: str, file: str | Path) -> ModuleType:
 
 
 def is_importable(name: str, file: str | Path) -> bool:
-    """Tell whether a plain import of the name finds this very file."""
+    """Return whether importing the name finds this file."""
     try:
         spec = importlib.util.find_spec(name)
     except Exception:  # its package may raise anything
@@ -56,10 +56,10 @@ def is_importable(name: str, file: str | Path) -> bool:
 
 
 def loaded_modules() -> dict[str, str]:
-    """Return the files of all modules loaded so far, by name: a worker needs them, too."""
+    """Return the files of all modules that `load_module` loaded, by name, for workers."""
     return dict(_loaded)
 
 
 def is_loading() -> bool:
-    """Tell whether a module is being loaded right now."""
+    """Return whether `load_module` is running."""
     return bool(_loading)

@@ -1,8 +1,8 @@
 """Reading a framework's values as labels and architectures of a space.
 
 Frameworks change values on their way: 2 comes back as 2.0, 0.3 as 0.1 * 3, an end of a range a
-rounding error past it. Python's equality is no way to undo this, since 1 == True == 1.0. A value
-is matched in this order:
+rounding error past it. Python's equality cannot undo this, since 1 == True == 1.0. A value is
+matched in this order:
 
 1. a label of the decision, as text;
 2. an option of the same type that is equal;

@@ -1,8 +1,8 @@
 """A pool of worker processes: several trials at a time, flat memory, time limits.
 
-Each worker evaluates trials one after the other and is replaced after a number of them, for what a
-deep-learning library leaves behind in a process (about 7 MB a network in TensorFlow) goes with it.
-A worker that dies or hangs costs its trial, never the search.
+Each worker evaluates trials one after the other. It is replaced after a number of them, which frees
+what a deep-learning library leaves behind in a process (about 7 MB a network in TensorFlow). A
+worker that crashes or hangs fails its trial, never the search.
 """
 
 import math
@@ -32,13 +32,13 @@ from .modules import is_importable, load_module, loaded_modules
 __all__ = ["Pool"]
 
 RECYCLE = 20  # trials until a worker is replaced
-TICK = 0.5  # seconds between two looks at the clock
-CALLER_DIED = 3  # exit code of a worker whose caller is gone
+POLL_SECONDS = 0.5  # between two checks of the time limits
+CALLER_DIED = 3  # exit code of a worker whose caller has ended
 
 
 @dataclass(frozen=True)
 class _Order:
-    """A task as it travels to a worker."""
+    """A task without its space, as it is sent to a worker."""
 
     number: int
     choices: Mapping[str, Label]
@@ -53,7 +53,7 @@ class _Worker:
     pipe: Connection
     task: Task | None = None
     ready: bool = False
-    began: float = math.inf  # when it began its task; loading libraries is not the trial's time
+    began: float = math.inf  # start of its task, after loading libraries
     done: int = 0
 
 
@@ -64,13 +64,13 @@ class Pool:
     Args:
         evaluate: The user's function; workers import it from its module.
         space: The space, for its architectures.
-        objectives: Metrics that must be among the answer.
+        objectives: Metrics that `evaluate` must return.
         jobs: Number of workers, at least 1.
         seconds: Time limit of one trial, in seconds; None for none.
         recycle: Trials until a worker is replaced, at least 1.
 
     Attributes:
-        is_cancelled: Tells by number whether a task is to be ended at once, as a failed one.
+        is_cancelled: Returns, by number, whether to kill a task, which has then failed.
 
     Raises:
         ExperimentError: `evaluate` cannot be sent to another process.
@@ -102,13 +102,13 @@ class Pool:
         order = _Order(
             task.number, dict(task.architecture.choices), task.seed, task.directory, task.budget
         )
-        with suppress(OSError):  # it died before it began; `wait` finds that out
+        with suppress(OSError):  # the worker has died, which `wait` reports
             worker.pipe.send(order)
 
     def wait(self, report: Report) -> Outcome:
         while True:
             busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
-            for pipe in wait(list(busy), timeout=TICK):
+            for pipe in wait(list(busy), timeout=POLL_SECONDS):
                 outcome = self._hear(busy[pipe], report)  # type: ignore[index]
                 if outcome is not None:
                     return outcome
@@ -121,13 +121,11 @@ class Pool:
         for worker in list(self._workers):
             self._remove(worker, kill=worker.task is not None)
 
-    # ------------------------------------------------------------------ workers
-
     def _idle(self) -> _Worker | None:
         for worker in [worker for worker in self._workers if worker.task is None]:
             if worker.process.is_alive():
                 return worker
-            self._remove(worker)  # it died after its trial, which costs no other one
+            self._remove(worker)  # it died after its trial
         return None
 
     def _start(self) -> _Worker:
@@ -136,7 +134,7 @@ class Pool:
         process = context.Process(
             target=_work, args=(theirs, self._modules, self._payload), daemon=True
         )
-        with _environment(self._jobs), _deaf_to_interrupts():
+        with _environment(self._jobs), _without_interrupts():
             process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -158,7 +156,7 @@ class Pool:
             message: Step | Outcome | str | None = worker.pipe.recv()
         except (EOFError, OSError):
             return self._died(worker)
-        if message is None:  # it has loaded everything
+        if message is None:  # the worker is ready
             worker.ready, worker.began = True, time.monotonic()
             return None
         if isinstance(message, str):
@@ -179,7 +177,7 @@ class Pool:
     def _cancelled(self, worker: _Worker) -> Outcome | None:
         if worker.task is None or not self.is_cancelled(worker.task.number):
             return None
-        return self._lost(worker, "ProcessError: the trial was ended from outside")
+        return self._lost(worker, "ProcessError: the trial was stopped from outside")
 
     def _late(self, worker: _Worker) -> Outcome | None:
         spent = time.monotonic() - worker.began
@@ -188,7 +186,7 @@ class Pool:
         return self._lost(
             worker,
             f"TimeoutError: the trial took longer than trial_seconds={self._seconds:g} and was "
-            "ended; raise the limit, or make the space smaller",
+            "stopped; raise the limit, or make the space smaller",
         )
 
     def _died(self, worker: _Worker) -> Outcome:
@@ -198,8 +196,8 @@ class Pool:
         if not worker.ready:
             self._remove(worker, kill=True)
             raise ExperimentError(
-                f"a worker process ended with {how} before it could begin; what it printed above "
-                "says why. Workers import the program: is `run(...)` in it guarded by "
+                f"a worker process ended with {how} before its first trial; see its output above. "
+                "Workers import the program: is `run(...)` in it guarded by "
                 '`if __name__ == "__main__":`?'
             )
         hint = "; the memory was probably used up" if code == -signal.SIGKILL else ""
@@ -214,13 +212,10 @@ class Pool:
         return Outcome(task.number, "failed", seconds=seconds, notes={"error": error})
 
 
-# ---------------------------------------------------------------------- sending
-
-
 def _modules_of(evaluate: Evaluate) -> dict[str, str]:
-    """Files, by module name, that workers must be shown: `evaluate` and what it holds live there.
+    """Return the files that workers must load for `evaluate`, by module name.
 
-    Not the main module: multiprocessing shows workers that one itself.
+    The main module is left out: multiprocessing loads it itself.
     """
     name = getattr(evaluate, "__module__", None) or type(evaluate).__module__
     file = getattr(sys.modules.get(name), "__file__", None)
@@ -229,7 +224,7 @@ def _modules_of(evaluate: Evaluate) -> dict[str, str]:
 
 
 def _pickled(evaluate: Evaluate, space: SearchSpace, objectives: tuple[Objective, ...]) -> bytes:
-    bare = space.unconstrained()  # constraints bound what is proposed: workers need none
+    bare = space.unconstrained()  # constraints matter for proposals only
     try:
         return pickle.dumps((evaluate, bare, objectives))
     except Exception as error:
@@ -242,10 +237,10 @@ def _pickled(evaluate: Evaluate, space: SearchSpace, objectives: tuple[Objective
 
 @contextmanager
 def _environment(jobs: int) -> Generator[None]:
-    """Let a process that starts now share the cores and be quiet, unless the user says else."""
+    """Set environment variables for a new process: its share of the cores, and less output."""
     share = str(max((os.cpu_count() or 1) // jobs, 1))
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2"}  # errors only: each would tell of its processor
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2"}  # errors only
     wanted = {**dict.fromkeys(names, share), **quiet}
     ours = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(ours)
@@ -257,12 +252,12 @@ def _environment(jobs: int) -> Generator[None]:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Generator[None]:
-    """Let a process that starts now not hear Ctrl-C, from its first moment: it is the caller's."""
+def _without_interrupts() -> Generator[None]:
+    """Block SIGINT in a new process from its start: Ctrl-C is for the caller."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # whose start would undo this
+    resource_tracker.ensure_running()  # its start would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -270,14 +265,11 @@ def _deaf_to_interrupts() -> Generator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-# ---------------------------------------------------------------------- in the worker
-
-
 def _work(pipe: Connection, modules: Mapping[str, str], payload: bytes) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # and for good
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_caller, daemon=True).start()
     this = cast(Any, multiprocessing.current_process())
-    this._config["daemon"] = False  # evaluate may have workers of its own, as data loaders do
+    this._config["daemon"] = False  # evaluate may start processes, as data loaders do
     try:
         with _already_warned():
             for name, file in modules.items():
@@ -308,7 +300,7 @@ def _work(pipe: Connection, modules: Mapping[str, str], payload: bytes) -> None:
 
 @contextmanager
 def _already_warned() -> Generator[None]:
-    """Do not show what the caller has shown when it loaded the same; filters are the user's."""
+    """Hide warnings while modules load: the caller has shown them; keep the user's filters."""
     shown, hiding = warnings.showwarning, [True]
 
     def show(*warning: Any) -> None:
@@ -319,7 +311,7 @@ def _already_warned() -> Generator[None]:
     try:
         yield
     finally:
-        hiding.clear()  # the user's own function may go on to hand warnings to this one
+        hiding.clear()  # a function of the user may still call this one
         if warnings.showwarning is show:
             warnings.showwarning = shown
 

@@ -1,4 +1,4 @@
-"""Which process a trial belongs to, and whether that process still lives."""
+"""Identifying the process that runs a trial, and checking whether it is alive."""
 
 import os
 import socket
@@ -8,22 +8,22 @@ __all__ = ["identity", "is_alive", "is_here"]
 
 
 def identity(pid: int | None = None) -> str:
-    """Name a process so that no other one, before or after, has the same name.
+    """Return a name that no other process has, earlier or later ones included.
 
     Args:
-        pid: Its number on this host; None for this process.
+        pid: The process's number on this host; None for this process.
     """
     number = os.getpid() if pid is None else pid
     return f"{socket.gethostname()}/{number}/{_started(number)}"
 
 
 def is_here(name: str) -> bool:
-    """Tell whether a named process is, or was, one of this host."""
+    """Return whether a named process is, or was, on this host."""
     return name.partition("/")[0] == socket.gethostname()
 
 
 def is_alive(name: str) -> bool:
-    """Tell whether a named process lives; one of another host is believed to."""
+    """Return whether a named process is alive; True for one on another host."""
     if not is_here(name):
         return True
     pid = int(name.split("/")[1])
@@ -32,12 +32,12 @@ def is_alive(name: str) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # it is somebody else's, so it is there
+        pass  # it exists, and belongs to another user
     return identity(pid) == name
 
 
 def _started(pid: int) -> str:
-    """Return when a process began, in the kernel's ticks; numbers of processes are reused."""
+    """Return a process's start in kernel ticks: the kernel reuses process numbers."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:  # not Linux, or gone

@@ -1,4 +1,4 @@
-"""Letting Ctrl-C wait until what is being written is whole."""
+"""Deferring SIGINT and SIGTERM until a write is complete."""
 
 import signal
 import threading
@@ -14,10 +14,10 @@ Handler = Callable[[int, FrameType | None], Any]
 
 @contextmanager
 def uninterrupted() -> Generator[None]:
-    """Hold back SIGINT and SIGTERM while the context lasts, and give them their due after it.
+    """Defer SIGINT and SIGTERM while the context lasts, and deliver them on exit.
 
-    A second signal is not held back: whoever insists has a reason. Outside the main thread, where
-    Python handles no signals, nothing is held back.
+    A second signal is delivered at once. Outside the main thread, where Python handles no signals,
+    nothing is deferred.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -32,7 +32,7 @@ def uninterrupted() -> Generator[None]:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         handler = signal.getsignal(number)
-        if callable(handler):  # neither ignored nor left to the system
+        if callable(handler):  # neither ignored nor the system's default
             before[number] = handler
             signal.signal(number, hold)
     try:

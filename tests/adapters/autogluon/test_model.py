@@ -118,7 +118,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def predictor(place: Path) -> Any:
     """A search of four trials of which three join, beside a linear model."""
-    ours = nas_hyperparameters(SPACE, EVOLUTION, trials=4, keep=3, epochs=3)
+    ours = nas_hyperparameters(SPACE, strategy=EVOLUTION, trials=4, keep=3, epochs=3)
     return fitted(place, {**ours, "LR": {}})
 
 
@@ -284,7 +284,7 @@ def test_the_memory_of_a_large_network_is_not_that_of_a_small_one() -> None:
 
 def test_what_is_no_architecture_is_an_error() -> None:
     with pytest.raises(
-        BackendError, match=r"architecture=\['dense'\] is none: give one of a space"
+        BackendError, match=r"architecture=\['dense'\] is not an Architecture: give one of a space"
     ):
         KerasModel(problem_type="binary", hyperparameters={"architecture": ["dense"]}).fit(
             X=table()[["number"]], y=pandas.Series(numpy.arange(ROWS) % 2)
@@ -292,7 +292,9 @@ def test_what_is_no_architecture_is_an_error() -> None:
 
 
 def test_a_training_that_diverges_is_a_failed_trial(tmp_path: Path) -> None:
-    ours = nas_hyperparameters(PLAIN, RandomSearch(), trials=2, epochs=2, learning_rate=1e30)
+    ours = nas_hyperparameters(
+        PLAIN, strategy=RandomSearch(), trials=2, epochs=2, learning_rate=1e30
+    )
     data = table().drop(columns="weight").assign(y=numpy.linspace(0, 1, ROWS))
     predictor = fitted(tmp_path, ours, data, problem="regression", raise_on_no_models_fitted=False)
     for trial in load(predictor):
@@ -317,7 +319,7 @@ def test_autogluons_own_random_search_as_the_baseline(tmp_path: Path) -> None:
 
 
 def test_the_first_level_of_a_stack_is_searched_alone(tmp_path: Path) -> None:
-    ours = nas_hyperparameters(PLAIN, EVOLUTION, trials=3, epochs=1)
+    ours = nas_hyperparameters(PLAIN, strategy=EVOLUTION, trials=3, epochs=1)
     tuning: Any = ours[KerasModel]["ag_args"]["hyperparameter_tune_kwargs"]
     searcher: NASSearcher = tuning["searcher"]
     settings: dict[str, Any] = {

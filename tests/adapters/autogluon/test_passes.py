@@ -63,7 +63,9 @@ def passes(predictor: Any, trials: int = 3, table: Any = TABLE, **settings: Any)
         "ag_args_ensemble": HERE,
     }
     strategy = RegularizedEvolution(population=2, sample=1)
-    return fit_in_two_passes(predictor, table, SPACE, strategy, trials, **standard | settings)
+    return fit_in_two_passes(
+        predictor, table, SPACE, trials, strategy=strategy, **standard | settings
+    )
 
 
 def bagged(predictor: Any, name: str = "KerasModel_BAG_L1") -> Any:
@@ -149,7 +151,7 @@ def test_a_search_without_a_winner_is_kept(tmp_path: Path) -> None:
 
 
 def test_no_trials_need_a_history_of_autogluon(tmp_path: Path) -> None:
-    with pytest.raises(BackendError, match=r"trials=0.*give the history"):
+    with pytest.raises(BackendError, match=r"trials=0.*give an earlier search"):
         passes(fresh(tmp_path), trials=0)
     other = History(SPACE, (), ())
     with pytest.raises(BackendError, match="no winner"):
@@ -194,7 +196,7 @@ def test_the_search_is_told_whatever_the_predictor_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("told", "settings", "message"),
     [
-        ({}, {"tuning_data": TABLE, "use_bag_holdout": True}, "leave tuning_data out, or groups"),
+        ({}, {"tuning_data": TABLE, "use_bag_holdout": True}, "not both: leave one out"),
         ({"sample_weight": "x1", "weight_evaluation": True}, {}, "groups= and weight_evaluation"),
     ],
 )
@@ -220,7 +222,7 @@ def test_the_size_of_a_bag_is_that_of_its_children(tmp_path: Path) -> None:
 
 def test_data_for_tuning_that_bags_do_not_take_is_refused_before_the_search(tmp_path: Path) -> None:
     predictor = fresh(tmp_path)
-    with pytest.raises(BackendError, match="use_bag_holdout=True alone"):
+    with pytest.raises(BackendError, match="only if use_bag_holdout=True"):
         passes(predictor, tuning_data=TABLE)
     assert not Path(predictor.path, "history.jsonl").exists()
 

@@ -68,7 +68,7 @@ class Unread(Unsaved):
 def test_a_model_that_cannot_be_saved_or_read_is_a_failed_trial(
     tmp_path: Path, model: Any, objectives: dict[str, str]
 ) -> None:
-    searcher = NASSearcher(None, RandomSearch(), objectives, seed=1)
+    searcher = NASSearcher(strategy=RandomSearch(), objectives=objectives, seed=1)
     tuning = {"scheduler": "local", "searcher": searcher, "num_trials": 9}
     open_ = {"architecture": ArchitectureSpace(material.chain())}
     predictor: Any = TabularPredictor("y", "regression", path=str(tmp_path / "p"), verbosity=0)

@@ -131,7 +131,7 @@ def assert_as_local_says(history: History, strategy: Any = EVOLUTION) -> None:
 
 @pytest.mark.parametrize("space", SPACES)
 def test_proposals_are_those_of_local(tmp_path: Path, space: str) -> None:
-    searcher = NASSearcher(SPACES[space](), EVOLUTION, seed=3)
+    searcher = NASSearcher(SPACES[space](), strategy=EVOLUTION, seed=3)
     predictor = searched(tmp_path, searcher, SPACES[space](), trials=12)
     history = searcher.history
     assert [trial.state for trial in history] == ["complete"] * 12
@@ -238,7 +238,7 @@ def test_only_the_best_are_kept(tmp_path: Path) -> None:
 
 def test_several_objectives_have_a_front(tmp_path: Path) -> None:
     objectives = {"score_val": "max", "disk_usage": "min"}
-    searcher = NASSearcher(None, EVOLUTION, objectives, keep=1)
+    searcher = NASSearcher(strategy=EVOLUTION, objectives=objectives, keep=1)
     predictor = searched(tmp_path, searcher, material.chain(), 7)
     history = load(predictor)
     assert all(trial.values["pred_time_val"] > 0 for trial in history)
@@ -252,9 +252,9 @@ def test_several_objectives_have_a_front(tmp_path: Path) -> None:
 
 
 def test_a_metric_that_a_model_does_not_have_is_a_failure(tmp_path: Path) -> None:
-    searcher = NASSearcher(None, EVOLUTION, {"score_val": "max", "parameters": "min"})
+    searcher = NASSearcher(strategy=EVOLUTION, objectives={"score_val": "max", "parameters": "min"})
     searched(tmp_path, searcher, material.few(), 1, raise_on_no_models_fitted=False)
-    assert "['parameters'] are not known" in searcher.history[0].notes["error"]
+    assert "has no ['parameters']" in searcher.history[0].notes["error"]
 
 
 def test_a_trial_may_take_twice_its_share_of_the_time(tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_bags_train_here_and_each_level_has_its_own_search(tmp_path: Path) -> No
 
 
 def test_copies_are_the_same_one_and_other_processes_have_their_own(tmp_path: Path) -> None:
-    searcher = NASSearcher(material.chain(), EVOLUTION, seed=5, keep=3)
+    searcher = NASSearcher(material.chain(), strategy=EVOLUTION, seed=5, keep=3)
     searched(tmp_path, searcher, material.chain(), 2)
     assert copy.deepcopy(searcher) is searcher
     other = pickle.loads(pickle.dumps(searcher))
@@ -309,8 +309,11 @@ def test_copies_are_the_same_one_and_other_processes_have_their_own(tmp_path: Pa
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"objectives": {"accuracy": "max"}}, r"measures no 'accuracy': take some of.*score_val"),
-        ({"objectives": {"score_val": "min"}}, "is better the higher it is"),
+        (
+            {"objectives": {"accuracy": "max"}},
+            r"does not measure 'accuracy': choose objectives from.*score_val",
+        ),
+        ({"objectives": {"score_val": "min"}}, "prefers the higher one"),
         ({"keep": 0}, "keep=0: give at least 1"),
         ({"trial_seconds": -1}, "trial_seconds=-1"),
     ],
@@ -318,7 +321,7 @@ def test_copies_are_the_same_one_and_other_processes_have_their_own(tmp_path: Pa
 def test_settings_without_meaning_are_errors(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(BackendError, match=message):
         NASSearcher(**settings)
-    with pytest.raises(BackendError, match="nothing has been searched yet"):
+    with pytest.raises(BackendError, match="has no trials yet"):
         _ = NASSearcher().history
 
 
@@ -344,7 +347,7 @@ def test_the_open_hyperparameters_of_any_model_are_a_space(tmp_path: Path) -> No
 def test_a_conditional_space_is_flat_there(tmp_path: Path) -> None:
     rate = When(Choice([0.1, 0.5]), ({"kind": ("relu",)},))
     space = Space({"depth": Integer(1, 4), "kind": Choice(["relu", "elu"]), "rate": rate})
-    searcher = NASSearcher(space, EVOLUTION)
+    searcher = NASSearcher(space, strategy=EVOLUTION)
     predictor = fitted(tmp_path, {Flat: tuned(searcher, 6, **to_native(space))})
     assert_as_local_says(searcher.history)
     for trial in searcher.history:
@@ -354,7 +357,7 @@ def test_a_conditional_space_is_flat_there(tmp_path: Path) -> None:
 
 def test_autogluons_network_is_searched(tmp_path: Path) -> None:
     space = Space({"num_layers": Integer(1, 3), "activation": Choice(["relu", "elu"])})
-    searcher = NASSearcher(space, RandomSearch())
+    searcher = NASSearcher(space, strategy=RandomSearch())
     settings = {"num_epochs": 2, "hidden_size": 8}
     predictor = fitted(tmp_path, {TorchModel: tuned(searcher, 2, **to_native(space), **settings)})
     assert sorted(predictor.model_names()) == ["TorchModel/T1", "TorchModel/T2"]
@@ -369,7 +372,7 @@ def test_kinds_of_autogluon_become_a_space() -> None:
         "rate": "a number from 0.001 to 0.1",
         "norm": "an integer from 0 to 1",
     }
-    with pytest.raises(BackendError, match=r"none of the hyperparameters \['fixed'\] is open"):
+    with pytest.raises(BackendError, match=r"no hyperparameter of \['fixed'\] is open"):
         from_native({"fixed": 3})
     assert from_native(ArchitectureSpace(material.cell())) == material.cell()
 

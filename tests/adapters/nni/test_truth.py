@@ -349,7 +349,7 @@ def test_the_manager_ends_with_the_run(tmp_path: Path, how: signal.Signals) -> N
     if how != signal.SIGTERM:  # test_nni.py goes on after the other one
         return
     resume = [sys.executable, "-m", "nasbridge", "resume", "run", "--trials", "12"]
-    resume += ["--assessor", "Medianstop"]  # which the run was begun without
+    resume += ["--option", "assessor=Medianstop"]  # which the run was begun without
     subprocess.run(resume, cwd=tmp_path, check=True, capture_output=True, timeout=90)
     after = backend("nni").load(tmp_path / "run")
     assert after.of_state("pruned")

@@ -221,7 +221,7 @@ def test_a_study_moves_whose_objective_once_failed_before_it_began(
     )
     begun = replace(load(study, SPACE), strategy=repr(EVOLUTION), seed=3)
     begun.save(tmp_path / "x.jsonl")
-    import_history(tmp_path / "x.jsonl", tmp_path / "run", backend, None, {})
+    import_history(tmp_path / "x.jsonl", tmp_path / "run", backend, None, [])
     history = further(tmp_path / "run")
     study.optimize(objective, n_trials=8)
     assert history == told_of(load(study, SPACE))

@@ -182,10 +182,10 @@ def test_a_run_whose_reports_lack_the_objective_warns(backend: str) -> None:
         return score(architecture)
 
     searched = Experiment(SPACE, evaluate, {"score": "max"}, trials=12, pruner=OurMedianPruner())
-    with pytest.warns(UserWarning, match=r"report 'acc', and not the objective 'score'"):
+    with pytest.warns(UserWarning, match=r"report 'acc' instead of the objective 'score'"):
         searched.run(backend, observer=Silent())
     if backend == "optuna":
-        with pytest.warns(UserWarning, match=r"report 'acc', and not the objective 'score'"):
+        with pytest.warns(UserWarning, match=r"report 'acc' instead of the objective 'score'"):
             replace(searched, pruner=None).run("optuna", observer=Silent(), pruner="median")
 
 

@@ -235,7 +235,7 @@ if __name__ == "__main__":
 
 def test_the_last_node_that_fits_may_die_during_the_run(tmp_path: Path) -> None:
     said = said_by(DYING, tmp_path)
-    assert re.search(r"to have 1 tray on one node, and no node of this Ray cluster has it", said)
+    assert re.search(r"needs 1 tray on one node, and no node of this Ray cluster has it", said)
     assert "1 had ended before" in said
     assert re.search(r"1 tray on one node, and no node has it yet.*autoscaler.*small", said), said
     assert "complete complete complete in the end" in said

@@ -78,7 +78,7 @@ class Stopped(tune.Callback):  # type: ignore[misc]  # Ray has no types
 def test_a_trial_that_hyperband_stops_while_it_is_saved_is_pruned(tmp_path: Path) -> None:
     search = Search(RandomSearch(), SPACE, objectives_from({"score": "max"}), 0)
     widths = [int(search.ask(number)["width"]) for number in range(4)]
-    searcher = NASSearcher(SPACE, RandomSearch(), metric="score", mode="max", max_t=2)
+    searcher = NASSearcher(SPACE, "score", "max", strategy=RandomSearch(), max_t=2)
     # A first bracket of two trials with two steps each; a second one, halved after the first step.
     scheduler = HyperBandScheduler(metric="score", mode="max", max_t=2, reduction_factor=2)
     found = tune.Tuner(
@@ -114,7 +114,7 @@ def asha() -> ASHAScheduler:
 
 
 def test_max_t_counts_what_the_scheduler_counts(tmp_path: Path) -> None:
-    searcher = NASSearcher(SPACE, RandomSearch(), max_t=30, time_attr="epoch")
+    searcher = NASSearcher(SPACE, strategy=RandomSearch(), max_t=30, time_attr="epoch")
     tune.Tuner(
         by_epochs,
         param_space={"fixed": 1},  # with it, the searcher is told the metric

@@ -33,7 +33,7 @@ SPACE = Space({"units": Choice([16, 32, 64]), "kind": Choice(["a", "b"])})
 
 def fresh(**settings: Any) -> NASSearcher:
     standard: dict[str, Any] = {"metric": "score", "mode": "max"}
-    return NASSearcher(SPACE, RandomSearch(), **standard | settings)
+    return NASSearcher(SPACE, strategy=RandomSearch(), **standard | settings)
 
 
 def result(step: int, score: float) -> dict[str, Any]:
@@ -144,11 +144,11 @@ def test_a_half_finished_experiment_moves_into_the_searcher(tmp_path: Path, harn
     half = replace(half, trials=(*half, interrupted))
     harnesses: dict[str, History | Path | str] = {"history": half, "directory": str(place)}
     before = {**harnesses, "file": place / "history.jsonl"}[harness]
-    searcher = NASSearcher(chain(), STRATEGY, metric="score", mode="max", seed=3, history=before)
+    searcher = NASSearcher(chain(), "score", "max", strategy=STRATEGY, seed=3, history=before)
     assert proposed(searcher, 6) == whole[6:]
     assert [trial.number for trial in searcher.history] == list(range(12))
     searcher.save(str(tmp_path / "state"))
-    other = NASSearcher(chain(), STRATEGY, metric="score", mode="max", seed=3, history=before)
+    other = NASSearcher(chain(), "score", "max", strategy=STRATEGY, seed=3, history=before)
     other.restore(str(tmp_path / "state"))
     assert comparable(other.history) == comparable(searcher.history)
     assert other.suggest("x") == searcher.suggest("x")
@@ -169,7 +169,7 @@ def test_a_history_of_another_search_says_so() -> None:
     with pytest.raises(BackendError, match=r"objectives.*'score'.*give the same"):
         fresh(metric="loss", history=history)
     with pytest.raises(BackendError, match=r"another space.*trial 0"):
-        NASSearcher(chain(), RandomSearch(), metric="score", mode="max", history=history)
+        NASSearcher(chain(), "score", "max", strategy=RandomSearch(), history=history)
     alone = NASSearcher(strategy=RandomSearch(), history=history)  # it says all that is needed
     assert alone.suggest("a") != {"arch": dict(one.architecture.choices)}
     assert len(alone.history) == 2

@@ -88,8 +88,8 @@ def test_a_choice_between_dicts_is_a_condition_and_comes_back_as_a_config() -> N
         ({"a": tune.randn(0, 1)}, r"'a'.*no bounds.*tune.uniform"),
         ({"a": [tune.uniform(0, 1)]}, r"'a'.*not in lists"),
         ({"a": tune.choice([tune.uniform(0, 1), 2])}, r"'a'.*in a dict"),
-        ({"a": 1}, "nothing open"),
-        ({}, "nothing open"),
+        ({"a": 1}, "no open value"),
+        ({}, "no open value"),
     ],
 )
 def test_what_has_no_counterpart_is_named(native: dict[str, Any], says: str) -> None:

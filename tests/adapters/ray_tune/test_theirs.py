@@ -72,7 +72,7 @@ def replayed(history: History) -> list[str]:
 
 @pytest.mark.usefixtures("local_ray")
 def test_proposals_are_those_of_a_bare_search_and_constants_survive(tmp_path: Path) -> None:
-    searcher = NASSearcher(chain(), STRATEGY, metric="score", mode="max", seed=3)
+    searcher = NASSearcher(chain(), "score", "max", strategy=STRATEGY, seed=3)
     found = fit(tmp_path, ConcurrencyLimiter(searcher, 1), 12, failing=True, batch=[1, 2])
     history = searcher.history
     assert [trial.number for trial in history] == list(range(12))
@@ -104,7 +104,7 @@ SCHEDULERS = [
 @pytest.mark.parametrize("scheduler", SCHEDULERS, ids=lambda s: type(s).__name__)
 def test_trials_that_a_scheduler_stops_are_told_as_pruned(tmp_path: Path, scheduler: Any) -> None:
     searcher = NASSearcher(
-        chain(), STRATEGY, objectives={"score": "max", "size": "min"}, seed=1, max_t=STEPS
+        chain(), strategy=STRATEGY, objectives={"score": "max", "size": "min"}, seed=1, max_t=STEPS
     )
     fit(tmp_path, ConcurrencyLimiter(searcher, 12), 12, scheduler)  # HyperBand fills brackets
     history = searcher.history
@@ -117,7 +117,7 @@ def test_trials_that_a_scheduler_stops_are_told_as_pruned(tmp_path: Path, schedu
 
 @pytest.mark.usefixtures("local_ray")
 def test_what_the_param_space_leaves_open_is_searched(tmp_path: Path) -> None:
-    searcher = NASSearcher(None, RandomSearch(), seed=1)
+    searcher = NASSearcher(None, strategy=RandomSearch(), seed=1)
     nested = {"kind": "cnn", "kernel": tune.choice([3, 5])}
     space = {
         "model": {"units": tune.randint(1, 9), "body": tune.choice([nested, {"kind": "none"}])},
@@ -148,7 +148,7 @@ def test_what_the_param_space_leaves_open_is_searched(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("local_ray")
 def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path) -> None:
-    searcher = NASSearcher(few(), RandomSearch(), metric="score", mode="max")
+    searcher = NASSearcher(few(), "score", "max", strategy=RandomSearch())
     forms = {architecture.canonical for architecture in few().enumerate()}
     tuner = tune.Tuner(
         lambda config: {"score": 1.0},
@@ -188,7 +188,7 @@ def tuner():
     if (place / "theirs").exists():
         return tune.Tuner.restore(str(place / "theirs"), trainable=train, resume_unfinished=True)
     strategy = RegularizedEvolution(population=5, sample=2)
-    searcher = NASSearcher(chain(), strategy, metric="score", mode="max", seed=3)
+    searcher = NASSearcher(chain(), "score", "max", strategy=strategy, seed=3)
     settings = tune.TuneConfig(
         search_alg=ConcurrencyLimiter(searcher, 1), num_samples={TRIALS}, reuse_actors=True
     )
@@ -246,7 +246,7 @@ SPACE = Space({"units": Choice([16, 32, 64]), "kind": Choice(["a", "b"])})
 
 def test_how_a_trial_ended_is_told_from_its_last_report() -> None:
     def fresh(max_t: int | None = None) -> NASSearcher:
-        return NASSearcher(SPACE, RandomSearch(), metric="loss", mode="min", max_t=max_t)
+        return NASSearcher(SPACE, "loss", "min", strategy=RandomSearch(), max_t=max_t)
 
     first, second = result(1, 3.0), result(2, 2.0)
     assert told(fresh(), [first, second, second]).state == "complete"  # said once more
@@ -264,24 +264,24 @@ def test_how_a_trial_ended_is_told_from_its_last_report() -> None:
 
 
 def test_what_is_saved_is_a_history(tmp_path: Path) -> None:
-    searcher = NASSearcher(SPACE, STRATEGY, metric="loss", mode="min", seed=4)
+    searcher = NASSearcher(SPACE, "loss", "min", strategy=STRATEGY, seed=4)
     told(searcher, [result(1, 3.0), result(1, 3.0)])
     searcher.suggest("b")
     searcher.save(str(tmp_path / "state"))
     assert History.load(tmp_path / "state")[0].values == {"loss": 3.0}
-    other = NASSearcher(SPACE, STRATEGY, metric="loss", mode="min", seed=4)
+    other = NASSearcher(SPACE, "loss", "min", strategy=STRATEGY, seed=4)
     other.restore(str(tmp_path / "state"))
     for one in (searcher, other):
         one.on_trial_complete("b", result(1, 1.0))
     assert comparable(other.history) == comparable(searcher.history)
     assert other.suggest("c") == searcher.suggest("c")
-    wrong = NASSearcher(SPACE, STRATEGY, metric="loss", mode="min", seed=5)
-    with pytest.raises(BackendError, match=r"seed=4.*same settings"):
+    wrong = NASSearcher(SPACE, "loss", "min", strategy=STRATEGY, seed=5)
+    with pytest.raises(BackendError, match=r"seed 4, not 5.*same settings"):
         wrong.restore(str(tmp_path / "state"))
 
 
 def test_points_of_elsewhere_are_not_tried_again() -> None:
-    searcher = NASSearcher(SPACE, RandomSearch(), metric="loss", mode="min", flat=True)
+    searcher = NASSearcher(SPACE, "loss", "min", strategy=RandomSearch(), flat=True)
     points = [{"units": units, "kind": kind} for units in (16, 32, 64) for kind in "ab"]
     for point in points[1:]:
         searcher.add_evaluated_point(point, 1.0)
@@ -294,7 +294,7 @@ def test_bad_input_says_what_to_do() -> None:
         NASSearcher(SPACE, metric="loss")
     with pytest.raises(BackendError, match="as many modes"):
         NASSearcher(SPACE, metric=["loss", "size"], mode=["min"])
-    with pytest.raises(BackendError, match=r"what to optimize.*metric="):
+    with pytest.raises(BackendError, match=r"no objectives.*metric="):
         NASSearcher(SPACE).suggest("a")
     with pytest.raises(BackendError, match=r"no space.*Tuner.restore"):
         NASSearcher(metric="loss", mode="min").suggest("a")

@@ -1,0 +1,103 @@
+"""Options of backends on the command line: `--option KEY=VALUE`.
+
+Keys, types and descriptions are those of the signature of the backend's `run`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from types import NoneType, UnionType
+from typing import Any, Union, cast, get_args, get_origin
+
+from ..adapters import backend
+from ..engine import ExperimentError
+from ..engine.options import Option, check_options, options_of
+
+__all__ = ["parse_options", "type_name"]
+
+TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+SCALARS = (int, float, str, bool)
+
+
+def parse_options(backend_name: str, texts: Iterable[str]) -> dict[str, Any]:
+    """Return the options of a backend that a command line gives.
+
+    Args:
+        backend_name: The backend.
+        texts: One KEY=VALUE each; of equal keys the last one counts.
+
+    Raises:
+        ExperimentError: A text has no "=", or its value is not of the option's type.
+        Unsupported: The backend has no such option.
+    """
+    run = backend(backend_name).run
+    known = options_of(run)
+    given: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ExperimentError(f"--option {text} has no value: give it as KEY=VALUE")
+        check_options(backend_name, run, {key: value})
+        given[key] = _parsed(known[key], value) if key in known else _guessed(value)
+    return given
+
+
+def type_name(option: Option) -> str:
+    """Return how the help names an option's type, as "int"; empty if a text cannot give it."""
+    names = {int: "int", float: "float", str: "text", bool: "true or false"}
+    kinds = _kinds(option.annotation)
+    return " or ".join(names.get(kind, "JSON") for kind in kinds)
+
+
+def _parsed(option: Option, text: str) -> Any:
+    kinds = _kinds(option.annotation)
+    for kind in kinds:
+        try:
+            return _read(kind, text)
+        except (KeyError, ValueError):
+            continue
+    if not kinds:
+        raise ExperimentError(
+            f"--option {option.name}={text}: its value is an object, which only a Python program "
+            f"can give, as experiment.run(..., {option.name}=...)"
+        )
+    raise ExperimentError(f"--option {option.name}={text}: expected {type_name(option)}")
+
+
+def _read(kind: type, text: str) -> Any:
+    if kind is bool:
+        return TRUTH[text.lower()]
+    if kind in SCALARS:
+        return kind(text)
+    value = json.loads(text)
+    if not isinstance(value, dict if kind is dict else list):
+        raise ValueError(text)
+    return value
+
+
+def _kinds(annotation: Any) -> list[type]:
+    """Return the types that a text can give, the strictest first: a str accepts every text."""
+    members = (
+        get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    )
+    found = {kind for member in members if (kind := _kind(member)) is not None}
+    return [kind for kind in (bool, int, float, dict, list, str) if kind in found]
+
+
+def _kind(member: object) -> type | None:
+    if member in SCALARS:
+        return cast(type, member)
+    parts = [part for part in get_args(member) if part not in (..., NoneType)]
+    if not all(part is Any or part in SCALARS for part in parts):
+        return None  # a sequence of objects
+    origin = get_origin(member) or member
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return dict
+    return list if isinstance(origin, type) and issubclass(origin, Sequence) else None
+
+
+def _guessed(text: str) -> Any:
+    """Return the value of an option without a declared type: JSON where it is JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

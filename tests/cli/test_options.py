@@ -1,0 +1,100 @@
+"""`--option KEY=VALUE`: values of the types that a backend's signature declares."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from nasbridge.adapters import registry
+from nasbridge.cli import options as cli_options
+from nasbridge.cli.options import parse_options, type_name
+from nasbridge.engine import ExperimentError, Unsupported
+from nasbridge.engine.options import options_of
+
+
+class Thing:
+    """A type that no text can give."""
+
+
+def run(
+    experiment: object,
+    port: int | None = None,
+    share: float = 1.0,
+    keep: bool = False,
+    name: str | Thing = "",
+    resources: Mapping[str, float] | None = None,
+    callbacks: Sequence[Thing] = (),
+    tags: Sequence[str] = (),
+    hook: Callable[[], None] | None = None,
+) -> None: ...
+
+
+def open_ended(experiment: object, **options: Any) -> None: ...
+
+
+@pytest.fixture
+def backend(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    def use(function: Any) -> None:
+        adapter = type("Adapter", (), {"run": staticmethod(function)})
+        monkeypatch.setattr(cli_options, "backend", lambda name: adapter)
+
+    return use
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("port=8080", 8080),
+        ("share=0.5", 0.5),
+        ("keep=true", True),
+        ("keep=No", False),
+        ("name=sqlite:///a.db?x=1", "sqlite:///a.db?x=1"),
+        ("name=12", "12"),
+        ('resources={"cpu": 2}', {"cpu": 2}),
+        ('tags=["a", "b"]', ["a", "b"]),
+    ],
+)
+def test_values_have_the_declared_type(
+    backend: Callable[[Any], None], text: str, value: object
+) -> None:
+    backend(run)
+    given = parse_options("mine", [text])
+    assert given == {text.partition("=")[0]: value}
+    assert type(*given.values()) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("port", ExperimentError, "--option port has no value: give it as KEY=VALUE"),
+        ("port=abc", ExperimentError, "--option port=abc: expected int$"),
+        ("keep=2", ExperimentError, "expected true or false"),
+        ("resources=2", ExperimentError, "expected JSON"),
+        ("callbacks=[]", ExperimentError, "only a Python program can give"),
+        ("hook=print", ExperimentError, "only a Python program can give"),
+        ("prot=1", Unsupported, "backend 'mine' has no option 'prot': it has port, share"),
+    ],
+)
+def test_a_wrong_option_is_explained(
+    backend: Callable[[Any], None], text: str, error: type[Exception], message: str
+) -> None:
+    backend(run)
+    with pytest.raises(error, match=message):
+        parse_options("mine", [text])
+
+
+def test_the_last_of_equal_keys_counts(backend: Callable[[Any], None]) -> None:
+    backend(run)
+    assert parse_options("mine", ["port=1", "port=2"]) == {"port": 2}
+
+
+def test_options_without_a_declared_type_are_json_or_text(backend: Callable[[Any], None]) -> None:
+    backend(open_ended)
+    assert parse_options("mine", ["a=1", "b=x"]) == {"a": 1, "b": "x"}
+
+
+def test_every_backend_names_the_types_of_its_options() -> None:
+    for name in registry.BACKENDS:
+        if registry.is_installed(name):
+            for option in options_of(registry.backend(name).run).values():
+                assert "JSON" not in type_name(option) or option.name == "resources"
