@@ -6,7 +6,7 @@ from .default import default_strategy
 from .errors import HistoryError, SpaceExhausted, StrategyError
 from .evolution import RegularizedEvolution
 from .history import History
-from .history_file import HistoryFile
+from .history_file import HISTORY_FILE, HistoryFile
 from .local_search import LocalSearch
 from .nsga2 import NSGA2
 from .pareto import dominates, non_dominated
@@ -18,6 +18,7 @@ from .strategy import Problem, Strategy
 from .trial import Objective, Step, Trial, objectives_from
 
 __all__ = [
+    "HISTORY_FILE",
     "Bananas",
     "BayesianOptimization",
     "GridSearch",

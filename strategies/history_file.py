@@ -23,7 +23,9 @@ from .history import History
 from .lock import try_lock
 from .trial import Step, Trial, TrialState, objectives_from
 
-__all__ = ["HistoryFile", "read_history", "write_history"]
+__all__ = ["HISTORY_FILE", "HistoryFile", "read_history", "write_history"]
+
+HISTORY_FILE = "history.jsonl"  # the name of the file in the directory of a run
 
 FORMAT = "nasbridge-history"
 VERSION = 1

@@ -19,12 +19,11 @@ from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_f
 from ...engine.errors import BackendError
 from ...engine.history_store import HistoryStore, settings_of, strategy_in
 from ...spaces import SearchSpace
-from ...strategies import History, HistoryFile
+from ...strategies import HISTORY_FILE, History, HistoryFile
 from ..registry import BACKENDS
 from .executor import scheduled
 from .fit import SEARCH, fit_in_two_passes, nas_hyperparameters
 from .model import KerasModel
-from .search import FILE
 from .searcher import NASSearcher
 from .space import ArchitectureSpace, architecture_from, from_native, to_native
 from .torch import TorchModel
@@ -74,13 +73,13 @@ def run(
     """
     CAPABILITIES.check_options("autogluon", options)
     if directory is not None:
-        experiment = experiment.with_original_strategy(strategy_in(directory / FILE))
+        experiment = experiment.with_original_strategy(strategy_in(directory / HISTORY_FILE))
     settings = settings_of(experiment, "autogluon")
     executor = executor_for(experiment, jobs)
     with ExitStack() as stack:
         file = None
         if directory is not None:
-            file = stack.enter_context(HistoryFile(directory / FILE, settings))
+            file = stack.enter_context(HistoryFile(directory / HISTORY_FILE, settings))
         return drive(
             experiment,
             HistoryStore(experiment, settings, file),
@@ -108,8 +107,8 @@ def load(location: Path | str | Any, space: SearchSpace | None = None) -> Histor
     found = sorted(_files_in(path))
     if not found:
         raise BackendError(
-            f"there is no {FILE} in {path}: give the directory of a run, or of a predictor that "
-            "was fitted with nas_hyperparameters or a NASSearcher"
+            f"there is no {HISTORY_FILE} in {path}: give the directory of a run, or of a predictor "
+            "that was fitted with nas_hyperparameters or a NASSearcher"
         )
     if len(found) > 1:
         raise BackendError(
@@ -119,11 +118,11 @@ def load(location: Path | str | Any, space: SearchSpace | None = None) -> Histor
 
 
 def _files_in(path: Path) -> Iterator[Path]:
-    if (path / FILE).is_file():
-        yield path / FILE
+    if (path / HISTORY_FILE).is_file():
+        yield path / HISTORY_FILE
     else:
-        yield from path.glob(f"models/*/{FILE}")
-        yield from path.glob(f"{SEARCH}/models/*/{FILE}")  # of a first pass that was killed
+        yield from path.glob(f"models/*/{HISTORY_FILE}")
+        yield from path.glob(f"{SEARCH}/models/*/{HISTORY_FILE}")  # of a first pass that was killed
 
 
 def store_history(history: History, directory: Path, **options: Any) -> None:
@@ -141,4 +140,6 @@ def store_history(history: History, directory: Path, **options: Any) -> None:
         Unsupported: An option is given.
     """
     CAPABILITIES.check_options("autogluon", options)
-    replace(history, metadata={**history.metadata, "backend": "autogluon"}).save(directory / FILE)
+    replace(history, metadata={**history.metadata, "backend": "autogluon"}).save(
+        directory / HISTORY_FILE
+    )

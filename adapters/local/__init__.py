@@ -8,7 +8,7 @@ from typing import Any
 from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
 from ...engine.history_store import HistoryStore, settings_of, strategy_in
 from ...spaces import SearchSpace, from_json
-from ...strategies import History, HistoryFile
+from ...strategies import HISTORY_FILE, History, HistoryFile
 from ..registry import BACKENDS
 
 __all__ = [
@@ -21,8 +21,6 @@ __all__ = [
 ]
 
 CAPABILITIES = BACKENDS["local"].capabilities
-
-FILE = "history.jsonl"
 
 
 def to_native(space: SearchSpace) -> str:
@@ -60,13 +58,13 @@ def run(
     """
     CAPABILITIES.check_options("local", options)
     if directory is not None:
-        experiment = experiment.with_original_strategy(strategy_in(directory / FILE))
+        experiment = experiment.with_original_strategy(strategy_in(directory / HISTORY_FILE))
     settings = settings_of(experiment, "local")
     executor = executor_for(experiment, jobs)
     with ExitStack() as stack:
         file = None
         if directory is not None:
-            file = stack.enter_context(HistoryFile(directory / FILE, settings))
+            file = stack.enter_context(HistoryFile(directory / HISTORY_FILE, settings))
         store = HistoryStore(experiment, settings, file)
         return drive(experiment, store, executor, directory, observer or Silent())
 
@@ -82,7 +80,7 @@ def load(location: Path | str, space: SearchSpace | None = None) -> History:
         HistoryError: There is no history, or it is damaged.
     """
     path = Path(location)
-    return History.load(path / FILE if path.is_dir() else path, space)
+    return History.load(path / HISTORY_FILE if path.is_dir() else path, space)
 
 
 def store_history(history: History, directory: Path, **options: Any) -> None:
@@ -99,4 +97,6 @@ def store_history(history: History, directory: Path, **options: Any) -> None:
         HistoryError: The directory holds a history already.
     """
     CAPABILITIES.check_options("local", options)
-    replace(history, metadata={**history.metadata, "backend": "local"}).save(directory / FILE)
+    replace(history, metadata={**history.metadata, "backend": "local"}).save(
+        directory / HISTORY_FILE
+    )

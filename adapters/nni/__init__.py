@@ -23,7 +23,7 @@ from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_f
 from ...engine.errors import BackendError
 from ...engine.history_store import HistoryStore, settings_of, strategy_in
 from ...spaces import SearchSpace
-from ...strategies import History, HistoryFile, Objective, objectives_from
+from ...strategies import HISTORY_FILE, History, HistoryFile, Objective, objectives_from
 from ..registry import BACKENDS
 from .architecture import architecture_from
 from .ctl import nnictl
@@ -57,7 +57,6 @@ __all__ = [
 
 CAPABILITIES = BACKENDS["nni"].capabilities
 
-FILE = "history.jsonl"
 FOLDER = "nni"  # NNI's working directory, below ours
 
 
@@ -103,11 +102,13 @@ def run(
     CAPABILITIES.check_options("nni", options)
     with ExitStack() as stack:
         place = directory or stack.enter_context(_temporary())
-        experiment = experiment.with_original_strategy(strategy_in(place / FILE))
+        experiment = experiment.with_original_strategy(strategy_in(place / HISTORY_FILE))
         if isinstance(assessor, str):
             assessor = assessor_named(assessor, experiment.objectives[0])
         executor = executor_for(experiment, jobs)
-        file = stack.enter_context(HistoryFile(place / FILE, settings_of(experiment, "nni")))
+        file = stack.enter_context(
+            HistoryFile(place / HISTORY_FILE, settings_of(experiment, "nni"))
+        )
         manager = Manager(place / FOLDER, port, host)
         stack.callback(manager.close)
         store = _store(experiment, file, manager, executor.slots, assessor, stack)
@@ -276,12 +277,12 @@ def load(
             for a run that has its own.
     """
     path = Path(location)
-    if (path / FILE).is_file():
+    if (path / HISTORY_FILE).is_file():
         if objectives is not None:
             raise BackendError(
-                f"{path / FILE} says itself what its run optimized: leave out objectives="
+                f"{path / HISTORY_FILE} says itself what its run optimized: leave out objectives="
             )
-        return History.load(path / FILE, space)
+        return History.load(path / HISTORY_FILE, space)
     wanted = None if objectives is None else objectives_from(objectives)
     return history_of(read_database(database_at(path)), space, wanted)
 
@@ -302,4 +303,4 @@ def store_history(history: History, directory: Path, **options: Any) -> None:
         Unsupported: An option is unknown.
     """
     CAPABILITIES.check_options("nni", options)
-    replace(history, metadata={**history.metadata, "backend": "nni"}).save(directory / FILE)
+    replace(history, metadata={**history.metadata, "backend": "nni"}).save(directory / HISTORY_FILE)

@@ -20,11 +20,11 @@ from ray.tune.schedulers import TrialScheduler
 from ...engine.driver import ExperimentSpec, Observer, Silent, drive
 from ...engine.errors import BackendError
 from ...engine.history_store import HistoryStore, settings_of, strategy_in
-from ...strategies import History, HistoryFile
+from ...strategies import HISTORY_FILE, History, HistoryFile
 from ..registry import BACKENDS
 from .cluster import instance
 from .executor import RayExecutor
-from .history import FILE, load
+from .history import load
 from .reporting import SchedulerAdapter
 from .searcher import NASSearcher
 from .space import architecture_from, from_native, to_native
@@ -91,10 +91,10 @@ def run(
     slots, needs, times = max(jobs, 1), dict(resources or {"cpu": 1}), _checked(retries)
     with ExitStack() as stack:
         place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
-        experiment = experiment.with_original_strategy(strategy_in(place / FILE))
+        experiment = experiment.with_original_strategy(strategy_in(place / HISTORY_FILE))
         judge = None if scheduler is None else SchedulerAdapter(scheduler, experiment.objectives[0])
         settings = settings_of(experiment, "ray_tune")
-        file = stack.enter_context(HistoryFile(place / FILE, settings))
+        file = stack.enter_context(HistoryFile(place / HISTORY_FILE, settings))
         store = RayStore(HistoryStore(experiment, settings, file))
         executor = RayExecutor(
             experiment,
@@ -134,4 +134,6 @@ def store_history(history: History, directory: Path, **options: Any) -> None:
         Unsupported: An option is unknown.
     """
     CAPABILITIES.check_options("ray_tune", options)
-    replace(history, metadata={**history.metadata, "backend": "ray_tune"}).save(directory / FILE)
+    replace(history, metadata={**history.metadata, "backend": "ray_tune"}).save(
+        directory / HISTORY_FILE
+    )
