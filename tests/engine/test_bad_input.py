@@ -263,11 +263,13 @@ RUNS: list[Bad] = [
 ]
 
 HISTORIES: list[Bad] = [
-    Bad("no history", lambda p: History.load(p / "none"), "none cannot be read .*path right"),
-    Bad("an empty history", lambda p: History.load(file(p, "")), "line 1: this is no history"),
-    Bad("bytes", lambda p: History.load(file(p, b"\xff\xfe\0\n")), "line 1: not JSON"),
-    Bad("damage", lambda p: History.load(damaged(p, 3, "{")), "history.jsonl, line 3: not JSON"),
-    Bad("damage, going on", lambda p: [damaged(p, 3, "{"), run(p)], "line 3: not JSON"),
+    Bad("no history", lambda p: History.load(p / "none"), "none cannot be read .*check the path"),
+    Bad("an empty history", lambda p: History.load(file(p, "")), "line 1: not a header"),
+    Bad("bytes", lambda p: History.load(file(p, b"\xff\xfe\0\n")), "line 1: invalid JSON"),
+    Bad(
+        "damage", lambda p: History.load(damaged(p, 3, "{")), "history.jsonl, line 3: invalid JSON"
+    ),
+    Bad("damage, going on", lambda p: [damaged(p, 3, "{"), run(p)], "line 3: invalid JSON"),
     Bad("no run", lambda p: backend("local").load(p), "history.jsonl cannot be read"),
     Bad("no study", lambda p: backend("optuna").load(p), "holds no study: it has no study.db"),
     Bad(

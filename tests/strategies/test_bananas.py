@@ -121,5 +121,5 @@ def test_it_beats_random_search_on_cells() -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(StrategyError, match="networks=1 of Bananas: give an int of at least 2"):
         Bananas(networks=1)
-    with pytest.raises(StrategyError, match="Bananas is for one objective: take NSGA2"):
+    with pytest.raises(StrategyError, match="Bananas supports one objective only: use NSGA2"):
         Search(Bananas(), Space({"a": Integer(0, 1)}), {"v": "max", "w": "min"})

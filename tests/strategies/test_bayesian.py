@@ -28,7 +28,7 @@ from nasbridge.strategies.acquisition import (
 )
 from nasbridge.strategies.bayesian import BayesianState, _Surrogate
 from nasbridge.strategies.features import Features
-from nasbridge.strategies.gaussian_process import GaussianProcess, Hyperparameters, View, fit
+from nasbridge.strategies.gaussian_process import GaussianProcess, Hyperparameters, KernelView, fit
 
 Array = NDArray[numpy.float64]
 
@@ -39,8 +39,8 @@ def squares(one: Array, other: Array) -> Array:
     return (one[:, None] - other[None]) ** 2
 
 
-def view(one: Array, other: Array) -> View:
-    return View(one, other, numpy.array(range(one.shape[1]), dtype=numpy.intp))
+def view(one: Array, other: Array) -> KernelView:
+    return KernelView(one, other, numpy.array(range(one.shape[1]), dtype=numpy.intp))
 
 
 # ---------------------------------------------------------------------- the process
@@ -69,7 +69,7 @@ def test_the_posterior_passes_through_what_was_observed_and_widens_away_from_it(
     mean, deviation = process.predict([view(far, x)])
     assert abs(mean[0]) < 0.05
     assert deviation[0] > 0.9
-    joint = process.covary([view(far, x)], [view(far, far)])
+    joint = process.posterior_covariance([view(far, x)], [view(far, far)])
     assert joint[0, 0] == pytest.approx(deviation[0] ** 2)
 
 
@@ -104,14 +104,14 @@ def test_normal_scores_forget_how_terrible_a_value_is() -> None:
 
 
 def test_graded_scores_keep_how_far_good_values_are_apart() -> None:
-    near, far = gp.graded_scores([0, 1, 2, 3, 3.1]), gp.graded_scores([0, 1, 2, 3, 30])
+    near, far = gp.warped_scores([0, 1, 2, 3, 3.1]), gp.warped_scores([0, 1, 2, 3, 30])
     assert near[4] - near[3] < 0.2 < 1 < far[4] - far[3]
-    terrible = gp.graded_scores([-1e9, 1, 2, 3, 3.1])
+    terrible = gp.warped_scores([-1e9, 1, 2, 3, 3.1])
     assert terrible == pytest.approx(near)
     assert near.mean() == pytest.approx(0)
     assert near.std() == pytest.approx(1)
-    assert list(gp.graded_scores([4, 4, 4])) == [0, 0, 0]
-    huge = gp.graded_scores([0, 1e200, 2e200, 3e200, 3.1e200])
+    assert list(gp.warped_scores([4, 4, 4])) == [0, 0, 0]
+    huge = gp.warped_scores([0, 1e200, 2e200, 3e200, 3.1e200])
     assert huge == pytest.approx(near)
 
 
@@ -191,9 +191,9 @@ def test_a_cells_words_tell_the_order_of_its_operations() -> None:
         space.architecture(cell("nor_conv_3x3", "avg_pool_3x3") | {"cell.edge_0_2": "skip_connect"})
     )
     heights = features.views([one], [other, twin])
-    assert [float(part.squares([0.0])[0, 1]) for part in heights] == [0, 0]
-    assert all(part.squares([0.0])[0, 0] > 0 for part in heights)
-    assert not one.numbers.size  # every decision is a word
+    assert [float(part.squared_distances([0.0])[0, 1]) for part in heights] == [0, 0]
+    assert all(part.squared_distances([0.0])[0, 0] > 0 for part in heights)
+    assert not one.encoding.size  # every decision is a word
 
 
 def test_where_twins_differ_what_a_network_does_not_use_counts() -> None:
@@ -204,7 +204,9 @@ def test_where_twins_differ_what_a_network_does_not_use_counts() -> None:
     for allow_equivalent in (False, True):
         features = Features(space, allow_equivalent)
         views = features.views([features.row(space.architecture(none))], [features.row(dead)])
-        distances = [float(view.squares([0.0] * view.count)[0, 0]) for view in views]
+        distances = [
+            float(view.squared_distances([0.0] * view.group_count)[0, 0]) for view in views
+        ]
         assert any(distances) == allow_equivalent
 
 
@@ -215,8 +217,8 @@ def test_numbers_and_conditions_have_a_view_of_their_own() -> None:
         [features.row(space.architecture({"lr": 1e-4, "n": "a", "n.a": 1}))],
         [features.row(space.architecture({"lr": 1.0, "n": "b"}))],
     )
-    assert one.count == 3
-    assert one.squares([0.0, 50.0, 50.0])[0, 0] == pytest.approx(1.0)
+    assert one.group_count == 3
+    assert one.squared_distances([0.0, 50.0, 50.0])[0, 0] == pytest.approx(1.0)
 
 
 # ---------------------------------------------------------------------- behaviour
@@ -303,7 +305,7 @@ def test_settings_are_checked() -> None:
         BayesianOptimization(initial=1)
     with pytest.raises(StrategyError, match=r'acquisition=.ucb. .*give "ei" or "thompson"'):
         BayesianOptimization(acquisition="ucb")  # type: ignore[arg-type]
-    with pytest.raises(StrategyError, match=r'"thompson" .* is for one objective'):
+    with pytest.raises(StrategyError, match=r'"thompson" .* supports one objective only'):
         Search(
             BayesianOptimization(acquisition="thompson"),
             Space({"a": Integer(0, 1)}),

@@ -15,7 +15,7 @@ from nasbridge.strategies import (
     StrategyError,
     Trial,
 )
-from nasbridge.strategies.evolution import Population
+from nasbridge.strategies.evolution import EvolutionState
 from nasbridge.strategies.trial import TrialState
 
 SPACE = Space({f"d{k}": Choice(list("abcde")) for k in range(6)})
@@ -28,7 +28,7 @@ def member(letters: str) -> Architecture:
 
 def told(
     strategy: RegularizedEvolution, *scores: tuple[str, float], state: TrialState = "complete"
-) -> Population:
+) -> EvolutionState:
     """The population after trials with these letters and scores."""
     population = strategy.start(PROBLEM)
     for number, (letters, score) in enumerate(scores):
@@ -37,7 +37,9 @@ def told(
     return population
 
 
-def children(strategy: RegularizedEvolution, state: Population, number: int) -> list[Architecture]:
+def children(
+    strategy: RegularizedEvolution, state: EvolutionState, number: int
+) -> list[Architecture]:
     rng = numpy.random.default_rng(0)
     return list(islice(strategy.propose(state, rng), number))
 

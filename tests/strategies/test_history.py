@@ -69,7 +69,7 @@ def test_the_front_holds_what_nothing_dominates() -> None:
 @pytest.mark.parametrize(
     ("trials", "said"),
     [
-        ((), "no trial yet"),
+        ((), "no trials"),
         ((trial(0, "failed"), trial(1, "failed"), trial(2, "running")), "2 failed, 1 running"),
     ],
 )
@@ -194,7 +194,7 @@ def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "h.jsonl"
     with (
         HistoryFile(path, history()),
-        pytest.raises(HistoryError, match="being written by this process, which has not closed it"),
+        pytest.raises(HistoryError, match="is open for writing in this process"),
     ):
         HistoryFile(path, history())
     HistoryFile(path, history()).close()
@@ -202,7 +202,7 @@ def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"locked\n"
-        with pytest.raises(HistoryError, match="being written by another process"):
+        with pytest.raises(HistoryError, match="is open for writing in another process"):
             HistoryFile(path, history())
         other.communicate()
     HistoryFile(path, history()).close()
@@ -259,30 +259,30 @@ def changed(line: int, **entries: Any) -> Callable[[list[str]], list[str]]:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (without_header, "line 1: this is no history"),
-        (replaced(1, "{}"), "line 1: this is no history"),
-        (changed(1, version=99), r"line 1: a history of version 99.*reads version 1"),
-        (changed(1, objectives=None), "line 1: 'objectives' is missing or damaged"),
-        (changed(1, seed="x"), "line 1: 'seed' is missing or damaged"),
-        (changed(1, skipped=None), "line 1: 'skipped' is missing or damaged"),
+        (without_header, "line 1: not a header of a nasbridge history"),
+        (replaced(1, "{}"), "line 1: not a header of a nasbridge history"),
+        (changed(1, version=99), r"line 1: unsupported format version 99.*reads version 1"),
+        (changed(1, objectives=None), "line 1: 'objectives' is missing or invalid"),
+        (changed(1, seed="x"), "line 1: 'seed' is missing or invalid"),
+        (changed(1, skipped=None), "line 1: 'skipped' is missing or invalid"),
         (changed(1, skipped=[0, -1]), "line 1: invalid trial number -1 in 'skipped'"),
         (changed(1, objectives={"score": "up"}), "line 1: .*'up'"),
-        (changed(1, objectives={"": "max"}), "line 1: .*''.* is not a name"),
+        (changed(1, objectives={"": "max"}), "line 1: invalid metric ''"),
         (changed(1, space={"format": "else"}), "line 1: .*no space"),
-        (changed(1, fingerprint="else"), "is of another space"),
-        (replaced(3, "{ not JSON"), "line 3: not JSON"),
-        (replaced(3, "[1, 2]"), r"line 3: \[1, 2\] is no event"),
-        (replaced(3, "\0\0\0\0"), "line 3: not JSON"),
-        (replaced(3, "[" * 100_000), "line 3: not JSON"),
+        (changed(1, fingerprint="else"), "belongs to another space"),
+        (replaced(3, "{ not JSON"), "line 3: invalid JSON"),
+        (replaced(3, "[1, 2]"), r"line 3: invalid event \[1, 2\]"),
+        (replaced(3, "\0\0\0\0"), "line 3: invalid JSON"),
+        (replaced(3, "[" * 100_000), "line 3: invalid JSON"),
         (changed(2, choices={"units": "17", "depth": 1}), "line 2: .*'units' cannot be '17'"),
         (changed(2, choices=None), "line 2: 'choices' is missing"),
         (changed(2, number=None), "line 2: 'number' is missing"),
-        (changed(3, state="else"), "line 3: .*state 'else' is unknown"),
+        (changed(3, state="else"), "line 3: .*unknown state 'else'"),
         (changed(3, values={"score": "x"}), "line 3: ValueError"),
         (changed(3, number=5), "line 3: .*trial 5 has not started"),
         (changed(4, number=0), "line 4: .*trial 0 starts after it has finished"),
-        (changed(5, event="else"), "line 5: .*event 'else' is unknown"),
-        (changed(2, number="x"), "line 2: .*number 'x' of a trial is no count"),
+        (changed(5, event="else"), "line 5: .*unknown event 'else'"),
+        (changed(2, number="x"), "line 2: .*invalid trial number 'x'"),
         (changed(2, time="x"), "line 2: ValueError"),
         (changed(3, notes=5), "line 3: TypeError"),
         (changed(5, step="x"), "line 5: ValueError"),

@@ -10,8 +10,8 @@ import pytest
 from nasbridge import NSGA2, Integer, Search, Space, StrategyError, Trial
 from nasbridge.strategies import Problem, dominates, non_dominated, objectives_from
 from nasbridge.strategies.nsga2 import (
-    Generation,
     Individual,
+    NSGA2State,
     _tournament,
     crowding_distance,
     fronts_of,
@@ -125,10 +125,10 @@ def test_a_child_has_decisions_of_both_parents() -> None:
     )
     rng = numpy.random.default_rng(0)
     only_crossed = NSGA2(crossover=1.0, mutation=0.0)
-    proposed = only_crossed.propose(Generation(problem, parents), rng)
+    proposed = only_crossed.propose(NSGA2State(problem, parents), rng)
     mixed = [set(child.values()) == {0, 9} for child in islice(proposed, 200)]
     assert 80 < sum(mixed) < 120  # half of the pairs are one parent twice
-    only_mutated = NSGA2(crossover=0.0).propose(Generation(problem, parents), rng)
+    only_mutated = NSGA2(crossover=0.0).propose(NSGA2State(problem, parents), rng)
     for child in islice(only_mutated, 50):
         values = list(child.values())
         assert max(values.count(0), values.count(9)) == 7

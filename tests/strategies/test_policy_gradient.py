@@ -24,10 +24,10 @@ from nasbridge.spaces import IntegerRange, SearchSpace
 from nasbridge.strategies import Objective, Problem, Strategy
 from nasbridge.strategies.partition import option_of, partition
 from nasbridge.strategies.policy_gradient import (
-    Controller,
-    advantages_of,
-    pull,
-    rewards_of,
+    PolicyGradientState,
+    compute_advantages,
+    ppo_gradient,
+    rank_rewards,
 )
 from nasbridge.strategies.search import generator
 from nasbridge.strategies.trial import TrialState
@@ -47,32 +47,34 @@ def problem(space: SearchSpace, *objectives: str) -> Problem:
     return Problem(space, tuple(map(Objective, objectives or ("score",))), seed=3)
 
 
-def options_of(state: Controller, *architectures: Architecture) -> Any:
+def options_of(state: PolicyGradientState, *architectures: Architecture) -> Any:
     rows = [state.options(architecture.choices) for architecture in architectures]
     return numpy.array(rows, dtype=numpy.intp)
 
 
-def log_probs(state: Controller, *architectures: Architecture) -> Any:
+def log_probs(state: PolicyGradientState, *architectures: Architecture) -> Any:
     chosen = options_of(state, *architectures)
     return state.network.forward(state.learned.vector, chosen).log_probs
 
 
-def entropies(state: Controller, *architectures: Architecture) -> Any:
+def entropies(state: PolicyGradientState, *architectures: Architecture) -> Any:
     chosen = options_of(state, *architectures)
     return state.network.forward(state.learned.vector, chosen).entropies
 
 
-def sampled(strategy: PolicyGradient, state: Controller, number: int) -> list[Architecture]:
+def sampled(
+    strategy: PolicyGradient, state: PolicyGradientState, number: int
+) -> list[Architecture]:
     return list(islice(strategy.propose(state, numpy.random.default_rng(0)), number))
 
 
 def told(
     strategy: PolicyGradient,
-    state: Controller,
+    state: PolicyGradientState,
     architectures: list[Architecture],
     score: Callable[[Architecture], float],
     ends: Callable[[Architecture], TrialState] = lambda _: "complete",
-) -> Controller:
+) -> PolicyGradientState:
     """The state after trials of these architectures."""
     for number, architecture in enumerate(architectures):
         trial = Trial(number, architecture, ends(architecture), {"score": score(architecture)})
@@ -172,17 +174,17 @@ def test_the_initial_weights_follow_the_seed_and_no_trial_shares_their_generator
 def test_a_reward_is_the_share_of_trials_that_are_not_better() -> None:
     seen = numpy.array([[1.0], [2.0], [2.0], [1e9]])
     scores = numpy.array([[1e9], [2.0], [1.0], [-numpy.inf]])
-    assert rewards_of(scores, seen).tolist() == [1.0, 0.75, 0.25, 0.0]
+    assert rank_rewards(scores, seen).tolist() == [1.0, 0.75, 0.25, 0.0]
 
 
 def test_with_several_objectives_what_nothing_dominates_has_the_whole_reward() -> None:
     seen = numpy.array([[1.0, 9.0], [9.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
-    assert rewards_of(seen, seen).tolist() == [1.0, 1.0, 0.5, 0.25]
+    assert rank_rewards(seen, seen).tolist() == [1.0, 1.0, 0.5, 0.25]
 
 
 def test_where_all_has_failed_nothing_is_learned_but_nothing_breaks() -> None:
     failed = numpy.array([[-numpy.inf]] * 3)
-    assert rewards_of(failed, failed[:0]).tolist() == [0.0] * 3
+    assert rank_rewards(failed, failed[:0]).tolist() == [0.0] * 3
     strategy = PolicyGradient(batch=4, entropy=0)
     start = strategy.start(problem(FLAT))
     state = told(strategy, start, sampled(strategy, start, 4), count_of_b, lambda _: "failed")
@@ -191,7 +193,7 @@ def test_where_all_has_failed_nothing_is_learned_but_nothing_breaks() -> None:
 
 
 def test_the_baseline_moves_before_it_is_used() -> None:
-    baseline, advantages = advantages_of(numpy.array([1.0, 0.0]), baseline=0.5)
+    baseline, advantages = compute_advantages(numpy.array([1.0, 0.0]), baseline=0.5)
     first = 0.95 * 0.5 + 0.05 * 1.0
     second = 0.95 * first
     assert advantages == pytest.approx([1.0 - first, 0.0 - second])
@@ -199,7 +201,7 @@ def test_the_baseline_moves_before_it_is_used() -> None:
 
 
 def test_the_baseline_starts_at_the_mean_of_the_first_batch() -> None:
-    baseline, advantages = advantages_of(numpy.array([0.7, 0.7]), baseline=None)
+    baseline, advantages = compute_advantages(numpy.array([0.7, 0.7]), baseline=None)
     assert baseline == pytest.approx(0.7)
     assert advantages == pytest.approx([0, 0])
 
@@ -231,8 +233,8 @@ def test_a_pruned_trial_counts_with_its_last_value() -> None:
 
 def test_clipping_stops_the_gradient_on_the_side_that_has_gone_far_enough() -> None:
     ratios = numpy.array([[0.7, 1.0, 1.3]])
-    assert pull(ratios, numpy.array([2.0]), clip=0.2).tolist() == [[1.4, 2.0, 0.0]]
-    assert pull(ratios, numpy.array([-2.0]), clip=0.2).tolist() == [[0.0, -2.0, -2.6]]
+    assert ppo_gradient(ratios, numpy.array([2.0]), clip=0.2).tolist() == [[1.4, 2.0, 0.0]]
+    assert ppo_gradient(ratios, numpy.array([-2.0]), clip=0.2).tolist() == [[0.0, -2.0, -2.6]]
 
 
 def farthest(clip: float) -> float:

@@ -107,7 +107,7 @@ def test_another_process_proposes_the_same(hash_seed: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SINGLE))
 def test_one_objective_means_one(name: str) -> None:
-    with pytest.raises(StrategyError, match=f"{name} is for one objective: take "):
+    with pytest.raises(StrategyError, match=f"{name} supports one objective only: use "):
         fresh(name, chain(), several=True)
 
 
