@@ -11,7 +11,7 @@ from .default import default_strategy
 from .errors import HistoryError, SpaceExhausted, StrategyError
 from .evolution import EvolutionState, RegularizedEvolution
 from .history import History
-from .history_file import HISTORY_FILE, HistoryFile
+from .history_file import HistoryFile
 from .local_search import LocalSearch, LocalSearchState
 from .nsga2 import NSGA2, NSGA2State
 from .pareto import dominates, non_dominated
@@ -23,7 +23,6 @@ from .strategy import Problem, Strategy
 from .trial import Objective, Step, Trial, objectives_from
 
 __all__ = [
-    "HISTORY_FILE",
     "Bananas",
     "BananasState",
     "BayesianOptimization",

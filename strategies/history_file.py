@@ -20,12 +20,11 @@ from ..spaces import SpaceError
 from .errors import HistoryError
 from .history import History
 from .history_reader import FORMAT, VERSION, Event, read_header
+from .identity import difference
 from .lock import try_lock
 from .trial import Step, Trial
 
-__all__ = ["HISTORY_FILE", "HistoryFile", "write_history"]
-
-HISTORY_FILE = "history.jsonl"  # the name of the file in the directory of a run
+__all__ = ["HistoryFile", "write_history"]
 
 
 def _plain(value: Any) -> Any:
@@ -206,10 +205,9 @@ def write_history(history: History, path: Path) -> None:
 
 
 def _check_same(header: Event, history: History, path: Path) -> None:
-    ours = _plain(_header(history))
-    for name in ("fingerprint", "objectives", "strategy", "seed"):
-        if header[name] != ours[name]:
-            raise HistoryError(
-                f"{path} belongs to another experiment: its {name} is {header[name]!r}, not "
-                f"{ours[name]!r}: continue it with the same settings, or use another directory"
-            )
+    found = difference(header, _plain(_header(history)))
+    if found:
+        raise HistoryError(
+            f"{path} is of another experiment, with {found}; continue it with the same settings, "
+            "or use another directory"
+        )

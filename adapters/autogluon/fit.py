@@ -12,8 +12,9 @@ from typing import Any
 from autogluon.core.models import AbstractModel
 
 from ...engine.errors import BackendError
+from ...engine.history_store import HISTORY_FILE
 from ...spaces import SearchSpace, library
-from ...strategies import HISTORY_FILE, History, HistoryError, Objective, Strategy, default_strategy
+from ...strategies import History, HistoryError, Objective, Strategy, default_strategy
 from .model import KerasModel, keras_part
 from .search import BEFORE
 from .searcher import NASSearcher

@@ -19,9 +19,9 @@ from autogluon.common import space as native
 from autogluon.core.searcher.exceptions import ExhaustedSearchSpaceError
 
 from ...engine.errors import BackendError, TooManyFailures
+from ...engine.history_store import HISTORY_FILE
 from ...spaces import Architecture, SearchSpace
 from ...strategies import (
-    HISTORY_FILE,
     History,
     HistoryError,
     HistoryFile,

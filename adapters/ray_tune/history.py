@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...engine.errors import BackendError
+from ...engine.history_store import HISTORY_FILE
 from ...spaces import InvalidArchitecture, SearchSpace
-from ...strategies import HISTORY_FILE, History, Objective, Trial
+from ...strategies import History, Objective, Trial
 
 __all__ = ["load", "moved"]
 

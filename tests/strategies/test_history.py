@@ -297,9 +297,9 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 def test_a_file_of_another_experiment_is_not_continued(tmp_path: Path) -> None:
     path = saved(tmp_path)
     for other, message in (
-        (History(SPACE, SCORE, seed=8, strategy="RandomSearch()"), "seed is 7, not 8"),
-        (History(SPACE, SCORE, seed=7, strategy="Other()"), "strategy is"),
-        (History(SPACE, BOTH, seed=7, strategy="RandomSearch()"), "objectives is"),
+        (History(SPACE, SCORE, seed=8, strategy="RandomSearch()"), "seed 7, not 8"),
+        (History(SPACE, SCORE, seed=7, strategy="Other()"), "with strategy "),
+        (History(SPACE, BOTH, seed=7, strategy="RandomSearch()"), "with objectives "),
     ):
         before = path.read_bytes()
         with pytest.raises(HistoryError, match=message):
