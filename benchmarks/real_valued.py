@@ -118,7 +118,7 @@ Two usual test functions, of six and of two real numbers, since learning rates a
 mean regret ± standard error after so many trials, and CPU milliseconds a trial. All are
 samplers in an Optuna study, with the same seeds, on which nothing was chosen.
 
-| function | contender | seeds | {" | ".join(heads)} | CPU ms a trial |
+| function | method | seeds | {" | ".join(heads)} | CPU ms a trial |
 | --- | --- | ---: | {"---: | " * len(heads)}---: |
 {chr(10).join(rows)}
 

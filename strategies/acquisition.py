@@ -1,4 +1,4 @@
-"""Acquisition functions: how much is to be gained by trying a candidate."""
+"""Acquisition functions of Bayesian optimization, for maximization."""
 
 import math
 
@@ -15,17 +15,17 @@ __all__ = [
 
 Array = NDArray[numpy.float64]
 
-DRAWS = 64  # of the posterior at each candidate, for several objectives
-MARGIN = 0.1  # of the range by which the reference point is worse than the worst
+DRAWS = 64  # posterior samples per candidate, for several objectives
+MARGIN = 0.1  # distance of the reference point from the worst value, as a share of the range
 
 
 def expected_improvement(mean: Array, deviation: Array, best: float) -> Array:
-    """Return E[max(f - best, 0)] = s (z Phi(z) + phi(z)) with z = (m - best) / s.
+    """Return the expected improvement, EI = s (z Phi(z) + phi(z)) with z = (mu - best) / s.
 
     Args:
-        mean: Of the posterior, shape (m,).
-        deviation: Of the posterior, positive, shape (m,).
-        best: The best value so far.
+        mean: Posterior means mu, shape (m,).
+        deviation: Posterior standard deviations s, positive, shape (m,).
+        best: The best observed value.
 
     References:
         Mockus 1975; Jones et al. 1998, Efficient Global Optimization, doi:10.1023/A:1008306431147.
@@ -33,23 +33,25 @@ def expected_improvement(mean: Array, deviation: Array, best: float) -> Array:
     z = (mean - best) / deviation
     below = numpy.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in z])
     density = numpy.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
-    gained: Array = deviation * (z * below + density)
-    return gained
+    improvement: Array = deviation * (z * below + density)
+    return improvement
 
 
 def thompson(mean: Array, covariance: Array, rng: Generator) -> Array:
-    """Draw once from the joint posterior of all candidates.
+    """Return one sample of the joint posterior of all candidates.
 
     Args:
-        mean: Of the posterior, shape (m,).
-        covariance: Of the posterior, shape (m, m).
+        mean: Posterior mean, shape (m,).
+        covariance: Posterior covariance, shape (m, m).
         rng: The source of randomness.
 
     References:
         Thompson 1933, doi:10.1093/biomet/25.3-4.285.
     """
     values, vectors = numpy.linalg.eigh(covariance)
-    root = vectors * numpy.sqrt(numpy.maximum(values, 0.0)) @ vectors.T  # whatever the signs
+    root = (
+        vectors * numpy.sqrt(numpy.maximum(values, 0.0)) @ vectors.T
+    )  # independent of the eigenvectors' signs
     drawn: Array = mean + root @ rng.standard_normal(len(mean))
     return drawn
 
@@ -57,16 +59,17 @@ def thompson(mean: Array, covariance: Array, rng: Generator) -> Array:
 def scalarized_improvement(
     means: Array, deviations: Array, observed: Array, rng: Generator
 ) -> Array:
-    """Return the expected improvement of a hypervolume scalarization of random weights.
+    """Return the expected improvement of a random hypervolume scalarization.
 
-    s(y) = min_j max(y_j - r_j, 0) / w_j with w drawn uniformly from the positive directions and r
-    a little worse than the worst; the mean of s^k over all weights, for k objectives, is the
-    hypervolume up to a constant.
+    For k objectives it is E[max(s(f) - max_i s(y_i), 0)] with
+    s(y) = min_j (max(y_j - r_j, 0) / w_j)^k, weights w uniform over the positive directions, and a
+    reference point r slightly worse than the worst values. The mean of s over w is the hypervolume
+    up to a constant. The expectation is over posterior samples.
 
     Args:
-        means: Of the posteriors, shape (objectives, m).
-        deviations: Of the posteriors, shape (objectives, m).
-        observed: Shape (objectives, n); larger is better.
+        means: Posterior means, shape (objectives, m).
+        deviations: Posterior standard deviations, shape (objectives, m).
+        observed: Observed values, shape (objectives, n); larger is better.
         rng: The source of randomness.
 
     References:
@@ -82,24 +85,24 @@ def scalarized_improvement(
         return least**count
 
     best = scalar(observed).max()
-    gained = numpy.zeros(means.shape[1])
+    improvement = numpy.zeros(means.shape[1])
     for drawn in rng.standard_normal((DRAWS, count, 1)):
-        gained += numpy.maximum(scalar(means + deviations * drawn) - best, 0.0)
-    return gained / DRAWS
+        improvement += numpy.maximum(scalar(means + deviations * drawn) - best, 0.0)
+    return improvement / DRAWS
 
 
 def hypervolume_improvement(
     means: Array, deviations: Array, observed: Array, rng: Generator
 ) -> Array:
-    """Return the expected growth of the area that is dominated, for two objectives.
+    """Return the expected hypervolume improvement, for two objectives.
 
-    Draws from the posteriors; of each draw the growth is exact: the area above the reference is cut
-    into strips along the front.
+    The expectation is over posterior samples. The improvement of a sample is exact: the area that
+    the front does not dominate is divided into vertical strips at the points of the front.
 
     Args:
-        means: Of the posteriors, shape (2, m).
-        deviations: Of the posteriors, shape (2, m).
-        observed: Shape (2, n); larger is better.
+        means: Posterior means, shape (2, m).
+        deviations: Posterior standard deviations, shape (2, m).
+        observed: Observed values, shape (2, n); larger is better.
         rng: The source of randomness.
 
     References:
@@ -110,20 +113,20 @@ def hypervolume_improvement(
     for x, y in sorted(zip(*observed.tolist(), strict=True), reverse=True):
         if not front or y > front[-1][1]:
             front.append((x, y))
-    right = numpy.array([numpy.inf, *(x for x, _ in front)])  # of each strip
+    right = numpy.array([numpy.inf, *(x for x, _ in front)])  # right edge of each strip
     left = numpy.array([*(x for x, _ in front), reference[0]])
     height = numpy.array([reference[1], *(y for _, y in front)])
-    gained = numpy.zeros(means.shape[1])
+    improvement = numpy.zeros(means.shape[1])
     for drawn in rng.standard_normal((DRAWS, 2, 1)):
         x, y = means + deviations * drawn
-        wide = numpy.minimum(x[:, None], right) - left
-        high = y[:, None] - height
-        gained += (numpy.maximum(wide, 0.0) * numpy.maximum(high, 0.0)).sum(axis=1)
-    return gained / DRAWS
+        width = numpy.minimum(x[:, None], right) - left
+        excess = y[:, None] - height
+        improvement += (numpy.maximum(width, 0.0) * numpy.maximum(excess, 0.0)).sum(axis=1)
+    return improvement / DRAWS
 
 
 def _reference(observed: Array) -> Array:
-    """Return a point a little worse than the worst, shape (objectives, 1)."""
+    """Return the reference point, slightly worse than the worst values, shape (objectives, 1)."""
     low, high = observed.min(axis=1, keepdims=True), observed.max(axis=1, keepdims=True)
     reference: Array = low - MARGIN * numpy.maximum(high - low, 1e-3)
     return reference

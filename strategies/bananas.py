@@ -18,24 +18,24 @@ from .search import generator
 from .strategy import Problem, Strategy
 from .trial import Trial
 
-__all__ = ["Bananas", "PathEncoding", "Pool"]
+__all__ = ["Bananas", "PathEncoding", "BananasState"]
 
 Array = NDArray[numpy.float64]
 
-DRAWS = 500  # random architectures that tell which paths are likely
-FIRST = 2**62  # generators of ensembles have numbers that no trial has
+DRAWS = 500  # random architectures that estimate how likely each path is
+FIRST = 2**62  # number of the first ensemble's generator, beyond all trial numbers
 
 
 @dataclass(frozen=True)
 class PathEncoding:
-    """Which of the likeliest paths from input to output an architecture has.
+    """Truncated path encoding: which of the most likely input-output paths are present.
 
-    The space's own encoding of all decisions that choose no operation is appended, so that widths
-    and rates are seen, too, and spaces without graphs.
+    The encoding of the decisions that do not choose an operation is appended, so that widths and
+    rates, and spaces without graphs, are encoded too.
 
     Attributes:
-        features: What of the space is no path.
-        paths: The paths that are asked for, likeliest first, each with the graph that it is in.
+        features: Encodes the decisions that do not choose an operation.
+        paths: The paths, most likely first, each with the name of its graph.
     """
 
     features: Features
@@ -43,25 +43,27 @@ class PathEncoding:
 
     @classmethod
     def of(cls, space: SearchSpace, length: int) -> "PathEncoding":
-        """Find the likeliest paths in random architectures.
+        """Estimate the most likely paths of a space from random architectures.
 
         Args:
-            space: What is encoded.
-            length: How many paths are kept.
+            space: The space.
+            length: Maximum number of paths.
         """
         rng = numpy.random.Generator(numpy.random.Philox(0))
         counted = Counter[tuple[str, tuple[str, ...]]]()
         for _ in range(DRAWS):
             counted.update(_paths(space.unconstrained().sample(rng)))
         ranked = sorted(counted, key=lambda path: (-counted[path], path))
-        varying = [path for path in ranked if counted[path] < DRAWS]  # the others say nothing
+        varying = [
+            path for path in ranked if counted[path] < DRAWS
+        ]  # the others carry no information
         return cls(Features(space), tuple(varying[:length]))
 
     def encode(self, architecture: Architecture) -> Array:
-        """Return 1 for each path that is there and 0 for the others, and the other decisions."""
-        there = _paths(architecture)
-        has = [float(path in there) for path in self.paths]
-        return numpy.concatenate([has, self.features.numbers(architecture)])
+        """Return 1 or 0 for each path, present or absent, then the encoding of other decisions."""
+        present = _paths(architecture)
+        has = [float(path in present) for path in self.paths]
+        return numpy.concatenate([has, self.features.encoding(architecture)])
 
 
 def _paths(architecture: Architecture) -> set[tuple[str, tuple[str, ...]]]:
@@ -73,15 +75,15 @@ def _paths(architecture: Architecture) -> set[tuple[str, tuple[str, ...]]]:
 
 
 @dataclass(frozen=True)
-class Pool:
-    """What is known.
+class BananasState:
+    """State of `Bananas`.
 
     Attributes:
-        problem: What is searched.
-        encoding: The path encoding.
-        observed: Trials with a score, in the order in which they finished.
-        ensemble: What was trained last.
-        memo: Encodings, which follow from the space alone.
+        problem: The problem.
+        encoding: The path encoding of the space.
+        observed: Architectures with their scores (larger is better), in the order of finishing.
+        ensemble: The ensemble trained last; None during the random phase.
+        memo: Encodings of architectures, which follow from the space alone.
     """
 
     problem: Problem
@@ -93,7 +95,7 @@ class Pool:
     )
 
     def encoded(self, architectures: Sequence[Architecture]) -> Array:
-        """Encode architectures, shape (n, paths)."""
+        """Return the encodings of n architectures, shape (n, features)."""
         for architecture in architectures:
             if architecture not in self.memo:
                 self.memo[architecture] = self.encoding.encode(architecture)
@@ -102,31 +104,33 @@ class Pool:
 
 @final
 @dataclass(frozen=True)
-class Bananas(Strategy[Pool]):
-    """The published algorithm: five networks, path encoding, independent Thompson sampling.
+class Bananas(Strategy[BananasState]):
+    """BANANAS: an ensemble of neural networks on path encodings, with Thompson sampling.
 
-    After `initial` random architectures, every `batch` finished trials an ensemble is trained
-    anew on all of them. A proposal is the best of `candidates` mutations of the best
-    architectures under a draw from N(mean, deviation) of the ensemble, independent for each.
+    The first `initial` architectures are random. Then, after every `batch` finished trials, an
+    ensemble is trained on all of them. A proposal is the candidate with the largest sample of
+    N(mean, deviation^2), the ensemble's predictive distribution, drawn independently for each
+    candidate (ITS). The candidates are mutations of the best architectures.
 
-    Training on all trials, the ensemble costs more with every batch, as published; at many hundred
-    trials `BayesianOptimization` is quicker, and better.
+    The networks are those of the paper: 10 layers of 20 units, trained for 150 epochs by Adam with
+    learning rate 0.01 on the mean absolute error. The cost of training grows with the number of
+    trials; with many hundred trials `BayesianOptimization` is faster. A pruned trial counts with
+    its last value. A failed trial is ignored.
 
-    The networks have the paper's shape (10 layers of 20, Adam at .01, 150 epochs, mean absolute
-    error). The paper's reference takes the ten best of one draw; here each of the ten proposals
-    draws for itself, as they may be asked at any time. Pruned trials count with their last value,
-    failed ones are left out.
+    Deviation from the paper's code: it evaluates the `batch` best candidates of one set of
+    samples; here each proposal draws its own candidates and samples, because trials may be asked
+    for at any time.
 
     Args:
-        initial: Random architectures before the first ensemble, at least 2.
-        batch: Trials from one ensemble to the next (k in the paper), at least 1.
-        candidates: Mutations that a proposal chooses from, at least 1.
-        parents: The best architectures, which are mutated, at least 1.
-        paths: Length of the truncated path encoding, at least 1.
+        initial: Number of random architectures before the first ensemble, at least 2.
+        batch: Number of finished trials between two ensembles (k in the paper), at least 1.
+        candidates: Number of mutations that a proposal chooses from, at least 1.
+        parents: Number of best architectures that are mutated, at least 1.
+        paths: Maximum length of the truncated path encoding, at least 1.
         networks: Number of networks, at least 2.
 
     Raises:
-        StrategyError: A setting is out of its bounds, or there are several objectives.
+        StrategyError: A setting is out of bounds; or, from `start`, there are several objectives.
 
     Example:
         >>> from nasbridge import library
@@ -152,24 +156,24 @@ class Bananas(Strategy[Pool]):
         for name in ("initial", "batch", "candidates", "parents", "paths", "networks"):
             check_count(self, name, least=least.get(name, 1))
 
-    def start(self, problem: Problem) -> Pool:
+    def start(self, problem: Problem) -> BananasState:
         if len(problem.objectives) > 1:
             raise StrategyError(
-                "Bananas is for one objective: take NSGA2 or BayesianOptimization for several"
+                "Bananas supports one objective only: use NSGA2 or BayesianOptimization for several"
             )
-        return Pool(problem, PathEncoding.of(problem.space, self.paths))
+        return BananasState(problem, PathEncoding.of(problem.space, self.paths))
 
-    def observe(self, state: Pool, trial: Trial) -> Pool:
+    def observe(self, state: BananasState, trial: Trial) -> BananasState:
         scores = trial.scores(state.problem.objectives)
         if scores is None:
             return state
-        told = replace(state, observed=(*state.observed, (trial.architecture, scores[0])))
-        beyond = len(told.observed) - self.initial
+        extended = replace(state, observed=(*state.observed, (trial.architecture, scores[0])))
+        beyond = len(extended.observed) - self.initial
         if beyond < 0 or beyond % self.batch:
-            return told
-        return replace(told, ensemble=self._trained(told))
+            return extended
+        return replace(extended, ensemble=self._trained(extended))
 
-    def propose(self, state: Pool, rng: Generator) -> Iterator[Architecture]:
+    def propose(self, state: BananasState, rng: Generator) -> Iterator[Architecture]:
         space = state.problem.space
         if state.ensemble is None:
             while True:
@@ -191,7 +195,7 @@ class Bananas(Strategy[Pool]):
                     yield fresh[int(k)]
             yield space.sample(rng)
 
-    def _trained(self, state: Pool) -> Ensemble:
+    def _trained(self, state: BananasState) -> Ensemble:
         number = len(state.observed)
         return Ensemble.train(
             state.encoded([architecture for architecture, _ in state.observed]),

@@ -1,4 +1,4 @@
-"""Bayesian optimization with a surrogate that knows what an architecture is."""
+"""Bayesian optimization with a graph-aware Gaussian process."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -22,11 +22,11 @@ from .features import Features, Row
 from .gaussian_process import (
     GaussianProcess,
     Hyperparameters,
-    View,
+    KernelView,
     covariance,
     fit,
-    graded_scores,
     normal_scores,
+    warped_scores,
 )
 from .mutation import mutated
 from .pareto import dominates
@@ -39,35 +39,35 @@ Array = NDArray[numpy.float64]
 Scores = tuple[float, ...]
 Member = tuple[Architecture, Scores]
 
-GROWTH = 1.25  # of the number of trials until the hyper-parameters are fitted anew
-CAPACITY = 256  # trials that a surrogate is conditioned on
-PARENTS = 5  # the best ones, whose neighbours are candidates
-FRONT = 12  # of the same, with several objectives
-NEIGHBORS = 40  # of a parent, up to which all are candidates
-MUTATIONS = 20  # of a parent that has more neighbours, or numbers to be moved far
-RANDOM = 8  # candidates from anywhere, and as many that are mutated twice
-CHEAP = 30  # of the same, in spaces of plain values, which need no graph
+GROWTH = 1.25  # growth of the number of trials after which hyperparameters are fitted again
+CAPACITY = 256  # maximum number of trials that a surrogate is conditioned on
+PARENTS = 5  # number of best architectures whose neighbours are candidates
+FRONT = 12  # the same, with several objectives
+NEIGHBORS = 40  # a parent with at most so many neighbours contributes all of them
+MUTATIONS = 20  # random mutations of a parent with more neighbours, or with numeric decisions
+RANDOM = 8  # number of random candidates, and of candidates that are mutated twice
+CHEAP = 30  # the same in spaces of plain values, where features are cheap
 
 
 @dataclass(frozen=True)
 class BayesianState:
-    """What is known.
+    """State of `BayesianOptimization`.
 
     Attributes:
-        problem: What is searched.
-        features: What of its architectures is compared.
-        graded: Whether it counts by how much good scores differ, and not only their order.
-        observed: Trials with a score, in the order in which they finished; larger is better.
+        problem: The problem.
+        features: The features of the space.
+        warped: Whether scores are warped (`warped_scores`) instead of replaced by normal scores.
+        observed: Architectures with their scores (larger is better), in the order of finishing.
         failed: Architectures of failed trials.
         running: Architectures of running trials.
-        front: Of the observed, what none dominates; with one objective it is not kept.
-        hyper: What was fitted last, for each objective.
-        memo: Neighbourhoods, which follow from the space alone.
+        front: The Pareto front of `observed`; empty with one objective.
+        hyper: The hyperparameters of each objective, fitted last.
+        memo: Neighbours of architectures, which follow from the space alone.
     """
 
     problem: Problem
     features: Features
-    graded: bool = False
+    warped: bool = False
     observed: tuple[Member, ...] = ()
     failed: tuple[Architecture, ...] = ()
     running: tuple[Architecture, ...] = ()
@@ -81,31 +81,40 @@ class BayesianState:
 @final
 @dataclass(frozen=True)
 class BayesianOptimization(Strategy[BayesianState]):
-    """Proposes where a Gaussian process over architectures expects the largest improvement.
+    """Bayesian optimization with a Gaussian process over architectures.
 
-    The covariance adds up views of an architecture: the words of its graph (operations, and
-    operations with their inputs, as in the Weisfeiler-Lehman kernel of NAS-BOWL) and its other
-    decisions, each with a length-scale of its own; where twins count as different, all decisions
-    enter there. Length-scales, weights and noise maximise the
-    marginal likelihood. Scores enter as normal scores of their ranks, so that a few terrible
-    trials flatten nothing; with one objective and decisions on real numbers, where an architecture
-    can be as close to the best as one likes, the better half enters by how much it differs.
-    Candidates are the neighbours of the best architectures, mutations of them, and random ones.
+    Proposes the candidate with the largest expected improvement,
+    EI = s (z Phi(z) + phi(z)) with z = (mu - best) / s, under a Gaussian process with a sum of
+    Matern-5/2 kernels: one for the operations of the graph, one for operations with their inputs
+    (Weisfeiler-Lehman labels of heights 0 and 1, as in NAS-BOWL), and one for all other decisions,
+    with a length-scale for each. With `allow_equivalent`, the last kernel contains all decisions.
+    Hyperparameters maximize the marginal likelihood times a prior. Candidates are neighbours and
+    mutations of the best architectures, and random architectures.
 
-    Running trials count as observed at their predicted mean, so a batch spreads out. A pruned
-    trial counts with its last value, which is lower than what it would have reached; a failed one
-    has no value, but lowers the chances of what resembles it. With several objectives each has a
-    process of its own, and a proposal is to enlarge the hypervolume: with two, its expected growth
-    is computed; with more, that of a scalarization of random weights.
-    Of many trials, the best and the latest are taken into account.
+    The process models normal scores of the values, so outliers have no influence. With one
+    objective and real decisions, values above the median keep their differences (warped scores),
+    because in a continuous space ranks do not show how close good values are to each other.
+
+    Running trials count as observed at their predicted mean, so parallel proposals spread out. A
+    pruned trial counts with its last value. A failed trial has no value; the expected improvement
+    is multiplied by an estimate of the probability of success, from the similarity to failed
+    trials. With more than 256 trials the model uses the 128 best and the 128 latest.
+
+    With several objectives there is a process for each. With two, the acquisition is the expected
+    hypervolume improvement; with more, the expected improvement of a random hypervolume
+    scalarization.
+
+    Deviations from NAS-BOWL: a sum of Matern kernels of log counts instead of a product kernel,
+    rank-based scores, and neighbours of the best architectures as candidates.
 
     Args:
-        initial: Random architectures before the first model, at least 2.
-        acquisition: "ei", expected improvement; or "thompson", one joint draw from the posterior,
-            for one objective.
+        initial: Number of random architectures before the first model, at least 2.
+        acquisition: "ei" for expected improvement; "thompson" for a joint posterior sample of all
+            candidates, with one objective only.
 
     Raises:
-        StrategyError: A setting is out of its bounds, or does not suit the objectives.
+        StrategyError: A setting is out of bounds; or, from `start`, "thompson" is used with
+            several objectives.
 
     Example:
         >>> from nasbridge import library
@@ -122,12 +131,12 @@ class BayesianOptimization(Strategy[BayesianState]):
 
     References:
         Ru et al. 2021, Interpretable Neural Architecture Search via Bayesian Optimisation with
-        Weisfeiler-Lehman Kernels, arXiv:2006.07556 (the words; sums instead of products, ranks,
-        and mutation of the best are ours); Ginsbourger et al. 2010, Kriging is well-suited to
-        parallelize optimization (running trials); Song et al. 2024, The Vizier Gaussian Process
-        Bandit Algorithm, arXiv:2408.11527 (how good scores are kept apart); Zhang & Golovin 2020,
-        Random Hypervolume Scalarizations for Provable Multi-Objective Black Box Optimization,
-        arXiv:2006.04655.
+        Weisfeiler-Lehman Kernels, arXiv:2006.07556 (NAS-BOWL); Ginsbourger et al. 2010, Kriging Is
+        Well-Suited to Parallelize Optimization, doi:10.1007/978-3-642-10701-6_6 (running trials);
+        Song et al. 2024, The Vizier Gaussian Process Bandit Algorithm, arXiv:2408.11527 (warped
+        scores); Emmerich et al. 2006, doi:10.1109/TEVC.2005.859463 (hypervolume improvement);
+        Zhang & Golovin 2020, Random Hypervolume Scalarizations for Provable Multi-Objective Black
+        Box Optimization, arXiv:2006.04655.
     """
 
     initial: int = 10
@@ -137,18 +146,19 @@ class BayesianOptimization(Strategy[BayesianState]):
         check_count(self, "initial", least=2)
         if self.acquisition not in ("ei", "thompson"):
             raise StrategyError(
-                f'acquisition={self.acquisition!r} of BayesianOptimization: give "ei" or "thompson"'
+                f"invalid acquisition={self.acquisition!r} of BayesianOptimization: give "
+                '"ei" or "thompson"'
             )
 
     def start(self, problem: Problem) -> BayesianState:
         if self.acquisition == "thompson" and len(problem.objectives) > 1:
             raise StrategyError(
-                'acquisition="thompson" of BayesianOptimization is for one objective: '
-                'give "ei" for several'
+                'acquisition="thompson" of BayesianOptimization supports one objective only: '
+                'use "ei" for several'
             )
         is_real = any(isinstance(d.domain, RealRange) for d in problem.space.decisions)
-        graded = is_real and len(problem.objectives) == 1
-        return BayesianState(problem, Features(problem.space, problem.allow_equivalent), graded)
+        warped = is_real and len(problem.objectives) == 1
+        return BayesianState(problem, Features(problem.space, problem.allow_equivalent), warped)
 
     def observe(self, state: BayesianState, trial: Trial) -> BayesianState:
         if trial.state == "running":
@@ -173,8 +183,8 @@ class BayesianOptimization(Strategy[BayesianState]):
         parents = _parents(state)
         candidates = list(_candidates(state, parents, rng))
         if candidates:
-            wanted = self._acquire(_Surrogate.of(state), candidates, rng)
-            for position in numpy.argsort(-_rounded(wanted), kind="stable"):
+            acquired = self._acquire(_Surrogate.of(state), candidates, rng)
+            for position in numpy.argsort(-_rounded(acquired), kind="stable"):
                 yield candidates[int(position)]
         while True:
             yield mutated(space, parents[int(rng.integers(len(parents)))], rng)
@@ -186,26 +196,27 @@ class BayesianOptimization(Strategy[BayesianState]):
         views = surrogate.features.views(rows, surrogate.rows)
         if self.acquisition == "thompson":
             process = surrogate.processes[0]
-            joint = process.covary(views, surrogate.features.views(rows, rows))
+            joint = process.posterior_covariance(views, surrogate.features.views(rows, rows))
             return thompson(process.predict(views)[0], joint, rng)
         means, deviations = zip(*(p.predict(views) for p in surrogate.processes), strict=True)
         if len(means) == 1:
-            gained = expected_improvement(means[0], deviations[0], surrogate.best)
+            improvement = expected_improvement(means[0], deviations[0], surrogate.best)
         else:
             improve = hypervolume_improvement if len(means) == 2 else scalarized_improvement
-            gained = improve(numpy.array(means), numpy.array(deviations), surrogate.values, rng)
-        return gained * surrogate.feasibility(rows, views)
-
-
-# ---------------------------------------------------------------------- candidates
+            improvement = improve(
+                numpy.array(means), numpy.array(deviations), surrogate.values, rng
+            )
+        return improvement * surrogate.feasibility(rows, views)
 
 
 def _parents(state: BayesianState) -> list[Architecture]:
-    """Return the best architectures; with several objectives, those that none dominates."""
+    """Return the best architectures; with several objectives, the Pareto front."""
     if len(state.problem.objectives) > 1:
         return [architecture for architecture, _ in state.front]
     scores = [score for _, (score,) in state.observed]
-    best = nlargest(PARENTS, range(len(scores)), key=scores.__getitem__)  # the first of equals
+    best = nlargest(
+        PARENTS, range(len(scores)), key=scores.__getitem__
+    )  # the earliest of equal ones
     return [state.observed[k][0] for k in best]
 
 
@@ -229,7 +240,7 @@ def _candidates(
 
 
 def _near(state: BayesianState, parent: Architecture, rng: Generator) -> Sequence[Architecture]:
-    """Return all neighbours where they are few, and random mutations where they do not suffice."""
+    """Return all neighbours if they are few, else random mutations; both with numeric decisions."""
     space = state.problem.space
     domains = [space.decision(name).domain for name in parent]
     moves = sum(domain.size - 1 if domain.width > 1 else 2 for domain in domains)
@@ -251,26 +262,23 @@ def _twice_mutated(
     return mutated(space, mutated(space, parent, rng), rng)
 
 
-def _rounded(wanted: Array) -> Array:
-    """Round to what no linear algebra library disagrees about; ties are broken by order."""
-    largest = float(numpy.abs(wanted).max(initial=0.0))
-    return numpy.round(wanted / largest, 6) if largest > 0 else wanted
-
-
-# ---------------------------------------------------------------------- the model
+def _rounded(values: Array) -> Array:
+    """Round, so that differences between linear algebra libraries do not change the order."""
+    largest = float(numpy.abs(values).max(initial=0.0))
+    return numpy.round(values / largest, 6) if largest > 0 else values
 
 
 @dataclass(frozen=True)
 class _Surrogate:
-    """Processes over what was observed and is running, one for each objective.
+    """One Gaussian process per objective, conditioned on observed and running trials.
 
     Attributes:
-        features: What is compared.
-        rows: What the processes are conditioned on.
-        processes: The posteriors.
-        values: Scores of the observed and predicted ones of the running, shape (objectives, rows).
-        best: The best of the first objective.
-        failed: Rows of failed architectures.
+        features: The features of the space.
+        rows: Features of the observed and running architectures.
+        processes: The posterior of each objective.
+        values: Scores of observed and predicted means of running trials, shape (objectives, rows).
+        best: The best value of the first objective.
+        failed: Features of the failed architectures.
     """
 
     features: Features
@@ -286,7 +294,7 @@ class _Surrogate:
         kept = _kept(state.observed)
         observed = [features.row(architecture) for architecture, _ in kept]
         running = [features.row(architecture) for architecture in state.running]
-        values = _values(kept, state.graded)
+        values = _values(kept, state.warped)
         views = features.views(observed, observed)
         processes = [
             GaussianProcess.of(views, value, hyper)
@@ -304,26 +312,29 @@ class _Surrogate:
         failed = [features.row(architecture) for architecture in state.failed[-CAPACITY:]]
         return cls(features, rows, processes, values, float(values[0].max()), failed)
 
-    def feasibility(self, rows: Sequence[Row], views: Sequence[View]) -> Array | float:
-        """Return how likely candidates are not to fail: 1 + what did not, of all that is alike.
+    def feasibility(self, rows: Sequence[Row], views: Sequence[KernelView]) -> Array | float:
+        """Return an estimate of the probability that each candidate succeeds.
+
+        It is (1 + a) / (1 + a + b), where a and b sum up the covariances of a candidate with the
+        observed and running, and with the failed architectures.
 
         Args:
-            rows: The candidates.
-            views: They beside what the processes are conditioned on.
+            rows: Features of the candidates.
+            views: Views of the candidates with `self.rows`.
         """
         if not self.failed:
             return 1.0
         hyper = self.processes[0].hyper
-        fine, failed = (
+        succeeded, failed = (
             numpy.sum(covariance(part, hyper), axis=0).sum(axis=1)
             for part in (views, self.features.views(rows, self.failed))
         )
-        share: Array = (1 + fine) / (1 + fine + failed)
+        share: Array = (1 + succeeded) / (1 + succeeded + failed)
         return share
 
 
 def _kept(observed: Sequence[Member]) -> Sequence[Member]:
-    """Return the trials that a model is made of: half of them the best, half the latest."""
+    """Return at most `CAPACITY` trials for a model: the best half and the latest half."""
     if len(observed) <= CAPACITY:
         return observed
     latest = len(observed) - CAPACITY // 2
@@ -333,19 +344,19 @@ def _kept(observed: Sequence[Member]) -> Sequence[Member]:
 
 
 def _extended(front: tuple[Member, ...], member: Member) -> tuple[Member, ...]:
-    """Add to a front what none of it dominates, and leave out what that dominates."""
+    """Return a Pareto front after adding a member."""
     if any(dominates(scores, member[1]) for _, scores in front):
         return front
     return (*(one for one in front if not dominates(member[1], one[1])), member)
 
 
-def _values(observed: Sequence[Member], graded: bool = False) -> Array:
+def _values(observed: Sequence[Member], warped: bool = False) -> Array:
     columns = zip(*(scores for _, scores in observed), strict=True)
-    return numpy.array([(graded_scores if graded else normal_scores)(c) for c in columns])
+    return numpy.array([(warped_scores if warped else normal_scores)(c) for c in columns])
 
 
 def _is_time_to_fit(number: int) -> bool:
-    """Tell whether so many trials are a quarter more than at the last time, from 2 on."""
+    """Return whether hyperparameters are fitted at this number of trials: 2, 3, 4, 5, 7, 9 ..."""
     due = 2
     while due < number:
         due = math.ceil(due * GROWTH)
@@ -356,4 +367,4 @@ def _fitted(state: BayesianState, observed: Sequence[Member]) -> tuple[Hyperpara
     kept = _kept(observed)
     rows = [state.features.row(architecture) for architecture, _ in kept]
     views = state.features.views(rows, rows)
-    return tuple(fit(views, value) for value in _values(kept, state.graded))
+    return tuple(fit(views, value) for value in _values(kept, state.warped))

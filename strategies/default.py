@@ -1,4 +1,4 @@
-"""The strategy of those who name none: one for all doors."""
+"""The default strategy."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -13,23 +13,27 @@ __all__ = [
     "with_original_strategy",
 ]
 
-LEAST, MOST = 4, 10  # random architectures before the first model
+LEAST, MOST = 4, 10  # bounds of the number of random initial architectures
 
 
 def default_strategy(trials: int | None) -> Strategy[Any]:
-    """Return the strategy of a search that names none, under every backend and by both doors.
+    """Return the default strategy, the same for managed runs and native integrations.
 
-    Bayesian optimization: on NAS-Bench-201 it is ahead of all others from 30 trials on
-    (see docs/benchmarks.md), takes several objectives, conditions and numbers, and has nothing
-    that must be tuned. A fifth of the trials, from 4 to 10, are random.
+    It is `BayesianOptimization`: on NAS-Bench-201 it leads from 30 trials on (see
+    docs/benchmarks.md), it supports several objectives, conditional and numeric decisions, and it
+    needs no tuning. A fifth of the trials, but 4 to 10, are random.
 
     Args:
-        trials: How many trials there will be, or None.
+        trials: The planned number of trials; None if it is not known.
+
+    Example:
+        >>> default_strategy(30)
+        BayesianOptimization(initial=6, acquisition='ei')
     """
     return _bayesian(MOST if trials is None else min(max(trials // 5, LEAST), MOST))
 
 
-@cache  # so that a default is known for what it is wherever it is passed on
+@cache  # `is_default` identifies a default strategy by object identity
 def _bayesian(initial: int) -> Strategy[Any]:
     return BayesianOptimization(initial)
 
@@ -39,18 +43,19 @@ def _defaults() -> Iterator[Strategy[Any]]:
 
 
 def is_default(strategy: object) -> bool:
-    """Tell whether a strategy was chosen by `default_strategy`."""
+    """Return whether a strategy was returned by `default_strategy`, not given by the user."""
     return any(strategy is one for one in _defaults())
 
 
 def with_original_strategy(strategy: Strategy[Any], before: str) -> Strategy[Any]:
-    """Return the strategy with which a search goes on: a default one as it was at the start.
+    """Return the strategy to resume a search with.
 
-    The default depends on the number of trials, which may be raised afterwards.
+    The default strategy depends on the number of trials, which may be raised on resume. A resumed
+    search keeps the default that it started with; a strategy given by the user is returned as is.
 
     Args:
-        strategy: That of now.
-        before: That of the start, as text.
+        strategy: The strategy of the resuming run.
+        before: The `repr` of the strategy that the search started with.
     """
     begun = next((one for one in _defaults() if repr(one) == before), None)
     return begun if begun is not None and is_default(strategy) else strategy

@@ -1,4 +1,4 @@
-"""An ensemble of small neural networks, trained side by side in numpy."""
+"""An ensemble of small neural networks in NumPy, trained in parallel by batched products."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,13 +14,13 @@ Array = NDArray[numpy.float64]
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Feed-forward networks with ReLU, all of one shape.
+    """Feed-forward networks of one shape, with ReLU.
 
     Attributes:
-        weights: One array a layer, shape (networks, inputs, outputs).
-        biases: One array a layer, shape (networks, 1, outputs).
-        shift: Mean of the targets.
-        scale: Standard deviation of the targets.
+        weights: One array per layer, shape (networks, inputs, outputs).
+        biases: One array per layer, shape (networks, 1, outputs).
+        shift: Mean of the training targets.
+        scale: Standard deviation of the training targets.
     """
 
     weights: tuple[Array, ...]
@@ -42,18 +42,18 @@ class Ensemble:
         rate: float = 0.01,
         batch: int = 32,
     ) -> "Ensemble":
-        """Train from different random weights, by Adam on the mean absolute error.
+        """Train networks with Adam on the mean absolute error of standardized targets.
 
         Args:
-            inputs: Shape (n, features).
-            targets: Shape (n,).
-            rng: Initial weights (Glorot's uniform ones) and the order of the batches.
-            networks: How many networks.
-            layers: Hidden layers of each.
-            width: Units in each hidden layer.
-            epochs: Passes through the data.
+            inputs: Training inputs, shape (n, features).
+            targets: Training targets, shape (n,).
+            rng: Draws the initial weights (Glorot uniform) and the order of examples.
+            networks: Number of networks.
+            layers: Number of hidden layers.
+            width: Units per hidden layer.
+            epochs: Passes over the data.
             rate: Learning rate.
-            batch: Examples a step.
+            batch: Examples per batch.
         """
         sizes = [inputs.shape[1], *[width] * layers, 1]
         parameters: list[Array] = []
@@ -62,17 +62,17 @@ class Ensemble:
             parameters.append(rng.uniform(-bound, bound, (networks, before, after)))
             parameters.append(numpy.zeros((networks, 1, after)))
         shift, scale = float(targets.mean()), float(targets.std()) or 1.0
-        wanted = (targets - shift) / scale
+        standardized = (targets - shift) / scale
         adam = _Adam(parameters, rate)
         for _ in range(epochs):
             orders = numpy.array([rng.permutation(len(inputs)) for _ in range(networks)])
             for start in range(0, len(inputs), batch):
                 chosen = orders[:, start : start + batch]
-                adam.step(_gradients(parameters, inputs[chosen], wanted[chosen]))
+                adam.step(_gradients(parameters, inputs[chosen], standardized[chosen]))
         return cls(tuple(parameters[::2]), tuple(parameters[1::2]), shift, scale)
 
     def predict(self, inputs: Array) -> Array:
-        """Return every network's prediction, shape (networks, n).
+        """Return the predictions of all networks, shape (networks, n).
 
         Args:
             inputs: Shape (n, features).
@@ -83,30 +83,30 @@ class Ensemble:
 
 
 def _forward(parameters: list[Array], inputs: Array) -> list[Array]:
-    """Return the input and what each layer gives."""
-    given = [inputs]
+    """Return the input and the output of each layer."""
+    outputs = [inputs]
     for weight, bias in zip(parameters[::2], parameters[1::2], strict=True):
-        given.append(given[-1] @ weight + bias)
-        if len(given) <= len(parameters) // 2:  # all but the last
-            numpy.maximum(given[-1], 0.0, out=given[-1])
-    return given
+        outputs.append(outputs[-1] @ weight + bias)
+        if len(outputs) <= len(parameters) // 2:  # ReLU in all but the last layer
+            numpy.maximum(outputs[-1], 0.0, out=outputs[-1])
+    return outputs
 
 
-def _gradients(parameters: list[Array], inputs: Array, wanted: Array) -> list[Array]:
-    """Return the gradients of the mean absolute error, network by network."""
-    given = _forward(parameters, inputs)
-    back = numpy.sign(given[-1] - wanted[:, :, None]) / wanted.shape[1]
+def _gradients(parameters: list[Array], inputs: Array, targets: Array) -> list[Array]:
+    """Return the gradients of each network's mean absolute error, in the order of parameters."""
+    outputs = _forward(parameters, inputs)
+    back = numpy.sign(outputs[-1] - targets[:, :, None]) / targets.shape[1]
     gradients: list[Array] = []
     for layer in reversed(range(len(parameters) // 2)):
         gradients.append(back.sum(axis=1, keepdims=True))
-        gradients.append(given[layer].transpose(0, 2, 1) @ back)
+        gradients.append(outputs[layer].transpose(0, 2, 1) @ back)
         if layer:
-            back = (back @ parameters[2 * layer].transpose(0, 2, 1)) * (given[layer] > 0)
+            back = (back @ parameters[2 * layer].transpose(0, 2, 1)) * (outputs[layer] > 0)
     return gradients[::-1]
 
 
 class _Adam:
-    """Changes parameters in place; Kingma & Ba 2015, arXiv:1412.6980, algorithm 1."""
+    """Adam, updating in place; Kingma & Ba 2015, arXiv:1412.6980, algorithm 1."""
 
     def __init__(self, parameters: list[Array], rate: float) -> None:
         self._parameters, self._rate, self._time = parameters, rate, 0

@@ -1,4 +1,4 @@
-"""Errors of the search layer."""
+"""Errors of the search layer, and checks of settings."""
 
 import math
 
@@ -8,19 +8,19 @@ __all__ = ["HistoryError", "SpaceExhausted", "StrategyError", "check_count", "ch
 
 
 class StrategyError(NasbridgeError, ValueError):
-    """A strategy's settings have no meaning, or do not fit the problem."""
+    """A setting of a strategy is invalid, or the strategy does not suit the problem."""
 
 
 class HistoryError(NasbridgeError, ValueError):
-    """A history, or a file of one, is damaged or does not fit."""
+    """A history or a history file is damaged, or belongs to another experiment."""
 
 
 class SpaceExhausted(NasbridgeError):
-    """Every architecture of a finite space has been tried: the search is complete."""
+    """No untried architecture is left: the search is complete."""
 
 
 def check_count(settings: object, name: str, least: int) -> None:
-    """Raise `StrategyError` unless a setting is an int that is large enough."""
+    """Raise `StrategyError` unless a setting is an int of at least `least`."""
     value: object = getattr(settings, name)
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise StrategyError(
@@ -34,11 +34,11 @@ def check_number(
     """Raise `StrategyError` unless a setting is a finite number within bounds.
 
     Args:
-        settings: What holds it.
-        name: Its name there.
-        least: The lower bound.
-        most: The upper bound.
-        above: Whether the lower bound itself is excluded.
+        settings: The object that holds the setting.
+        name: The attribute.
+        least: Lower bound.
+        most: Upper bound, inclusive.
+        above: Whether the lower bound is exclusive.
     """
     value: object = getattr(settings, name)
     number = value if isinstance(value, int | float) and type(value) is not bool else math.nan

@@ -13,19 +13,19 @@ from .pareto import non_dominated
 from .strategy import Problem, Strategy
 from .trial import Trial
 
-__all__ = ["Population", "RegularizedEvolution"]
+__all__ = ["EvolutionState", "RegularizedEvolution"]
 
 Member = tuple[Architecture, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
-class Population:
-    """The living members, oldest first.
+class EvolutionState:
+    """State of `RegularizedEvolution`: the population.
 
     Attributes:
-        problem: What is searched.
-        members: Architectures with their scores, larger being better.
-        running: Trials that have not finished.
+        problem: The problem.
+        members: Architectures with their scores (larger is better), oldest first.
+        running: Number of running trials.
     """
 
     problem: Problem
@@ -35,24 +35,25 @@ class Population:
 
 @final
 @dataclass(frozen=True)
-class RegularizedEvolution(Strategy[Population]):
-    """Evolution in which the oldest member dies, not the worst.
+class RegularizedEvolution(Strategy[EvolutionState]):
+    """Regularized (aging) evolution: tournament selection, mutation, removal of the oldest.
 
-    Starts with random architectures until the population is full. Then each proposal is the best
-    of a random sample of the population (drawn with replacement) with exactly one mutation; each
-    finished trial joins the population, and the oldest member leaves it.
+    The first `population` architectures are random. Then each proposal is a mutation of the winner
+    of a tournament: the best of `sample` members, drawn with replacement. A finished trial joins
+    the population, and the oldest member is removed.
 
-    A pruned trial joins with its last value, which was reached with less training, so it seldom
-    wins a tournament; a failed one does not join. With several objectives the parent is drawn
-    from the non-dominated members of the sample (our extension; the paper has one objective).
+    A pruned trial joins with its last value. A failed trial does not join.
+
+    Deviations from the paper: a mutation changes one decision of any space, and with several
+    objectives the parent is drawn from the non-dominated members of the tournament.
 
     Args:
-        population: Number of living members (P in the paper), at least 1. With fewer trials than
-            that, the search is random: choose it well below the number of trials.
-        sample: Size of each tournament (S in the paper), at least 1.
+        population: Number of members (P in the paper), at least 1. Choose it well below the number
+            of trials, because the search is random until the population is full.
+        sample: Number of members in a tournament (S in the paper), at least 1.
 
     Raises:
-        StrategyError: A setting is below 1.
+        StrategyError: A setting is below 1 or no int.
 
     Example:
         >>> from nasbridge.spaces import Integer, Space
@@ -81,10 +82,10 @@ class RegularizedEvolution(Strategy[Population]):
         check_count(self, "population", least=1)
         check_count(self, "sample", least=1)
 
-    def start(self, problem: Problem) -> Population:
-        return Population(problem)
+    def start(self, problem: Problem) -> EvolutionState:
+        return EvolutionState(problem)
 
-    def propose(self, state: Population, rng: Generator) -> Iterator[Architecture]:
+    def propose(self, state: EvolutionState, rng: Generator) -> Iterator[Architecture]:
         space, members = state.problem.space, state.members
         while True:
             if not members or len(members) + state.running < self.population:
@@ -99,7 +100,7 @@ class RegularizedEvolution(Strategy[Population]):
         front = non_dominated([scores for _, scores in drawn])
         return drawn[front[int(rng.integers(len(front)))]][0]
 
-    def observe(self, state: Population, trial: Trial) -> Population:
+    def observe(self, state: EvolutionState, trial: Trial) -> EvolutionState:
         if trial.state == "running":
             return replace(state, running=state.running + 1)
         scores = trial.scores(state.problem.objectives)

@@ -1,4 +1,4 @@
-"""Features: architectures as a model sees them, derived from any space."""
+"""Features of architectures for a Gaussian process, derived from any space."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,58 +8,59 @@ import numpy
 from numpy.typing import NDArray
 
 from ..spaces import Architecture, Decision, SearchSpace, operation_choices, wl_graphs
-from .gaussian_process import View
+from .gaussian_process import KernelView
 
 __all__ = ["Features", "Row"]
 
 Array = NDArray[numpy.float64]
 
-HEIGHT = 1  # of the words: an operation, and an operation with its inputs
-PARTS = 24  # decisions up to which each has a length-scale of its own
-DRAWS = 64  # architectures that tell which decisions the words cover
-KEPT = 20_000  # rows that are remembered
+HEIGHT = 1  # iterations of Weisfeiler-Lehman labels: operations, and operations with their inputs
+GROUPS = 24  # maximum number of decisions with separate length-scales
+DRAWS = 64  # random architectures that show which decisions choose an operation
+CACHED = 20_000  # rows
 
-_NOTHING: Array = numpy.zeros(0)
+_EMPTY: Array = numpy.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """The words of one height.
+class WLCounts:
+    """Counts of the Weisfeiler-Lehman labels of one height, sparse.
 
     Attributes:
-        numbers: Which words, shape (w,).
-        logs: log(1 + how often), shape (w,).
+        labels: The labels that occur, as integers, shape (w,).
+        log_counts: log(1 + count) of each, shape (w,).
     """
 
-    numbers: NDArray[numpy.intp]
-    logs: Array
+    labels: NDArray[numpy.intp]
+    log_counts: Array
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One architecture.
+    """The features of one architecture.
 
     Attributes:
-        words: Its words by height, all its graphs taken together.
-        numbers: The decisions that words do not cover, encoded.
+        counts: Weisfeiler-Lehman label counts by height, over all its graphs.
+        encoding: The encoding of the decisions that do not choose an operation.
     """
 
-    words: tuple[Words, ...]
-    numbers: Array
+    counts: tuple[WLCounts, ...]
+    encoding: Array
 
 
 @dataclass(frozen=True)
 class Features:
-    """What of a space's architectures is compared.
+    """The features of the architectures of a space.
 
-    Networks are compared by their words (see `spaces._sketch`), one view for each height; decisions
-    that are no choice between operations, such as widths and rates, by their encoding, each with
-    a length-scale of its own. A space of plain values has the latter view only.
+    Graphs are compared by the counts of their Weisfeiler-Lehman labels, with a kernel for each
+    height. Decisions that do not choose an operation, such as widths and rates, are compared by
+    their encoding, with a length-scale for each decision. A space of plain values has the kernel
+    of the encoding only.
 
     Args:
         space: The space.
-        twins: Whether equal networks may have different values, as where a device was measured
-            that runs what a network does not use: then the encoding has all decisions.
+        allow_equivalent: Whether equivalent architectures may have different values. Then the
+            encoding contains all decisions.
     """
 
     space: SearchSpace
@@ -70,60 +71,60 @@ class Features:
     )
 
     def row(self, architecture: Architecture) -> Row:
-        """Return the features of an architecture; they follow from it alone, and are kept."""
+        """Return the features of an architecture, cached."""
         row = self._known.get(architecture)
         if row is None:
-            if len(self._known) >= KEPT:
+            if len(self._known) >= CACHED:
                 self._known.clear()
             row = self._known[architecture] = self._row(architecture)
         return row
 
     def _row(self, architecture: Architecture) -> Row:
         if not self._has_graph:
-            return Row((), self.numbers(architecture))
+            return Row((), self.encoding(architecture))
         drawn = wl_graphs(architecture)
-        by_height = zip(*(sketch.wl_features(HEIGHT) for sketch in drawn.values()), strict=True)
-        words = tuple(self._words(dict(zip(drawn, counts, strict=True))) for counts in by_height)
-        return Row(words, self.numbers(architecture))
+        by_height = zip(*(graph.wl_features(HEIGHT) for graph in drawn.values()), strict=True)
+        counts = tuple(self._counts(dict(zip(drawn, height, strict=True))) for height in by_height)
+        return Row(counts, self.encoding(architecture))
 
-    def _words(self, counts: Mapping[str, Mapping[str, int]]) -> Words:
-        """Return the words of some sketches, given by their names."""
+    def _counts(self, counts: Mapping[str, Mapping[str, int]]) -> WLCounts:
+        """Return the label counts of several graphs, given by the name of the graph."""
         known = self._vocabulary
-        numbers = [
-            known.setdefault((name, word), len(known))
-            for name, words in counts.items()
-            for word in words
+        labels = [
+            known.setdefault((name, label), len(known))
+            for name, of_graph in counts.items()
+            for label in of_graph
         ]
-        times = [number for words in counts.values() for number in words.values()]
-        logs = numpy.log1p(numpy.array(times, dtype=float))
-        return Words(numpy.array(numbers, dtype=numpy.intp), logs)
+        numbers = [number for of_graph in counts.values() for number in of_graph.values()]
+        log_counts = numpy.log1p(numpy.array(numbers, dtype=float))
+        return WLCounts(numpy.array(labels, dtype=numpy.intp), log_counts)
 
-    def numbers(self, architecture: Architecture) -> Array:
-        """Return the encoding of the decisions that words do not cover."""
+    def encoding(self, architecture: Architecture) -> Array:
+        """Return the encoding of the decisions that the label counts do not cover."""
         if not len(self._uncovered):
-            return _NOTHING
+            return _EMPTY
         return self.space.encode(architecture)[self._uncovered]
 
     @cached_property
-    def _groups(self) -> tuple[tuple[int, int, bool], ...]:
-        """For each decision its first entry in the encoding, the one after, and if it is open."""
+    def _slices(self) -> tuple[tuple[int, int, bool], ...]:
+        """The slice of each decision in the encoding, and whether the decision is used."""
         covered = frozenset[str]() if self.allow_equivalent else self._covered
-        groups: list[tuple[int, int, bool]] = []
+        slices: list[tuple[int, int, bool]] = []
         start = 0
         for decision in self.space.decisions:
             width = entries(decision)
-            groups.append((start, start + width, decision.name not in covered))
+            slices.append((start, start + width, decision.name not in covered))
             start += width
-        return tuple(groups)
+        return tuple(slices)
 
     @cached_property
     def _uncovered(self) -> NDArray[numpy.intp]:
-        kept = [k for start, end, is_open in self._groups if is_open for k in range(start, end)]
+        kept = [k for start, end, is_used in self._slices if is_used for k in range(start, end)]
         return numpy.array(kept, dtype=numpy.intp)
 
     @cached_property
     def _covered(self) -> frozenset[str]:
-        """Names of the decisions that choose an operation, which is a word."""
+        """Names of the decisions that choose an operation, which the label counts cover."""
         rng = numpy.random.Generator(numpy.random.Philox(0))
         drawn = (self.space.unconstrained().sample(rng) for _ in range(DRAWS))
         return frozenset(name for one in drawn for name in operation_choices(one))
@@ -133,61 +134,56 @@ class Features:
         rng = numpy.random.Generator(numpy.random.Philox(0))
         return bool(wl_graphs(self.space.unconstrained().sample(rng)))
 
-    def views(self, rows: Sequence[Row], others: Sequence[Row]) -> tuple[View, ...]:
-        """Return rows beside others under a view for each kind of features.
-
-        Args:
-            rows: n rows.
-            others: m rows.
-        """
-        views: list[View] = []
+    def views(self, rows: Sequence[Row], others: Sequence[Row]) -> tuple[KernelView, ...]:
+        """Return the views of n rows with m others: one for each height, and the encoding."""
+        views: list[KernelView] = []
         both = rows if rows is others else (*rows, *others)
         if self._has_graph:
             for height in range(HEIGHT + 1):
-                table = _table([row.words[height] for row in both])
-                parts = numpy.zeros(table.shape[1], dtype=numpy.intp)
-                views.append(_view(table, len(rows), len(others), parts))
+                table = _table([row.counts[height] for row in both])
+                groups = numpy.zeros(table.shape[1], dtype=numpy.intp)
+                views.append(_view(table, len(rows), len(others), groups))
         if len(self._uncovered):
-            table = numpy.array([row.numbers for row in both])
-            views.append(_view(table, len(rows), len(others), self._parts))
+            table = numpy.array([row.encoding for row in both])
+            views.append(_view(table, len(rows), len(others), self._groups))
         return tuple(views)
 
     @cached_property
-    def _parts(self) -> NDArray[numpy.intp]:
-        """To which part each entry belongs: one a decision, or one in all where these are many."""
-        widths = [end - start for start, end, is_open in self._groups if is_open]
-        own = range(len(widths)) if len(widths) <= PARTS else [0] * len(widths)
-        parts = [part for part, width in zip(own, widths, strict=True) for _ in range(width)]
-        return numpy.array(parts, dtype=numpy.intp)
+    def _groups(self) -> NDArray[numpy.intp]:
+        """The group of each entry: one per decision, or a single one for many decisions."""
+        widths = [end - start for start, end, is_used in self._slices if is_used]
+        own = range(len(widths)) if len(widths) <= GROUPS else [0] * len(widths)
+        groups = [group for group, width in zip(own, widths, strict=True) for _ in range(width)]
+        return numpy.array(groups, dtype=numpy.intp)
 
 
 def entries(decision: Decision) -> int:
-    """Return how many entries of the encoding a decision has."""
+    """Return the number of entries of a decision in the encoding."""
     return decision.domain.width + (decision.domain.width == 1 and () not in decision.conditions)
 
 
-def _table(words: Sequence[Words]) -> Array:
-    """Return log(1 + count) of every word that any of them has, in the same columns for all."""
-    lengths = [len(one.numbers) for one in words]
-    numbers = numpy.concatenate([one.numbers for one in words])
-    column = _columns(numbers)
-    table = numpy.zeros((len(words), int(column[-1]) + 1))
-    table[numpy.repeat(numpy.arange(len(words)), lengths), column[numbers]] = numpy.concatenate(
-        [one.logs for one in words]
+def _table(counts: Sequence[WLCounts]) -> Array:
+    """Return a dense table of log counts, with a column for each label that occurs."""
+    lengths = [len(one.labels) for one in counts]
+    labels = numpy.concatenate([one.labels for one in counts])
+    column = _columns(labels)
+    table = numpy.zeros((len(counts), int(column[-1]) + 1))
+    table[numpy.repeat(numpy.arange(len(counts)), lengths), column[labels]] = numpy.concatenate(
+        [one.log_counts for one in counts]
     )
     return table
 
 
-def _columns(numbers: NDArray[numpy.intp]) -> NDArray[numpy.intp]:
-    """Return for each number up to the largest its rank among those that are there."""
-    there = numpy.zeros(int(numbers.max()) + 1, dtype=numpy.bool_)
-    there[numbers] = True
-    ranks: NDArray[numpy.intp] = numpy.cumsum(there, dtype=numpy.intp) - 1
+def _columns(labels: NDArray[numpy.intp]) -> NDArray[numpy.intp]:
+    """Return the column of each label: its rank among the labels that occur."""
+    occurs = numpy.zeros(int(labels.max()) + 1, dtype=numpy.bool_)
+    occurs[labels] = True
+    ranks: NDArray[numpy.intp] = numpy.cumsum(occurs, dtype=numpy.intp) - 1
     return ranks
 
 
-def _view(table: Array, rows: int, others: int, parts: NDArray[numpy.intp]) -> View:
-    """Return the first rows of a table beside the last ones, which may be the same."""
-    ours = table[:rows]
-    theirs = ours if len(table) == rows == others else table[len(table) - others :]
-    return View(ours, theirs, parts)
+def _view(table: Array, rows: int, others: int, groups: NDArray[numpy.intp]) -> KernelView:
+    """Return the view of the first rows of a table with its last rows, or with themselves."""
+    left = table[:rows]
+    right = left if len(table) == rows == others else table[len(table) - others :]
+    return KernelView(left, right, groups)

@@ -1,4 +1,4 @@
-"""Gaussian process regression on several views of the same things."""
+"""Gaussian process regression with a sum of Matern kernels over several feature sets."""
 
 import math
 import operator
@@ -13,80 +13,81 @@ from numpy.typing import NDArray
 __all__ = [
     "GaussianProcess",
     "Hyperparameters",
-    "View",
+    "KernelView",
     "covariance",
     "fit",
-    "graded_scores",
+    "warped_scores",
     "normal_scores",
 ]
 
 Array = NDArray[numpy.float64]
 
-STRETCH = 1.5  # of the good end, as in Vizier
-STEPS = 30  # of the ascent
-JITTER = 1e-6
+STRETCH = 1.5  # strength of the log warping, as in Vizier
+STEPS = 30  # Rprop steps
+JITTER = 1e-6  # added to the diagonal
 LENGTH_PRIOR = 0.7  # standard deviation of the logarithm of a length-scale
 NOISE_PRIOR = (-4.0, 1.5)  # mean and standard deviation of the logarithm of the noise variance
 
 
 @dataclass(frozen=True)
-class View:
-    """Two sets of things under one view, whose features fall into parts.
+class KernelView:
+    """The features of two sets of points for one kernel; features are grouped.
 
-    Distances are made of the features, not kept for each part: they are a product of matrices.
+    Each group of features has its own length-scale. Distances are computed from the features as a
+    matrix product, because storing one distance matrix per group would take more memory and time.
 
     Attributes:
-        ours: Features of n things, shape (n, f).
-        theirs: Features of m others, shape (m, f).
-        parts: To which part each feature belongs, from 0 on without gaps, shape (f,).
+        left: Features of n points, shape (n, f).
+        right: Features of m points, shape (m, f); the same array as `left` for one set of points.
+        groups: The group of each feature, numbered from 0 without gaps, shape (f,).
     """
 
-    ours: Array
-    theirs: Array
-    parts: NDArray[numpy.intp]
+    left: Array
+    right: Array
+    groups: NDArray[numpy.intp]
 
     @cached_property
-    def ours_squared(self) -> Array:
-        """The squares of our features."""
-        return self.ours**2
+    def left_squared(self) -> Array:
+        """The squared features of the left points."""
+        return self.left**2
 
     @property
-    def count(self) -> int:
-        """The number of parts."""
-        return int(self.parts[-1]) + 1
+    def group_count(self) -> int:
+        """The number of groups."""
+        return int(self.groups[-1]) + 1
 
-    def squares(self, lengths: Sequence[float]) -> Array:
-        """Return the squared distances with each part divided by its length-scale.
+    def squared_distances(self, lengths: Sequence[float]) -> Array:
+        """Return squared distances, with each group divided by its length-scale.
 
         Args:
-            lengths: Logarithms of the length-scales of the parts.
+            lengths: Logarithm of the length-scale of each group.
 
         Returns:
-            Distances of shape (n, m).
+            Squared distances, shape (n, m).
         """
-        scale = numpy.exp(-numpy.array(lengths))[self.parts]
-        ours, theirs = self.ours * scale, self.theirs * scale
-        own_norms = numpy.add.reduce(ours * ours, 1)
-        their_norms = own_norms
-        if self.ours is not self.theirs:
-            their_norms = numpy.add.reduce(theirs * theirs, 1)
-        distances: Array = own_norms[:, None] + their_norms
-        distances -= 2 * ours @ theirs.T  # of two arrays, lest another product be taken
+        scale = numpy.exp(-numpy.array(lengths))[self.groups]
+        left, right = self.left * scale, self.right * scale
+        left_norms = numpy.add.reduce(left * left, 1)
+        right_norms = left_norms
+        if self.left is not self.right:
+            right_norms = numpy.add.reduce(right * right, 1)
+        distances: Array = left_norms[:, None] + right_norms
+        distances -= 2 * left @ right.T  # 2 * left is a new array: x @ x.T takes another routine
         return numpy.maximum(distances, 0.0, out=distances)
 
-    def by_part(self, of_features: Array) -> Array:
-        """Add up numbers of the features, shape (f,), to numbers of the parts."""
-        sums: Array = numpy.bincount(self.parts, weights=of_features).astype(numpy.float64)
+    def sum_by_group(self, values: Array) -> Array:
+        """Sum values of features, shape (f,), by group."""
+        sums: Array = numpy.bincount(self.groups, weights=values).astype(numpy.float64)
         return sums
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What the covariance is made of, all as logarithms.
+    """Hyperparameters of the covariance, all as logarithms.
 
     Attributes:
-        lengths: For each view, a length-scale for each of its parts.
-        weights: For each view, its share of the variance.
+        lengths: For each view, the length-scale of each group.
+        weights: For each view, the variance of its kernel.
         noise: The variance of the noise.
     """
 
@@ -95,17 +96,17 @@ class Hyperparameters:
     noise: float
 
 
-def covariance(views: Sequence[View], hyper: Hyperparameters) -> list[Array]:
-    """Return the covariance under each view; their sum is the whole.
+def covariance(views: Sequence[KernelView], hyper: Hyperparameters) -> list[Array]:
+    """Return the covariance of each view; the covariance of the process is their sum.
 
-    k_v = w_v (1 + s + s^2 / 3) exp(-s) with s^2 = 5 sum_p d_p^2 / l_p^2, the Matern function of
-    smoothness 5/2.
+    k_v = w_v (1 + s + s^2 / 3) exp(-s) with s^2 = 5 sum_g d_g^2 / l_g^2, the Matern kernel of
+    smoothness 5/2, where g counts the groups of the view.
     """
     return [_matern(s, decay) for s, decay in _scaled(views, hyper)]
 
 
 def _matern(s: Array, decay: Array) -> Array:
-    """Return (1 + s + s^2 / 3) w exp(-s); in place, as there are many."""
+    """Return (1 + s + s^2 / 3) w exp(-s), with few temporary arrays."""
     square = s * s
     square /= 3
     part = 1 + s
@@ -114,11 +115,11 @@ def _matern(s: Array, decay: Array) -> Array:
     return part
 
 
-def _scaled(views: Sequence[View], hyper: Hyperparameters) -> list[tuple[Array, Array]]:
-    """Return s and w_v exp(-s) of `covariance` under each view."""
+def _scaled(views: Sequence[KernelView], hyper: Hyperparameters) -> list[tuple[Array, Array]]:
+    """Return s and w_v exp(-s) of `covariance` for each view."""
     scaled: list[tuple[Array, Array]] = []
     for view, lengths, weight in zip(views, hyper.lengths, hyper.weights, strict=True):
-        squares = view.squares(lengths)
+        squares = view.squared_distances(lengths)
         squares *= 5
         s = numpy.sqrt(squares, out=squares)
         decay = weight - s
@@ -128,11 +129,11 @@ def _scaled(views: Sequence[View], hyper: Hyperparameters) -> list[tuple[Array, 
 
 @dataclass(frozen=True)
 class GaussianProcess:
-    """A posterior: zero mean, and a covariance that is a sum over views.
+    """The posterior of a Gaussian process with zero prior mean.
 
     Attributes:
-        hyper: The hyper-parameters.
-        inverse: Inverse of the covariance of what was observed, noise included, shape (n, n).
+        hyper: The hyperparameters.
+        inverse: Inverse covariance of the observed points, noise included, shape (n, n).
         weights: The inverse times the observed values, shape (n,).
     """
 
@@ -141,38 +142,42 @@ class GaussianProcess:
     weights: Array
 
     @classmethod
-    def of(cls, views: Sequence[View], values: Array, hyper: Hyperparameters) -> "GaussianProcess":
-        """Condition on observed values.
+    def of(
+        cls, views: Sequence[KernelView], values: Array, hyper: Hyperparameters
+    ) -> "GaussianProcess":
+        """Condition a process on observed values.
 
         Args:
-            views: The observed beside themselves.
-            values: What was observed, shape (n,).
-            hyper: The hyper-parameters.
+            views: Views of the n observed points with themselves.
+            values: The observed values, shape (n,).
+            hyper: The hyperparameters.
         """
         noisy = _noisy(covariance(views, hyper), hyper)
         inverse = numpy.linalg.inv(noisy).astype(numpy.float64, copy=False)
         return cls(hyper, inverse, inverse @ values)
 
-    def predict(self, views: Sequence[View]) -> tuple[Array, Array]:
-        """Return mean and standard deviation of the noise-free value of other things.
+    def predict(self, views: Sequence[KernelView]) -> tuple[Array, Array]:
+        """Return posterior means and standard deviations without noise.
 
         Args:
-            views: m things beside the observed.
+            views: Views of m points with the observed points.
 
         Returns:
-            Two vectors of shape (m,).
+            Means and standard deviations, each of shape (m,).
         """
         near = _total(covariance(views, self.hyper))
         prior = float(numpy.exp(self.hyper.weights).sum())
         variance = prior - numpy.einsum("ij,ij->i", near @ self.inverse, near)
         return near @ self.weights, numpy.sqrt(numpy.maximum(variance, 1e-12))
 
-    def covary(self, views: Sequence[View], among: Sequence[View]) -> Array:
-        """Return the posterior covariance of m things, shape (m, m).
+    def posterior_covariance(
+        self, views: Sequence[KernelView], among: Sequence[KernelView]
+    ) -> Array:
+        """Return the posterior covariance of m points, shape (m, m).
 
         Args:
-            views: The m things beside the observed.
-            among: The m things beside themselves.
+            views: Views of the m points with the observed points.
+            among: Views of the m points with themselves.
         """
         near = _total(covariance(views, self.hyper))
         joint: Array = _total(covariance(among, self.hyper)) - near @ self.inverse @ near.T
@@ -189,19 +194,17 @@ def _noisy(parts: Sequence[Array], hyper: Hyperparameters) -> Array:
     return noisy
 
 
-# ---------------------------------------------------------------------- marginal likelihood
+def fit(views: Sequence[KernelView], values: Array) -> Hyperparameters:
+    """Return the hyperparameters of maximum posterior density.
 
-
-def fit(views: Sequence[View], values: Array) -> Hyperparameters:
-    """Choose the hyper-parameters with the largest posterior, given what was observed.
-
-    Maximises log p(values | hyper) + log p(hyper) by Rprop from the prior's mode. The prior lets a
-    length-scale be about the median distance, weights share the variance equally, and noise be
-    small. The result is rounded, so that no rounding error of linear algebra travels on.
+    Maximizes log p(values | hyper) + log p(hyper) by Rprop, starting from the mode of the prior.
+    The prior favours length-scales near the root mean square distance, kernels of equal variance,
+    and little noise. The result is rounded, so that rounding errors, which differ between linear
+    algebra libraries, do not reach the proposals.
 
     Args:
-        views: The observed beside themselves.
-        values: What was observed, standardised, shape (n,).
+        views: Views of the n observed points with themselves.
+        values: The observed values, standardized, shape (n,).
 
     References:
         Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, section 5.4.1; Blum &
@@ -216,7 +219,7 @@ def fit(views: Sequence[View], values: Array) -> Hyperparameters:
         if value > best_value:
             best, best_value = point, value
         moved: list[float] = []
-        for k, slope in enumerate(slopes.tolist()):  # few: numbers are faster than arrays
+        for k, slope in enumerate(slopes.tolist()):  # few values: floats are faster than arrays
             agreement = slope * before[k]
             factor = 1.3 if agreement > 0 else 0.5 if agreement < 0 else 1.0
             steps[k] = min(max(steps[k] * factor, 0.01), 0.7)
@@ -226,27 +229,28 @@ def fit(views: Sequence[View], values: Array) -> Hyperparameters:
     return _unpack(views, numpy.round(best, 2))
 
 
-def _prior_mode(views: Sequence[View]) -> Array:
+def _prior_mode(views: Sequence[KernelView]) -> Array:
     lengths: list[float] = []
     for view in views:
-        spread = numpy.sqrt(2 * view.by_part(view.ours.var(axis=0)))  # root mean square distance
+        variances = view.sum_by_group(view.left.var(axis=0))
+        spread = numpy.sqrt(2 * variances)  # root mean square distance
         lengths.extend(numpy.log(numpy.maximum(spread, 1e-3)) + 0.5 * numpy.log(len(spread)))
     return numpy.array([*lengths, *[-numpy.log(len(views))] * len(views), NOISE_PRIOR[0]])
 
 
-def _unpack(views: Sequence[View], point: Array) -> Hyperparameters:
+def _unpack(views: Sequence[KernelView], point: Array) -> Hyperparameters:
     lengths: list[tuple[float, ...]] = []
     start = 0
     for view in views:
-        lengths.append(tuple(map(float, point[start : start + view.count])))
-        start += view.count
+        lengths.append(tuple(map(float, point[start : start + view.group_count])))
+        start += view.group_count
     return Hyperparameters(tuple(lengths), tuple(map(float, point[start:-1])), float(point[-1]))
 
 
 def _objective(
-    views: Sequence[View], values: Array, point: Array, mode: Array
+    views: Sequence[KernelView], values: Array, point: Array, mode: Array
 ) -> tuple[float, Array]:
-    """Return the logarithm of the posterior of the hyper-parameters, and its gradient."""
+    """Return the log posterior density of the hyperparameters, and its gradient."""
     hyper = _unpack(views, point)
     scaled = _scaled(views, hyper)
     parts = [(1 + s + s**2 / 3) * decay for s, decay in scaled]
@@ -258,15 +262,15 @@ def _objective(
     outer = 0.5 * (numpy.outer(weights, weights) - inverse)  # dL = sum(outer * dK)
     slope: list[float] = []
     for view, (s, decay), lengths in zip(views, scaled, hyper.lengths, strict=True):
-        pull = 1 + s  # dk / d(-log l) / d^2
+        pull = 1 + s  # derivative of k by -log l, divided by d^2
         pull *= outer
         pull *= decay
         pull *= 5 / 3
-        x = view.ours  # sum_ij pull_ij (x_i - x_j)^2 of each feature, pull being symmetric
+        x = view.left  # sum_ij pull_ij (x_i - x_j)^2 for each feature; pull is symmetric
         moved = pull @ x
         moved *= x
-        apart = 2 * (numpy.add.reduce(pull, 1) @ view.ours_squared - numpy.add.reduce(moved, 0))
-        slope.extend(view.by_part(apart) * numpy.exp(-2 * numpy.array(lengths)))
+        apart = 2 * (numpy.add.reduce(pull, 1) @ view.left_squared - numpy.add.reduce(moved, 0))
+        slope.extend(view.sum_by_group(apart) * numpy.exp(-2 * numpy.array(lengths)))
     slope.extend(float((outer * part).sum()) for part in parts)
     slope.append(float(outer.trace()) * numpy.exp(hyper.noise))
     spread = [LENGTH_PRIOR] * (len(point) - len(views) - 1) + [1.0] * len(views) + [NOISE_PRIOR[1]]
@@ -275,12 +279,12 @@ def _objective(
 
 
 def normal_scores(values: Sequence[float]) -> Array:
-    """Return the normal quantiles of the ranks, ties sharing their mean rank.
+    """Return normal scores: the normal quantiles of the ranks; ties share their mean rank.
 
-    So a few terrible values do not flatten the rest, and only the order counts.
+    Only the order of the values matters, so outliers have no influence on the other scores.
 
     Args:
-        values: Any finite numbers, at least one.
+        values: Finite numbers, at least one.
 
     Returns:
         A vector of the same length.
@@ -295,17 +299,18 @@ def normal_scores(values: Sequence[float]) -> Array:
 _quantile = lru_cache(maxsize=100_000)(NormalDist().inv_cdf)
 
 
-def graded_scores(values: Sequence[float]) -> Array:
-    """Return scores that keep by how much the good values differ, and only ranks of the bad ones.
+def warped_scores(values: Sequence[float]) -> Array:
+    """Return warped scores: differences between good values, but only ranks of bad ones.
 
-    Below the median, values become normal quantiles of their ranks, as wide as the better half;
-    then all are stretched at the good end by a logarithm, and standardised.
+    Values below the median are replaced by normal scores on the scale of the better half. Then all
+    are stretched near the best value by a logarithm, and standardized.
 
     Args:
-        values: Any finite numbers, at least one; larger is better.
+        values: Finite numbers, at least one; larger is better.
 
     Returns:
-        A vector of the same length, of mean 0 and variance 1 unless all are equal.
+        A vector of the same length, with mean 0 and variance 1; or the normal scores, if no value
+        is above the median.
 
     References:
         Song et al. 2024, The Vizier Gaussian Process Bandit Algorithm, arXiv:2408.11527
@@ -313,9 +318,9 @@ def graded_scores(values: Sequence[float]) -> Array:
     """
     given, ranked = numpy.asarray(values, dtype=numpy.float64), normal_scores(values)
     above = given - numpy.median(given)
-    if above.max() == 0:  # nothing is better than the median
+    if above.max() == 0:  # no value is above the median
         return ranked
-    above /= above.max()  # before squares, which may be too large otherwise
+    above /= above.max()  # normalize first, because squares could overflow
     width = math.sqrt(float((above[above >= 0] ** 2).mean()))
     halved = numpy.where(above >= 0, above, width * numpy.minimum(ranked, 0))
     below = (1 - halved) / (1 - halved.min())

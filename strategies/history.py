@@ -1,4 +1,4 @@
-"""History: the trials of an experiment, in the order in which they finished."""
+"""Histories: the trials of an experiment, in the order in which they finished."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,12 +22,14 @@ __all__ = ["History"]
 class History(Sequence[Trial]):
     """The trials of an experiment: finished ones in the order they finished, then running ones.
 
+    A history is a sequence of trials. It can be saved as JSON Lines and loaded by every backend.
+
     Attributes:
-        space: What was searched.
-        objectives: What was maximised or minimised.
+        space: The search space.
+        objectives: The metrics that were maximized or minimized.
         trials: The trials.
-        seed: The experiment's seed.
-        strategy: The strategy's settings, as text.
+        seed: The seed of the experiment.
+        strategy: The `repr` of the strategy; empty if it is not known.
         metadata: Further JSON-serializable information for reports, such as the backend and the
             command.
         skipped: The numbers of trials that failed before sampling, so without an architecture.
@@ -38,8 +40,9 @@ class History(Sequence[Trial]):
         >>> from nasbridge.strategies import History, Objective, Trial
         >>> space = Space({"units": Choice([16, 32])})
         >>> trial = Trial(0, space.architecture({"units": 16}), "complete", {"loss": 0.5})
-        >>> History(space, (Objective("loss", "min"),), (trial,)).best.values["loss"]
-        0.5
+        >>> history = History(space, (Objective("loss", "min"),), (trial,))
+        >>> len(history), history.best.values["loss"]
+        (1, 0.5)
     """
 
     space: SearchSpace
@@ -49,8 +52,6 @@ class History(Sequence[Trial]):
     strategy: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     skipped: tuple[int, ...] = ()
-
-    # ------------------------------------------------------------------ a sequence of trials
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -66,14 +67,12 @@ class History(Sequence[Trial]):
         return iter(self.trials)
 
     def of_state(self, *states: str) -> tuple[Trial, ...]:
-        """Return the trials in the given states, as `of_state("complete", "pruned")`."""
+        """Return the trials in one of the given states, as `of_state("complete", "pruned")`."""
         return tuple(trial for trial in self.trials if trial.state in states)
-
-    # ------------------------------------------------------------------ what came out
 
     @property
     def best(self) -> Trial:
-        """The complete trial with the best value, the earliest of equals.
+        """The complete trial with the best value; of equally good ones, the earliest.
 
         Raises:
             HistoryError: There are several objectives, or no trial is complete.
@@ -81,14 +80,14 @@ class History(Sequence[Trial]):
         if len(self.objectives) > 1:
             names = ", ".join(o.metric for o in self.objectives)
             raise HistoryError(
-                f"there are {len(self.objectives)} objectives ({names}), so there is no single "
-                "best trial: take one of history.pareto"
+                f"no single best trial with {len(self.objectives)} objectives ({names}): choose "
+                "one of history.pareto"
             )
         return max(self._complete(), key=lambda trial: self._scores(trial))
 
     @property
     def pareto(self) -> tuple[Trial, ...]:
-        """The complete trials that no other one dominates, in the order they finished.
+        """The complete trials on the Pareto front, in the order they finished.
 
         Raises:
             HistoryError: No trial is complete.
@@ -101,15 +100,14 @@ class History(Sequence[Trial]):
         complete = self.of_state("complete")
         if not complete:
             states = {state: len(self.of_state(state)) for state in ("failed", "pruned", "running")}
-            said = ", ".join(f"{n} {state}" for state, n in states.items() if n) or "no trial yet"
-            failure = self.failure
-            why = f"; {failure}" if failure else ""
-            raise HistoryError(f"no trial is complete ({said}), so there is no best one{why}")
+            counts = ", ".join(f"{n} {state}" for state, n in states.items() if n) or "no trials"
+            cause = f"; {self.failure}" if self.failure else ""
+            raise HistoryError(f"no best trial: no trial is complete ({counts}){cause}")
         return complete
 
     @property
     def failure(self) -> str:
-        """Say what the failed trials failed with, the most frequent error; empty if none failed."""
+        """The most frequent error of the failed trials, with its count; empty if none failed."""
         errors = Counter(str(trial.notes.get("error", "?")) for trial in self.of_state("failed"))
         if not errors:
             return ""
@@ -119,15 +117,15 @@ class History(Sequence[Trial]):
     def _scores(self, trial: Trial) -> tuple[float, ...]:
         scores = trial.scores(self.objectives)
         if scores is None:
-            raise HistoryError(f"trial {trial.number} is complete but has no finite objectives")
+            raise HistoryError(
+                f"trial {trial.number} is complete, but an objective is missing or not finite"
+            )
         return scores
 
-    # ------------------------------------------------------------------ elsewhere
-
     def to_pandas(self) -> "pandas.DataFrame":
-        """Return a table with a row a trial: number, state, seconds, metrics and decisions.
+        """Return a data frame with one row per trial.
 
-        Metrics are called `values.<metric>`, decisions `choices.<name>`.
+        The columns are `number`, `state`, `seconds`, `values.<metric>` and `choices.<decision>`.
 
         Raises:
             MissingExtra: pandas is not installed.
@@ -149,10 +147,13 @@ class History(Sequence[Trial]):
         return pandas.DataFrame(rows)
 
     def save(self, path: str | Path) -> None:
-        """Write the history as JSON Lines, which every backend can start from.
+        """Write the history as JSON Lines, which every backend can import.
 
         Args:
-            path: The file; it must not exist.
+            path: The new file.
+
+        Raises:
+            HistoryError: The file exists or cannot be written.
         """
         from .history_file import write_history
 
@@ -164,19 +165,20 @@ class History(Sequence[Trial]):
 
         Args:
             path: The file.
-            space: The space, where the file's own description is not enough (it holds
-                functions or classes of yours); checked against the file.
+            space: The space, needed if it holds functions or classes, which the file cannot
+                describe. Its fingerprint must match the file's.
 
         Raises:
-            HistoryError: The file is missing, damaged, or of another space; says which line.
+            HistoryError: The file is missing, damaged, or belongs to another space. The message
+                names the line.
         """
-        from .history_file import read_history
+        from .history_reader import read_history
 
         return read_history(Path(path), space)
 
 
 def in_order(trials: Iterable[Trial]) -> tuple[Trial, ...]:
-    """Sort trials into the order of a history."""
+    """Return trials in the order of a history: by end time, running ones last."""
 
     def place(trial: Trial) -> tuple[bool, float, int]:
         running = trial.state == "running"

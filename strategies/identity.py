@@ -1,4 +1,4 @@
-"""Whether two descriptions belong to the same experiment."""
+"""Comparing the settings of experiments."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -11,7 +11,7 @@ NAMES = {
     "strategy": "strategy",
     "seed": "seed",
 }
-"""What must not change while an experiment continues, and its name in messages."""
+"""The settings that must not change while an experiment continues, with names for messages."""
 
 
 def difference(before: Mapping[str, object], now: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""Local search: uphill through neighbours, and from elsewhere when there is no way up."""
+"""Local search: hill climbing with random restarts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -20,14 +20,14 @@ Member = tuple[Architecture, tuple[float, ...]]
 
 @dataclass(frozen=True)
 class LocalSearchState:
-    """Where the search stands.
+    """State of `LocalSearch`.
 
     Attributes:
-        problem: What is searched.
-        centre: The architecture whose neighbours are tried, with its scores.
-        ahead: The best neighbour so far that is better than the centre.
-        forms: Canonical forms of all finished trials.
-        memo: Neighbourhoods by their centre, which follow from the space.
+        problem: The problem.
+        centre: The architecture whose neighbours are evaluated, with its scores; None at first.
+        ahead: The best neighbour so far that is better than the centre; None if there is none.
+        forms: Forms (see `Problem.form`) of all finished trials.
+        memo: The neighbours of the centre, which follow from the space alone.
     """
 
     problem: Problem
@@ -51,7 +51,7 @@ class LocalSearchState:
 
     @cached_property
     def is_through(self) -> bool:
-        """Whether every neighbour of the centre, or a twin of it, has been tried."""
+        """Whether every neighbour of the centre has a finished or equivalent trial."""
         forms = set(self.forms)
         return all(self.problem.form(near) in forms for near in self.near)
 
@@ -59,19 +59,20 @@ class LocalSearchState:
 @final
 @dataclass(frozen=True)
 class LocalSearch(Strategy[LocalSearchState]):
-    """Tries the neighbours of where it stands, moves to a better one, and restarts at the top.
+    """Local search: evaluates neighbours, moves to a better one, restarts at a local optimum.
 
-    Neighbours differ in one decision and are tried in random order; what was tried before is not
-    tried again. When no new one is better, the search goes on from a random architecture. With
-    several objectives, better means Pareto dominance. A pruned trial counts with its last value;
-    a failed one is no way up.
+    Neighbours differ from the centre in one decision and are evaluated in random order; none is
+    evaluated twice. If no neighbour is better, the search restarts from a random architecture. A
+    pruned trial counts with its last value. A failed trial is never moved to.
+
+    With several objectives a neighbour is better if it Pareto-dominates the centre (our choice).
 
     Args:
-        improvement: "first" moves as soon as a neighbour is better; "best" tries them all and
-            moves to the best.
+        improvement: "first" moves to the first better neighbour; "best" evaluates all neighbours
+            and moves to the best.
 
     Raises:
-        StrategyError: The improvement is neither.
+        StrategyError: `improvement` is neither "first" nor "best".
 
     Example:
         >>> from nasbridge.spaces import Integer, Space
@@ -98,7 +99,7 @@ class LocalSearch(Strategy[LocalSearchState]):
     def __post_init__(self) -> None:
         if self.improvement not in ("first", "best"):
             raise StrategyError(
-                f'improvement={self.improvement!r} of LocalSearch: give "first" or "best"'
+                f'invalid improvement={self.improvement!r} of LocalSearch: give "first" or "best"'
             )
 
     def start(self, problem: Problem) -> LocalSearchState:
@@ -119,7 +120,7 @@ class LocalSearch(Strategy[LocalSearchState]):
         scores = trial.scores(state.problem.objectives)
         if scores is not None:
             member = trial.architecture, scores
-            if told.centre is None or was_through:  # the start, or a restart
+            if told.centre is None or was_through:  # the first trial, or a restart
                 return replace(told, centre=member, ahead=None)
             if dominates(scores, (told.ahead or told.centre)[1]):
                 told = replace(told, ahead=member)

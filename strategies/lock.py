@@ -1,4 +1,4 @@
-"""Keeping two processes off one file."""
+"""Advisory file locks."""
 
 from typing import IO, Any
 
@@ -6,10 +6,10 @@ __all__ = ["share_lock", "try_lock"]
 
 
 def try_lock(file: IO[Any]) -> bool:
-    """Lock an open file until it is closed, or the process ends in whatever way.
+    """Lock an open file without waiting, until the file is closed or the process ends.
 
     Returns:
-        Whether the lock was free. Always True on Windows, where nothing is locked.
+        Whether the lock was acquired. Always True on Windows, which has no `flock`.
     """
     try:
         import fcntl
@@ -23,9 +23,9 @@ def try_lock(file: IO[Any]) -> bool:
 
 
 def share_lock(file: IO[Any]) -> None:
-    """Share the lock of an open file with others, waiting for one who has it alone.
+    """Acquire a shared lock on an open file; wait while another process holds it exclusively.
 
-    Who has it alone gives that up, and keeps a share. Does nothing on Windows.
+    An exclusive lock held by the caller is downgraded to a shared one. No effect on Windows.
     """
     try:
         import fcntl

@@ -1,4 +1,4 @@
-"""Mutation that always gives something."""
+"""Mutation with a random fallback."""
 
 from numpy.random import Generator
 
@@ -8,13 +8,7 @@ __all__ = ["mutated"]
 
 
 def mutated(space: SearchSpace, parent: Architecture, rng: Generator) -> Architecture:
-    """Mutate an architecture; draw a random one where no mutation meets the constraints.
-
-    Args:
-        space: The space.
-        parent: What is mutated.
-        rng: The source of randomness.
-    """
+    """Mutate an architecture, or sample a new one if no mutation meets the constraints."""
     try:
         return space.mutate(parent, rng)
     except NoFeasible:

@@ -1,4 +1,4 @@
-"""NSGA-II: evolution toward the whole Pareto front."""
+"""NSGA-II: multi-objective evolution by non-dominated sorting."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,20 +13,20 @@ from .pareto import dominates
 from .strategy import Problem, Strategy
 from .trial import Trial
 
-__all__ = ["NSGA2", "Generation", "crowding_distance", "fronts_of"]
+__all__ = ["NSGA2", "NSGA2State", "crowding_distance", "fronts_of"]
 
 Scores = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Individual:
-    """An architecture in a population.
+    """A member of a population.
 
     Attributes:
-        architecture: What it is.
-        scores: Larger is better.
-        rank: The front that it is in, from 0.
-        crowding: How far its neighbours in that front are.
+        architecture: The architecture.
+        scores: Its scores, larger is better.
+        rank: The number of its front, from 0.
+        crowding: Its crowding distance within the front.
     """
 
     architecture: Architecture
@@ -36,13 +36,13 @@ class Individual:
 
 
 @dataclass(frozen=True)
-class Generation:
-    """Parents, and the children that have finished.
+class NSGA2State:
+    """State of `NSGA2`: the parents and the current generation.
 
     Attributes:
-        problem: What is searched.
-        parents: The survivors of all earlier generations; none in the first.
-        children: The present generation.
+        problem: The problem.
+        parents: The survivors of the earlier generations; empty during the first.
+        children: The finished trials of the current generation.
     """
 
     problem: Problem
@@ -51,20 +51,20 @@ class Generation:
 
 
 def fronts_of(scores: Sequence[Scores]) -> list[list[int]]:
-    """Sort into fronts: each is dominated only by those before it (fast non-dominated sorting).
+    """Sort score vectors into successive Pareto fronts (fast non-dominated sorting).
 
     Args:
-        scores: Larger is better.
+        scores: Score vectors, larger is better.
 
     Returns:
-        Positions, front after front.
+        The positions in each front, best front first.
 
     Example:
         >>> fronts_of([(1, 1), (0, 2), (0, 0), (-1, 0)])
         [[0, 1], [2], [3]]
 
     References:
-        Deb et al. 2002, section III.A.
+        Deb et al. 2002, section III.A, doi:10.1109/4235.996017.
     """
     below: list[list[int]] = [[] for _ in scores]
     above = [0] * len(scores)
@@ -87,19 +87,21 @@ def fronts_of(scores: Sequence[Scores]) -> list[list[int]]:
 
 
 def crowding_distance(scores: Sequence[Scores]) -> list[float]:
-    """Sum up over the objectives how far apart the neighbours of each are, as shares of the range.
+    """Return the crowding distance of each point of a front.
 
-    The ends of the front are infinitely far; an objective in which all are equal counts nothing.
+    It is the sum over the objectives of the distance between a point's two neighbours, divided by
+    the range of the objective. The extreme points have an infinite distance. An objective of equal
+    values contributes 0.
 
     Args:
-        scores: Those of one front.
+        scores: The score vectors of one front.
 
     Example:
         >>> crowding_distance([(0, 4), (1, 1), (4, 0)])
         [inf, 2.0, inf]
 
     References:
-        Deb et al. 2002, section III.B.
+        Deb et al. 2002, section III.B, doi:10.1109/4235.996017.
     """
     distances = [0.0] * len(scores)
     for column in zip(*scores, strict=True):
@@ -114,7 +116,7 @@ def crowding_distance(scores: Sequence[Scores]) -> list[float]:
 
 
 def survivors(individuals: Sequence[Individual], number: int) -> tuple[Individual, ...]:
-    """Keep the best fronts whole, and of the last one that fits, those in the least crowd."""
+    """Return the best `number` individuals, by front and then by crowding distance."""
     kept: list[Individual] = []
     for rank, front in enumerate(fronts_of([one.scores for one in individuals])):
         distances = crowding_distance([individuals[k].scores for k in front])
@@ -130,23 +132,27 @@ def survivors(individuals: Sequence[Individual], number: int) -> tuple[Individua
 
 @final
 @dataclass(frozen=True)
-class NSGA2(Strategy[Generation]):
-    """Elitist evolution by non-dominated sorting, with the crowding distance to spread out.
+class NSGA2(Strategy[NSGA2State]):
+    """NSGA-II: elitist evolution by non-dominated sorting and crowding distance.
 
-    Parents are chosen by binary tournaments (lower rank, then less crowded); a child takes each
-    decision from either of two parents and then changes one. After each generation, parents and
-    children together are cut down to the population. With one objective it is plain elitist
-    evolution. A generation ends when as many trials have finished as the population counts, in
-    whatever order. A pruned trial joins with its last values; a failed one does not join.
+    The first generation is random. Parents win binary tournaments (lower rank, then larger crowding
+    distance). A child is made by uniform crossover of two parents, and by mutation of one decision.
+    At the end of a generation, the best `population` of parents and children become the parents.
+
+    A generation ends after `population` finished trials, in any order, so parallel workers never
+    wait. A pruned trial joins with its last values. A failed trial does not join.
+
+    Deviations from the paper: uniform crossover and the mutation of exactly one decision replace
+    the operators on real vectors. With one objective it is plain elitist evolution.
 
     Args:
-        population: Number of survivors, and of trials in a generation, at least 2.
-        crossover: Chance that a child has two parents, from 0 to 1.
-        mutation: Chance that a child is mutated, from 0 to 1; one without a second parent always
-            is.
+        population: Number of survivors, and of trials per generation, at least 2.
+        crossover: Probability that a child has two parents, from 0 to 1.
+        mutation: Probability that a child of two parents is mutated, from 0 to 1. A child of one
+            parent is always mutated.
 
     Raises:
-        StrategyError: A setting is out of its bounds.
+        StrategyError: A setting is out of bounds.
 
     Example:
         >>> from nasbridge.spaces import Integer, Space
@@ -162,8 +168,7 @@ class NSGA2(Strategy[Generation]):
 
     References:
         Deb et al. 2002, A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II,
-        doi:10.1109/4235.996017; Lu et al. 2019, NSGA-Net, arXiv:1810.03522. Uniform crossover and
-        the mutation of exactly one decision take the place of operators on real vectors.
+        doi:10.1109/4235.996017; Lu et al. 2019, NSGA-Net, arXiv:1810.03522.
     """
 
     population: int = 20
@@ -175,18 +180,18 @@ class NSGA2(Strategy[Generation]):
         check_number(self, "crossover", most=1)
         check_number(self, "mutation", most=1)
 
-    def start(self, problem: Problem) -> Generation:
-        return Generation(problem)
+    def start(self, problem: Problem) -> NSGA2State:
+        return NSGA2State(problem)
 
-    def propose(self, state: Generation, rng: Generator) -> Iterator[Architecture]:
+    def propose(self, state: NSGA2State, rng: Generator) -> Iterator[Architecture]:
         space = state.problem.space
         while True:
             try:
                 yield self._child(state, rng) if state.parents else space.sample(rng)
-            except NoFeasible:  # these parents have no child that the constraints allow
+            except NoFeasible:  # these parents have no feasible child
                 yield space.sample(rng)
 
-    def _child(self, state: Generation, rng: Generator) -> Architecture:
+    def _child(self, state: NSGA2State, rng: Generator) -> Architecture:
         space, child = state.problem.space, _tournament(state.parents, rng)
         is_crossed = rng.random() < self.crossover
         if is_crossed:
@@ -195,7 +200,7 @@ class NSGA2(Strategy[Generation]):
             child = space.mutate(child, rng)
         return child
 
-    def observe(self, state: Generation, trial: Trial) -> Generation:
+    def observe(self, state: NSGA2State, trial: Trial) -> NSGA2State:
         scores = trial.scores(state.problem.objectives)
         if scores is None:
             return state

@@ -1,4 +1,4 @@
-"""Partitions: every domain as a few options, for methods that know nothing but options."""
+"""Discretization: domains as a few bins, for methods over categories."""
 
 import math
 from bisect import bisect_right
@@ -12,12 +12,13 @@ __all__ = ["option_of", "partition"]
 
 
 def partition(domain: Domain, points: int) -> tuple[Domain, ...]:
-    """Split a domain into parts, in order, each to be drawn from uniformly.
+    """Split a domain into bins, in order.
 
     Args:
         domain: The domain of a decision.
-        points: Most parts of a range; at least 1. Evenly long, in the logarithm where the domain
-            is logarithmic. Integers of at most so many values, and options, stay single.
+        points: The maximum number of bins of a range, at least 1. Bins have equal lengths, in the
+            logarithm for a logarithmic domain. Each option of a categorical domain, and each
+            value of an integer range of at most `points` values, is a bin.
 
     Example:
         >>> from nasbridge.spaces import IntegerRange
@@ -41,7 +42,7 @@ def partition(domain: Domain, points: int) -> tuple[Domain, ...]:
 
 
 def _starts(domain: IntegerRange, points: int) -> Sequence[int]:
-    """Return the first value of each part of an integer range."""
+    """Return the first value of each bin of an integer range."""
     values = domain.values()
     if len(values) <= points:
         return values
@@ -51,12 +52,7 @@ def _starts(domain: IntegerRange, points: int) -> Sequence[int]:
 
 
 def option_of(parts: Sequence[Domain], value: Label) -> int:
-    """Return the position of the part that holds a value.
-
-    Args:
-        parts: A partition.
-        value: A value of the domain.
-    """
+    """Return the position of the bin that contains a value of the domain."""
     first = parts[0]
     if isinstance(first, Categorical):
         return [part.values()[0] for part in parts].index(value)

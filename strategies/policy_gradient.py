@@ -1,4 +1,4 @@
-"""Policy gradient: the controller of neural architecture search by reinforcement learning."""
+"""Policy gradient: neural architecture search by reinforcement learning with an LSTM."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,98 +13,97 @@ from numpy.typing import NDArray
 from ..spaces import Architecture, Label
 from ..spaces.decisions.domains import Domain
 from .errors import StrategyError, check_count, check_number
-from .lstm import ABSENT, Adam, Memory, Network, ascend
+from .lstm import INACTIVE, AdamState, LSTMState, Network, adam_ascent
 from .partition import option_of, partition
 from .search import generator
 from .strategy import Problem, Strategy
 from .trial import Trial
 
-__all__ = ["Controller", "PolicyGradient"]
+__all__ = ["PolicyGradientState", "PolicyGradient"]
 
 Array = NDArray[numpy.float64]
 
-WEIGHTS = 2**64 - 1  # the number whose generator draws the initial weights; no trial has it
-RECENT = 1000  # finished trials that a new one is compared with, so that work stays bounded
-DECAY = 0.95  # of the baseline
+WEIGHTS = 2**64 - 1  # number of the generator of initial weights, beyond all trial numbers
+RECENT = 1000  # finished trials that a reward is computed from, so that the cost stays bounded
+DECAY = 0.95  # decay of the baseline
 
 
 @dataclass(frozen=True, eq=False)
-class Controller:
-    """The policy, and what it waits to learn from.
+class PolicyGradientState:
+    """State of `PolicyGradient`: the policy, and the trials of the current batch.
 
     Attributes:
-        problem: What is searched.
-        parts: The options of each decision, as parts of its domain.
-        network: The shape of the network.
-        learned: Its weights, with what Adam remembers.
-        baseline: Moving average of the rewards; None before the first batch.
-        seen: Scores of the latest finished trials, larger being better, shape (n, objectives).
-        batch: Finished trials since the last update: the option of each decision, and the
-            scores, -inf where the trial failed.
+        problem: The problem.
+        parts: The options of each decision, as bins of its domain.
+        network: The architecture of the policy network.
+        learned: Its weights with the state of Adam.
+        baseline: Moving average of the rewards; None before the first update.
+        seen: Scores of the latest finished trials (larger is better), shape (n, objectives).
+        batch: Finished trials since the last update: the option of each decision, and the scores,
+            -inf for a failed trial.
     """
 
     problem: Problem
     parts: tuple[tuple[Domain, ...], ...]
     network: Network
-    learned: Adam
+    learned: AdamState
     baseline: float | None
     seen: Array
     batch: tuple[tuple[tuple[int, ...], tuple[float, ...]], ...] = ()
 
     def options(self, choices: Mapping[str, Label]) -> tuple[int, ...]:
-        """Return the option of every decision of an architecture, -1 where it is not active."""
+        """Return the option of every decision, `INACTIVE` for inactive ones."""
         decisions = self.problem.space.decisions
         return tuple(
-            option_of(parts, choices[decision.name]) if decision.name in choices else ABSENT
+            option_of(parts, choices[decision.name]) if decision.name in choices else INACTIVE
             for decision, parts in zip(decisions, self.parts, strict=True)
         )
 
 
 @final
 @dataclass(frozen=True)
-class PolicyGradient(Strategy[Controller]):
-    r"""An LSTM that writes architectures down, and learns to write those with a high reward.
+class PolicyGradient(Strategy[PolicyGradientState]):
+    r"""Policy gradient: an LSTM generates architectures and is trained by PPO or REINFORCE.
 
-    After every `batch` finished trials the controller goes up the gradient of
+    After every `batch` finished trials, Adam takes `epochs` steps of ascent on
 
     $$ \frac{1}{n} \sum_{i,t} \min(r_{it} A_i, \mathrm{clip}(r_{it}, 1 - c, 1 + c) A_i)
        + \beta H_{it}, \quad
        r_{it} = \frac{\pi(a_{it} \mid a_{i,<t})}{\pi_{old}(a_{it} \mid a_{i,<t})} $$
 
-    where i counts the trials of the batch and t their active decisions, H is the entropy of a
-    choice, and the advantage A is the reward less an exponential moving average of the rewards
-    (decay .95, moved before it is used, begun at the mean of the first batch). Decisions that are
-    not active are skipped. Options and few integers are categories; a range of more values is cut
-    into `points` parts, and the value drawn uniformly within the part.
+    where i counts the n trials of the batch and t their active decisions, and H is the entropy of
+    a choice. The advantage A is the reward minus its exponential moving average (decay 0.95,
+    updated before the subtraction, starting at the mean of the first batch). Inactive decisions
+    are skipped. Each option, and each value of a small integer range, is a category; a larger
+    range is divided into `points` bins, and a value is drawn uniformly within its bin.
 
-    The reward is the share of the last 1,000 finished trials that are not better, hence the same
-    for an accuracy and for its logarithm, and unmoved by outliers. With several objectives
-    "better" is "dominates", so that the whole front has the reward 1 (our choice; the paper has
-    one objective). A pruned trial counts with its last value, a failed one as worse than all.
+    The reward is the share of the last 1,000 finished trials that are not better. It is invariant
+    under monotone transformations of the objective. With several objectives, "better" is Pareto
+    dominance, so all trials on the front have the reward 1. A pruned trial counts with its last
+    value. A failed trial counts as worse than all others.
 
-    The policy changes at each full batch, and `old` is the one before that change. A trial was
-    sampled from it unless it ran across the change before; such trials, fewer than there are
-    workers, count as samples of the newer policy, whose probabilities of them are recomputed
-    (their proximal policy, Hilton et al. 2021). Nor is it corrected that a search takes only
-    architectures that are new. Constraints are not learned: what they forbid is passed over.
+    The old policy is the one before the update. A trial that was running during the previous
+    update was sampled from an older policy; its probabilities are recomputed under the old policy,
+    as for the proximal policy of Hilton et al. 2021. The bias from skipping known architectures
+    is not corrected. Infeasible samples are skipped, and the policy does not learn constraints.
 
-    Differences from the paper: the reward by rank, and the learning rate (.01, not 3.5e-4): its
-    controller has thousands of trials, and would hardly move within the ten batches of 200.
+    Deviations from the papers: the reward by rank, Pareto dominance for several objectives, and
+    the learning rate (0.01, not 3.5e-4), because 3.5e-4 hardly changes the policy within 200
+    trials.
 
     Args:
-        batch: Finished trials of one update, at least 1.
-        learning_rate: Of Adam, above 0.
-        algorithm: "ppo", or "reinforce": one step a batch, the ratio being 1 and nothing clipped.
-            With fewer steps it wants larger ones, as `learning_rate=0.03`.
-        epochs: Steps on each batch with "ppo", at least 1.
-        clip: How far from 1 a ratio may go before it counts no more (c), above 0.
-        entropy: Weight of the entropy, which keeps the policy from settling early (beta), at
-            least 0.
-        units: Size of the embeddings and of the memory, at least 1.
-        points: Most parts of the range of a number, at least 1.
+        batch: Number of finished trials per update, at least 1.
+        learning_rate: Learning rate of Adam, above 0.
+        algorithm: "ppo"; or "reinforce" for one step per batch without clipping, where a larger
+            `learning_rate` such as 0.03 is suitable.
+        epochs: Number of steps per batch with "ppo", at least 1.
+        clip: Clipping range of the probability ratio (c), above 0.
+        entropy: Weight of the entropy bonus (beta), at least 0.
+        units: Size of embeddings and LSTM state, at least 1.
+        points: Maximum number of bins of a numeric range, at least 1.
 
     Raises:
-        StrategyError: A setting is out of its bounds.
+        StrategyError: A setting is out of bounds.
 
     Example:
         >>> from nasbridge.spaces import Choice, Space
@@ -144,23 +143,25 @@ class PolicyGradient(Strategy[Controller]):
         check_number(self, "entropy")
         if self.algorithm not in ("ppo", "reinforce"):
             raise StrategyError(
-                f"algorithm={self.algorithm!r} of PolicyGradient: give 'ppo' or 'reinforce'"
+                f"invalid algorithm={self.algorithm!r} of PolicyGradient: give 'ppo' or 'reinforce'"
             )
 
-    def start(self, problem: Problem) -> Controller:
+    def start(self, problem: Problem) -> PolicyGradientState:
         parts = tuple(partition(d.domain, self.points) for d in problem.space.decisions)
         network = Network(tuple(map(len, parts)), self.units)
         vector = network.initial(generator(problem.seed, WEIGHTS))
         nothing = numpy.zeros(network.size)
         seen = numpy.zeros((0, len(problem.objectives)))
-        return Controller(problem, parts, network, Adam(vector, nothing, nothing), None, seen)
+        return PolicyGradientState(
+            problem, parts, network, AdamState(vector, nothing, nothing), None, seen
+        )
 
-    def propose(self, state: Controller, rng: Generator) -> Iterator[Architecture]:
-        draft = Draft(state)
-        while draft.left > 0:
-            yield draft.write(rng)
+    def propose(self, state: PolicyGradientState, rng: Generator) -> Iterator[Architecture]:
+        sampler = UniqueSampler(state)
+        while sampler.remaining > 0:
+            yield sampler.sample(rng)
 
-    def observe(self, state: Controller, trial: Trial) -> Controller:
+    def observe(self, state: PolicyGradientState, trial: Trial) -> PolicyGradientState:
         if trial.state == "running":
             return state
         objectives = state.problem.objectives
@@ -170,110 +171,115 @@ class PolicyGradient(Strategy[Controller]):
             return replace(state, batch=batch)
         return self._learn(replace(state, batch=batch))
 
-    def _learn(self, state: Controller) -> Controller:
+    def _learn(self, state: PolicyGradientState) -> PolicyGradientState:
         if not state.problem.space.decisions:
             return replace(state, batch=())
         chosen = numpy.array([options for options, _ in state.batch], dtype=numpy.intp)
         scores = numpy.array([scores for _, scores in state.batch])
         finished = scores[numpy.isfinite(scores).all(axis=1)]
         seen = numpy.concatenate([state.seen, finished])[-RECENT:]
-        baseline, advantages = advantages_of(rewards_of(scores, seen), state.baseline)
+        baseline, advantages = compute_advantages(rank_rewards(scores, seen), state.baseline)
         network, learned = state.network, state.learned
         old = network.forward(learned.vector, chosen).log_probs
         for _ in range(self.epochs if self.algorithm == "ppo" else 1):
-            made = network.forward(learned.vector, chosen)
-            factors = pull(numpy.exp(made.log_probs - old), advantages, self.clip)
-            ascent = network.backward(learned.vector, made, factors, self.entropy)
-            learned = ascend(learned, ascent / len(chosen), self.learning_rate)
+            result = network.forward(learned.vector, chosen)
+            factors = ppo_gradient(numpy.exp(result.log_probs - old), advantages, self.clip)
+            ascent = network.backward(learned.vector, result, factors, self.entropy)
+            learned = adam_ascent(learned, ascent / len(chosen), self.learning_rate)
         return replace(state, learned=learned, baseline=baseline, seen=seen, batch=())
 
 
-class Place(NamedTuple):
-    """A decision after what was chosen before it.
+class TrieNode(NamedTuple):
+    """A decision after a prefix of choices.
 
     Attributes:
-        memory: What the network remembers there.
-        probs: Of every option.
-        left: The same without what has been written; the only thing here that changes.
+        memory: The LSTM state at the decision.
+        probs: The probability of each option.
+        remaining: The probability of each option without the sampled architectures; it changes.
     """
 
-    memory: Memory
+    memory: LSTMState
     probs: tuple[float, ...]
-    left: list[float]
+    remaining: list[float]
 
 
-class Draft:
-    """Writes architectures under one policy, none twice, and computes no prefix twice.
+class UniqueSampler:
+    """Samples architectures from a policy without replacement, with a trie of prefixes.
 
-    Drawing without replacement has the distribution of drawing with it and dropping repetitions
-    (Shi et al. 2020, arXiv:2002.09067), but needs no more draws when the policy is sure of itself.
-    Architectures with a value from a longer part of a range may come again.
+    This has the distribution of sampling with replacement and dropping repetitions
+    (UniqueRandomizer, Shi et al. 2020, arXiv:2002.09067), but needs no extra samples when the
+    policy is concentrated.
+    Invariant: `remaining` of a node is its `probs` minus the mass of the sampled architectures
+    below it. An architecture with a value from a bin of several values is not excluded, so it may
+    be sampled again.
 
     Args:
         state: The policy.
     """
 
-    def __init__(self, state: Controller) -> None:
-        self.left = 1.0
-        """How probable what has not been written is."""
+    def __init__(self, state: PolicyGradientState) -> None:
+        self.remaining = 1.0
+        """The probability of all architectures that have not been sampled."""
         self._state = state
         self._weights = state.network.weights(state.learned.vector)
-        self._places: dict[tuple[int, ...], Place] = {}
+        self._nodes: dict[tuple[int, ...], TrieNode] = {}
 
-    def write(self, rng: Generator) -> Architecture:
-        """Draw every active decision, each given those before it."""
+    def sample(self, rng: Generator) -> Architecture:
+        """Sample every active decision in order, given the previous choices."""
         state, choices = self._state, dict[str, Label]()
-        space, memory = state.problem.space, state.network.blank(1)
+        space, memory = state.problem.space, state.network.initial_state(1)
         prefix: tuple[int, ...] = (0,)
-        path, single = list[tuple[Place, int]](), True
+        path, single = list[tuple[TrieNode, int]](), True
         for position, decision in enumerate(space.decisions):
             if decision.is_active(choices):
-                place = self._place(prefix, memory, position)
-                upto = list(accumulate(place.left))
-                option = bisect_right(upto, upto[-1] * rng.random(), hi=len(upto) - 1)
+                node = self._node(prefix, memory, position)
+                cumulative = list(accumulate(node.remaining))
+                drawn = cumulative[-1] * rng.random()
+                option = bisect_right(cumulative, drawn, hi=len(cumulative) - 1)
                 part = state.parts[position][option]
                 choices[decision.name] = part.sample(rng)
-                memory, prefix = place.memory, (*prefix, state.network.row(position, option))
-                path.append((place, option))
+                row = state.network.embedding_row(position, option)
+                memory, prefix = node.memory, (*prefix, row)
+                path.append((node, option))
                 single &= part.size == 1
         if single:
-            self._strike(path)
+            self._exclude(path)
         return Architecture(space, choices)
 
-    def _strike(self, path: Sequence[tuple[Place, int]]) -> None:
-        """Take out what has been written, from its last decision up to the first."""
-        left = 0.0
-        for place, option in reversed(path):
-            place.left[option] = place.probs[option] * left
-            left = sum(place.left)
-        self.left = left
+    def _exclude(self, path: Sequence[tuple[TrieNode, int]]) -> None:
+        """Subtract the mass of a sampled architecture, from its last decision to the first."""
+        remaining = 0.0
+        for node, option in reversed(path):
+            node.remaining[option] = node.probs[option] * remaining
+            remaining = sum(node.remaining)
+        self.remaining = remaining
 
-    def _place(self, prefix: tuple[int, ...], memory: Memory, position: int) -> Place:
-        """Return a decision's place after a prefix.
+    def _node(self, prefix: tuple[int, ...], memory: LSTMState, position: int) -> TrieNode:
+        """Return the node of a decision after a prefix.
 
         Args:
-            prefix: The embeddings of what was chosen, from the beginning on.
-            memory: After all of them but the last.
-            position: The decision's.
+            prefix: Rows of the embeddings of the start symbol and the choices.
+            memory: The LSTM state before the last of them.
+            position: Position of the decision.
         """
-        key = (*prefix, position)  # one part of a range may make other decisions active each time
-        if key not in self._places:
+        key = (*prefix, position)  # values of one bin may activate different decisions
+        if key not in self._nodes:
             last = numpy.array(prefix[-1:], dtype=numpy.intp)
             _, _, after, logs = self._state.network.step(self._weights, memory, last, position)
             probs = tuple(numpy.exp(logs[0]).tolist())
-            self._places[key] = Place(after, probs, list(probs))
-        return self._places[key]
+            self._nodes[key] = TrieNode(after, probs, list(probs))
+        return self._nodes[key]
 
 
-def rewards_of(scores: Array, seen: Array) -> Array:
-    """Return for each trial the share of those seen that do not dominate it.
+def rank_rewards(scores: Array, seen: Array) -> Array:
+    """Return for each trial the share of the seen trials that do not dominate it.
 
     Args:
-        scores: Of the trials, larger being better, -inf where one failed, shape (n, objectives).
-        seen: Of the trials to compare with, finite, shape (m, objectives).
+        scores: Scores of n trials, larger is better, -inf for failed ones, shape (n, objectives).
+        seen: Finite scores of the trials to compare with, shape (m, objectives).
 
     Returns:
-        From 0 to 1, shape (n,).
+        Rewards from 0 to 1, shape (n,).
     """
     no_worse = (seen[None] >= scores[:, None]).all(axis=2)
     better = (seen[None] > scores[:, None]).any(axis=2)
@@ -281,12 +287,12 @@ def rewards_of(scores: Array, seen: Array) -> Array:
     return result
 
 
-def advantages_of(rewards: Array, baseline: float | None) -> tuple[float, Array]:
-    """Move the baseline with each reward, then subtract it from that reward.
+def compute_advantages(rewards: Array, baseline: float | None) -> tuple[float, Array]:
+    """Update the baseline with each reward, then subtract it from that reward.
 
     Args:
-        rewards: Shape (n,).
-        baseline: Where it is; None begins at the mean of these rewards.
+        rewards: Rewards, shape (n,).
+        baseline: The baseline before; None to start at the mean of the rewards.
 
     Returns:
         The baseline after the last reward, and the advantages, shape (n,).
@@ -298,16 +304,16 @@ def advantages_of(rewards: Array, baseline: float | None) -> tuple[float, Array]
     return moved, numpy.array(advantages)
 
 
-def pull(ratios: Array, advantages: Array, clip: float) -> Array:
-    """Return the gradient of the clipped objective by the log-probabilities.
+def ppo_gradient(ratios: Array, advantages: Array, clip: float) -> Array:
+    """Return the gradient of the clipped objective with respect to the log-probabilities.
 
     Args:
-        ratios: Of the probabilities to those before, shape (n, decisions).
-        advantages: Shape (n,).
-        clip: How far from 1 a ratio may go in the direction of its advantage.
+        ratios: Probability ratios of new to old policy, shape (n, decisions).
+        advantages: Advantages, shape (n,).
+        clip: Clipping range.
 
     Returns:
-        Zero where a ratio has gone far enough, shape (n, decisions).
+        The gradient, shape (n, decisions); zero for clipped ratios.
     """
     far = numpy.where(advantages[:, None] > 0, ratios > 1 + clip, ratios < 1 - clip)
     return numpy.where(far, 0.0, ratios * advantages[:, None])

@@ -1,4 +1,4 @@
-"""Pruners: which trials should stop early, told from what they report."""
+"""Pruners: early stopping of trials by their intermediate values."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,23 +17,23 @@ __all__ = [
 
 
 class Pruner(Protocol):
-    """Decides from intermediate values that a trial should stop."""
+    """Decides from intermediate values whether a running trial should stop."""
 
     def should_stop(
         self, trial: Trial, others: Sequence[Trial], objectives: Sequence[Objective]
     ) -> bool:
-        """Tell whether a trial should stop.
+        """Return whether a trial should stop.
 
         Args:
-            trial: The running trial, its curve up to now.
+            trial: The running trial, with its curve so far.
             others: All other trials.
-            objectives: What is to be maximised or minimised.
+            objectives: The metrics to maximize or minimize.
         """
         ...
 
 
 def _reached(curve: Sequence[Step], step: int) -> dict[str, float] | None:
-    """Return the metrics as last reported up to a step; None if it did not come so far."""
+    """Return the latest metrics up to a step; None if the curve ends before the step."""
     if not curve or curve[-1].step < step:
         return None
     known: dict[str, float] = {}
@@ -44,7 +44,7 @@ def _reached(curve: Sequence[Step], step: int) -> dict[str, float] | None:
 
 
 def _score(objective: Objective, metrics: Mapping[str, float]) -> float:
-    """Return a metric so that larger is better; one that diverged is worse than all others."""
+    """Return the score of an objective, larger is better; -inf if it is not finite."""
     score = objective.sign * metrics[objective.metric]
     return score if math.isfinite(score) else -math.inf
 
@@ -52,20 +52,26 @@ def _score(objective: Objective, metrics: Mapping[str, float]) -> float:
 def rank_at_step(
     curve: Sequence[Step], others: Iterable[Sequence[Step]], objectives: Sequence[Objective]
 ) -> tuple[float, int] | None:
-    """Compare a trial with all that came as far, at its last step.
+    """Rank a trial among all trials that reached its last step.
 
-    The standing is the share of them that is not strictly better. With several objectives,
-    "better" is Pareto dominance over those objectives that have been reported, so that a small
-    network is not stopped for being less accurate than a large one.
+    The rank is the share of those trials that is not strictly better. With several objectives,
+    "better" is Pareto dominance over the objectives that were reported. So a small network is not
+    stopped only because it is less accurate than a large one.
 
     Args:
-        curve: What the trial has reported.
-        others: What the trials to compare with have reported.
-        objectives: What is to be maximised or minimised.
+        curve: The curve of the trial.
+        others: The curves of the trials to compare with.
+        objectives: The metrics to maximize or minimize.
 
     Returns:
-        The standing, from 0 (all are better) to 1 (none is), and how many were compared; None if
-        the trial has reported no objective.
+        The rank, from 0 (all trials are better) to 1 (no trial is better), and the number of
+        trials that were compared; None if the trial has reported no objective.
+
+    Example:
+        >>> from nasbridge.strategies import Objective, Step
+        >>> curves = [[Step(1, {"loss": loss})] for loss in (0.2, 0.4, 0.8)]
+        >>> rank_at_step([Step(1, {"loss": 0.5})], curves, [Objective("loss", "min")])
+        (0.33333333333333337, 3)
     """
     if not curve:
         return None
@@ -87,16 +93,31 @@ def rank_at_step(
 @final
 @dataclass(frozen=True)
 class MedianPruner:
-    """Stops a trial when more than half of those that came as far were better there.
+    """Median stopping rule: stops a trial that is worse than the median at its last step.
 
-    With one objective this is the median rule; with several, better means Pareto dominance.
+    A trial stops if more than half of the trials that reached the same step were better there.
+    With several objectives, "better" is Pareto dominance.
+
+    Deviation from the paper: the latest values at the step are compared; the paper compares the
+    best value of the trial with running averages of completed trials.
 
     Args:
-        startup: Number of other trials that must have come as far, at least 1.
-        warmup: No trial is stopped before this step.
+        startup: Number of other trials that must have reached the step, at least 1.
+        warmup: The first step at which a trial may stop, at least 0.
 
     Raises:
-        StrategyError: A setting is out of its bounds.
+        StrategyError: A setting is out of bounds.
+
+    Example:
+        >>> from nasbridge.spaces import Choice, Space
+        >>> from nasbridge.strategies import MedianPruner, Objective, Step, Trial
+        >>> architecture = Space({"units": Choice([16, 32])}).architecture({"units": 16})
+        >>> def trial(number, loss):
+        ...     return Trial(number, architecture, curve=(Step(1, {"loss": loss}),))
+        >>> others = [trial(number, loss) for number, loss in enumerate([0.2, 0.4, 0.8])]
+        >>> objectives = [Objective("loss", "min")]
+        >>> MedianPruner(startup=3).should_stop(trial(3, 0.5), others, objectives)
+        True
 
     References:
         Golovin et al. 2017, Google Vizier, KDD, section 3.2 (doi:10.1145/3097983.3098043).

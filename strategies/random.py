@@ -17,9 +17,9 @@ __all__ = ["GridSearch", "RandomSearch"]
 @final
 @dataclass(frozen=True)
 class RandomSearch(Strategy[Problem]):
-    """Draws every active decision independently and uniformly from its domain.
+    """Random search: draws every active decision independently from its domain.
 
-    Learns nothing from any trial, failed and pruned ones included.
+    A decision is uniform, or log-uniform if it is logarithmic. Results of trials have no influence.
 
     Example:
         >>> from nasbridge.spaces import Choice, Space
@@ -46,18 +46,18 @@ class RandomSearch(Strategy[Problem]):
 @final
 @dataclass(frozen=True)
 class GridSearch(Strategy[Problem]):
-    """Tries every architecture once, the last decision changing fastest, and ends by itself.
+    """Grid search: evaluates every architecture once, then raises `SpaceExhausted`.
 
-    Twins (two descriptions of one computation) are tried once. Failed and pruned trials count as
-    tried.
+    The last decision changes fastest. Equivalent architectures are evaluated once. Failed and
+    pruned trials are not repeated.
 
     Args:
-        points: How many values of each real decision to take, evenly spaced (in the logarithm
-            where the decision is logarithmic); needed only for real decisions.
+        points: Number of values of each real decision, at least 1, evenly spaced between the
+            bounds, or in the logarithm for a logarithmic decision. Needed only for real decisions.
 
     Raises:
-        StrategyError: `points` is below 1.
-        SpaceError: At the start, if a decision is real and `points` is not given.
+        StrategyError: `points` is below 1 or no int.
+        SpaceError: From `start`, if a decision is real and `points` is None.
 
     Example:
         >>> from nasbridge.spaces import Integer, Space
@@ -75,11 +75,13 @@ class GridSearch(Strategy[Problem]):
 
     def start(self, problem: Problem) -> Problem:
         for decision in problem.space.decisions:
-            decision.domain.values(self.points)  # a real one needs points: say so at once
+            decision.domain.values(
+                self.points
+            )  # raises SpaceError for a real decision without points
         return problem
 
     def propose(self, state: Problem, rng: Generator) -> Iterator[Architecture]:
-        yield from ()  # the listing is all there is
+        yield from ()  # `Search` continues with `listing`
 
     def observe(self, state: Problem, trial: Trial) -> Problem:
         return state

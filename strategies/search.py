@@ -1,4 +1,4 @@
-"""`Search`: a strategy at work; what every adapter holds."""
+"""The ask-and-tell interface: one search, as every adapter holds it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -14,15 +14,15 @@ from .trial import Objective, Trial, objectives_from
 
 __all__ = ["Search", "generator"]
 
-TRIES = 100  # candidates of one proposal until another source is asked
+TRIES = 100  # candidates of one source that are checked for a proposal
 
 
 def generator(seed: int, number: int) -> Generator:
-    """Return the generator of one trial: counter-based, keyed by (seed, number).
+    """Return the random generator of a trial: Philox, keyed by (seed, number).
 
     Args:
-        seed: The experiment's seed, any int.
-        number: The trial's number, at least 0.
+        seed: The seed of the experiment, any int.
+        number: The trial number, from 0 to 2^64 - 1.
     """
     key = numpy.array([seed % 2**64, number], dtype=numpy.uint64)
     return Generator(numpy.random.Philox(key=key))
@@ -30,23 +30,30 @@ def generator(seed: int, number: int) -> Generator:
 
 @final
 class Search:
-    """Strategy, space, objectives and seed as a machine: ask and tell.
+    """A strategy applied to a problem, as a state machine with an ask-and-tell interface.
 
-    What is asked is a function of the trials told before, the running ones, and the number. The
-    search owns what no strategy should repeat: it proposes nothing twice (neither by key nor by
-    canonical form), nothing that failed, is running or breaks a constraint, and it ends when a
-    finite space is exhausted.
+    `ask(number)` proposes the architecture of a trial, and the trial then counts as running.
+    `tell(trial)` adds a finished trial. `adopt` and `drop` register and discard running trials that
+    were started elsewhere, and `replay` restores the search from the trials of a history.
+
+    A proposal is a function of the strategy, the space, the objectives, the seed, the finished
+    trials in their order, the running trials, and the trial number. For a proposal the search
+    passes the running trials to the strategy and takes its first new candidate, of at most 100.
+    If there is none, it samples at most 100 architectures at random, then takes the first new one
+    of `Strategy.listing`. An architecture is new if the constraints allow it, and neither it nor
+    an equivalent one belongs to a finished (complete, pruned or failed) or running trial.
 
     Args:
         strategy: The search method.
-        space: What is searched.
-        objectives: As `{"val_accuracy": "max"}`.
-        seed: Fixes every proposal.
-        twins: Whether both of two descriptions of one computation may be tried. Networks that are
-            built of them are the same; in a table of measured hardware they need not be.
+        space: The search space.
+        objectives: Directions by metric, as `{"val_accuracy": "max"}`.
+        seed: The seed, any int.
+        allow_equivalent: Whether to evaluate architectures that are equivalent to an earlier one.
+            They build the same network, but their values may differ in a table of measured
+            hardware.
 
     Raises:
-        StrategyError: The objectives are not such, or do not suit the strategy.
+        StrategyError: An argument is invalid, or the strategy does not suit the problem.
 
     Example:
         >>> from nasbridge.spaces import Choice, Space
@@ -69,33 +76,36 @@ class Search:
     ) -> None:
         if not isinstance(cast(object, strategy), Strategy):
             raise StrategyError(
-                f"strategy={strategy!r} is no strategy: give one with its settings, as "
+                f"invalid strategy={strategy!r}: give an instance of a strategy, as "
                 "RandomSearch() or RegularizedEvolution(population=50)"
             )
         if type(seed) is not int:
-            raise StrategyError(f"seed={seed!r} is no int: give one, as seed=0")
+            raise StrategyError(f"invalid seed={seed!r}: give an int, as seed=0")
         self.strategy = strategy
         self.problem = Problem(space, objectives_from(objectives), seed, allow_equivalent)
         self._state: Any = strategy.start(self.problem)
         self._running: dict[int, Architecture] = {}
         self._told: set[int] = set()
-        self._forms: dict[str, list[int]] = {}  # the trials of each canonical form
-        self._left: Iterator[Architecture] | None = None
+        self._forms: dict[str, list[int]] = {}  # finished and running trials by form; none is empty
+        self._left: Iterator[Architecture] | None = None  # the rest of the listing, if in use
 
     @property
     def running(self) -> Mapping[int, Architecture]:
-        """What was asked and not told, by trial number."""
+        """The architectures of running trials (asked or adopted, but not told), by trial number."""
         return dict(self._running)
 
     def ask(self, number: int) -> Architecture:
-        """Propose the architecture of a trial; asking again gives the same.
+        """Propose the architecture of a trial; the trial then counts as running.
 
         Args:
-            number: The trial's number.
+            number: The trial number, at least 0. For a running trial the same architecture is
+                returned again.
 
         Raises:
-            HistoryError: This trial has been told.
-            SpaceExhausted: Everything has been tried, or nothing new was found.
+            HistoryError: The trial has finished.
+            SpaceExhausted: All architectures have been tried, or no new one was found in an
+                infinite space.
+            StrategyError: The number is invalid.
         """
         self._check_number(number)
         if number in self._told:
@@ -105,7 +115,12 @@ class Search:
         return self._running[number]
 
     def adopt(self, number: int, architecture: Architecture) -> None:
-        """Take note that a trial is running with a known architecture, or with another now."""
+        """Register a running trial with a known architecture, which replaces an earlier one.
+
+        Args:
+            number: The trial number, at least 0.
+            architecture: The architecture that the trial evaluates.
+        """
         self._check_number(number)
         if number in self._running:
             self._unlist(number, architecture)
@@ -113,33 +128,42 @@ class Search:
         self._list(number, architecture)
 
     def drop(self, number: int) -> None:
-        """Forget a running trial that will never finish, so that it may be asked anew.
+        """Discard a running trial that will not finish; its architecture may be proposed again.
+
+        Args:
+            number: The trial number.
 
         Raises:
-            HistoryError: No such trial is running.
+            HistoryError: The trial is not running.
         """
         self._check_running(number)
         self._unlist(number)
 
     def equivalents(self, number: int) -> frozenset[int]:
-        """Return the other trials, told or running, that compute the same as a running one.
+        """Return the numbers of all trials that are equivalent to a running one.
+
+        Args:
+            number: The number of the running trial, which is not part of the result.
 
         Raises:
-            HistoryError: No such trial is running.
+            HistoryError: The trial is not running.
         """
         self._check_running(number)
         return frozenset(self._forms[self.problem.form(self._running[number])]) - {number}
 
     def tell(self, trial: Trial) -> None:
-        """Take note of a finished trial; it need not have been asked.
+        """Add a finished trial; it need not have been asked for.
+
+        Args:
+            trial: A complete, pruned or failed trial.
 
         Raises:
-            HistoryError: It was told before, or has not finished.
+            HistoryError: The trial was told before, or is running.
         """
         if trial.number in self._told:
-            raise HistoryError(f"trial {trial.number} was told twice: tell each number once")
+            raise HistoryError(f"trial {trial.number} was told before: tell each trial once")
         if trial.state == "running":
-            raise HistoryError(f"trial {trial.number} is running: tell it when it has finished")
+            raise HistoryError(f"trial {trial.number} is running: tell it after it has finished")
         if trial.number in self._running:
             self._unlist(trial.number, trial.architecture)
         self._told.add(trial.number)
@@ -147,7 +171,11 @@ class Search:
         self._state = self.strategy.observe(self._state, trial)
 
     def replay(self, trials: Iterable[Trial]) -> None:
-        """Take note of a history: finished trials are told, running ones adopted."""
+        """Restore the search from a history: tell its finished trials, adopt its running ones.
+
+        Args:
+            trials: The trials, in the order of the history.
+        """
         for trial in trials:
             if trial.state == "running":
                 self.adopt(trial.number, trial.architecture)
@@ -163,20 +191,17 @@ class Search:
         if not self._forms[form]:
             del self._forms[form]
         if instead is None or self.problem.form(instead) != form:
-            self._left = None  # the listing may have passed what is free again
+            self._left = None  # restart the listing: it may have passed the freed form
 
     def _check_number(self, number: int) -> None:
         if type(number) is not int or number < 0:
-            raise StrategyError(f"the trial number {number!r} is none: give an int of at least 0")
+            raise StrategyError(f"invalid trial number {number!r}: give an int of at least 0")
 
     def _check_running(self, number: int) -> None:
         if number not in self._running:
             raise HistoryError(
-                f"trial {number!r} is not running: those that are have the numbers "
-                f"{sorted(self._running)}"
+                f"trial {number!r} is not running: the running trials are {sorted(self._running)}"
             )
-
-    # ------------------------------------------------------------------ proposing
 
     def _propose(self, number: int) -> Architecture:
         state = self._state
@@ -185,21 +210,21 @@ class Search:
         rng = generator(self.problem.seed, number)
         has_more = True
         for source in (self.strategy.propose(state, rng), self._random(rng)):
-            if has_more:  # a strategy that ends has nothing more to propose, not even at random
+            if has_more:  # if the strategy's candidates end, random sampling is skipped, too
                 found, has_more = self._first_new(source)
                 if found is not None:
                     return found
         return self._next_in_listing()
 
     def _first_new(self, source: Iterator[Architecture]) -> tuple[Architecture | None, bool]:
-        """Return the first new one of some candidates, and whether there would be more of them."""
+        """Return the first new candidate, if any, and whether the source has further candidates."""
         tried = 0
         try:
             for architecture in islice(source, TRIES):
                 tried += 1
                 if self.is_new(architecture):
                     return architecture, True
-        except NoFeasible:  # here is nothing that the constraints allow; elsewhere there may be
+        except NoFeasible:  # another source may still find a feasible architecture
             return None, True
         return None, tried == TRIES
 
@@ -208,21 +233,26 @@ class Search:
             yield self.problem.space.sample(rng)
 
     def is_new(self, architecture: Architecture) -> bool:
-        """Tell whether an architecture is allowed, and neither it nor a twin was tried or runs."""
+        """Return whether an architecture is feasible and has no equivalent trial.
+
+        Args:
+            architecture: An architecture of the space.
+        """
         is_tried = self.problem.form(architecture) in self._forms
         return not is_tried and self.problem.space.is_feasible(architecture)
 
     def _next_in_listing(self) -> Architecture:
-        """Return the first untried architecture in order.
+        """Return the first new architecture of the listing.
 
-        The listing goes on from where it was: what has been tried stays tried.
+        The listing continues where it stopped: an architecture that was passed once is tried or
+        infeasible, until `_unlist` frees its form and restarts the listing.
         """
         if self._left is None:
             self._left = self.strategy.listing(self.problem)
         if self._left is None:
             raise SpaceExhausted(
-                "none of many proposals was new: the space seems to be used up; enlarge it, or be "
-                "content with what has been tried"
+                f"no new architecture in {TRIES} proposals and {TRIES} random samples: the space "
+                "may be exhausted; enlarge it, or stop the search"
             )
         for architecture in self._left:
             if self.is_new(architecture):

@@ -1,4 +1,4 @@
-"""Trials: what was evaluated, and what came out."""
+"""Trials and objectives."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,14 @@ TrialState = Literal["running", "complete", "pruned", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A metric to be maximised or minimised.
+    """A metric to maximize or minimize.
 
     Attributes:
-        metric: Its name among what `evaluate` returns.
+        metric: Name of the metric in the result of `evaluate`.
         direction: "max" or "min".
+
+    Raises:
+        StrategyError: The name is empty or no string, or the direction is unknown.
     """
 
     metric: str
@@ -27,24 +30,33 @@ class Objective:
 
     def __post_init__(self) -> None:
         if not isinstance(self.metric, str) or not self.metric:
-            raise StrategyError(f"the metric {self.metric!r} of an objective is not a name")
+            raise StrategyError(
+                f"invalid metric {self.metric!r} of an objective: give its name, as a string"
+            )
         if self.direction not in ("max", "min"):
             raise StrategyError(
-                f"the direction of the objective {self.metric!r} is {self.direction!r}: "
+                f"invalid direction {self.direction!r} of the objective {self.metric!r}: "
                 'give "max" or "min"'
             )
 
     @property
     def sign(self) -> int:
-        """1 where larger is better, -1 where smaller is."""
+        """1 if larger values are better, -1 if smaller ones are."""
         return 1 if self.direction == "max" else -1
 
 
 def objectives_from(objectives: Mapping[str, str] | Sequence[Objective]) -> tuple[Objective, ...]:
-    """Return objectives given as `{"val_accuracy": "max"}`.
+    """Return objectives as a tuple of `Objective`.
+
+    Args:
+        objectives: Directions by metric, as `{"val_accuracy": "max"}`, or objectives.
 
     Raises:
-        StrategyError: There is none, or one is not an objective.
+        StrategyError: There is no objective, or one is invalid.
+
+    Example:
+        >>> objectives_from({"loss": "min"})
+        (Objective(metric='loss', direction='min'),)
     """
     given: object = objectives
     if isinstance(given, Mapping):
@@ -56,19 +68,21 @@ def objectives_from(objectives: Mapping[str, str] | Sequence[Objective]) -> tupl
         made = tuple(given)
     else:
         raise StrategyError(
-            f'objectives={given!r}: give metrics with "max" or "min", as {{"loss": "min"}}'
+            f'invalid objectives={given!r}: give metrics with "max" or "min", as {{"loss": "min"}}'
         )
     if not made:
-        raise StrategyError('no objective is given: write objectives={"val_accuracy": "max"}')
+        raise StrategyError(
+            'no objectives: give at least one, as objectives={"val_accuracy": "max"}'
+        )
     return made
 
 
 class Step(NamedTuple):
-    """What a trial reported on its way.
+    """Intermediate metrics that a trial reported.
 
     Attributes:
-        step: The epoch, or another count of work done; grows within a trial.
-        metrics: Metrics at that point.
+        step: The epoch, or another measure of progress; it increases within a trial.
+        metrics: The metrics at that step.
     """
 
     step: int
@@ -80,15 +94,16 @@ class Trial:
     """One evaluation of an architecture.
 
     Attributes:
-        number: Counts the proposals from 0; a repeated interrupted trial keeps its number.
-        architecture: What was evaluated.
+        number: The trial number, from 0. A trial that was interrupted and runs again keeps it.
+        architecture: The evaluated architecture.
         state: "running", "complete", "pruned" or "failed".
-        values: All metrics that `evaluate` returned; of a pruned trial the last reported ones.
-        curve: What was reported, in order.
-        seconds: How long the evaluation took.
-        started: When it began, in seconds since 1970.
-        finished: When it ended, in seconds since 1970.
-        notes: Anything else, JSON-ready: "error" and "traceback" of a failed trial, and so on.
+        values: All metrics that `evaluate` returned; for a pruned trial, those reported last.
+        curve: The reported intermediate metrics, in order.
+        seconds: Duration of the evaluation, in seconds.
+        started: Start time, in seconds since 1970.
+        finished: End time, in seconds since 1970.
+        notes: Further JSON-serializable information, such as "error" and "traceback" of a failed
+            trial.
     """
 
     number: int
@@ -102,13 +117,14 @@ class Trial:
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def scores(self, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
-        """Return the objectives, each so that larger is better.
+        """Return the values of the objectives, negated where they are minimized.
 
         Args:
             objectives: The objectives of the search.
 
         Returns:
-            One finite score an objective; None where one is missing, as in failed trials.
+            A finite score for each objective, larger is better; None if the trial failed, is
+            running, or has no finite value for an objective.
         """
         if self.state in ("running", "failed"):
             return None

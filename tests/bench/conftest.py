@@ -1,4 +1,4 @@
-"""A tiny table whose every figure can be worked out by hand."""
+"""A tiny table whose measures can be computed by hand."""
 
 import numpy
 import pytest
@@ -19,7 +19,7 @@ def table() -> Table:
 
 @pytest.fixture
 def costly() -> Table:
-    """The same, where each evaluation takes ten seconds times the width."""
+    """The same table, where an evaluation takes ten seconds times the width."""
     seconds = numpy.tile([10.0, 20.0, 30.0, 40.0], 3)
     test = 100 - numpy.array(LOSSES)
     columns = {"loss": numpy.array(LOSSES), "seconds": seconds, "test": test}
@@ -29,7 +29,7 @@ def costly() -> Table:
 
 @pytest.fixture
 def pair() -> Table:
-    """The same with a second objective, which is better where the first is worse."""
+    """The same table with a second objective, which conflicts with the first."""
     latency = numpy.arange(12.0)
     objectives = (Objective("loss", "min"), Objective("latency", "min"))
     columns = {"loss": numpy.array(LOSSES), "latency": latency}

@@ -1,11 +1,11 @@
-"""What comes out: Markdown, a picture, a page, and the document in the repository."""
+"""Output: Markdown, PNG, HTML, and the section in a document."""
 
 from pathlib import Path
 
 import pytest
 
-from nasbridge.bench import BenchError, Budget, Match, Summary, Table, play, read_spec, summarize
-from nasbridge.bench.markdown import check_place, markdown, renew
+from nasbridge.bench import BenchError, Budget, Run, Summary, Table, execute, read_method, summarize
+from nasbridge.bench.markdown import check_document, markdown, update_document
 from nasbridge.bench.notes import command, notes
 from nasbridge.bench.page import write_page
 from nasbridge.bench.picture import write_picture
@@ -15,10 +15,10 @@ NAMES = ("RandomSearch", "optuna.RandomSampler", "nni.TPE")
 
 @pytest.fixture
 def summary(table: Table, budget: Budget) -> Summary:
-    """Two contenders with three seeds, and one that is missing."""
-    specs = [read_spec(name) for name in NAMES]
+    """Two methods with three seeds, and one that failed."""
+    specs = [read_method(name) for name in NAMES]
     records = [
-        play(table, Match("toy", spec, seed, budget)) for spec in specs[:2] for seed in range(3)
+        execute(table, Run("toy", spec, seed, budget)) for spec in specs[:2] for seed in range(3)
     ]
     return summarize(table, budget, specs, records, {"nni.TPE": "nni is <not> there"})
 
@@ -36,41 +36,41 @@ def test_markdown_is_a_table(summary: Summary) -> None:
 
 def test_a_picture_and_a_page(summary: Summary, pair: Table, tmp_path: Path) -> None:
     two = Budget("queries", 4)
-    spec = read_spec("RandomSearch")
-    records = [play(pair, Match("toy", spec, seed, two)) for seed in range(2)]
+    spec = read_method("RandomSearch")
+    records = [execute(pair, Run("toy", spec, seed, two)) for seed in range(2)]
     shares = summarize(pair, two, [spec], records, {})
     empty = summarize(pair, two, [spec], [], {"RandomSearch": "why"})
     write_picture([summary, shares, empty], tmp_path / "a" / "toy.png")
     assert (tmp_path / "a" / "toy.png").read_bytes().startswith(b"\x89PNG")
     write_page([summary, shares, empty], "queries", ["A <note>."], tmp_path / "b" / "toy.html")
     page = (tmp_path / "b" / "toy.html").read_text("utf-8")
-    for said in (*NAMES, "nni is &lt;not&gt; there", "A &lt;note&gt;.", "final quality by"):
-        assert said in page
+    for expected in (*NAMES, "nni is &lt;not&gt; there", "A &lt;note&gt;.", "final quality by"):
+        assert expected in page
     assert "NaN" not in page[page.index('id="charts"') : page.index("</script>")]
 
 
-def test_each_protocol_has_its_place_in_the_document(tmp_path: Path) -> None:
+def test_each_protocol_has_a_section_in_the_document(tmp_path: Path) -> None:
     document = tmp_path / "docs" / "benchmarks.md"
-    renew(document, "queries", "first")
-    renew(document, "cost", "seconds")
-    renew(document, "queries", "second")
+    update_document(document, "queries", "first")
+    update_document(document, "cost", "seconds")
+    update_document(document, "queries", "second")
     text = document.read_text("utf-8")
     assert "first" not in text
     assert text.index("second") < text.index("## Short trainings") < text.index("seconds\n")
     document.write_text("something else")
     with pytest.raises(BenchError, match="<!-- results: cost -->"):
-        renew(document, "cost", "seconds")
+        update_document(document, "cost", "seconds")
     with pytest.raises(BenchError, match="<!-- results: cost -->"):
-        check_place(document, "cost")
+        check_document(document, "cost")
 
 
-def test_the_command_can_be_repeated() -> None:
-    specs = [read_spec("RegularizedEvolution(population=10, sample=3)"), read_spec("nni.TPE")]
+def test_the_command_reproduces_the_results() -> None:
+    specs = [read_method("RegularizedEvolution(population=10, sample=3)"), read_method("nni.TPE")]
     line = command(["nb201-hw"], specs, 30, "queries", {"evaluations": 200}, True)
     assert line == (
-        "nasbridge bench nb201-hw --contender 'RegularizedEvolution(population=10, sample=3)' "
-        "--contender nni.TPE --seeds 30 --protocol queries --evaluations 200 --data FOLDER"
+        "nasbridge bench nb201-hw --method 'RegularizedEvolution(population=10, sample=3)' "
+        "--method nni.TPE --seeds 30 --protocol queries --evaluations 200 --data FOLDER"
     )
-    _, made = notes(line, [read_spec("optuna.TPESampler")])
+    _, made = notes(line, [read_method("optuna.TPESampler")])
     assert line in made
     assert "optuna 5" in made

@@ -1,4 +1,4 @@
-"""Tables: rows, exact optima, exact hypervolumes, and those of other packages."""
+"""Tables: rows, optima, hypervolumes, and loading."""
 
 import sys
 from itertools import product
@@ -26,29 +26,26 @@ def test_rows_are_in_the_order_of_the_space(table: Table) -> None:
     assert table.optimum == 0.25
 
 
-def test_a_table_needs_a_plain_space_and_whole_columns() -> None:
+def test_a_table_needs_independent_decisions_and_full_columns() -> None:
     loss = (Objective("loss", "min"),)
-    with pytest.raises(BenchError, match="conditions or real decisions"):
+    with pytest.raises(BenchError, match="conditional or real decisions"):
         Table("t", Space({"rate": Real(0, 1)}), loss, {"loss": numpy.zeros(1)})
     nested = Space({"a": Choice({"x": Choice([1, 2], name="inner"), "y": 0})})
-    with pytest.raises(BenchError, match="conditions or real decisions"):
+    with pytest.raises(BenchError, match="conditional or real decisions"):
         Table("t", nested, loss, {"loss": numpy.zeros(3)})
-    with pytest.raises(BenchError, match=r"2 values in each column: look at \['loss'\]"):
+    with pytest.raises(BenchError, match=r"2 values per column: check \['loss'\]"):
         Table("t", Space({"a": Choice([1, 2])}), loss, {"loss": numpy.zeros(3)})
-
-
-# ---------------------------------------------------------------------- hypervolume
 
 
 def test_hypervolume_by_hand() -> None:
     points = numpy.array([[0.2, 0.6], [0.5, 0.3], [0.6, 0.6], [0.5, 0.3], [1.0, 0.0], [0.1, 1.5]])
     assert front_of(points[:4]).tolist() == [[0.2, 0.6], [0.5, 0.3]]
     assert hypervolume(points) == pytest.approx(0.8 * 0.4 + 0.5 * 0.3)
-    assert hypervolume(points[4:]) == 0.0  # on the border, and outside
+    assert hypervolume(points[4:]) == 0.0  # on the boundary, and outside
     assert hypervolume(numpy.empty((0, 2))) == 0.0
 
 
-def test_hypervolume_is_what_a_fine_grid_counts() -> None:
+def test_hypervolume_agrees_with_a_grid() -> None:
     points = numpy.random.default_rng(0).integers(0, 20, size=(8, 2)) / 20
     centres = (numpy.arange(20) + 0.5) / 20
     covered = sum(any((p <= (x, y)).all() for p in points) for x, y in product(centres, centres))
@@ -61,13 +58,10 @@ def test_the_exact_front_of_a_table(pair: Table) -> None:
     assert pair.hypervolume == hypervolume(pair.points(range(12)))
 
 
-# ---------------------------------------------------------------------- tables by name
-
-
 def test_names_are_checked() -> None:
     with pytest.raises(BenchError, match=r"did you mean 'nb201-cifar10'.*fcnet-slice, nb201-hw"):
         load_table("nb201-cifar")
-    with pytest.raises(BenchError, match="with --protocol cost: take one of nb201-cifar10, nb201"):
+    with pytest.raises(BenchError, match="with --protocol cost: use one of nb201-cifar10, nb201"):
         load_table("fcnet-naval", "cost")
     with pytest.raises(BenchError, match="as --data FOLDER"):
         load_table("nb201-hw")
@@ -87,11 +81,11 @@ def cells() -> list[tuple[int, ...]]:
 
 
 def worth(cell: tuple[int, ...]) -> float:
-    """A number that tells all cells apart."""
+    """A number that is unique for each cell."""
     return sum(operation * power for operation, power in zip(cell, POWERS, strict=True)) / 1000
 
 
-def test_the_package_is_read_edge_by_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_package_is_read_in_the_order_of_the_space(monkeypatch: pytest.MonkeyPatch) -> None:
     class NASBench201:
         def __init__(self, dataset: str) -> None:
             assert dataset == "imagenet"
@@ -113,7 +107,7 @@ def test_the_package_is_read_edge_by_edge(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Files as those of the benchmark, their rows in another order than ours."""
+    """Files like those of the benchmark, with shuffled rows."""
     order = numpy.random.default_rng(1).permutation(SIZE)
     operations = numpy.array(cells(), dtype=numpy.uint8)[order]
     value = order / SIZE
@@ -125,7 +119,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_files_are_brought_into_our_order(folder: Path) -> None:
+def test_files_are_read_in_the_order_of_the_space(folder: Path) -> None:
     cost = load_table("nb201-cifar10", "cost", folder)
     place = numpy.arange(SIZE) / SIZE
     assert cost.columns["val_accuracy_12"] == pytest.approx(place)
@@ -139,7 +133,7 @@ def test_files_are_brought_into_our_order(folder: Path) -> None:
 
 
 def test_missing_files_and_columns_are_named(folder: Path) -> None:
-    with pytest.raises(BenchError, match=r"has no nb201\.npz: give its folder as --data"):
+    with pytest.raises(BenchError, match=r"has no nb201\.npz: pass its folder, as --data"):
         load_table("nb201-hw", "queries", folder / "elsewhere")
-    with pytest.raises(BenchError, match="has no 'cifar100_val12'"):
+    with pytest.raises(BenchError, match="has no array 'cifar100_val12'"):
         load_table("nb201-cifar100", "cost", folder)

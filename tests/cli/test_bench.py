@@ -32,18 +32,18 @@ def data(folder: Path) -> Path:
     return place
 
 
-CONTENDERS = (
-    "--contender",
+METHODS = (
+    "--method",
     "RandomSearch",
-    "--contender",
+    "--method",
     "RegularizedEvolution(population=4,sample=2)",
-    "--contender",
+    "--method",
     "optuna.RandomSampler",
 )
 
 
 def test_a_bench_is_run_once_and_told(folder: Path, nasbridge: Run, data: Path) -> None:
-    arguments = ("bench", "nb201-hw", "--data", "data", "--evaluations", 8, *CONTENDERS)
+    arguments = ("bench", "nb201-hw", "--data", "data", "--evaluations", 8, *METHODS)
     done = nasbridge(*arguments, "--seeds", 2)
     assert "Share of the hypervolume" in done.stdout
     assert "RegularizedEvolution(population=4, sample=2)  2 " in done.stdout
@@ -65,7 +65,7 @@ def test_a_document_without_a_place_is_told_before_anything_is_played(
 ) -> None:
     (folder / "mine.md").write_text("# Mine\n", "utf-8")
     limits = ("--evaluations", 8, "--document", "mine.md")
-    said = refused("bench", "nb201-hw", "--data", "data", *CONTENDERS, *limits)
+    said = refused("bench", "nb201-hw", "--data", "data", *METHODS, *limits)
     assert "mine.md" in said
     assert "<!-- results: queries -->" in said
     assert not (folder / "bench").exists()
@@ -73,7 +73,7 @@ def test_a_document_without_a_place_is_told_before_anything_is_played(
 
 def test_the_cost_protocol_counts_seconds(folder: Path, nasbridge: Run, data: Path) -> None:
     limits = ("--protocol", "cost", "--seconds", 900, "--seeds", 2, "--jobs", 0)
-    done = nasbridge("bench", "nb201-cifar10", "--data", "data", *CONTENDERS[:2], *limits)
+    done = nasbridge("bench", "nb201-cifar10", "--data", "data", *METHODS[:2], *limits)
     assert "Budget: 900 simulated seconds" in done.stdout
     assert "test accuracy 200 of the incumbent" in done.stdout
     assert (folder / "bench" / "cost.md").exists()
@@ -81,23 +81,23 @@ def test_the_cost_protocol_counts_seconds(folder: Path, nasbridge: Run, data: Pa
 
 
 def test_what_is_missing_is_named(nasbridge: Run, data: Path) -> None:
-    contenders = (*CONTENDERS[:2], "--contender", "smac.HyperparameterOptimization")
+    methods = (*METHODS[:2], "--method", "smac.HyperparameterOptimization")
     limits = ("--evaluations", 3, "--seeds", 1, "--jobs", 0)
-    done = nasbridge("bench", "nb201-hw", "--data", "data", *contenders, *limits)
+    done = nasbridge("bench", "nb201-hw", "--data", "data", *methods, *limits)
     assert "smac.HyperparameterOptimization is missing: " in done.stderr
 
 
 def test_a_failing_contender_does_not_stop_the_others(nasbridge: Run, data: Path) -> None:
-    contenders = (*CONTENDERS[:2], "--contender", "optuna.TPESampler(nonsense=1)")
+    methods = (*METHODS[:2], "--method", "optuna.TPESampler(nonsense=1)")
     limits = ("--evaluations", 3, "--seeds", 2, "--jobs", 0)
-    done = nasbridge("bench", "nb201-hw", "--data", "data", *contenders, *limits, code=1)
+    done = nasbridge("bench", "nb201-hw", "--data", "data", *methods, *limits, code=1)
     assert "RandomSearch  2 " in done.stdout
     assert "optuna.TPESampler(nonsense=1) is missing: 2 runs failed: TypeError" in done.stderr
 
 
 def test_nothing_is_drawn_where_everyone_fails(folder: Path, refused: Refused, data: Path) -> None:
-    contender = ("--contender", "optuna.TPESampler(nonsense=1)", "--jobs", 0, "--seeds", 1)
-    said = refused("bench", "nb201-hw", "--data", "data", *contender)
+    method = ("--method", "optuna.TPESampler(nonsense=1)", "--jobs", 0, "--seeds", 1)
+    said = refused("bench", "nb201-hw", "--data", "data", *method)
     assert "no run has come to its end: 1 run failed: TypeError" in said
     assert not (folder / "bench").exists()
 
@@ -105,21 +105,21 @@ def test_nothing_is_drawn_where_everyone_fails(folder: Path, refused: Refused, d
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ("nb201-cifar11", "there is no table 'nb201-cifar11': did you mean 'nb201-cifar1"),
-        ("nb201-hw", "give the folder of nb201.npz and nb201_hw.npz as --data FOLDER"),
+        ("nb201-cifar11", "unknown table 'nb201-cifar11': did you mean 'nb201-cifar1"),
+        ("nb201-hw", "pass the folder of nb201.npz and nb201_hw.npz, as --data FOLDER"),
         ("nb201-hw --protocol speed", "there is no protocol 'speed': take one (cost: short"),
-        ("nb201-hw --contender Random", "there is no contender 'Random': did you mean"),
+        ("nb201-hw --method Random", "unknown method 'Random': did you mean"),
         (
-            "nb201-hw --data data --contender RegularizedEvolution(popsize=3)",
-            "RegularizedEvolution has no setting 'popsize': take one of population, sample",
+            "nb201-hw --data data --method RegularizedEvolution(popsize=3)",
+            "RegularizedEvolution has no setting 'popsize': use one of population, sample",
         ),
         (
-            "nb201-hw --data data --contender Bananas(initials=3)",
+            "nb201-hw --data data --method Bananas(initials=3)",
             "Bananas has no setting 'initials': did you mean 'initial'?",
         ),
-        ("nb201-hw --data data --contender nni.TPE", "nobody can take part: nni.TPE: takes one"),
+        ("nb201-hw --data data --method nni.TPE", "nobody can take part: nni.TPE: supports one"),
         ("nb201-hw --data data --seconds 9", "--protocol queries is limited by --evaluations"),
-        ("fcnet-naval --protocol cost", "there is no table 'fcnet-naval' with --protocol cost"),
+        ("fcnet-naval --protocol cost", "unknown table 'fcnet-naval' with --protocol cost"),
     ],
 )
 def test_bad_input_is_told(refused: Refused, data: Path, arguments: str, error: str) -> None:

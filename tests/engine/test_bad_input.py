@@ -185,9 +185,15 @@ EXPERIMENTS: list[Bad] = [
     Bad("objectives as a text", lambda p: experiment(objectives="loss"), "'loss': give metrics w"),
     Bad("objectives as a list", lambda p: experiment(objectives=["loss"]), r"\['loss'\]: give met"),
     Bad(
-        "a direction", lambda p: experiment(objectives={"a": "up"}), """'a' is 'up': give "max" """
+        "a direction",
+        lambda p: experiment(objectives={"a": "up"}),
+        """direction 'up' of .* 'a': give "max" """,
     ),
-    Bad("a metric", lambda p: experiment(objectives={3: "max"}), "metric 3.*not a name"),
+    Bad(
+        "a metric",
+        lambda p: experiment(objectives={3: "max"}),
+        "invalid metric 3 of an objective: give its name",
+    ),
     Bad(
         "no brackets",
         lambda p: experiment(strategy=RandomSearch),
@@ -279,11 +285,13 @@ RUNS: list[Bad] = [
 ]
 
 HISTORIES: list[Bad] = [
-    Bad("no history", lambda p: History.load(p / "none"), "none cannot be read .*path right"),
-    Bad("an empty history", lambda p: History.load(file(p, "")), "line 1: this is no history"),
-    Bad("bytes", lambda p: History.load(file(p, b"\xff\xfe\0\n")), "line 1: not JSON"),
-    Bad("damage", lambda p: History.load(damaged(p, 3, "{")), "history.jsonl, line 3: not JSON"),
-    Bad("damage, going on", lambda p: [damaged(p, 3, "{"), run(p)], "line 3: not JSON"),
+    Bad("no history", lambda p: History.load(p / "none"), "none cannot be read .*check the path"),
+    Bad("an empty history", lambda p: History.load(file(p, "")), "line 1: not a header"),
+    Bad("bytes", lambda p: History.load(file(p, b"\xff\xfe\0\n")), "line 1: invalid JSON"),
+    Bad(
+        "damage", lambda p: History.load(damaged(p, 3, "{")), "history.jsonl, line 3: invalid JSON"
+    ),
+    Bad("damage, going on", lambda p: [damaged(p, 3, "{"), run(p)], "line 3: invalid JSON"),
     Bad("no run", lambda p: backend("local").load(p), "history.jsonl cannot be read"),
     Bad("no study", lambda p: backend("optuna").load(p), "holds no study: it has no study.db"),
     Bad(

@@ -1,5 +1,5 @@
 # pyright: reportPrivateUsage=false
-"""BANANAS against White et al. 2021: the encoding, the ensemble of five, independent draws."""
+"""BANANAS against White et al. 2021: path encoding, ensemble, independent Thompson sampling."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -17,7 +17,7 @@ RNG = numpy.random.default_rng(0)
 CELLS = library.nas_bench_201()
 
 
-def test_the_gradient_of_the_ensemble_is_that_of_differences() -> None:
+def test_the_gradient_of_the_ensemble_agrees_with_finite_differences() -> None:
     sizes, networks = [3, 4, 4, 1], 2
     parameters = [
         part
@@ -30,8 +30,8 @@ def test_the_gradient_of_the_ensemble_is_that_of_differences() -> None:
     x, y = RNG.standard_normal((networks, 6, 3)), RNG.standard_normal((networks, 6))
 
     def loss() -> float:
-        given = ensembles._forward(parameters, x)[-1][:, :, 0]
-        return float(numpy.abs(given - y).mean(axis=1).sum())
+        outputs = ensembles._forward(parameters, x)[-1][:, :, 0]
+        return float(numpy.abs(outputs - y).mean(axis=1).sum())
 
     slopes = ensembles._gradients(parameters, x, y)
     for part, slope in zip(parameters, slopes, strict=True):
@@ -56,22 +56,22 @@ def test_an_ensemble_learns_and_its_networks_differ() -> None:
     assert predicted.std(axis=0).min() > 0
 
 
-def test_paths_are_the_likeliest_ones_and_say_what_a_cell_computes() -> None:
+def test_the_encoding_contains_the_most_likely_paths() -> None:
     encoding = PathEncoding.of(CELLS, 40)
     assert len(encoding.paths) == 40
     lengths = [len(path) for _, path in encoding.paths]
-    assert max(lengths[:10]) <= max(lengths[-10:])  # short ones are likely
+    assert max(lengths[:10]) <= max(lengths[-10:])  # short paths are more likely
     names = [decision.name for decision in CELLS.decisions]
     dead = dict.fromkeys(names, "none")
     conv = {**dead, "cell.edge_0_3": "nor_conv_3x3"}
     code = encoding.encode(CELLS.architecture(conv))
     assert [encoding.paths[k][1] for k in numpy.flatnonzero(code)] == [("nor_conv_3x3",)]
-    unused = {**conv, "cell.edge_0_1": "nor_conv_1x1"}  # leads nowhere
+    unused = {**conv, "cell.edge_0_1": "nor_conv_1x1"}  # not connected to the output
     assert (encoding.encode(CELLS.architecture(unused)) == code).all()
 
 
-def test_every_candidate_has_a_draw_of_its_own_from_what_the_five_networks_say() -> None:
-    """Independent Thompson sampling: two candidates of one mean win as their spreads have it."""
+def test_each_candidate_has_an_independent_sample_of_the_ensemble() -> None:
+    """Independent Thompson sampling: of two candidates of equal mean, the uncertain one may win."""
     space = Space({"x": Integer(0, 2)})
     strategy = Bananas(initial=2, candidates=30, parents=1)
     state = strategy.start(Problem(space, objectives_from({"v": "max"}), 0))
@@ -80,16 +80,16 @@ def test_every_candidate_has_a_draw_of_its_own_from_what_the_five_networks_say()
         state = strategy.observe(state, Trial(number, middle, "complete", {"v": 1.0}))
     assert state.ensemble is not None
     assert len(state.ensemble.weights[0]) == 5
-    # five networks that say 0 of the one, and -2, -1, 0, 1, 2 of the other
+    # the five networks predict 0 for one candidate, and -2, -1, 0, 1, 2 for the other
     slopes = numpy.array([-2.0, -1.0, 0.0, 1.0, 2.0])[:, None, None]
     flat = Ensemble((slopes,), (numpy.zeros((5, 1, 1)),), 0.0, 1.0)
     rng = numpy.random.default_rng(0)
     firsts = [next(strategy.propose(replace(state, ensemble=flat), rng))["x"] for _ in range(600)]
-    assert 230 < firsts.count(2) < 370  # the spread one is above 0 half of the time
+    assert 230 < firsts.count(2) < 370  # the uncertain one is above 0 with probability 1/2
     assert firsts.count(0) + firsts.count(2) == 600
 
 
-def test_widths_and_rates_are_seen_beside_the_paths() -> None:
+def test_other_decisions_are_encoded_beside_the_paths() -> None:
     space = Space({"net": CELLS, "rate": Real(1e-4, 1, log=True)})
     encoding = PathEncoding.of(space, 40)
     choices = dict(CELLS.sample(numpy.random.default_rng(0)).choices)
@@ -114,12 +114,12 @@ def test_it_beats_random_search_on_cells() -> None:
         return found
 
     runs = [best(seed) for seed in range(2)]
-    assert min(max(run) for run in runs) >= 14  # of 15; random search comes to about 10
+    assert min(max(run) for run in runs) >= 14  # of 15; random search reaches about 10
     assert all(sum(run[30:]) > 1.5 * sum(run[:10]) * 3 for run in runs)
 
 
 def test_settings_are_checked() -> None:
     with pytest.raises(StrategyError, match="networks=1 of Bananas: give an int of at least 2"):
         Bananas(networks=1)
-    with pytest.raises(StrategyError, match="Bananas is for one objective: take NSGA2"):
+    with pytest.raises(StrategyError, match="Bananas supports one objective only: use NSGA2"):
         Search(Bananas(), Space({"a": Integer(0, 1)}), {"v": "max", "w": "min"})

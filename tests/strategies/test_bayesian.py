@@ -1,5 +1,5 @@
 # pyright: reportPrivateUsage=false
-"""Bayesian optimization: the process, its hyper-parameters, the acquisitions, the behaviour."""
+"""Bayesian optimization: Gaussian process, hyperparameters, acquisition, features, behaviour."""
 
 import math
 
@@ -28,7 +28,7 @@ from nasbridge.strategies.acquisition import (
 )
 from nasbridge.strategies.bayesian import BayesianState, _Surrogate
 from nasbridge.strategies.features import Features
-from nasbridge.strategies.gaussian_process import GaussianProcess, Hyperparameters, View, fit
+from nasbridge.strategies.gaussian_process import GaussianProcess, Hyperparameters, KernelView, fit
 
 Array = NDArray[numpy.float64]
 
@@ -39,14 +39,11 @@ def squares(one: Array, other: Array) -> Array:
     return (one[:, None] - other[None]) ** 2
 
 
-def view(one: Array, other: Array) -> View:
-    return View(one, other, numpy.array(range(one.shape[1]), dtype=numpy.intp))
+def view(one: Array, other: Array) -> KernelView:
+    return KernelView(one, other, numpy.array(range(one.shape[1]), dtype=numpy.intp))
 
 
-# ---------------------------------------------------------------------- the process
-
-
-def test_the_gradient_of_the_marginal_likelihood_is_that_of_differences() -> None:
+def test_the_gradient_of_the_posterior_density_agrees_with_finite_differences() -> None:
     one, other = RNG.random((12, 3)), RNG.random((12, 1))
     views, values = [view(one, one), view(other, other)], RNG.standard_normal(12)
     mode = gp._prior_mode(views)
@@ -58,7 +55,7 @@ def test_the_gradient_of_the_marginal_likelihood_is_that_of_differences() -> Non
         assert slope[k] == pytest.approx((above - below) / 2e-5, rel=1e-4, abs=1e-6)
 
 
-def test_the_posterior_passes_through_what_was_observed_and_widens_away_from_it() -> None:
+def test_the_posterior_interpolates_observations_and_widens_away_from_them() -> None:
     x = numpy.linspace(0, 1, 8)[:, None]
     y = numpy.sin(6 * x[:, 0])
     process = GaussianProcess.of([view(x, x)], y, Hyperparameters(((math.log(0.3),),), (0.0,), -12))
@@ -69,22 +66,22 @@ def test_the_posterior_passes_through_what_was_observed_and_widens_away_from_it(
     mean, deviation = process.predict([view(far, x)])
     assert abs(mean[0]) < 0.05
     assert deviation[0] > 0.9
-    joint = process.covary([view(far, x)], [view(far, far)])
+    joint = process.posterior_covariance([view(far, x)], [view(far, far)])
     assert joint[0, 0] == pytest.approx(deviation[0] ** 2)
 
 
-def test_noise_and_irrelevance_are_found_by_the_marginal_likelihood() -> None:
+def test_fitting_finds_noise_and_irrelevant_features() -> None:
     rng = numpy.random.default_rng(1)
     x = rng.random((80, 2))
     clean = numpy.sin(8 * x[:, 0])
     noisy = clean + rng.standard_normal(80)
     fitted = fit([view(x, x)], clean / clean.std())
-    assert fitted.lengths[0][1] > fitted.lengths[0][0] + 1  # the second says nothing
+    assert fitted.lengths[0][1] > fitted.lengths[0][0] + 1  # the second feature is irrelevant
     assert fit([view(x, x)], noisy / noisy.std()).noise > fitted.noise + 2
 
 
 def test_predictions_are_calibrated() -> None:
-    """About 95 % of what was held out lies within two deviations."""
+    """About 95 % of held-out values lie within two standard deviations."""
     rng = numpy.random.default_rng(2)
     x = rng.random((140, 3))
     y = numpy.sin(5 * x[:, 0]) + x[:, 1] ** 2 + 0.2 * rng.standard_normal(140)
@@ -97,26 +94,26 @@ def test_predictions_are_calibrated() -> None:
     assert 0.88 < (numpy.abs(mean - y[held]) < 2 * spread).mean() <= 1.0
 
 
-def test_normal_scores_forget_how_terrible_a_value_is() -> None:
+def test_normal_scores_depend_on_ranks_only() -> None:
     assert gp.normal_scores([1, 2, 3, -1e9]) == pytest.approx(gp.normal_scores([1, 2, 3, 0]))
     assert gp.normal_scores([5, 5, 5]) == pytest.approx([0, 0, 0])
     assert gp.normal_scores([1, 2]) == pytest.approx([-0.6745, 0.6745], abs=1e-4)
 
 
-def test_graded_scores_keep_how_far_good_values_are_apart() -> None:
-    near, far = gp.graded_scores([0, 1, 2, 3, 3.1]), gp.graded_scores([0, 1, 2, 3, 30])
+def test_warped_scores_keep_differences_of_good_values() -> None:
+    near, far = gp.warped_scores([0, 1, 2, 3, 3.1]), gp.warped_scores([0, 1, 2, 3, 30])
     assert near[4] - near[3] < 0.2 < 1 < far[4] - far[3]
-    terrible = gp.graded_scores([-1e9, 1, 2, 3, 3.1])
-    assert terrible == pytest.approx(near)
+    outlier = gp.warped_scores([-1e9, 1, 2, 3, 3.1])
+    assert outlier == pytest.approx(near)
     assert near.mean() == pytest.approx(0)
     assert near.std() == pytest.approx(1)
-    assert list(gp.graded_scores([4, 4, 4])) == [0, 0, 0]
-    huge = gp.graded_scores([0, 1e200, 2e200, 3e200, 3.1e200])
+    assert list(gp.warped_scores([4, 4, 4])) == [0, 0, 0]
+    huge = gp.warped_scores([0, 1e200, 2e200, 3e200, 3.1e200])
     assert huge == pytest.approx(near)
 
 
-def test_a_smooth_function_of_real_numbers_is_followed_to_its_top() -> None:
-    """By ranks alone it is .05, .18 and .94 short with these seeds."""
+def test_the_optimum_of_a_smooth_function_is_found() -> None:
+    """With ranks alone, the regret with these seeds is 0.05, 0.18 and 0.94."""
 
     def branin(x: float, y: float) -> float:
         bend = y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6
@@ -133,17 +130,14 @@ def test_a_smooth_function_of_real_numbers_is_followed_to_its_top() -> None:
         assert found - 0.397887 < 0.01
 
 
-# ---------------------------------------------------------------------- acquisitions
-
-
-def test_expected_improvement_is_what_draws_improve_on_average() -> None:
+def test_expected_improvement_agrees_with_samples() -> None:
     draws = numpy.random.default_rng(0).normal(0.3, 0.7, 400_000)
     expected = numpy.maximum(draws - 0.5, 0).mean()
     found = expected_improvement(numpy.array([0.3]), numpy.array([0.7]), 0.5)
     assert found[0] == pytest.approx(expected, rel=0.01)
 
 
-def test_thompson_draws_have_the_posterior_moments() -> None:
+def test_thompson_samples_have_the_posterior_moments() -> None:
     covariance = numpy.array([[1.0, 0.8], [0.8, 1.0]])
     rng = numpy.random.default_rng(0)
     draws = numpy.array(
@@ -153,9 +147,9 @@ def test_thompson_draws_have_the_posterior_moments() -> None:
     assert numpy.cov(draws.T) == pytest.approx(covariance, abs=0.04)
 
 
-def test_certain_improvements_of_the_hypervolume_are_exact() -> None:
+def test_hypervolume_improvements_without_noise_are_exact() -> None:
     observed = numpy.array([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])
-    reference = -0.2  # a tenth of the range below the worst
+    reference = -0.2  # a tenth of the range below the worst value
     means = numpy.array([[1.0, 2.0, 3.0, 0.5], [2.0, 2.0, -5.0, 0.5]])
     found = hypervolume_improvement(means, numpy.full((2, 4), 1e-9), observed, RNG)
     assert found == pytest.approx([1.0, 3.0, 0.0, 0.0], abs=1e-6)
@@ -165,17 +159,14 @@ def test_certain_improvements_of_the_hypervolume_are_exact() -> None:
     assert wider[0] == pytest.approx(-reference)
 
 
-def test_scalarizations_want_what_dominates() -> None:
+def test_scalarizations_prefer_dominating_points() -> None:
     observed = RNG.random((3, 20))
     means = numpy.array([[2.0, 0.1]] * 3)
     found = scalarized_improvement(means, numpy.full((3, 2), 0.01), observed, RNG)
     assert found[0] > found[1] >= 0
 
 
-# ---------------------------------------------------------------------- features
-
-
-def test_a_cells_words_tell_the_order_of_its_operations() -> None:
+def test_label_counts_distinguish_the_order_of_operations() -> None:
     space = library.nas_bench_201()
     features = Features(space)
     labels = ["none"] * 6
@@ -187,39 +178,40 @@ def test_a_cells_words_tell_the_order_of_its_operations() -> None:
 
     one = features.row(space.architecture(cell("nor_conv_3x3", "avg_pool_3x3")))
     other = features.row(space.architecture(cell("avg_pool_3x3", "nor_conv_3x3")))
-    twin = features.row(
+    equivalent = features.row(
         space.architecture(cell("nor_conv_3x3", "avg_pool_3x3") | {"cell.edge_0_2": "skip_connect"})
     )
-    heights = features.views([one], [other, twin])
-    assert [float(part.squares([0.0])[0, 1]) for part in heights] == [0, 0]
-    assert all(part.squares([0.0])[0, 0] > 0 for part in heights)
-    assert not one.numbers.size  # every decision is a word
+    heights = features.views([one], [other, equivalent])
+    assert [float(part.squared_distances([0.0])[0, 1]) for part in heights] == [0, 0]
+    assert all(part.squared_distances([0.0])[0, 0] > 0 for part in heights)
+    assert not one.encoding.size  # label counts cover every decision
 
 
-def test_where_twins_differ_what_a_network_does_not_use_counts() -> None:
+def test_unused_operations_count_if_equivalents_are_allowed() -> None:
     space = library.nas_bench_201()
     names = [decision.name for decision in space.decisions]
     none = dict.fromkeys(names, "none")
-    dead = space.architecture(none | {"cell.edge_0_1": "nor_conv_3x3"})  # leads nowhere
+    dead = space.architecture(
+        none | {"cell.edge_0_1": "nor_conv_3x3"}
+    )  # not connected to the output
     for allow_equivalent in (False, True):
         features = Features(space, allow_equivalent)
         views = features.views([features.row(space.architecture(none))], [features.row(dead)])
-        distances = [float(view.squares([0.0] * view.count)[0, 0]) for view in views]
+        distances = [
+            float(view.squared_distances([0.0] * view.group_count)[0, 0]) for view in views
+        ]
         assert any(distances) == allow_equivalent
 
 
-def test_numbers_and_conditions_have_a_view_of_their_own() -> None:
+def test_numbers_and_conditions_have_a_separate_kernel() -> None:
     space = Space({"lr": Real(1e-4, 1, log=True), "n": Choice({"a": Integer(1, 3), "b": 0})})
     features = Features(space)
     (one,) = features.views(
         [features.row(space.architecture({"lr": 1e-4, "n": "a", "n.a": 1}))],
         [features.row(space.architecture({"lr": 1.0, "n": "b"}))],
     )
-    assert one.count == 3
-    assert one.squares([0.0, 50.0, 50.0])[0, 0] == pytest.approx(1.0)
-
-
-# ---------------------------------------------------------------------- behaviour
+    assert one.group_count == 3
+    assert one.squared_distances([0.0, 50.0, 50.0])[0, 0] == pytest.approx(1.0)
 
 
 def run(search: Search, trials: int) -> list[float]:
@@ -228,21 +220,21 @@ def run(search: Search, trials: int) -> list[float]:
         architecture = search.ask(number)
         value = -sum((architecture[f"x{k}"] - 0.7) ** 2 for k in range(3))
         if architecture["x0"] < 0.2:
-            value = -1e6  # terrible
+            value = -1e6  # an outlier
         search.tell(Trial(number, architecture, "complete", {"v": value}))
         found.append(value)
     return found
 
 
 @pytest.mark.parametrize("acquisition", ["ei", "thompson"])
-def test_a_smooth_optimum_is_found_despite_terrible_values(acquisition: str) -> None:
+def test_a_smooth_optimum_is_found_despite_outliers(acquisition: str) -> None:
     space = Space({f"x{k}": Real(0, 1) for k in range(3)})
     strategy = BayesianOptimization(initial=8, acquisition=acquisition)  # type: ignore[arg-type]
     best = [max(run(Search(strategy, space, {"v": "max"}, seed), 40)) for seed in range(3)]
     assert sum(best) / 3 > -0.02
 
 
-def test_what_runs_lowers_the_wish_to_try_what_is_like_it() -> None:
+def test_a_running_trial_lowers_the_acquisition_of_similar_architectures() -> None:
     space = Space({"x": Real(0, 1)})
     strategy = BayesianOptimization(initial=2)
     state = strategy.start(Problem(space, objectives_from({"v": "max"}), 0))
@@ -251,7 +243,7 @@ def test_what_runs_lowers_the_wish_to_try_what_is_like_it() -> None:
         state = strategy.observe(state, trial)
     near = space.architecture({"x": 0.61})
 
-    def wish(state: BayesianState) -> tuple[float, float]:
+    def acquire(state: BayesianState) -> tuple[float, float]:
         surrogate = _Surrogate.of(state)
         rows = [surrogate.features.row(near)]
         views = surrogate.features.views(rows, surrogate.rows)
@@ -259,13 +251,13 @@ def test_what_runs_lowers_the_wish_to_try_what_is_like_it() -> None:
         return float(acquired[0]), float(surrogate.processes[0].predict(views)[1][0])
 
     running = strategy.observe(state, Trial(4, space.architecture({"x": 0.6})))
-    (before, wide), (after, narrow) = wish(state), wish(running)
+    (before, wide), (after, narrow) = acquire(state), acquire(running)
     assert after < 0.5 * before
     assert narrow < 0.5 * wide
 
 
-def test_what_runs_counts_as_observed_where_better_than_the_best_is_told() -> None:
-    """As if the best were still to be beaten, a rising line would be climbed twice."""
+def test_the_predicted_value_of_a_running_trial_may_be_the_best() -> None:
+    """Otherwise a second worker would propose the same improvement again."""
     space = Space({"x": Real(0, 1)})
     strategy = BayesianOptimization(initial=2)
     state = strategy.start(Problem(space, objectives_from({"v": "max"}), 0))
@@ -274,23 +266,23 @@ def test_what_runs_counts_as_observed_where_better_than_the_best_is_told() -> No
             state, Trial(number, space.architecture({"x": x}), "complete", {"v": x})
         )
     above = strategy.observe(state, Trial(4, space.architecture({"x": 0.7})))
-    observed, believed = _Surrogate.of(state), _Surrogate.of(above)
-    assert believed.best > observed.best
-    assert believed.best == believed.values[0, -1]
-    assert believed.values.shape == (1, 5)
+    observed, with_running = _Surrogate.of(state), _Surrogate.of(above)
+    assert with_running.best > observed.best
+    assert with_running.best == with_running.values[0, -1]
+    assert with_running.values.shape == (1, 5)
 
 
-def test_what_failed_is_avoided() -> None:
+def test_failing_regions_are_avoided() -> None:
     space = Space({f"x{k}": Choice(list("abcd")) for k in range(5)})
 
-    def failures(seed: int, tell: bool) -> int:
+    def failures(seed: int, report: bool) -> int:
         search = Search(BayesianOptimization(), space, {"v": "max"}, seed)
         failed = 0
         for number in range(60):
             architecture = search.ask(number)
             fails = architecture["x0"] == "a"
             failed += fails
-            state = "failed" if fails and tell else "complete"
+            state = "failed" if fails and report else "complete"
             value = sum(label != "b" for label in architecture.choices.values())
             search.tell(Trial(number, architecture, state, {"v": value}))  # type: ignore[arg-type]
         return failed
@@ -303,7 +295,7 @@ def test_settings_are_checked() -> None:
         BayesianOptimization(initial=1)
     with pytest.raises(StrategyError, match=r'acquisition=.ucb. .*give "ei" or "thompson"'):
         BayesianOptimization(acquisition="ucb")  # type: ignore[arg-type]
-    with pytest.raises(StrategyError, match=r'"thompson" .* is for one objective'):
+    with pytest.raises(StrategyError, match=r'"thompson" .* supports one objective only'):
         Search(
             BayesianOptimization(acquisition="thompson"),
             Space({"a": Integer(0, 1)}),

@@ -1,4 +1,4 @@
-"""Regularized evolution against the paper: each test fails for one of the usual toys."""
+"""Regularized evolution against the paper: each test fails for a common simplification."""
 
 from collections import Counter
 from itertools import islice
@@ -15,7 +15,7 @@ from nasbridge.strategies import (
     StrategyError,
     Trial,
 )
-from nasbridge.strategies.evolution import Population
+from nasbridge.strategies.evolution import EvolutionState
 from nasbridge.strategies.trial import TrialState
 
 SPACE = Space({f"d{k}": Choice(list("abcde")) for k in range(6)})
@@ -26,9 +26,9 @@ def member(letters: str) -> Architecture:
     return SPACE.architecture({f"d{k}": letter for k, letter in enumerate(letters)})
 
 
-def told(
+def observed(
     strategy: RegularizedEvolution, *scores: tuple[str, float], state: TrialState = "complete"
-) -> Population:
+) -> EvolutionState:
     """The population after trials with these letters and scores."""
     population = strategy.start(PROBLEM)
     for number, (letters, score) in enumerate(scores):
@@ -37,7 +37,9 @@ def told(
     return population
 
 
-def children(strategy: RegularizedEvolution, state: Population, number: int) -> list[Architecture]:
+def children(
+    strategy: RegularizedEvolution, state: EvolutionState, number: int
+) -> list[Architecture]:
     rng = numpy.random.default_rng(0)
     return list(islice(strategy.propose(state, rng), number))
 
@@ -46,21 +48,23 @@ def changes(one: Architecture, other: Architecture) -> int:
     return sum(one.choices[name] != other.choices[name] for name in one.choices)
 
 
-def test_the_oldest_dies_even_if_it_is_the_best() -> None:
+def test_the_oldest_member_is_removed_even_if_it_is_the_best() -> None:
     strategy = RegularizedEvolution(population=2, sample=2)
-    state = told(strategy, ("aaaaaa", 9.0), ("bbbbbb", 1.0), ("cccccc", 2.0))
+    state = observed(strategy, ("aaaaaa", 9.0), ("bbbbbb", 1.0), ("cccccc", 2.0))
     assert [scores for _, scores in state.members] == [(1.0,), (2.0,)]
 
 
 def test_a_child_differs_from_the_best_in_exactly_one_decision() -> None:
-    strategy = RegularizedEvolution(population=2, sample=40)  # so many draws find the best
-    state = told(strategy, ("aaaaaa", 9.0), ("bbbbbb", 1.0))
+    strategy = RegularizedEvolution(
+        population=2, sample=40
+    )  # the tournament contains the best with near certainty
+    state = observed(strategy, ("aaaaaa", 9.0), ("bbbbbb", 1.0))
     assert {changes(child, member("aaaaaa")) for child in children(strategy, state, 300)} == {1}
 
 
-def test_every_decision_and_every_other_value_is_reached_alike() -> None:
+def test_mutations_are_uniform_over_decisions_and_values() -> None:
     strategy = RegularizedEvolution(population=1, sample=1)
-    state = told(strategy, ("aaaaaa", 9.0))
+    state = observed(strategy, ("aaaaaa", 9.0))
     moved = Counter(
         (name, label)
         for child in children(strategy, state, 4800)
@@ -68,25 +72,27 @@ def test_every_decision_and_every_other_value_is_reached_alike() -> None:
         if label != "a"
     )
     assert len(moved) == 6 * 4
-    assert all(130 < times < 270 for times in moved.values())  # 200 each, give or take 5 sigma
+    assert all(
+        130 < times < 270 for times in moved.values()
+    )  # 200 each, within 5 standard deviations
 
 
 def test_the_sample_is_drawn_with_replacement() -> None:
     strategy = RegularizedEvolution(population=2, sample=2)
-    state = told(strategy, ("aaaaaa", 9.0), ("bbbbbb", 1.0))
+    state = observed(strategy, ("aaaaaa", 9.0), ("bbbbbb", 1.0))
     of_worse = sum(changes(c, member("bbbbbb")) == 1 for c in children(strategy, state, 2000))
-    assert 400 < of_worse < 600  # both draws give the worse one in a quarter of all cases
+    assert 400 < of_worse < 600  # both draws are the worse member with probability 1/4
 
 
-def test_the_first_population_is_random_and_running_trials_count() -> None:
+def test_the_first_population_is_random_and_counts_running_trials() -> None:
     strategy = RegularizedEvolution(population=3, sample=3)
-    state = told(strategy, ("aaaaaa", 9.0), ("aaaaaa", 9.0))
+    state = observed(strategy, ("aaaaaa", 9.0), ("aaaaaa", 9.0))
     assert max(changes(c, member("aaaaaa")) for c in children(strategy, state, 50)) > 2
     state = strategy.observe(state, Trial(2, member("bbbbbb")))
     assert {changes(c, member("aaaaaa")) for c in children(strategy, state, 50)} == {1}
 
 
-def test_members_are_as_old_as_their_trials_are_finished_not_as_they_were_asked() -> None:
+def test_the_age_of_a_member_is_the_order_of_finishing() -> None:
     strategy = RegularizedEvolution(population=2, sample=1)
     search = Search(strategy, SPACE, {"score": "max"})
     asked = [search.ask(number) for number in range(3)]
@@ -98,11 +104,11 @@ def test_members_are_as_old_as_their_trials_are_finished_not_as_they_were_asked(
 
 def test_a_pruned_trial_joins_with_its_last_value_and_a_failed_one_does_not() -> None:
     strategy = RegularizedEvolution(population=5, sample=1)
-    assert [s for _, s in told(strategy, ("aaaaaa", 3.0), state="pruned").members] == [(3.0,)]
-    assert not told(strategy, ("aaaaaa", 3.0), state="failed").members
+    assert [s for _, s in observed(strategy, ("aaaaaa", 3.0), state="pruned").members] == [(3.0,)]
+    assert not observed(strategy, ("aaaaaa", 3.0), state="failed").members
 
 
-def test_a_minimised_objective_is_minimised() -> None:
+def test_a_minimized_objective_is_minimized() -> None:
     strategy = RegularizedEvolution(population=2, sample=40)
     problem = Problem(SPACE, (Objective("loss", "min"),), seed=0)
     state = strategy.start(problem)
@@ -111,7 +117,7 @@ def test_a_minimised_objective_is_minimised() -> None:
     assert {changes(child, member("bbbbbb")) for child in children(strategy, state, 50)} == {1}
 
 
-def test_with_several_objectives_no_dominated_member_of_the_sample_is_a_parent() -> None:
+def test_parents_are_non_dominated_members_of_the_tournament() -> None:
     strategy = RegularizedEvolution(population=3, sample=30)
     problem = Problem(SPACE, (Objective("score"), Objective("cost", "min")), seed=0)
     state = strategy.start(problem)
@@ -140,11 +146,13 @@ def test_it_beats_random_search_on_a_planted_optimum() -> None:
         return found
 
     evolved = [best(RegularizedEvolution(20, 5), seed) for seed in range(10)]
-    drawn = [best(RegularizedEvolution(1000, 5), seed) for seed in range(10)]  # never fills
+    drawn = [
+        best(RegularizedEvolution(1000, 5), seed) for seed in range(10)
+    ]  # the population never fills
     assert numpy.mean(evolved) > numpy.mean(drawn) + 0.8
 
 
 @pytest.mark.parametrize("settings", [{"population": 0}, {"sample": 0}])
-def test_a_setting_below_one_is_an_error_that_names_it(settings: dict[str, int]) -> None:
+def test_an_invalid_setting_is_named(settings: dict[str, int]) -> None:
     with pytest.raises(StrategyError, match=next(iter(settings))):
         RegularizedEvolution(**settings)

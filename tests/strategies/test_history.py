@@ -1,4 +1,4 @@
-"""Histories: what came out, and the file that survives whatever happens."""
+"""Histories, and their files under crashes and damage."""
 
 import json
 import math
@@ -36,23 +36,20 @@ def history(*trials: Trial, objectives: tuple[Objective, ...] = SCORE) -> Histor
     return History(SPACE, objectives, trials, seed=7, strategy="RandomSearch()", metadata={"a": 1})
 
 
-# ---------------------------------------------------------------------- what came out
-
-
 def test_the_best_is_the_earliest_of_the_best_complete_ones() -> None:
-    told = history(
+    original = history(
         trial(0, score=1.0), trial(1, score=3.0), trial(2, score=3.0), trial(3, "pruned", score=9.0)
     )
-    assert told.best.number == 1
+    assert original.best.number == 1
 
 
-def test_the_best_of_what_is_to_be_minimised_is_the_smallest() -> None:
+def test_the_best_of_a_minimized_objective_is_the_smallest() -> None:
     objectives = (Objective("score", "min"),)
     assert history(trial(0, score=2.0), trial(1, score=1.0), objectives=objectives).best.number == 1
 
 
-def test_the_front_holds_what_nothing_dominates() -> None:
-    told = history(
+def test_the_front_contains_the_non_dominated_trials() -> None:
+    original = history(
         trial(0, score=1.0, cost=1.0),
         trial(1, score=3.0, cost=3.0),
         trial(2, score=2.0, cost=3.0),  # dominated by 1
@@ -61,34 +58,34 @@ def test_the_front_holds_what_nothing_dominates() -> None:
         trial(5, score=3.0, cost=3.0),  # equals 1: both stay
         objectives=BOTH,
     )
-    assert [t.number for t in told.pareto] == [0, 1, 5]
+    assert [t.number for t in original.pareto] == [0, 1, 5]
     with pytest.raises(HistoryError, match=r"2 objectives \(score, cost\).*history.pareto"):
-        _ = told.best
+        _ = original.best
 
 
 @pytest.mark.parametrize(
-    ("trials", "said"),
+    ("trials", "message"),
     [
-        ((), "no trial yet"),
+        ((), "no trials"),
         ((trial(0, "failed"), trial(1, "failed"), trial(2, "running")), "2 failed, 1 running"),
     ],
 )
-def test_without_complete_trials_there_is_no_best(trials: tuple[Trial, ...], said: str) -> None:
-    with pytest.raises(HistoryError, match=said):
+def test_without_complete_trials_there_is_no_best(trials: tuple[Trial, ...], message: str) -> None:
+    with pytest.raises(HistoryError, match=message):
         _ = history(*trials).best
 
 
 def test_a_history_is_a_sequence() -> None:
-    told = history(trial(0, score=1.0), trial(1, "failed"), trial(2, "pruned", score=1.0))
-    assert len(told) == 3
-    assert told[-1].number == 2
-    assert [t.number for t in told[:2]] == [0, 1]
-    assert [t.number for t in told.of_state("failed", "pruned")] == [1, 2]
+    original = history(trial(0, score=1.0), trial(1, "failed"), trial(2, "pruned", score=1.0))
+    assert len(original) == 3
+    assert original[-1].number == 2
+    assert [t.number for t in original[:2]] == [0, 1]
+    assert [t.number for t in original.of_state("failed", "pruned")] == [1, 2]
 
 
-def test_a_table_has_a_row_a_trial() -> None:
-    told = history(trial(0, score=1.0), trial(1, "failed"))
-    table = told.to_pandas()
+def test_a_data_frame_has_a_row_per_trial() -> None:
+    original = history(trial(0, score=1.0), trial(1, "failed"))
+    table = original.to_pandas()
     assert isinstance(table, pandas.DataFrame)
     assert list(table["number"]) == [0, 1]
     assert list(table["state"]) == ["complete", "failed"]
@@ -97,13 +94,11 @@ def test_a_table_has_a_row_a_trial() -> None:
     assert list(table["choices.units"]) == ["32", "32"]
 
 
-def test_order_is_that_of_finishing_then_running_ones_by_number() -> None:
+def test_trials_are_ordered_by_end_then_running_ones_by_number() -> None:
     trials = [Trial(n, trial(n).architecture, "complete", finished=f) for n, f in ((0, 3), (1, 2))]
     running = [Trial(n, trial(n).architecture) for n in (5, 4)]
     assert [t.number for t in in_order([*running, *trials])] == [1, 0, 4, 5]
 
-
-# ---------------------------------------------------------------------- there and back
 
 numbers = st.floats(allow_nan=True, allow_infinity=True)
 metrics = st.dictionaries(st.text(min_size=1, max_size=5), numbers, max_size=3)
@@ -129,8 +124,8 @@ def histories(draw: st.DrawFn) -> History:
         time = draw(st.floats(0, 2e9))
         architecture = SPACE.architecture(choices)
         values, noted = draw(metrics), draw(notes)
-        made = Trial(number, architecture, state, values, curve, 1.5, time, time + 1, noted)
-        trials.append(made)
+        original = Trial(number, architecture, state, values, curve, 1.5, time, time + 1, noted)
+        trials.append(original)
     skipped = draw(st.lists(st.integers(5, 99), max_size=3, unique=True))
     return replace(history(*trials), skipped=tuple(skipped))
 
@@ -141,33 +136,33 @@ def alike(value: object) -> object:
 
 
 @settings(max_examples=40, deadline=None)
-@given(told=histories())
-def test_any_history_comes_back_from_its_file(
-    told: History, tmp_path_factory: pytest.TempPathFactory
+@given(original=histories())
+def test_a_history_is_unchanged_after_saving_and_loading(
+    original: History, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("history") / "h.jsonl"
-    told.save(path)
+    original.save(path)
     loaded = History.load(path)
-    assert alike(loaded.trials) == alike(told.trials)
-    assert loaded.space == told.space
+    assert alike(loaded.trials) == alike(original.trials)
+    assert loaded.space == original.space
     assert (loaded.objectives, loaded.seed, loaded.strategy) == (SCORE, 7, "RandomSearch()")
     assert loaded.metadata == {"a": 1}
-    assert loaded.skipped == told.skipped
+    assert loaded.skipped == original.skipped
 
 
-def test_running_trials_stay_running_with_what_they_reported(tmp_path: Path) -> None:
+def test_running_trials_keep_their_reports(tmp_path: Path) -> None:
     half = trial(3, "running", (Step(1, {"score": 0.5}), Step(2, {"score": 0.6})))
     half = Trial(3, half.architecture, "running", curve=half.curve, started=10.0)
     history(trial(0, score=1.0), half).save(tmp_path / "h.jsonl")
     assert History.load(tmp_path / "h.jsonl").trials[1] == half
 
 
-def test_a_repeated_trial_counts_once_with_its_new_curve(tmp_path: Path) -> None:
+def test_a_repeated_trial_has_its_new_curve_only(tmp_path: Path) -> None:
     path = tmp_path / "h.jsonl"
     with HistoryFile(path, history()) as file:
         file.start(trial(0))
         file.report(0, Step(1, {"score": 0.1}))
-        file.start(trial(0))  # the process was killed, and the next one repeats the trial
+        file.start(trial(0))  # after a kill, the next process repeats the trial
         file.report(0, Step(1, {"score": 0.2}))
         file.finish(trial(0, score=0.2))
     (loaded,) = History.load(path)
@@ -190,11 +185,11 @@ sys.stdin.read()
 
 
 def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
-    """And the error says whether it is this one."""
+    """The error states whether it is this process or another one."""
     path = tmp_path / "h.jsonl"
     with (
         HistoryFile(path, history()),
-        pytest.raises(HistoryError, match="being written by this process, which has not closed it"),
+        pytest.raises(HistoryError, match="is open for writing in this process"),
     ):
         HistoryFile(path, history())
     HistoryFile(path, history()).close()
@@ -202,37 +197,34 @@ def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"locked\n"
-        with pytest.raises(HistoryError, match="being written by another process"):
+        with pytest.raises(HistoryError, match="is open for writing in another process"):
             HistoryFile(path, history())
         other.communicate()
     HistoryFile(path, history()).close()
 
 
-def test_a_space_with_functions_must_be_brought_along(tmp_path: Path) -> None:
+def test_a_space_with_functions_must_be_given(tmp_path: Path) -> None:
     space = SPACE.where(lambda x: x["depth"] > 1)
-    told = History(space, SCORE, (trial(1, score=1.0),))
-    told.save(tmp_path / "h.jsonl")
+    original = History(space, SCORE, (trial(1, score=1.0),))
+    original.save(tmp_path / "h.jsonl")
     with pytest.raises(HistoryError, match=r"functions or classes.*space=space"):
         History.load(tmp_path / "h.jsonl")
     assert History.load(tmp_path / "h.jsonl", space).best.number == 1
 
 
-# ---------------------------------------------------------------------- damage
-
-
 def saved(tmp_path: Path) -> Path:
-    told = history(trial(0, score=1.0), trial(1, curve=(Step(1, {"score": 1.0}),), score=2.0))
-    told.save(tmp_path / "h.jsonl")
+    original = history(trial(0, score=1.0), trial(1, curve=(Step(1, {"score": 1.0}),), score=2.0))
+    original.save(tmp_path / "h.jsonl")
     return tmp_path / "h.jsonl"  # header, start, finish, start, report, finish
 
 
 @pytest.mark.parametrize("kept", range(1, 60, 7))
-def test_a_torn_last_line_is_dropped(tmp_path: Path, kept: int) -> None:
+def test_a_truncated_last_line_is_dropped(tmp_path: Path, kept: int) -> None:
     path = saved(tmp_path)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]) + lines[-1][:kept])
     assert [t.state for t in History.load(path)] == ["complete", "running"]
-    with HistoryFile(path, history()) as file:  # and goes on as if it had never been there
+    with HistoryFile(path, history()) as file:  # continues after the last whole line
         file.finish(trial(1, score=2.0))
     assert [t.state for t in History.load(path)] == ["complete", "complete"]
 
@@ -246,7 +238,7 @@ def without_header(lines: list[str]) -> list[str]:
 
 
 def changed(line: int, **entries: Any) -> Callable[[list[str]], list[str]]:
-    """Change entries of an event; None takes them away."""
+    """Change entries of an event; None removes them."""
 
     def change(lines: list[str]) -> list[str]:
         event: Mapping[str, Any] = json.loads(lines[line - 1]) | entries
@@ -257,43 +249,43 @@ def changed(line: int, **entries: Any) -> Callable[[list[str]], list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
-        (without_header, "line 1: this is no history"),
-        (replaced(1, "{}"), "line 1: this is no history"),
-        (changed(1, version=99), r"line 1: a history of version 99.*reads version 1"),
-        (changed(1, objectives=None), "line 1: 'objectives' is missing or damaged"),
-        (changed(1, seed="x"), "line 1: 'seed' is missing or damaged"),
-        (changed(1, skipped=None), "line 1: 'skipped' is missing or damaged"),
+        (without_header, "line 1: not a header of a nasbridge history"),
+        (replaced(1, "{}"), "line 1: not a header of a nasbridge history"),
+        (changed(1, version=99), r"line 1: unsupported format version 99.*reads version 1"),
+        (changed(1, objectives=None), "line 1: 'objectives' is missing or invalid"),
+        (changed(1, seed="x"), "line 1: 'seed' is missing or invalid"),
+        (changed(1, skipped=None), "line 1: 'skipped' is missing or invalid"),
         (changed(1, skipped=[0, -1]), "line 1: invalid trial number -1 in 'skipped'"),
         (changed(1, objectives={"score": "up"}), "line 1: .*'up'"),
-        (changed(1, objectives={"": "max"}), "line 1: .*''.* is not a name"),
+        (changed(1, objectives={"": "max"}), "line 1: invalid metric ''"),
         (changed(1, space={"format": "else"}), "line 1: .*no space"),
-        (changed(1, fingerprint="else"), "is of another space"),
-        (replaced(3, "{ not JSON"), "line 3: not JSON"),
-        (replaced(3, "[1, 2]"), r"line 3: \[1, 2\] is no event"),
-        (replaced(3, "\0\0\0\0"), "line 3: not JSON"),
-        (replaced(3, "[" * 100_000), "line 3: not JSON"),
+        (changed(1, fingerprint="else"), "belongs to another space"),
+        (replaced(3, "{ not JSON"), "line 3: invalid JSON"),
+        (replaced(3, "[1, 2]"), r"line 3: invalid event \[1, 2\]"),
+        (replaced(3, "\0\0\0\0"), "line 3: invalid JSON"),
+        (replaced(3, "[" * 100_000), "line 3: invalid JSON"),
         (changed(2, choices={"units": "17", "depth": 1}), "line 2: .*'units' cannot be '17'"),
         (changed(2, choices=None), "line 2: 'choices' is missing"),
         (changed(2, number=None), "line 2: 'number' is missing"),
-        (changed(3, state="else"), "line 3: .*state 'else' is unknown"),
+        (changed(3, state="else"), "line 3: .*unknown state 'else'"),
         (changed(3, values={"score": "x"}), "line 3: ValueError"),
         (changed(3, number=5), "line 3: .*trial 5 has not started"),
         (changed(4, number=0), "line 4: .*trial 0 starts after it has finished"),
-        (changed(5, event="else"), "line 5: .*event 'else' is unknown"),
-        (changed(2, number="x"), "line 2: .*number 'x' of a trial is no count"),
+        (changed(5, event="else"), "line 5: .*unknown event 'else'"),
+        (changed(2, number="x"), "line 2: .*invalid trial number 'x'"),
         (changed(2, time="x"), "line 2: ValueError"),
         (changed(3, notes=5), "line 3: TypeError"),
         (changed(5, step="x"), "line 5: ValueError"),
     ],
 )
 def test_damage_is_an_error_that_names_file_and_line(
-    tmp_path: Path, damage: Callable[[list[str]], list[str]], said: str
+    tmp_path: Path, damage: Callable[[list[str]], list[str]], message: str
 ) -> None:
     path = saved(tmp_path)
     path.write_text("".join(f"{line}\n" for line in damage(path.read_text().splitlines())))
-    with pytest.raises(HistoryError, match=f"h.jsonl.*{said}"):
+    with pytest.raises(HistoryError, match=f"h.jsonl.*{message}"):
         History.load(path)
 
 
@@ -304,18 +296,18 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 
 def test_a_file_of_another_experiment_is_not_continued(tmp_path: Path) -> None:
     path = saved(tmp_path)
-    for other, said in (
-        (History(SPACE, SCORE, seed=8, strategy="RandomSearch()"), "seed is 7, not 8"),
-        (History(SPACE, SCORE, seed=7, strategy="Other()"), "strategy is"),
-        (History(SPACE, BOTH, seed=7, strategy="RandomSearch()"), "objectives is"),
+    for other, message in (
+        (History(SPACE, SCORE, seed=8, strategy="RandomSearch()"), "seed 7, not 8"),
+        (History(SPACE, SCORE, seed=7, strategy="Other()"), "with strategy "),
+        (History(SPACE, BOTH, seed=7, strategy="RandomSearch()"), "with objectives "),
     ):
         before = path.read_bytes()
-        with pytest.raises(HistoryError, match=said):
+        with pytest.raises(HistoryError, match=message):
             HistoryFile(path, other)
         assert path.read_bytes() == before
 
 
-def test_odd_values_are_written_so_that_they_can_be_read(tmp_path: Path) -> None:
+def test_numpy_and_non_finite_values_are_serialized(tmp_path: Path) -> None:
     odd = Trial(
         0,
         trial(0).architecture,

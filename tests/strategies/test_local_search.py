@@ -1,4 +1,4 @@
-"""Local search: it climbs by single changes, and restarts at the top."""
+"""Local search: steps to neighbours, and restarts at local optima."""
 
 import pytest
 
@@ -11,21 +11,21 @@ def differ(one: Architecture, other: Architecture) -> int:
     return sum(abs(one[name] - other[name]) for name in ("a", "b"))
 
 
-def climb(improvement: str, trials: int = 60) -> list[tuple[Architecture, float]]:
+def climb(improvement: str, count: int = 60) -> list[tuple[Architecture, float]]:
     search = Search(LocalSearch(improvement), SPACE, {"s": "max"}, seed=2)  # type: ignore[arg-type]
-    told: list[tuple[Architecture, float]] = []
-    for number in range(trials):
+    trials: list[tuple[Architecture, float]] = []
+    for number in range(count):
         architecture = search.ask(number)
         value = float(architecture["a"] + architecture["b"])
         search.tell(Trial(number, architecture, "complete", {"s": value}))
-        told.append((architecture, value))
-    return told
+        trials.append((architecture, value))
+    return trials
 
 
 def test_the_first_better_neighbour_is_the_next_centre() -> None:
     centre, best = climb("first")[0]
     for architecture, value in climb("first")[1:]:
-        assert differ(architecture, centre) == 1  # the number of neighbours is at most 4
+        assert differ(architecture, centre) == 1  # an architecture has at most 4 neighbours
         if value > best:
             centre, best = architecture, value
         if best == 18:
@@ -33,12 +33,12 @@ def test_the_first_better_neighbour_is_the_next_centre() -> None:
     assert best == 18
 
 
-def test_the_best_neighbour_is_the_next_centre_after_all_were_tried() -> None:
-    told = climb("best")
-    centre, best = told[0]
-    seen = {told[0][0]}
+def test_the_best_neighbour_is_the_next_centre_after_all_are_evaluated() -> None:
+    trials = climb("best")
+    centre, best = trials[0]
+    seen = {trials[0][0]}
     near: list[tuple[Architecture, float]] = []
-    for architecture, value in told[1:]:
+    for architecture, value in trials[1:]:
         assert differ(architecture, centre) == 1
         seen.add(architecture)
         near.append((architecture, value))
@@ -52,10 +52,10 @@ def test_the_best_neighbour_is_the_next_centre_after_all_were_tried() -> None:
     assert best == 18
 
 
-def test_at_the_top_it_starts_anew() -> None:
-    told = climb("first")
-    top = next(k for k, (_, value) in enumerate(told) if value == 18)
-    later = [differ(architecture, told[top][0]) for architecture, _ in told[top + 3 :]]
+def test_a_local_optimum_restarts_the_search() -> None:
+    trials = climb("first")
+    top = next(k for k, (_, value) in enumerate(trials) if value == 18)
+    later = [differ(architecture, trials[top][0]) for architecture, _ in trials[top + 3 :]]
     assert max(later) > 3
 
 

@@ -1,4 +1,4 @@
-"""The network of the controller, and Adam."""
+"""The LSTM of the policy, and Adam."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy
 import pytest
 from numpy.typing import NDArray
 
-from nasbridge.strategies.lstm import Adam, Network, ascend
+from nasbridge.strategies.lstm import AdamState, Network, adam_ascent
 
 
 def conditional_batch(options: tuple[int, ...], sequences: int) -> NDArray[numpy.intp]:
@@ -19,7 +19,7 @@ def conditional_batch(options: tuple[int, ...], sequences: int) -> NDArray[numpy
 @pytest.mark.parametrize("entropy", [0.0, 0.7])
 def test_the_gradient_agrees_with_finite_differences(entropy: float) -> None:
     network, rng = Network((3, 2, 4, 1, 3), units=5), numpy.random.default_rng(0)
-    vector = 5 * network.initial(rng)  # far from where everything is linear
+    vector = 5 * network.initial(rng)  # far from the linear regime
     chosen = conditional_batch(network.options, 7)
     factors = rng.standard_normal(chosen.shape)
 
@@ -39,7 +39,7 @@ def test_the_gradient_agrees_with_finite_differences(entropy: float) -> None:
     assert all(part.any() for part in network.weights(gradient))
 
 
-def test_every_weight_starts_within_a_tenth() -> None:
+def test_initial_weights_are_uniform_within_a_tenth() -> None:
     network = Network((3, 2), units=100)
     vector = network.initial(numpy.random.default_rng(0))
     assert vector.shape == (network.size,)
@@ -49,10 +49,10 @@ def test_every_weight_starts_within_a_tenth() -> None:
 
 
 def test_adam_takes_the_steps_of_its_paper() -> None:
-    state = Adam(numpy.array([1.0]), numpy.zeros(1), numpy.zeros(1))
-    state = ascend(state, numpy.array([4.0]), rate=0.1)
-    assert state.vector == pytest.approx(1.1)  # the first step is the rate, whatever the gradient
-    state = ascend(state, numpy.array([-2.0]), rate=0.1)
+    state = AdamState(numpy.array([1.0]), numpy.zeros(1), numpy.zeros(1))
+    state = adam_ascent(state, numpy.array([4.0]), rate=0.1)
+    assert state.vector == pytest.approx(1.1)  # the first step equals the rate
+    state = adam_ascent(state, numpy.array([-2.0]), rate=0.1)
     mean = (0.9 * 0.4 - 0.2) / (1 - 0.9**2)
     square = (0.999 * 0.016 + 0.004) / (1 - 0.999**2)
     assert state.vector == pytest.approx(1.1 + 0.1 * mean / square**0.5)

@@ -10,8 +10,8 @@ import pytest
 from nasbridge import NSGA2, Integer, Search, Space, StrategyError, Trial
 from nasbridge.strategies import Problem, dominates, non_dominated, objectives_from
 from nasbridge.strategies.nsga2 import (
-    Generation,
     Individual,
+    NSGA2State,
     _tournament,
     crowding_distance,
     fronts_of,
@@ -19,7 +19,7 @@ from nasbridge.strategies.nsga2 import (
 )
 
 
-def test_each_front_is_what_none_of_the_rest_dominates() -> None:
+def test_each_front_is_non_dominated_among_the_rest() -> None:
     rng = numpy.random.default_rng(0)
     scores = [tuple(map(float, row)) for row in rng.integers(6, size=(60, 3))]
     left = list(range(60))
@@ -30,19 +30,19 @@ def test_each_front_is_what_none_of_the_rest_dominates() -> None:
     assert not left
 
 
-def test_the_ends_of_a_front_are_infinitely_far_and_flat_objectives_say_nothing() -> None:
+def test_extreme_points_have_infinite_distance_and_flat_objectives_contribute_none() -> None:
     distances = crowding_distance([(0, 10, 7), (1, 8, 7), (4, 4, 7), (10, 0, 7)])
     assert distances[0] == distances[3] == math.inf
     assert distances[1:3] == pytest.approx([0.4 + 0.6, 0.9 + 0.8])
 
 
-def test_survivors_are_whole_fronts_and_then_the_least_crowded() -> None:
+def test_survivors_are_whole_fronts_then_the_least_crowded() -> None:
     space = Space({"a": Integer(0, 9)})
     scores = [(0.0, 4.0), (1.0, 3.0), (1.1, 2.9), (4.0, 0.0), (0.0, 0.0), (-1.0, -1.0)]
     made = [Individual(space.architecture({"a": k}), s) for k, s in enumerate(scores)]
     kept = survivors(made, 3)
     assert {one.scores for one in kept[:2]} == {(0.0, 4.0), (4.0, 0.0)}
-    assert kept[2].scores == (1.1, 2.9)  # the less crowded of the two between
+    assert kept[2].scores == (1.1, 2.9)  # the less crowded of the two inner points
     kept = survivors(made, 5)
     assert [one.rank for one in kept] == [0, 0, 0, 0, 1]
     assert kept[4].scores == (0.0, 0.0)
@@ -72,7 +72,7 @@ def test_the_front_of_zdt1_is_found_and_covered() -> None:
 
 
 def test_parents_are_never_worse_than_before() -> None:
-    """Elitism: what a parent is, no survivor of the next generation loses."""
+    """Elitism: no parent of the next generation is dominated by a removed one."""
     strategy = NSGA2(population=6)
     space = Space({"a": Integer(0, 30), "b": Integer(0, 30)})
     search = Search(strategy, space, {"s": "max", "t": "max"}, seed=3)
@@ -85,7 +85,7 @@ def test_parents_are_never_worse_than_before() -> None:
         search.tell(trial)
         parents = [one.scores for one in search._state.parents]
         first = [p for p in parents if not any(dominates(q, p) for q in parents)]
-        if len(first) < 6:  # the front is not cut: whoever is not in it any more was dominated
+        if len(first) < 6:  # the front is not truncated: a removed member was dominated
             for lost in {p for p in before if p not in parents}:
                 assert any(dominates(p, lost) for p in parents)
         changes += parents != before
@@ -107,7 +107,7 @@ def winners(*parents: Individual) -> list[int]:
 
 
 def test_a_tournament_prefers_the_lower_rank_and_then_the_less_crowded() -> None:
-    """Of two drawn with replacement the better one: it wins three times in four."""
+    """The better of two individuals drawn with replacement wins with probability 3/4."""
     for better, worse in (
         (individual(1, 0, 0.1), individual(2, 1, math.inf)),
         (individual(1, 1, 0.7), individual(2, 1, 0.3)),
@@ -125,23 +125,23 @@ def test_a_child_has_decisions_of_both_parents() -> None:
     )
     rng = numpy.random.default_rng(0)
     only_crossed = NSGA2(crossover=1.0, mutation=0.0)
-    proposed = only_crossed.propose(Generation(problem, parents), rng)
+    proposed = only_crossed.propose(NSGA2State(problem, parents), rng)
     mixed = [set(child.values()) == {0, 9} for child in islice(proposed, 200)]
-    assert 80 < sum(mixed) < 120  # half of the pairs are one parent twice
-    only_mutated = NSGA2(crossover=0.0).propose(Generation(problem, parents), rng)
+    assert 80 < sum(mixed) < 120  # half of the pairs are the same parent twice
+    only_mutated = NSGA2(crossover=0.0).propose(NSGA2State(problem, parents), rng)
     for child in islice(only_mutated, 50):
         values = list(child.values())
         assert max(values.count(0), values.count(9)) == 7
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"population": 1}, "population=1 of NSGA2: give an int of at least 2"),
         ({"crossover": 1.5}, r"crossover=1.5 of NSGA2: give a number of at least 0 and of at most"),
         ({"mutation": "often"}, "mutation='often' of NSGA2: give a number"),
     ],
 )
-def test_settings_are_checked(settings: dict[str, float], said: str) -> None:
-    with pytest.raises(StrategyError, match=said):
+def test_settings_are_checked(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(StrategyError, match=message):
         NSGA2(**settings)  # type: ignore[arg-type]

@@ -5,10 +5,10 @@ import numpy
 from nasbridge.strategies import dominates, non_dominated
 
 
-def test_the_front_is_what_nothing_dominates() -> None:
+def test_the_front_agrees_with_the_definition() -> None:
     rng = numpy.random.default_rng(0)
     for objectives in (1, 2, 3):
-        scores = rng.integers(6, size=(80, objectives)).tolist()  # with ties and twins
+        scores = rng.integers(6, size=(80, objectives)).tolist()  # with ties and duplicates
         slow = [k for k, s in enumerate(scores) if not any(dominates(o, s) for o in scores)]
         assert non_dominated(scores) == slow
 

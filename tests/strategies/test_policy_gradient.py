@@ -1,4 +1,4 @@
-"""The controller against its papers: each test fails for one of the usual toys."""
+"""Policy gradient against its papers: each test fails for a common simplification."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -24,10 +24,10 @@ from nasbridge.spaces import IntegerRange, SearchSpace
 from nasbridge.strategies import Objective, Problem, Strategy
 from nasbridge.strategies.partition import option_of, partition
 from nasbridge.strategies.policy_gradient import (
-    Controller,
-    advantages_of,
-    pull,
-    rewards_of,
+    PolicyGradientState,
+    compute_advantages,
+    ppo_gradient,
+    rank_rewards,
 )
 from nasbridge.strategies.search import generator
 from nasbridge.strategies.trial import TrialState
@@ -47,32 +47,34 @@ def problem(space: SearchSpace, *objectives: str) -> Problem:
     return Problem(space, tuple(map(Objective, objectives or ("score",))), seed=3)
 
 
-def options_of(state: Controller, *architectures: Architecture) -> Any:
+def options_of(state: PolicyGradientState, *architectures: Architecture) -> Any:
     rows = [state.options(architecture.choices) for architecture in architectures]
     return numpy.array(rows, dtype=numpy.intp)
 
 
-def log_probs(state: Controller, *architectures: Architecture) -> Any:
+def log_probs(state: PolicyGradientState, *architectures: Architecture) -> Any:
     chosen = options_of(state, *architectures)
     return state.network.forward(state.learned.vector, chosen).log_probs
 
 
-def entropies(state: Controller, *architectures: Architecture) -> Any:
+def entropies(state: PolicyGradientState, *architectures: Architecture) -> Any:
     chosen = options_of(state, *architectures)
     return state.network.forward(state.learned.vector, chosen).entropies
 
 
-def sampled(strategy: PolicyGradient, state: Controller, number: int) -> list[Architecture]:
+def sampled(
+    strategy: PolicyGradient, state: PolicyGradientState, number: int
+) -> list[Architecture]:
     return list(islice(strategy.propose(state, numpy.random.default_rng(0)), number))
 
 
-def told(
+def observed(
     strategy: PolicyGradient,
-    state: Controller,
+    state: PolicyGradientState,
     architectures: list[Architecture],
     score: Callable[[Architecture], float],
     ends: Callable[[Architecture], TrialState] = lambda _: "complete",
-) -> Controller:
+) -> PolicyGradientState:
     """The state after trials of these architectures."""
     for number, architecture in enumerate(architectures):
         trial = Trial(number, architecture, ends(architecture), {"score": score(architecture)})
@@ -84,13 +86,10 @@ def count_of_b(architecture: Architecture) -> float:
     return float(sum(label == "b" for label in architecture.choices.values()))
 
 
-# ---------------------------------------------------------------------- the policy
-
-
-def test_probabilities_are_conditional_and_sum_up_to_one() -> None:
+def test_probabilities_are_conditional_and_sum_to_one() -> None:
     space, strategy = SMALL, PolicyGradient(batch=4, learning_rate=0.03)
     state = strategy.start(problem(space))
-    state = told(strategy, state, sampled(strategy, state, 8), lambda x: float(len(x)))
+    state = observed(strategy, state, sampled(strategy, state, 8), lambda x: float(len(x)))
     every = list(space.enumerate())
     assert len(every) == (2 + 3 + 3) * 2
     logs = log_probs(state, *every)
@@ -99,14 +98,14 @@ def test_probabilities_are_conditional_and_sum_up_to_one() -> None:
         active = [decision.name in architecture for decision in space.decisions]
         assert ((row < 0) == active).all()
     last = {float(row[-1]) for row, x in zip(logs, every, strict=True) if x["last"] == "p"}
-    assert len(last) == 8  # it depends on everything that was chosen before
+    assert len(last) == 8  # the choice depends on all previous choices
 
 
-def test_what_is_sampled_has_the_probability_that_is_said() -> None:
-    """The first candidate that of the policy, the second the same given that it is another."""
+def test_samples_follow_the_probabilities_of_the_policy() -> None:
+    """The first candidate follows the policy, the second the policy without the first."""
     strategy = PolicyGradient(batch=4, learning_rate=0.03, units=8)
     state = strategy.start(problem(SMALL))
-    state = told(strategy, state, sampled(strategy, state, 8), lambda x: float(len(x)))
+    state = observed(strategy, state, sampled(strategy, state, 8), lambda x: float(len(x)))
     rng, draws = numpy.random.default_rng(0), 3000
     pairs = [tuple(islice(strategy.propose(state, rng), 2)) for _ in range(draws)]
     every = list(SMALL.enumerate())
@@ -120,13 +119,13 @@ def test_what_is_sampled_has_the_probability_that_is_said() -> None:
             assert abs(drawn[architecture] - prob * draws) < 5 * (prob * draws) ** 0.5
 
 
-def test_one_stream_repeats_nothing_and_ends_with_the_space() -> None:
+def test_candidates_are_unique_and_end_with_the_space() -> None:
     strategy = PolicyGradient()
     drawn = sampled(strategy, strategy.start(problem(SMALL)), 100)
     assert len(drawn) == len(set(drawn)) == 16
 
 
-def test_ranges_are_cut_into_parts_and_all_of_each_is_reached() -> None:
+def test_ranges_are_divided_into_bins_and_all_values_are_sampled() -> None:
     space = Space({"few": Integer(1, 4), "many": Integer(1, 40), "rate": Real(1e-4, 1.0, log=True)})
     strategy = PolicyGradient(points=4)
     state = strategy.start(problem(space))
@@ -149,7 +148,7 @@ def test_ranges_are_cut_into_parts_and_all_of_each_is_reached() -> None:
         IntegerRange(5, 5),
     ],
 )
-def test_each_integer_is_in_exactly_one_part(domain: IntegerRange) -> None:
+def test_each_integer_is_in_exactly_one_bin(domain: IntegerRange) -> None:
     parts = partition(domain, points=10)
     assert len(parts) == len(domain.values()) if len(domain.values()) <= 10 else len(parts) <= 10
     assert [value for part in parts for value in part.values()] == list(domain.values())
@@ -166,32 +165,29 @@ def test_the_initial_weights_follow_the_seed_and_no_trial_shares_their_generator
     assert generator(3, 2**64 - 1).random() != generator(3, 0).random()
 
 
-# ---------------------------------------------------------------------- rewards and the baseline
-
-
 def test_a_reward_is_the_share_of_trials_that_are_not_better() -> None:
     seen = numpy.array([[1.0], [2.0], [2.0], [1e9]])
     scores = numpy.array([[1e9], [2.0], [1.0], [-numpy.inf]])
-    assert rewards_of(scores, seen).tolist() == [1.0, 0.75, 0.25, 0.0]
+    assert rank_rewards(scores, seen).tolist() == [1.0, 0.75, 0.25, 0.0]
 
 
-def test_with_several_objectives_what_nothing_dominates_has_the_whole_reward() -> None:
+def test_non_dominated_trials_have_the_full_reward() -> None:
     seen = numpy.array([[1.0, 9.0], [9.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
-    assert rewards_of(seen, seen).tolist() == [1.0, 1.0, 0.5, 0.25]
+    assert rank_rewards(seen, seen).tolist() == [1.0, 1.0, 0.5, 0.25]
 
 
-def test_where_all_has_failed_nothing_is_learned_but_nothing_breaks() -> None:
+def test_a_batch_of_failed_trials_does_not_change_the_policy() -> None:
     failed = numpy.array([[-numpy.inf]] * 3)
-    assert rewards_of(failed, failed[:0]).tolist() == [0.0] * 3
+    assert rank_rewards(failed, failed[:0]).tolist() == [0.0] * 3
     strategy = PolicyGradient(batch=4, entropy=0)
     start = strategy.start(problem(FLAT))
-    state = told(strategy, start, sampled(strategy, start, 4), count_of_b, lambda _: "failed")
+    state = observed(strategy, start, sampled(strategy, start, 4), count_of_b, lambda _: "failed")
     assert (state.learned.vector == start.learned.vector).all()
     assert state.baseline == 0
 
 
 def test_the_baseline_moves_before_it_is_used() -> None:
-    baseline, advantages = advantages_of(numpy.array([1.0, 0.0]), baseline=0.5)
+    baseline, advantages = compute_advantages(numpy.array([1.0, 0.0]), baseline=0.5)
     first = 0.95 * 0.5 + 0.05 * 1.0
     second = 0.95 * first
     assert advantages == pytest.approx([1.0 - first, 0.0 - second])
@@ -199,12 +195,12 @@ def test_the_baseline_moves_before_it_is_used() -> None:
 
 
 def test_the_baseline_starts_at_the_mean_of_the_first_batch() -> None:
-    baseline, advantages = advantages_of(numpy.array([0.7, 0.7]), baseline=None)
+    baseline, advantages = compute_advantages(numpy.array([0.7, 0.7]), baseline=None)
     assert baseline == pytest.approx(0.7)
     assert advantages == pytest.approx([0, 0])
 
 
-def test_what_fails_becomes_unlikely_and_is_no_crash() -> None:
+def test_failing_choices_become_unlikely() -> None:
     strategy = PolicyGradient(batch=20, learning_rate=0.01, entropy=0)
     state = strategy.start(problem(FLAT))
     drawn = sampled(strategy, state, 20)
@@ -212,7 +208,7 @@ def test_what_fails_becomes_unlikely_and_is_no_crash() -> None:
     def ends(architecture: Architecture) -> TrialState:
         return "failed" if architecture["d0"] == "a" else "complete"
 
-    after = told(strategy, state, drawn, lambda _: 1.0, ends)
+    after = observed(strategy, state, drawn, lambda _: 1.0, ends)
     failed = next(x for x in drawn if x["d0"] == "a")
     assert log_probs(after, failed)[0, 0] < log_probs(state, failed)[0, 0] - 0.1
 
@@ -221,40 +217,37 @@ def test_a_pruned_trial_counts_with_its_last_value() -> None:
     strategy = PolicyGradient(batch=3)
     state = strategy.start(problem(FLAT))
     drawn = sampled(strategy, state, 3)
-    complete = told(strategy, state, drawn, count_of_b)
-    pruned = told(strategy, state, drawn, count_of_b, lambda _: "pruned")
+    complete = observed(strategy, state, drawn, count_of_b)
+    pruned = observed(strategy, state, drawn, count_of_b, lambda _: "pruned")
     assert (pruned.learned.vector == complete.learned.vector).all()
 
 
-# ---------------------------------------------------------------------- updates
-
-
-def test_clipping_stops_the_gradient_on_the_side_that_has_gone_far_enough() -> None:
+def test_clipping_zeroes_the_gradient_beyond_the_range() -> None:
     ratios = numpy.array([[0.7, 1.0, 1.3]])
-    assert pull(ratios, numpy.array([2.0]), clip=0.2).tolist() == [[1.4, 2.0, 0.0]]
-    assert pull(ratios, numpy.array([-2.0]), clip=0.2).tolist() == [[0.0, -2.0, -2.6]]
+    assert ppo_gradient(ratios, numpy.array([2.0]), clip=0.2).tolist() == [[1.4, 2.0, 0.0]]
+    assert ppo_gradient(ratios, numpy.array([-2.0]), clip=0.2).tolist() == [[0.0, -2.0, -2.6]]
 
 
 def farthest(clip: float) -> float:
-    """The largest ratio to the policy before, after many epochs on one batch."""
+    """The largest probability ratio to the old policy after many epochs on one batch."""
     strategy = PolicyGradient(batch=20, epochs=60, learning_rate=0.001, clip=clip, entropy=0)
     state = strategy.start(problem(FLAT))
     drawn = sampled(strategy, state, 20)
-    after = told(strategy, state, drawn, count_of_b)
+    after = observed(strategy, state, drawn, count_of_b)
     return float(numpy.exp(log_probs(after, *drawn) - log_probs(state, *drawn)).max())
 
 
-def test_many_epochs_on_one_batch_do_not_run_away() -> None:
+def test_clipping_bounds_the_change_of_many_epochs() -> None:
     assert farthest(clip=0.2) < 1.5
     assert farthest(clip=1e9) > 4
 
 
-def test_in_the_first_epoch_the_ratio_is_one_so_clipping_changes_nothing() -> None:
+def test_clipping_has_no_effect_in_the_first_epoch() -> None:
     def once(**settings: Any) -> Any:
         strategy = PolicyGradient(batch=10, **settings)
         state = strategy.start(problem(CONDITIONAL))
         drawn = sampled(strategy, state, 10)
-        return told(strategy, state, drawn, lambda x: float(len(x))).learned.vector
+        return observed(strategy, state, drawn, lambda x: float(len(x))).learned.vector
 
     reinforce = once(algorithm="reinforce")
     assert (once(epochs=1, clip=1e-9) == reinforce).all()
@@ -265,23 +258,23 @@ def test_the_entropy_bonus_moves_the_policy_towards_uniform() -> None:
     learner = PolicyGradient(batch=20, learning_rate=0.05, entropy=0)
     state = learner.start(problem(FLAT))
     for _ in range(3):
-        state = told(learner, state, sampled(learner, state, 20), count_of_b)
+        state = observed(learner, state, sampled(learner, state, 20), count_of_b)
     drawn = sampled(learner, state, 20)
     bonus = PolicyGradient(batch=20, learning_rate=0.01, entropy=5)
-    after = told(bonus, state, drawn, count_of_b)
-    without = told(learner, state, drawn, count_of_b)
+    after = observed(bonus, state, drawn, count_of_b)
+    without = observed(learner, state, drawn, count_of_b)
     assert entropies(after, *drawn).mean() > entropies(state, *drawn).mean() + 0.05
     assert entropies(after, *drawn).mean() > entropies(without, *drawn).mean() + 0.05
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
-def test_observing_changes_no_state_in_place_and_running_trials_none_at_all(algorithm: Any) -> None:
+def test_states_are_not_modified_in_place_and_running_trials_change_nothing(algorithm: Any) -> None:
     strategy = PolicyGradient(batch=5, algorithm=algorithm)
     state = strategy.start(problem(CONDITIONAL))
-    state = told(strategy, state, sampled(strategy, state, 9), lambda x: float(len(x)))
+    state = observed(strategy, state, sampled(strategy, state, 9), lambda x: float(len(x)))
     for array in (*state.learned[:3], state.seen):
         array.flags.writeable = False
-    after = told(strategy, state, sampled(strategy, state, 1), lambda x: float(len(x)))
+    after = observed(strategy, state, sampled(strategy, state, 1), lambda x: float(len(x)))
     assert (after.learned.vector != state.learned.vector).any()
     assert len(state.batch) == 4
     assert strategy.observe(state, Trial(9, sampled(strategy, state, 1)[0])) is state
@@ -299,11 +292,8 @@ def test_trials_may_finish_in_any_order() -> None:
     assert len(search.running) == 5
 
 
-# ---------------------------------------------------------------------- what it is for
-
-
 def best_of(strategy: Strategy[Any], seed: int) -> float:
-    """How much of a planted optimum, behind two conditions, 120 trials find."""
+    """Decisions that agree with a planted optimum behind two conditions, after 120 trials."""
     side = {
         "left": Choice({"a": Choice(list("xyz")), "b": Choice(list("xyz"))}),
         "right": Choice(list("uvwxyz")),
@@ -344,6 +334,6 @@ def test_it_finds_a_planted_optimum_behind_conditions(algorithm: Any) -> None:
         {"algorithm": "a2c"},
     ],
 )
-def test_a_setting_without_meaning_is_an_error_that_names_it(settings: dict[str, Any]) -> None:
+def test_an_invalid_setting_is_named(settings: dict[str, Any]) -> None:
     with pytest.raises(StrategyError, match=next(iter(settings))):
         PolicyGradient(**settings)

@@ -1,9 +1,9 @@
-"""The benchmark: strategies beside the samplers of other libraries, on tables known everywhere."""
+"""Benchmark: strategies and the samplers of other libraries on tabular benchmarks."""
 
 from .errors import BenchError
 from .records import Budget, Record, Records
-from .runner import Failure, Match, play, run, schedule
-from .specs import Spec, read_spec
+from .runner import Failure, Run, execute, run_all, schedule
+from .specs import MethodSpec, read_method
 from .summary import Summary, summarize
 from .table import Table
 from .tables import load_table, table_names
@@ -12,16 +12,16 @@ __all__ = [
     "BenchError",
     "Budget",
     "Failure",
-    "Match",
+    "MethodSpec",
     "Record",
     "Records",
-    "Spec",
+    "Run",
     "Summary",
     "Table",
+    "execute",
     "load_table",
-    "play",
-    "read_spec",
-    "run",
+    "read_method",
+    "run_all",
     "schedule",
     "summarize",
     "table_names",

@@ -6,4 +6,4 @@ __all__ = ["BenchError"]
 
 
 class BenchError(NasbridgeError, ValueError):
-    """A benchmark is asked for that does not exist, or cannot be run here."""
+    """A benchmark, method or result file is invalid or not available."""

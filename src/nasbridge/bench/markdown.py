@@ -1,4 +1,4 @@
-"""Results as Markdown, and the document in the repository."""
+"""Results as Markdown, and their section in a document."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,22 +8,22 @@ from .errors import BenchError
 from .summary import Summary
 from .tables import PROTOCOLS, Protocol
 
-__all__ = ["check_place", "markdown", "renew"]
+__all__ = ["check_document", "markdown", "update_document"]
 
 HEAD = """# Benchmarks
 
-Strategies of nasbridge beside the samplers of other libraries: the same tables, the same seeds,
-the same objective values. What a peer asks again, it pays for again. The two protocols are two
-questions, and their figures must not be compared.
+Strategies of nasbridge and samplers of other libraries, on the same tables with the same seeds. An
+architecture that a baseline proposes again counts as another evaluation. The two protocols answer
+different questions; do not compare their figures.
 """
 
 
 def markdown(summaries: Sequence[Summary], notes: Sequence[str]) -> str:
-    """Return tables of results.
+    """Return results as Markdown.
 
     Args:
-        summaries: One for each table.
-        notes: What else is to be said, as the command and versions; a paragraph each.
+        summaries: The summary of each table.
+        notes: Further paragraphs, such as the command and versions.
     """
     parts = [part for summary in summaries for part in _table(summary)]
     return "\n\n".join([*parts, *notes])
@@ -38,32 +38,32 @@ def _table(summary: Summary) -> list[str]:
     return [part for part in parts if part]
 
 
-def check_place(document: Path, protocol: Protocol) -> None:
-    """Check that a document has a place for results, before hours are spent on them.
+def check_document(document: Path, protocol: Protocol) -> None:
+    """Check that a document has a section for the results, before the benchmark runs.
 
     Raises:
-        BenchError: It has none.
+        BenchError: The document has no such section.
     """
-    _renewed(document, protocol, "")
+    _updated(document, protocol, "")
 
 
-def renew(document: Path, protocol: Protocol, text: str) -> None:
-    """Put the results of a protocol into their place in a document, which is made if it is not.
+def update_document(document: Path, protocol: Protocol, text: str) -> None:
+    """Replace the results of a protocol in a document, which is created if it does not exist.
 
     Args:
-        document: The document; what it says of the other protocol stays.
-        protocol: What was measured.
+        document: The document; the results of the other protocol are kept.
+        protocol: The protocol.
         text: The results.
 
     Raises:
-        BenchError: The document has no place for them.
+        BenchError: The document has no section for the results.
     """
-    after = _renewed(document, protocol, text)
+    after = _updated(document, protocol, text)
     document.parent.mkdir(parents=True, exist_ok=True)
     document.write_text(after, "utf-8")
 
 
-def _renewed(document: Path, protocol: Protocol, text: str) -> str:
+def _updated(document: Path, protocol: Protocol, text: str) -> str:
     before = document.read_text("utf-8") if document.exists() else _empty()
     try:
         return replaced(before, f"results: {protocol}", text)

@@ -1,4 +1,4 @@
-"""What is made of records: regret, ranks, evaluations to the optimum, hypervolume shares."""
+"""Measures of records: regret, ranks, evaluations to the optimum, hypervolume shares."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from .table import Table
 
 __all__ = [
     "Mean",
-    "at",
+    "value_at",
     "best_rows",
-    "course",
+    "trajectory",
     "evaluations_to_optimum",
     "mean_of",
     "mean_ranks",
     "seconds_per_proposal",
 ]
 
-Course = NDArray[numpy.float64]
-LAST = 10  # proposals at the end of a run: what one costs by then
+Trajectory = NDArray[numpy.float64]
+LAST = 10  # number of proposals at the end of a run whose CPU time is reported separately
 
 
 class Mean(NamedTuple):
@@ -31,7 +31,7 @@ class Mean(NamedTuple):
 
     Attributes:
         value: The mean.
-        error: Its standard error; NaN of one seed.
+        error: Its standard error; NaN for one seed.
     """
 
     value: float
@@ -39,7 +39,7 @@ class Mean(NamedTuple):
 
 
 def mean_of(values: Sequence[float]) -> Mean:
-    """Return the mean over seeds; NaN where a seed has no value.
+    """Return the mean over seeds; NaN if a value is NaN.
 
     Example:
         >>> mean_of([1.0, 2.0, 3.0])
@@ -51,15 +51,12 @@ def mean_of(values: Sequence[float]) -> Mean:
     return Mean(float(array.mean()), float(array.std(ddof=1) / math.sqrt(len(array))))
 
 
-# ---------------------------------------------------------------------- along one record
-
-
 def best_rows(table: Table, record: Record) -> NDArray[numpy.int_]:
-    """Return the row of the incumbent after each evaluation: the best so far, the first of equals.
+    """Return the row of the incumbent after each evaluation, the earliest of equally good rows.
 
     Args:
-        table: A table of one objective.
-        record: What was evaluated.
+        table: A table with one objective.
+        record: The record of a run.
     """
     scores = table.scores(record.rows)
     rows = numpy.asarray(record.rows, dtype=int)
@@ -69,12 +66,12 @@ def best_rows(table: Table, record: Record) -> NDArray[numpy.int_]:
     return rows[numpy.maximum.accumulate(numpy.where(better, numpy.arange(len(rows)), 0))]
 
 
-def course(table: Table, record: Record) -> Course:
-    """Return how good the search was after each evaluation.
+def trajectory(table: Table, record: Record) -> Trajectory:
+    """Return the quality of the search after each evaluation.
 
     Returns:
         With one objective the regret of the incumbent, |optimum - best so far|; with two the
-        share of the exact front's hypervolume.
+        hypervolume, as a share of that of the exact Pareto front.
     """
     if len(table.objectives) == 1:
         (objective,) = table.objectives
@@ -85,19 +82,21 @@ def course(table: Table, record: Record) -> Course:
     )
 
 
-def at(table: Table, record: Record, values: Sequence[float] | Course, mark: float) -> float:
-    """Return a value of a course after so many evaluations, or simulated seconds.
+def value_at(
+    table: Table, record: Record, values: Sequence[float] | Trajectory, mark: float
+) -> float:
+    """Return the value of a trajectory after a number of evaluations or simulated seconds.
 
-    A contender that ended before keeps its last value.
+    A run that ended earlier keeps its last value.
 
     Args:
-        table: The table, whose cost decides what is counted.
-        record: What was evaluated.
-        values: One for each evaluation.
-        mark: Evaluations, or seconds if the table has costs.
+        table: The table; with a cost column, `mark` is in seconds.
+        record: The record of a run.
+        values: A value for each evaluation.
+        mark: Number of evaluations, or simulated seconds.
 
     Returns:
-        The value; NaN before the first evaluation has ended.
+        The value; NaN before the end of the first evaluation.
     """
     if table.cost:
         spent = numpy.cumsum(table.columns[table.cost][list(record.rows)])
@@ -107,11 +106,8 @@ def at(table: Table, record: Record, values: Sequence[float] | Course, mark: flo
     return float(values[ended - 1]) if ended else math.nan
 
 
-# ---------------------------------------------------------------------- over records
-
-
-def evaluations_to_optimum(regrets: Sequence[Course]) -> float:
-    """Return the median number of evaluations until the exact optimum; infinite if not reached.
+def evaluations_to_optimum(regrets: Sequence[Trajectory]) -> float:
+    """Return the median number of evaluations to reach the optimum; infinite if not reached.
 
     Args:
         regrets: The regret after each evaluation, for each seed.
@@ -126,22 +122,22 @@ def evaluations_to_optimum(regrets: Sequence[Course]) -> float:
 
 
 def seconds_per_proposal(records: Sequence[Record]) -> tuple[Mean, Mean]:
-    """Return the CPU seconds of a proposal: over whole runs, and over their last ten proposals."""
+    """Return the CPU seconds per proposal: over whole runs, and over their last ten proposals."""
     whole = [float(numpy.mean(record.seconds)) for record in records if record.seconds]
     last = [float(numpy.mean(record.seconds[-LAST:])) for record in records if record.seconds]
     return mean_of(whole), mean_of(last)
 
 
 def mean_ranks(values: Mapping[str, Mapping[int, float]]) -> dict[str, float]:
-    """Return the mean rank of each contender, 1 being best, over the seeds that all have.
+    """Return the mean rank of each method over the common seeds; 1 is best.
 
-    Equals share the mean of their ranks.
+    Equal values share the mean of their ranks.
 
     Args:
-        values: For each contender by seed; smaller is better.
+        values: A value for each method and seed; smaller is better.
 
     Returns:
-        NaN for everyone if there is no common seed.
+        The mean ranks; NaN if there is no common seed.
 
     Example:
         >>> mean_ranks({"a": {0: 0.1, 1: 0.5}, "b": {0: 0.2, 1: 0.5}, "c": {0: 0.3, 1: 0.6}})

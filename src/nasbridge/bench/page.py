@@ -1,4 +1,4 @@
-"""Results as a page: the report's look, with charts that answer."""
+"""Results as an HTML page with interactive charts, in the style of the report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +18,12 @@ __all__ = ["write_page"]
 def write_page(
     summaries: Sequence[Summary], protocol: Protocol, notes: Sequence[str], file: Path
 ) -> None:
-    """Write the page; it holds everything that it shows.
+    """Write results as a self-contained HTML page.
 
     Args:
-        summaries: One for each table.
-        protocol: What was measured.
-        notes: What else is to be said; a paragraph each.
+        summaries: The summary of each table.
+        protocol: The protocol.
+        notes: Further paragraphs.
         file: The HTML file.
 
     Raises:
@@ -45,22 +45,22 @@ def write_page(
 
 def _chart(name: str, summary: Summary, colors: dict[str, str]) -> Chart:
     title = f"{summary.measure} by {summary.unit}"
-    best = summary.rows[0][0] if summary.rows else "nobody"
-    alt = f"{summary.name}: {title}, {len(summary.lines)} contenders; {best} ends best."
+    best = summary.rows[0][0] if summary.rows else "none"
+    alt = f"{summary.name}: {title}, {len(summary.lines)} methods; {best} ends best."
     scale = {"type": "log"} if summary.regret else {}
     return Chart(
         name,
         title,
         alt,
-        "Means over seeds; what points at a line is told its standard error. Strategies of "
-        "nasbridge are solid, those of other libraries dashed.",
-        [_line(line, colors[line.label], summary.regret) for line in summary.lines],
+        "Means over seeds; hover over a line to see the standard error. Solid lines are "
+        "strategies of nasbridge, dashed lines samplers of other libraries.",
+        [_trace(line, colors[line.label], summary.regret) for line in summary.lines],
         layout(axis(summary.unit), axis(summary.measure, **scale)),
     )
 
 
-def _line(line: Line, color: str, positive: bool) -> dict[str, Any]:
-    """Draw a line; what an axis or JSON cannot hold, a zero or NaN, is a gap."""
+def _trace(line: Line, color: str, positive: bool) -> dict[str, Any]:
+    """Return the trace of a line, with gaps for NaN, and for zeros on a logarithmic axis."""
     shown = numpy.isfinite(line.mean) & ((line.mean > 0) | (not positive))
     means = [float(mean) if keep else None for mean, keep in zip(line.mean, shown, strict=True)]
     errors = ["" if numpy.isnan(error) else f" ± {error:.2g}" for error in line.error]

@@ -1,6 +1,6 @@
 # pyright: basic
 # matplotlib's types are partly unknown.
-"""Results as a picture."""
+"""Results as a PNG."""
 
 import math
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from .summary import Summary
 
 __all__ = ["write_picture"]
 
-ACROSS = 2  # plots side by side
-WIDTH, HEIGHT = 6.4, 4.4  # of one, in inches
+ACROSS = 2  # plots per row
+WIDTH, HEIGHT = 6.4, 4.4  # of a plot, in inches
 DPI = 150
 
 
 def write_picture(summaries: Sequence[Summary], file: Path) -> None:
-    """Draw a plot for each table: means over seeds, with their standard errors as bands.
+    """Write a plot of each table: means over seeds, with standard errors as bands.
 
     Args:
-        summaries: One for each table.
-        file: The PNG.
+        summaries: The summary of each table.
+        file: The PNG file.
 
     Raises:
         MissingExtra: matplotlib is not installed.

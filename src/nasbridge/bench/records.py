@@ -1,4 +1,4 @@
-"""What was measured: one JSON line for each table, contender and seed."""
+"""Records of runs: one JSON line for each table, method and seed."""
 
 import json
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ __all__ = ["Budget", "Key", "Record", "Records"]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When a contender has to stop.
+    """The budget of a run.
 
     Attributes:
-        protocol: What is measured.
-        limit: Evaluations, or simulated seconds with the protocol "cost".
+        protocol: The protocol.
+        limit: Number of evaluations; simulated seconds with the protocol "cost".
     """
 
     protocol: Protocol
@@ -26,66 +26,66 @@ class Budget:
 
     @property
     def evaluations(self) -> int:
-        """The number of evaluations; 0 if seconds are the limit."""
+        """The number of evaluations; 0 if the budget is in seconds."""
         return int(self.limit) if self.protocol == "queries" else 0
 
 
 class Key(NamedTuple):
-    """What is run once.
+    """The identity of a run; each run is executed once.
 
     Attributes:
-        table: The table's name.
-        protocol: What is measured.
-        limit: The budget.
-        contender: The contender's label.
+        table: Name of the table.
+        protocol: The protocol.
+        limit: The limit of the budget.
+        method: Label of the method.
         seed: The seed.
     """
 
     table: str
     protocol: Protocol
     limit: float
-    contender: str
+    method: str
     seed: int
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One contender on one table with one seed.
+    """The result of a run: one method on one table with one seed.
 
     Attributes:
-        table: The table's name.
-        protocol: What was measured.
-        limit: The budget.
-        contender: The contender's label.
+        table: Name of the table.
+        protocol: The protocol.
+        limit: The limit of the budget.
+        method: Label of the method.
         seed: The seed.
-        rows: The rows of the table that were evaluated, in order; repetitions count.
-        seconds: CPU seconds of each proposal, asking and telling, without the evaluation.
+        rows: The evaluated rows of the table, in order, with repetitions.
+        seconds: CPU seconds of each proposal (ask and tell), without the evaluation.
     """
 
     table: str
     protocol: Protocol
     limit: float
-    contender: str
+    method: str
     seed: int
     rows: tuple[int, ...]
     seconds: tuple[float, ...]
 
     @property
     def key(self) -> Key:
-        """What it is the result of."""
-        return Key(self.table, self.protocol, self.limit, self.contender, self.seed)
+        """The identity of the run."""
+        return Key(self.table, self.protocol, self.limit, self.method, self.seed)
 
 
 @final
 class Records:
-    """A file of records, which only grows.
+    """A file of records in JSON Lines, appended to.
 
     Args:
-        file: JSON Lines; made when the first record is added.
+        file: The file; created with the first record.
 
     Raises:
-        BenchError: The file holds something else.
+        BenchError: A line is not a record.
     """
 
     def __init__(self, file: Path) -> None:
@@ -99,7 +99,7 @@ class Records:
         return iter(self._known.values())
 
     def add(self, record: Record) -> None:
-        """Write a record at the end of the file."""
+        """Append a record."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(record)) + "\n")
@@ -110,15 +110,15 @@ class Records:
             return
         text = self._file.read_text("utf-8")
         whole, _, half = text.rpartition("\n")
-        if half:  # the run was killed while writing it
+        if half:  # a process was killed while writing the line
             self._file.write_text(whole + "\n" if whole else "", "utf-8")
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 yield _record(json.loads(line))
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise BenchError(
-                    f"line {number} of {self._file} is no result of a benchmark: mend or remove "
-                    "it, or name another directory"
+                    f"{self._file}, line {number}: invalid record of a benchmark: remove the line, "
+                    "or choose another directory"
                 ) from error
 
 

@@ -1,4 +1,4 @@
-"""Running a benchmark: every contender on every table with every seed, each once."""
+"""Runs a benchmark: every method on every table with every seed, each once."""
 
 import multiprocessing
 import os
@@ -9,70 +9,70 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .contender import Task
+from .method import Task
 from .records import Budget, Key, Record, Records
-from .specs import Spec
+from .specs import MethodSpec
 from .table import Table
 
-__all__ = ["Failure", "Match", "play", "run", "schedule"]
+__all__ = ["Failure", "Run", "execute", "run_all", "schedule"]
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """A contender, a table, and a seed.
+class Run:
+    """A run: one method on one table with one seed.
 
     Attributes:
-        table: The table's name.
-        spec: The contender.
+        table: Name of the table.
+        spec: The method.
         seed: The seed.
-        budget: When it ends.
+        budget: The budget.
     """
 
     table: str
-    spec: Spec
+    spec: MethodSpec
     seed: int
     budget: Budget
 
     @property
     def key(self) -> Key:
-        """What is run once."""
+        """The identity of the run."""
         budget = self.budget
         return Key(self.table, budget.protocol, budget.limit, self.spec.label, self.seed)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A match that could not be played.
+    """A run that failed.
 
     Attributes:
-        match: Which.
-        error: Why.
+        run: The run.
+        error: The error message.
     """
 
-    match: Match
+    run: Run
     error: str
 
 
 def schedule(
     tables: Sequence[Table],
-    specs: Sequence[Spec],
+    specs: Sequence[MethodSpec],
     seeds: Sequence[int],
     budgets: Mapping[str, Budget],
-) -> list[Match]:
-    """List all matches: with seed s every contender gets the same s.
+) -> list[Run]:
+    """Return all runs; methods that cannot run on a table are left out.
 
-    Seeds come first, so that whatever has been played can be compared in pairs.
+    Runs are sorted by seed first, so that the results of an interrupted benchmark are paired.
 
     Args:
         tables: The tables.
-        specs: The contenders.
-        seeds: The seeds.
-        budgets: By the names of tables.
+        specs: The methods.
+        seeds: The seeds, the same for all methods.
+        budgets: The budget of each table, by name.
     """
     return [
-        Match(table.name, spec, seed, budgets[table.name])
+        Run(table.name, spec, seed, budgets[table.name])
         for seed in seeds
         for table in tables
         for spec in specs
@@ -80,24 +80,25 @@ def schedule(
     ]
 
 
-def play(table: Table, match: Match) -> Record:
-    """Let a contender search a table.
+def execute(table: Table, run: Run) -> Record:
+    """Run a method on a table.
 
-    Within a budget of seconds, an evaluation that would end later does not count.
+    With a budget in seconds, an evaluation that exceeds the budget is not recorded.
 
     Args:
-        table: The table.
-        match: Who, with which seed, for how long.
+        table: The table of the run.
+        run: The method, the seed and the budget.
     """
-    budget = match.budget
-    task = Task(table.space, table.objectives, match.seed, budget.evaluations)
-    contender = match.spec.start(task)
+    budget = run.budget
+    task = Task(table.space, table.objectives, run.seed, budget.evaluations)
+    method = run.spec.start(task)
     rows: list[int] = []
     seconds: list[float] = []
     left = budget.limit
-    while left > 0 and len(rows) < 10 * len(table):  # who repeats what costs nothing ends, too
+    most = 10 * len(table)  # ends a method that repeats an evaluation without cost
+    while left > 0 and len(rows) < most:
         began = time.process_time()
-        choices = contender.ask()
+        choices = method.ask()
         asked = time.process_time() - began
         if choices is None:
             break
@@ -107,33 +108,33 @@ def play(table: Table, match: Match) -> Record:
             break
         values = table.values(row)
         began = time.process_time()
-        contender.tell(values)
+        method.tell(values)
         rows.append(row)
         seconds.append(asked + time.process_time() - began)
-    return Record(*match.key, rows=tuple(rows), seconds=tuple(seconds))
+    return Record(*run.key, rows=tuple(rows), seconds=tuple(seconds))
 
 
-def run(
+def run_all(
     tables: Sequence[Table],
-    matches: Sequence[Match],
+    runs: Sequence[Run],
     records: Records,
     jobs: int,
     done: Callable[[], None] = lambda: None,
 ) -> list[Failure]:
-    """Play the matches that have no record yet, and write each record at once.
+    """Execute all runs without a record, and save each record at once.
 
     Args:
         tables: The tables.
-        matches: What is to be played.
-        records: Where results are, and go.
-        jobs: Number of processes; 0 plays in this one.
-        done: Called after each match.
+        runs: The runs.
+        records: The records, which are added to.
+        jobs: Number of worker processes; 0 executes the runs in this process.
+        done: Called after each run.
 
     Returns:
-        What could not be played; it will be tried again next time.
+        The failed runs; they are executed again next time.
     """
     failures: list[Failure] = []
-    left = [match for match in matches if match.key not in records]
+    left = [run for run in runs if run.key not in records]
     by_name = {table.name: table for table in tables}
     for outcome in _parallel(by_name, left, jobs) if jobs else _here(by_name, left):
         if isinstance(outcome, Failure):
@@ -144,35 +145,33 @@ def run(
     return failures
 
 
-# ---------------------------------------------------------------------- processes
-
-_tables: dict[str, Table] = {}  # of a worker
+_tables: dict[str, Table] = {}  # the tables of a worker process
 
 
-def _here(tables: Mapping[str, Table], matches: Sequence[Match]) -> Iterator[Record | Failure]:
-    return (_attempt(tables[match.table], match) for match in matches)
+def _here(tables: Mapping[str, Table], runs: Sequence[Run]) -> Iterator[Record | Failure]:
+    return (_attempt(tables[run.table], run) for run in runs)
 
 
-def _attempt(table: Table, match: Match) -> Record | Failure:
+def _attempt(table: Table, run: Run) -> Record | Failure:
     try:
-        return play(table, match)
-    except Exception as error:  # a peer may raise anything, and the others shall go on
-        return Failure(match, f"{type(error).__name__}: {error}")
+        return execute(table, run)
+    except Exception as error:  # a library may raise any error; the other runs continue
+        return Failure(run, f"{type(error).__name__}: {error}")
 
 
 def _parallel(
-    tables: Mapping[str, Table], matches: Sequence[Match], jobs: int
+    tables: Mapping[str, Table], runs: Sequence[Run], jobs: int
 ) -> Iterator[Record | Failure]:
     with _workers(tables, jobs) as pool:
-        futures: list[Future[Record | Failure]] = [pool.submit(_in_worker, m) for m in matches]
+        futures: list[Future[Record | Failure]] = [pool.submit(_in_worker, run) for run in runs]
         for future in as_completed(futures):
             yield future.result()
 
 
 @contextmanager
 def _workers(tables: Mapping[str, Table], jobs: int) -> Generator[ProcessPoolExecutor]:
-    """Start fresh processes with one thread each; when the work is interrupted, end them."""
-    for name in THREADS:  # the workers inherit it; here numpy has its threads already
+    """Start single-threaded worker processes; terminate them if the benchmark is interrupted."""
+    for name in THREADS:  # inherited by the workers; NumPy here has its threads already
         os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("spawn")
     before = multiprocessing.active_children()
@@ -184,15 +183,15 @@ def _workers(tables: Mapping[str, Table], jobs: int) -> Generator[ProcessPoolExe
         for child in multiprocessing.active_children():
             if child not in before:
                 child.terminate()
-        pool.shutdown()  # waits for what is ending, so that nothing is left behind
+        pool.shutdown()  # wait for the terminated processes
         raise
     pool.shutdown()
 
 
 def _begin(tables: Mapping[str, Table]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches everyone
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches all processes
     _tables.update(tables)
 
 
-def _in_worker(match: Match) -> Record | Failure:
-    return _attempt(_tables[match.table], match)
+def _in_worker(run: Run) -> Record | Failure:
+    return _attempt(_tables[run.table], run)

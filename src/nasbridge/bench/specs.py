@@ -1,4 +1,4 @@
-"""Contenders by name: `RandomSearch`, `optuna.TPESampler(n_startup_trials=20)`."""
+"""Methods by name: `RandomSearch`, `optuna.TPESampler(n_startup_trials=20)`."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -12,21 +12,21 @@ from typing import Any, NamedTuple, Protocol, cast, final
 from .. import strategies
 from ..spaces import NasbridgeError
 from ..strategies import Strategy
-from .contender import Contender, Ours, Task
 from .errors import BenchError
+from .method import Method, StrategyMethod, Task
 
-__all__ = ["DEFAULTS", "PEERS", "Spec", "read_spec", "strategy_names"]
+__all__ = ["DEFAULTS", "BASELINES", "MethodSpec", "read_method", "strategy_names"]
 
 
-class Peer(NamedTuple):
+class Baseline(NamedTuple):
     """A search method of another library.
 
     Attributes:
-        module: Ours, which imports that library.
-        library: Its import name.
-        package: What is to be installed.
-        several: Whether it takes several objectives.
-        needs: A library that is imported late, under the name of its package.
+        module: The module of this package that imports the library.
+        library: Import name of the library.
+        package: Name of its package, for `pip install`.
+        several: Whether it supports several objectives.
+        needs: A further library that it imports on use, by the name of its package.
     """
 
     module: str
@@ -36,44 +36,54 @@ class Peer(NamedTuple):
     needs: str = ""
 
 
-class PeerModule(Protocol):
-    """What the modules of peers have."""
+class BaselineModule(Protocol):
+    """The interface of the modules of baselines."""
 
-    def start(self, name: str, settings: Mapping[str, Any], task: Task) -> Contender:
-        """Set a search method to work, by its name without that of the library."""
+    def start(self, name: str, settings: Mapping[str, Any], task: Task) -> Method:
+        """Start a search method; its name is given without that of the library."""
         ...
 
 
-PEERS: Mapping[str, Peer] = MappingProxyType(
+HYPEROPT = Baseline("baseline_hyperopt", "hyperopt", "hyperopt")
+KERAS_TUNER = Baseline("baseline_keras_tuner", "keras_tuner", "keras-tuner")
+NNI = Baseline("baseline_nni", "nni", "nni")
+OPTUNA = Baseline("baseline_optuna", "optuna", "optuna", several=True)
+SMAC = Baseline("baseline_smac", "smac", "smac")
+
+BASELINES: Mapping[str, Baseline] = MappingProxyType(
     {
-        "hyperopt.TPE": Peer("peer_hyperopt", "hyperopt", "hyperopt"),
-        "keras_tuner.BayesianOptimization": Peer("peer_keras_tuner", "keras_tuner", "keras-tuner"),
-        "keras_tuner.RandomSearch": Peer("peer_keras_tuner", "keras_tuner", "keras-tuner"),
-        "nni.Evolution": Peer("peer_nni", "nni", "nni"),
-        "nni.TPE": Peer("peer_nni", "nni", "nni"),
-        "optuna.GPSampler": Peer("peer_optuna", "optuna", "optuna", several=True, needs="torch"),
-        "optuna.NSGAIISampler": Peer("peer_optuna", "optuna", "optuna", several=True),
-        "optuna.RandomSampler": Peer("peer_optuna", "optuna", "optuna", several=True),
-        "optuna.TPESampler": Peer("peer_optuna", "optuna", "optuna", several=True),
-        "smac.HyperparameterOptimization": Peer("peer_smac", "smac", "smac"),
+        "hyperopt.TPE": HYPEROPT,
+        "keras_tuner.BayesianOptimization": KERAS_TUNER,
+        "keras_tuner.RandomSearch": KERAS_TUNER,
+        "nni.Evolution": NNI,
+        "nni.TPE": NNI,
+        "optuna.GPSampler": OPTUNA._replace(needs="torch"),
+        "optuna.NSGAIISampler": OPTUNA,
+        "optuna.RandomSampler": OPTUNA,
+        "optuna.TPESampler": OPTUNA,
+        "smac.HyperparameterOptimization": SMAC,
     }
 )
-"""The peers; each is imported on first use."""
+"""The baselines by name; their modules are imported on use."""
 
-OURS = ("BayesianOptimization", "RandomSearch", "RegularizedEvolution(population=10, sample=3)")
-DEFAULTS = (*OURS, *PEERS)
-"""Who takes part if nobody is named."""
+STRATEGIES = (
+    "BayesianOptimization",
+    "RandomSearch",
+    "RegularizedEvolution(population=10, sample=3)",
+)
+DEFAULTS = (*STRATEGIES, *BASELINES)
+"""The methods of a benchmark that names none."""
 
 
 @final
 @dataclass(frozen=True)
-class Spec:
-    """A contender's name and settings.
+class MethodSpec:
+    """A method by name and settings.
 
     Attributes:
-        label: Name and settings as they are shown, and told apart.
+        label: Name and settings as text, which identifies the method.
         name: The name.
-        settings: Its keyword arguments.
+        settings: Keyword arguments.
     """
 
     label: str
@@ -81,42 +91,43 @@ class Spec:
     settings: Mapping[str, Any]
 
     @property
-    def is_ours(self) -> bool:
-        """Whether it is a strategy of this library."""
-        return self.name not in PEERS
+    def is_strategy(self) -> bool:
+        """Whether it is a strategy of nasbridge."""
+        return self.name not in BASELINES
 
     def obstacle(self, objectives: int) -> str:
-        """Say why the contender cannot take part; empty if it seems that it can.
+        """Return why the method cannot run; empty if no obstacle is known.
 
         Args:
-            objectives: Their number.
+            objectives: The number of objectives.
         """
-        if self.is_ours:
+        if self.is_strategy:
             return ""
-        peer = PEERS[self.name]
-        for library, package in ((peer.library, peer.package), (peer.needs, peer.needs)):
+        baseline = BASELINES[self.name]
+        needed = (baseline.library, baseline.package), (baseline.needs, baseline.needs)
+        for library, package in needed:
             if library and find_spec(library) is None:
                 return f"{library} is not installed: pip install {package}"
-        if objectives > 1 and not peer.several:
-            return "takes one objective only"
+        if objectives > 1 and not baseline.several:
+            return "supports one objective only"
         return ""
 
-    def start(self, task: Task) -> Contender:
-        """Set the contender to work.
+    def start(self, task: Task) -> Method:
+        """Start the method on a task.
 
         Raises:
-            ImportError: Its library, or what that needs, is not installed.
-            StrategyError: It does not suit the task.
+            ImportError: Its library, or a dependency of it, is not installed.
+            StrategyError: The strategy does not suit the task.
         """
-        if self.is_ours:
-            return Ours(_strategy(self.name, self.settings), task)
-        module = import_module(f"{__package__}.{PEERS[self.name].module}")
+        if self.is_strategy:
+            return StrategyMethod(_strategy(self.name, self.settings), task)
+        module = import_module(f"{__package__}.{BASELINES[self.name].module}")
         name = self.name.partition(".")[2]
-        return cast(PeerModule, module).start(name, self.settings, task)
+        return cast(BaselineModule, module).start(name, self.settings, task)
 
 
 def strategy_names() -> list[str]:
-    """Return the names of all strategies of the library."""
+    """Return the names of all strategies of nasbridge."""
     found = ((name, getattr(strategies, name)) for name in strategies.__all__)
     return [
         name
@@ -125,36 +136,36 @@ def strategy_names() -> list[str]:
     ]
 
 
-def read_spec(text: str) -> Spec:
-    """Read a contender as it is named on the command line.
+def read_method(text: str) -> MethodSpec:
+    """Parse the name of a method, as on the command line.
 
     Args:
-        text: A strategy of ours or a peer, with settings as keyword arguments if it has some;
-            a setting may be a strategy.
+        text: Name of a strategy or a baseline, optionally with keyword arguments in parentheses.
+            A value is a literal or another strategy.
 
     Raises:
-        BenchError: It cannot be read, or there is no such contender or setting.
-        StrategyError: A setting has no meaning.
+        BenchError: The text cannot be parsed, or the method or a setting does not exist.
+        StrategyError: A setting is invalid.
 
     Example:
-        >>> read_spec("RegularizedEvolution(population=10,sample=3)").label
+        >>> read_method("RegularizedEvolution(population=10,sample=3)").label
         'RegularizedEvolution(population=10, sample=3)'
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         name, settings = _parts(tree)
-    except NasbridgeError:  # of a strategy among the settings
+    except NasbridgeError:  # from a strategy among the settings
         raise
     except (SyntaxError, ValueError) as error:
         raise BenchError(
-            f"the contender {text!r} cannot be read: write it as Name or Name(setting=value)"
+            f"invalid method {text!r}: write it as Name or Name(setting=value)"
         ) from error
-    known = [*strategy_names(), *PEERS]
+    known = [*strategy_names(), *BASELINES]
     if name not in known:
-        raise BenchError(f"there is no contender {name!r}: {_hint(name, known)}")
-    spec = Spec(ast.unparse(tree).removesuffix("()"), name, settings)
-    if spec.is_ours:
-        _strategy(name, settings)  # wrong settings are an error here, not in a worker
+        raise BenchError(f"unknown method {name!r}: {_hint(name, known)}")
+    spec = MethodSpec(ast.unparse(tree).removesuffix("()"), name, settings)
+    if spec.is_strategy:
+        _strategy(name, settings)  # raises for wrong settings here instead of in a worker
     return spec
 
 
@@ -163,7 +174,7 @@ def _parts(tree: ast.expr) -> tuple[str, dict[str, Any]]:
         return _dotted(tree), {}
     settings = {keyword.arg: _value(keyword.value) for keyword in tree.keywords}
     if tree.args or None in settings:
-        raise ValueError("settings have names")
+        raise ValueError("settings must be keyword arguments")
     return _dotted(tree.func), cast(dict[str, Any], settings)
 
 
@@ -172,11 +183,11 @@ def _dotted(tree: ast.expr) -> str:
         return f"{_dotted(tree.value)}.{tree.attr}"
     if isinstance(tree, ast.Name):
         return tree.id
-    raise ValueError("no name")
+    raise ValueError("not a name")
 
 
 def _value(tree: ast.expr) -> Any:
-    """Evaluate a literal, or a strategy among the settings of another one."""
+    """Evaluate a literal, or a strategy."""
     if isinstance(tree, ast.Tuple | ast.List):
         return tuple(_value(part) for part in tree.elts)
     names = (part.id for part in ast.walk(tree) if isinstance(part, ast.Name))
@@ -187,7 +198,7 @@ def _value(tree: ast.expr) -> Any:
 
 def _strategy(name: str, settings: Mapping[str, Any]) -> Strategy[Any]:
     if name not in strategy_names():
-        raise BenchError(f"there is no strategy {name!r}: {_hint(name, strategy_names())}")
+        raise BenchError(f"unknown strategy {name!r}: {_hint(name, strategy_names())}")
     strategy = getattr(strategies, name)
     known = [field.name for field in fields(strategy)]
     for setting in settings:
@@ -196,10 +207,10 @@ def _strategy(name: str, settings: Mapping[str, Any]) -> Strategy[Any]:
     try:
         return cast(Strategy[Any], strategy(**settings))
     except TypeError as error:
-        raise BenchError(f"the settings of {name} do not fit: {error}") from error
+        raise BenchError(f"invalid settings of {name}: {error}") from error
 
 
 def _hint(name: str, known: Sequence[str]) -> str:
     close = get_close_matches(name, known, n=1)
     meant = f"did you mean {close[0]!r}? " if close else ""
-    return meant + (f"take one of {', '.join(known)}" if known else "it has none")
+    return meant + (f"use one of {', '.join(known)}" if known else "it has no settings")

@@ -1,4 +1,4 @@
-"""Colours and strokes of contenders, the same in every picture."""
+"""Colours and line styles of methods, the same in every chart."""
 
 from collections.abc import Sequence
 
@@ -20,14 +20,14 @@ PALETTE = (
     "#17becf",
     "#e377c2",
 )
-"""The colours of Okabe and Ito first, which the colour-blind can tell apart."""
+"""The colour-blind-safe colours of Okabe and Ito first."""
 
 
 def colors_of(labels: Sequence[str]) -> dict[str, str]:
-    """Give each contender a colour."""
+    """Return a colour for each method."""
     return {label: PALETTE[k % len(PALETTE)] for k, label in enumerate(labels)}
 
 
 def is_dashed(line: Line) -> bool:
-    """Tell whether a line is dashed: those of other libraries are."""
-    return not line.is_ours
+    """Return whether a line is dashed, as those of other libraries are."""
+    return not line.is_strategy

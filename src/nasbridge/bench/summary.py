@@ -1,4 +1,4 @@
-"""A table of results: what every form of output shows."""
+"""Summaries of results, which every form of output shows."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,42 +9,42 @@ import numpy
 
 from .measures import (
     Mean,
-    at,
     best_rows,
-    course,
     evaluations_to_optimum,
     mean_of,
     mean_ranks,
     seconds_per_proposal,
+    trajectory,
+    value_at,
 )
 from .records import Budget, Record
-from .specs import Spec
+from .specs import MethodSpec
 from .table import Column, Table
 
 __all__ = ["MARKS", "Line", "Summary", "summarize"]
 
 MARKS = (30, 50, 75, 100, 200)
-"""Evaluations after which the incumbent is looked at."""
+"""Numbers of evaluations at which the incumbent is reported."""
 
 PARTS = (0.25, 0.5, 1.0)
-POINTS = 100  # of a drawn line within a budget of seconds
+POINTS = 100  # points of a line, if the budget is in seconds
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How a contender came on: mean over seeds and standard error.
+    """The progress of a method: mean over seeds and standard error.
 
     Attributes:
-        label: The contender.
-        is_ours: Whether it is a strategy of this library.
+        label: The method.
+        is_strategy: Whether it is a strategy of nasbridge.
         x: Evaluations, or simulated seconds.
-        mean: Regret, or share of the hypervolume.
-        error: Its standard error.
+        mean: Mean regret, or mean share of the hypervolume.
+        error: Standard error of the mean.
     """
 
     label: str
-    is_ours: bool
+    is_strategy: bool
     x: Column
     mean: Column
     error: Column
@@ -53,18 +53,18 @@ class Line:
 @final
 @dataclass(frozen=True)
 class Summary:
-    """What came out on one table.
+    """The results on one table.
 
     Attributes:
-        name: The table.
-        about: The table and the measure in a sentence.
-        measure: What the lines show.
-        unit: What is spent.
-        regret: Whether small is good, and to be seen on a logarithmic axis.
+        name: Name of the table.
+        about: A sentence on the table and the measure.
+        measure: The measure of the lines.
+        unit: The unit of the budget.
+        regret: Whether the measure is a regret, shown on a logarithmic axis.
         columns: Headings.
-        rows: Cells, the best contender first.
-        lines: The courses, in the order of the rows.
-        missing: Who did not take part, and why.
+        rows: Cells, the best method first.
+        lines: The trajectories, in the order of the rows.
+        missing: Why methods did not run, by label.
     """
 
     name: str
@@ -81,27 +81,27 @@ class Summary:
 def summarize(
     table: Table,
     budget: Budget,
-    specs: Sequence[Spec],
+    specs: Sequence[MethodSpec],
     records: Sequence[Record],
     failures: Mapping[str, str],
 ) -> Summary:
-    """Make a table of the records of one table.
+    """Summarize the records of one table.
 
     Args:
         table: The table.
-        budget: The budget; records with another one are left out.
-        specs: The contenders.
+        budget: The budget; records with another one are ignored.
+        specs: The methods.
         records: All records.
-        failures: Why contenders could not play, by label.
+        failures: Errors of failed methods, by label.
     """
     missing = {spec.label: spec.obstacle(len(table.objectives)) for spec in specs}
     missing = {label: why for label, why in {**missing, **failures}.items() if why}
     regret = len(table.objectives) == 1
     marks = _marks(budget)
-    played = [
+    finished = [
         runs for runs in (_runs(table, budget, spec, records) for spec in specs) if runs.records
     ]
-    finals = {runs.spec.label: runs.at(table, marks[-1]) for runs in played}
+    finals = {runs.spec.label: runs.at(table, marks[-1]) for runs in finished}
     sign = 1 if regret else -1
     ranks = mean_ranks(
         {
@@ -109,10 +109,10 @@ def summarize(
                 r.seed: sign * value
                 for r, value in zip(runs.records, finals[runs.spec.label], strict=True)
             }
-            for runs in played
+            for runs in finished
         }
     )
-    played.sort(key=lambda runs: sign * mean_of(finals[runs.spec.label]).value)
+    finished.sort(key=lambda runs: sign * mean_of(finals[runs.spec.label]).value)
     return Summary(
         name=table.name,
         about=_about(table, budget),
@@ -120,28 +120,28 @@ def summarize(
         unit="simulated seconds" if table.cost else "evaluations",
         regret=regret,
         columns=_columns(table, marks),
-        rows=[_row(table, runs, marks, ranks[runs.spec.label]) for runs in played],
-        lines=[_line(table, runs, budget) for runs in played],
+        rows=[_row(table, runs, marks, ranks[runs.spec.label]) for runs in finished],
+        lines=[_line(table, runs, budget) for runs in finished],
         missing=missing,
     )
 
 
 class _Runs(NamedTuple):
-    """A contender's records on one table, with their courses."""
+    """The records of a method on one table, with their trajectories."""
 
-    spec: Spec
+    spec: MethodSpec
     records: list[Record]
-    courses: list[Column]
+    trajectories: list[Column]
 
     def at(self, table: Table, mark: float) -> list[float]:
-        pairs = zip(self.records, self.courses, strict=True)
-        return [at(table, record, values, mark) for record, values in pairs]
+        pairs = zip(self.records, self.trajectories, strict=True)
+        return [value_at(table, record, values, mark) for record, values in pairs]
 
 
-def _runs(table: Table, budget: Budget, spec: Spec, records: Sequence[Record]) -> _Runs:
+def _runs(table: Table, budget: Budget, spec: MethodSpec, records: Sequence[Record]) -> _Runs:
     mine = (table.name, budget.protocol, budget.limit, spec.label)
     found = [record for record in records if record.key[:4] == mine]
-    return _Runs(spec, found, [course(table, record) for record in found])
+    return _Runs(spec, found, [trajectory(table, record) for record in found])
 
 
 def _marks(budget: Budget) -> list[float]:
@@ -157,20 +157,17 @@ def _about(table: Table, budget: Budget) -> str:
             f"{table.hypervolume:.5f}, in {' and '.join(o.metric for o in table.objectives)}."
         )
     (objective,) = table.objectives
-    said = f"Regret of the incumbent in {objective.metric}; the optimum is {table.optimum:.6g}."
+    text = f"Regret of the incumbent in {objective.metric}; the optimum is {table.optimum:.6g}."
     if table.cost:
-        said += f" Budget: {budget.limit:,.0f} simulated seconds of training."
-    return said
-
-
-# ---------------------------------------------------------------------- cells
+        text += f" Budget: {budget.limit:,.0f} simulated seconds of training."
+    return text
 
 
 def _columns(table: Table, marks: Sequence[float]) -> tuple[str, ...]:
     unit = " s" if table.cost else ""
     single = len(table.objectives) == 1
     return (
-        "contender",
+        "method",
         "seeds",
         *(f"{mark:,.0f}{unit}" for mark in marks),
         *(f"{name.replace('_', ' ')} of the incumbent" for name in table.shown),
@@ -201,11 +198,11 @@ def _row(table: Table, runs: _Runs, marks: Sequence[float], rank: float) -> tupl
 
 
 def _shown(table: Table, record: Record, name: str, mark: float) -> float:
-    return at(table, record, table.columns[name][best_rows(table, record)], mark)
+    return value_at(table, record, table.columns[name][best_rows(table, record)], mark)
 
 
 def _with_error(mean: Mean) -> str:
-    """Show a mean with as many digits as its error allows.
+    """Format a mean with the digits that its standard error justifies.
 
     Example:
         >>> _with_error(Mean(0.30871, 0.0213)), _with_error(Mean(94.2, float("nan")))
@@ -223,7 +220,7 @@ def _with_error(mean: Mean) -> str:
 
 
 def _median(runs: _Runs) -> str:
-    median = evaluations_to_optimum(runs.courses)
+    median = evaluations_to_optimum(runs.trajectories)
     longest = max(len(record.rows) for record in runs.records)
     return f"{median:.0f}" if math.isfinite(median) else f"> {longest}"
 
@@ -232,4 +229,4 @@ def _line(table: Table, runs: _Runs, budget: Budget) -> Line:
     steps = POINTS if table.cost else int(budget.limit)
     x = numpy.linspace(budget.limit / steps, budget.limit, steps)
     mean, error = numpy.array([mean_of(runs.at(table, float(mark))) for mark in x]).T
-    return Line(runs.spec.label, runs.spec.is_ours, x, mean, error)
+    return Line(runs.spec.label, runs.spec.is_strategy, x, mean, error)

@@ -1,4 +1,4 @@
-"""Tabular benchmarks: every architecture of a space, and what training it gave."""
+"""Tabular benchmarks: the training results of every architecture of a space."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,19 +22,19 @@ Column = NDArray[numpy.float64]
 @final
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A function from architectures to metrics, known everywhere.
+    """A table of metrics for every architecture of a finite space.
 
     Attributes:
-        name: What it is called on the command line.
-        space: Independent decisions, each with finitely many values.
-        objectives: One, or two.
-        columns: Metrics by name, of shape (space.count(),), in the order of `space.enumerate()`.
-        cost: The column with the seconds of one evaluation; empty if that does not count.
-        shown: Columns that no contender sees, and that are reported of what it found.
-        scales: For each of two objectives the values that the hypervolume takes for 0 and 1.
+        name: Name of the table on the command line.
+        space: A space of independent decisions with finitely many values.
+        objectives: One or two objectives.
+        columns: Metrics by name, shape (space.count(),), in the order of `space.enumerate()`.
+        cost: The column of seconds per evaluation; empty if the budget is in evaluations.
+        shown: Columns that are hidden from methods, and reported for the incumbent.
+        scales: For each of two objectives, the values that map to 0 and 1 in the hypervolume.
 
     Raises:
-        BenchError: The space or the columns are not such.
+        BenchError: The space or the columns are invalid.
 
     Example:
         >>> from nasbridge.spaces import Choice, Space
@@ -59,9 +59,8 @@ class Table:
         decisions = self.space.decisions
         if any(() not in d.conditions for d in decisions) or math.isinf(self.space.count()):
             raise BenchError(
-                f"the space of the table {self.name!r} has conditions or real decisions, which no "
-                "table can list for all contenders: use independent decisions of finitely many "
-                "values"
+                f"the space of the table {self.name!r} has conditional or real decisions: use "
+                "independent decisions with finitely many values"
             )
         places = ((d.name, {v: k for k, v in enumerate(d.domain.values())}) for d in decisions)
         object.__setattr__(self, "_places", tuple(places))
@@ -69,15 +68,15 @@ class Table:
         wrong = [n for n in needed if n not in self.columns or len(self.columns[n]) != len(self)]
         if wrong or len(self.objectives) not in (1, 2):
             raise BenchError(
-                f"the table {self.name!r} needs one or two objectives, and {len(self)} values in "
-                f"each column: look at {wrong or self.objectives}"
+                f"the table {self.name!r} needs one or two objectives and {len(self)} values per "
+                f"column: check {wrong or self.objectives}"
             )
 
     def __len__(self) -> int:
         return math.prod(len(values) for _, values in self._places)
 
     def row(self, choices: Mapping[str, Label]) -> int:
-        """Return where an architecture stands.
+        """Return the row of an architecture.
 
         Args:
             choices: A label or number for each decision.
@@ -88,27 +87,23 @@ class Table:
         return row
 
     def values(self, row: int) -> dict[str, float]:
-        """Return what a contender is told of an architecture."""
+        """Return the objectives of a row."""
         return {o.metric: float(self.columns[o.metric][row]) for o in self.objectives}
 
-    # ------------------------------------------------------------------ one objective
-
     def scores(self, rows: Sequence[int]) -> Column:
-        """Return the only objective, so that larger is better."""
+        """Return the single objective of some rows as scores, larger is better."""
         (objective,) = self.objectives
         chosen = self.columns[objective.metric][numpy.asarray(rows, dtype=int)]
         return numpy.asarray(objective.sign * chosen)
 
     @cached_property
     def optimum(self) -> float:
-        """The best value of the only objective."""
+        """The best value of the single objective."""
         (objective,) = self.objectives
         return objective.sign * float(self.scores(range(len(self))).max())
 
-    # ------------------------------------------------------------------ two objectives
-
     def points(self, rows: Sequence[int]) -> NDArray[numpy.float64]:
-        """Return two objectives of some rows, scaled so that 0 is best and 1 counts no more."""
+        """Return the two objectives of some rows, scaled to 0 (best) and 1 (reference point)."""
         chosen = numpy.asarray(rows, dtype=int)
         scaled = [
             (self.columns[objective.metric][chosen] - best) / (worst - best)

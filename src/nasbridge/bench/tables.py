@@ -1,4 +1,4 @@
-"""The tables by name."""
+"""The tables of the benchmark, by name."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,13 +16,13 @@ PROTOCOLS: dict[Protocol, str] = {
     "cost": "short trainings within a budget of simulated seconds",
     "queries": "final quality by the number of evaluations",
 }
-"""What is measured; two protocols are never mixed in one table."""
+"""The protocols; results of different protocols are not comparable."""
 
 HARDWARE = "nb201-hw"
 USUAL = "cifar10-edgegpu_latency"
 
 SECONDS = {"cifar10": 12_000.0, "cifar100": 24_000.0, "imagenet16": 72_000.0}
-"""Budgets: 12,000 s on CIFAR-10 as in the paper, elsewhere as many times as a training takes."""
+"""Default budgets: 12,000 s on CIFAR-10 as in the paper, others in proportion to training time."""
 
 
 def table_names(protocol: Protocol) -> list[str]:
@@ -42,14 +42,14 @@ def load_table(name: str, protocol: Protocol = "queries", data: Path | None = No
     """Load a table.
 
     Args:
-        name: One of `table_names(protocol)`; "nb201-hw" is that of CIFAR-10 and the edge GPU's
-            latency.
-        protocol: What is measured.
-        data: A folder with the files `nb201.npz` and `nb201_hw.npz`; needed by hardware tables
-            and the cost protocol.
+        name: One of `table_names(protocol)`; "nb201-hw" stands for
+            "nb201-hw-cifar10-edgegpu_latency".
+        protocol: The protocol.
+        data: A folder with `nb201.npz` and `nb201_hw.npz`; needed for hardware tables and for the
+            protocol "cost".
 
     Raises:
-        BenchError: There is no such table, or it needs a folder.
+        BenchError: The table does not exist, or needs a folder.
         MissingExtra: The package with the tables is not installed.
     """
     names = table_names(protocol)
@@ -62,8 +62,8 @@ def load_table(name: str, protocol: Protocol = "queries", data: Path | None = No
         return nas_bench_201.queries(rest, data)
     if data is None:
         raise BenchError(
-            f"the table {name!r} with --protocol {protocol} needs files that no package has: give "
-            "the folder of nb201.npz and nb201_hw.npz as --data FOLDER"
+            f"the table {name!r} with --protocol {protocol} needs data files: pass the folder of "
+            "nb201.npz and nb201_hw.npz, as --data FOLDER"
         )
     kind, _, what = rest.partition("-")
     if kind == "hw":
@@ -74,16 +74,16 @@ def load_table(name: str, protocol: Protocol = "queries", data: Path | None = No
 
 def _unknown(name: str, protocol: Protocol) -> str:
     names = table_names(protocol)
-    start = f"there is no table {name!r}"
+    start = f"unknown table {name!r}"
     if name in table_names("queries"):
-        return f"{start} with --protocol {protocol}: take one of {', '.join(names)}"
+        return f"{start} with --protocol {protocol}: use one of {', '.join(names)}"
     close = get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     few = [known for known in names if not known.startswith(f"{HARDWARE}-")]
     devices = f", {HARDWARE}-DATASET-DEVICE" if len(few) < len(names) else ""
-    return f"{start}: {hint}take one of {', '.join(few)}{devices}"
+    return f"{start}: {hint}use one of {', '.join(few)}{devices}"
 
 
 def seconds_of(table: Table) -> float:
-    """Return the usual budget of the cost protocol, in simulated seconds."""
+    """Return the default budget of the protocol "cost", in simulated seconds."""
     return SECONDS[table.name.removeprefix("nb201-")]

@@ -17,16 +17,16 @@ from ..bench import (
     Summary,
     Table,
     load_table,
-    read_spec,
-    run,
+    read_method,
+    run_all,
     schedule,
     summarize,
 )
-from ..bench.markdown import check_place, markdown, renew
+from ..bench.markdown import check_document, markdown, update_document
 from ..bench.notes import command, notes
 from ..bench.page import write_page
 from ..bench.picture import write_picture
-from ..bench.specs import DEFAULTS, Spec
+from ..bench.specs import DEFAULTS, MethodSpec
 from ..bench.tables import PROTOCOLS, Protocol, seconds_of
 from .app import err, new_table, out, say
 
@@ -39,7 +39,7 @@ FILE = "results.jsonl"
 
 def start_bench(
     names: Sequence[str],
-    contenders: Sequence[str],
+    methods: Sequence[str],
     seeds: int,
     protocol_name: str,
     limits: Mapping[str, float],
@@ -52,7 +52,7 @@ def start_bench(
 
     Args:
         names: Names of tables.
-        contenders: Strategies and peers; nobody for the usual ones.
+        methods: Strategies and baselines; nobody for the usual ones.
         seeds: Number of seeds, from 0.
         protocol_name: "queries" or "cost".
         limits: "evaluations" limits "queries", and "seconds", simulated, "cost"; if left out,
@@ -63,22 +63,22 @@ def start_bench(
         document: Where the Markdown shall stand, too.
 
     Raises:
-        BenchError: A table or contender does not exist, or a setting does not fit.
+        BenchError: A table or method does not exist, or a setting does not fit.
         MissingExtra: The tables' package, or what draws, is not installed.
     """
     protocol = _protocol(protocol_name)
     if document is not None:
-        check_place(document, protocol)
-    specs = [read_spec(text) for text in dict.fromkeys(contenders or DEFAULTS)]
+        check_document(document, protocol)
+    specs = [read_method(text) for text in dict.fromkeys(methods or DEFAULTS)]
     tables = [load_table(name, protocol, data) for name in dict.fromkeys(names)]
     budgets = {table.name: _budget(table, protocol, limits) for table in tables}
     records = Records(output / FILE)
-    matches = schedule(tables, specs, range(seeds), budgets)
-    if not matches:
+    runs = schedule(tables, specs, range(seeds), budgets)
+    if not runs:
         raise BenchError(f"nobody can take part: {_obstacles(specs, tables)}")
-    with _bar(len(matches), sum(match.key in records for match in matches)) as done:
+    with _bar(len(runs), sum(run.key in records for run in runs)) as done:
         try:
-            failures = run(tables, matches, records, jobs, done)
+            failures = run_all(tables, runs, records, jobs, done)
         except KeyboardInterrupt:
             say("stopped; the same command goes on, and repeats only what was running")
             raise
@@ -116,7 +116,7 @@ def _budget(table: Table, protocol: Protocol, limits: Mapping[str, float]) -> Bu
     return Budget(protocol, limits.get(counted, usual))
 
 
-def _obstacles(specs: Sequence[Spec], tables: Sequence[Table]) -> str:
+def _obstacles(specs: Sequence[MethodSpec], tables: Sequence[Table]) -> str:
     pairs = ((spec, len(table.objectives)) for spec in specs for table in tables)
     return "; ".join(dict.fromkeys(f"{spec.label}: {spec.obstacle(n)}" for spec, n in pairs))
 
@@ -126,11 +126,11 @@ def _of(records: Records, seeds: int) -> list[Record]:
 
 
 def _why(failures: Sequence[Failure], table: Table) -> dict[str, str]:
-    """Say why contenders could not play on a table: the first error of each, and how many."""
-    mine = [failure for failure in failures if failure.match.table == table.name]
-    labels = dict.fromkeys(failure.match.spec.label for failure in mine)
+    """Say why methods could not run on a table: the first error of each, and how many."""
+    mine = [failure for failure in failures if failure.run.table == table.name]
+    labels = dict.fromkeys(failure.run.spec.label for failure in mine)
     errors = {
-        label: [failure.error for failure in mine if failure.match.spec.label == label]
+        label: [failure.error for failure in mine if failure.run.spec.label == label]
         for label in labels
     }
     return {
@@ -171,7 +171,7 @@ def _write(
     write_picture(summaries, output / f"{protocol}.png")
     write_page(summaries, protocol, said, output / f"{protocol}.html")
     if document is not None:
-        renew(document, protocol, text)
+        update_document(document, protocol, text)
 
 
 def _show(summary: Summary) -> None:

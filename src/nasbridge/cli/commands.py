@@ -256,14 +256,14 @@ Tables = Annotated[
         "fcnet-protein, fcnet-slice; nb201-hw.",
     ),
 ]
-Contenders = Annotated[
+Methods = Annotated[
     list[str] | None,
     Option(
-        "--contender",
+        "--method",
         metavar="NAME",
-        help="A strategy, or a peer as optuna.TPESampler; settings in round brackets, as "
+        help="A strategy, or a baseline as optuna.TPESampler; settings in round brackets, as "
         "'Bananas(initial=20)'. May be repeated.",
-        show_default="all peers, BayesianOptimization, RandomSearch, RegularizedEvolution",
+        show_default="all baselines, BayesianOptimization, RandomSearch, RegularizedEvolution",
     ),
 ]
 Data = Annotated[
@@ -279,7 +279,7 @@ Data = Annotated[
 @app.command()
 def bench(
     tables: Tables,
-    contenders: Contenders = None,
+    methods: Methods = None,
     seeds: Annotated[int, Option(help="Number of seeds, the same for all.", min=1)] = 30,
     evaluations: Annotated[
         int | None, Option(help="Evaluations of a run.", show_default="200", min=1)
@@ -307,9 +307,9 @@ def bench(
     """Compare strategies with each other and with other libraries, on tabular benchmarks.
 
     Every run is kept in the output directory, in results.jsonl, and is not run again. The table,
-    the picture and the page there show the tables and contenders of the last command only.
+    the picture and the page there show the tables and methods of the last command only.
     """
     from .bench import start_bench
 
     limits = _given(evaluations=evaluations, seconds=seconds)
-    start_bench(tables, contenders or [], seeds, protocol, limits, jobs, output, data, document)
+    start_bench(tables, methods or [], seeds, protocol, limits, jobs, output, data, document)

@@ -68,7 +68,7 @@ CASES = {
     "a bad setting": Case(
         {"strategy": "RegularizedEvolution", "settings": {"population": -1}}, "population=-1"
     ),
-    "a seed that is none": Case({"strategy": "RandomSearch", "seed": "x"}, "seed='x' is no int"),
+    "a seed that is none": Case({"strategy": "RandomSearch", "seed": "x"}, "invalid seed='x'"),
     "a file that is no path": Case({"experiment": 3}, "classArgs {'experiment': 3} (TypeError"),
     "an unknown tuner": Case({}, "className nasbridge.adapters.nni.NASTunr", "NASTunr"),
     "a space without counterpart": Case(

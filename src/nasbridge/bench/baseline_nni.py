@@ -1,6 +1,6 @@
 # pyright: basic, reportMissingImports=false
-# NNI ships no types that can be relied on, and need not be installed.
-"""NNI's tuners as objects, without NNI's manager."""
+# NNI has no reliable type information and is optional.
+"""NNI's tuners, without NNI's manager."""
 
 import logging
 import random
@@ -12,18 +12,18 @@ from nni.algorithms.hpo.evolution_tuner import EvolutionTuner
 from nni.algorithms.hpo.tpe_tuner import TpeTuner
 
 from ..spaces import Categorical, Decision, IntegerRange, Label
-from .contender import Task
+from .method import Task
 
-__all__ = ["NNIContender", "start"]
+__all__ = ["NNIMethod", "start"]
 
 
-def start(name: str, settings: Mapping[str, Any], task: Task) -> "NNIContender":
-    """Set a tuner to work.
+def start(name: str, settings: Mapping[str, Any], task: Task) -> "NNIMethod":
+    """Start a tuner.
 
     Args:
         name: "TPE" or "Evolution".
-        settings: Its arguments.
-        task: What it has to do.
+        settings: Keyword arguments.
+        task: The problem.
     """
     logging.getLogger("nni").setLevel(logging.ERROR)
     mode: Any = {"max": "maximize", "min": "minimize"}[task.objective.direction]
@@ -35,7 +35,7 @@ def start(name: str, settings: Mapping[str, Any], task: Task) -> "NNIContender":
         tuner = EvolutionTuner(optimize_mode=mode, **settings)
         tuner.update_search_space(space)
         _seed(tuner, task.seed)
-    return NNIContender(tuner, task)
+    return NNIMethod(tuner, task)
 
 
 def _parameter(decision: Decision) -> dict[str, Any]:
@@ -45,11 +45,11 @@ def _parameter(decision: Decision) -> dict[str, Any]:
         case Categorical() | IntegerRange() as domain:
             return {"_type": "choice", "_value": list(domain.values())}
         case other:
-            raise TypeError(f"{other!r} is no domain of a table")
+            raise TypeError(f"{other!r} is not a domain of a table")
 
 
 def _seed(tuner: Any, seed: int) -> None:
-    """Draw the first population anew: the tuner takes no seed, and draws from two generators."""
+    """Draw the first population again: the tuner has no seed, and uses two generators."""
     random.seed(seed)
     tuner.random_state = numpy.random.RandomState(seed)
     tuner.population.clear()
@@ -58,12 +58,12 @@ def _seed(tuner: Any, seed: int) -> None:
 
 
 @final
-class NNIContender:
-    """A tuner.
+class NNIMethod:
+    """A tuner of NNI.
 
     Args:
         tuner: The tuner.
-        task: What it has to do.
+        task: The problem.
     """
 
     def __init__(self, tuner: Any, task: Task) -> None:

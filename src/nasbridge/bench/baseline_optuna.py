@@ -1,4 +1,4 @@
-"""Optuna's samplers: a study in memory, asked and told."""
+"""Optuna's samplers, with a study in memory."""
 
 import warnings
 from collections.abc import Mapping
@@ -10,35 +10,35 @@ from optuna.study import StudyDirection
 
 from ..adapters.optuna import suggest
 from ..spaces import Label
-from .contender import Task
+from .method import Task
 
-__all__ = ["OptunaContender", "start"]
+__all__ = ["OptunaMethod", "start"]
 
 DIRECTIONS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
 
 
-def start(name: str, settings: Mapping[str, Any], task: Task) -> "OptunaContender":
-    """Set a sampler to work.
+def start(name: str, settings: Mapping[str, Any], task: Task) -> "OptunaMethod":
+    """Start a sampler.
 
     Args:
-        name: Its class in `optuna.samplers`.
-        settings: Its arguments.
-        task: What it has to do.
+        name: Name of a class in `optuna.samplers`.
+        settings: Keyword arguments.
+        task: The problem.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with warnings.catch_warnings():  # of experimental samplers and arguments
+    with warnings.catch_warnings():  # about experimental samplers and arguments
         warnings.simplefilter("ignore")
         sampler: BaseSampler = getattr(optuna.samplers, name)(seed=task.seed, **settings)
-    return OptunaContender(sampler, task)
+    return OptunaMethod(sampler, task)
 
 
 @final
-class OptunaContender:
-    """A sampler with its study.
+class OptunaMethod:
+    """A sampler of Optuna with its study.
 
     Args:
         sampler: The sampler.
-        task: What it has to do.
+        task: The problem.
     """
 
     def __init__(self, sampler: BaseSampler, task: Task) -> None:

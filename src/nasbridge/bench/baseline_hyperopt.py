@@ -1,6 +1,6 @@
 # pyright: basic, reportMissingImports=false
-# HyperOpt ships no types, and need not be installed.
-"""HyperOpt's TPE: its trials are filled by hand, so that one evaluation follows the other."""
+# HyperOpt has no type information and is optional.
+"""HyperOpt's TPE, with trials that are added by hand, so that it can be asked and told."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -11,22 +11,22 @@ import numpy
 from hyperopt.base import JOB_STATE_DONE, STATUS_OK, Domain
 
 from ..spaces import Categorical, Decision, IntegerRange, Label
-from .contender import Task
+from .method import Task
 
-__all__ = ["HyperOptContender", "start"]
+__all__ = ["HyperOptMethod", "start"]
 
-LARGEST = 2**31 - 1  # a seed of a proposal, as `hyperopt.fmin` draws it
+LARGEST = 2**31 - 1  # upper bound of the seed of a proposal, as in `hyperopt.fmin`
 
 
-def start(name: str, settings: Mapping[str, Any], task: Task) -> "HyperOptContender":
-    """Set an algorithm to work.
+def start(name: str, settings: Mapping[str, Any], task: Task) -> "HyperOptMethod":
+    """Start an algorithm.
 
     Args:
         name: "TPE".
-        settings: Arguments of `hyperopt.tpe.suggest`.
-        task: What it has to do.
+        settings: Keyword arguments of `hyperopt.tpe.suggest`.
+        task: The problem.
     """
-    return HyperOptContender(partial(hyperopt.tpe.suggest, **settings), task)
+    return HyperOptMethod(partial(hyperopt.tpe.suggest, **settings), task)
 
 
 def _parameter(decision: Decision) -> Any:
@@ -36,16 +36,16 @@ def _parameter(decision: Decision) -> Any:
         case IntegerRange(low, high, step):
             return hyperopt.hp.quniform(decision.name, low, high, step)
         case other:
-            raise TypeError(f"{other!r} is no domain of a table")
+            raise TypeError(f"{other!r} is not a domain of a table")
 
 
 @final
-class HyperOptContender:
-    """An algorithm with its trials.
+class HyperOptMethod:
+    """An algorithm of HyperOpt with its trials.
 
     Args:
         suggest: The algorithm.
-        task: What it has to do.
+        task: The problem.
     """
 
     def __init__(self, suggest: Any, task: Task) -> None:

@@ -1,4 +1,4 @@
-"""What takes part: anything that asks for architectures and is told values."""
+"""Search methods under test: the ask-and-tell protocol, and the strategies of nasbridge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import Any, Protocol, final
 from ..spaces import Label, SearchSpace
 from ..strategies import Objective, Search, SpaceExhausted, Strategy, Trial
 
-__all__ = ["Contender", "Ours", "Task"]
+__all__ = ["Method", "StrategyMethod", "Task"]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a contender has to do.
+    """The problem that a method solves in one run.
 
     Attributes:
-        space: Independent decisions of finitely many values.
-        objectives: One, or two.
-        seed: Fixes what the contender draws.
-        evaluations: How many evaluations there will be; 0 where seconds are the limit.
+        space: A space of independent decisions with finitely many values.
+        objectives: One or two objectives.
+        seed: The seed of the method.
+        evaluations: The number of evaluations; 0 if the budget is in seconds.
     """
 
     space: SearchSpace
@@ -28,33 +28,33 @@ class Task:
 
     @property
     def objective(self) -> Objective:
-        """The first objective, which is the only one for most contenders."""
+        """The first objective; the only one for single-objective methods."""
         return self.objectives[0]
 
 
-class Contender(Protocol):
-    """A search method at work, one evaluation after the other."""
+class Method(Protocol):
+    """A running search method, with sequential evaluations."""
 
     def ask(self) -> Mapping[str, Label] | None:
-        """Return a label or number for each decision; None if there is nothing more to try."""
+        """Return a label or number for each decision; None if the search has ended."""
         ...
 
     def tell(self, values: Mapping[str, float]) -> None:
-        """Take note of the objectives of what was asked last."""
+        """Report the objectives of the architecture that was asked last."""
         ...
 
 
 @final
-class Ours:
-    """A strategy of this library.
+class StrategyMethod:
+    """A strategy of nasbridge.
 
     Args:
         strategy: The strategy.
-        task: What it has to do.
+        task: The problem.
     """
 
     def __init__(self, strategy: Strategy[Any], task: Task) -> None:
-        # measured hardware runs what a network does not use, too: there, twins differ
+        # in tables of measured hardware (two objectives), equivalent networks have different values
         allow_equivalent = len(task.objectives) > 1
         self._search = Search(strategy, task.space, task.objectives, task.seed, allow_equivalent)
         self._number = 0

@@ -1,6 +1,6 @@
 # pyright: basic, reportMissingImports=false
-# Keras Tuner ships no types, and need not be installed.
-"""Keras Tuner's oracles, without tuners: no model is built."""
+# Keras Tuner has no type information and is optional.
+"""Keras Tuner's oracles, without tuners and models."""
 
 import tempfile
 from collections.abc import Mapping
@@ -10,22 +10,22 @@ import keras_tuner
 from keras_tuner.oracles import BayesianOptimizationOracle, RandomSearchOracle
 
 from ..spaces import Categorical, IntegerRange, Label, SearchSpace
-from .contender import Task
+from .method import Task
 
-__all__ = ["KerasTunerContender", "start"]
+__all__ = ["KerasTunerMethod", "start"]
 
 ORACLES = {"BayesianOptimization": BayesianOptimizationOracle, "RandomSearch": RandomSearchOracle}
-ENDLESS = 1_000_000  # trials, where seconds are the limit
+ENDLESS = 1_000_000  # trials, if the budget is in seconds
 WORKER = "bench"
 
 
-def start(name: str, settings: Mapping[str, Any], task: Task) -> "KerasTunerContender":
-    """Set an oracle to work.
+def start(name: str, settings: Mapping[str, Any], task: Task) -> "KerasTunerMethod":
+    """Start an oracle.
 
     Args:
         name: One of `ORACLES`.
-        settings: Its arguments.
-        task: What it has to do.
+        settings: Keyword arguments.
+        task: The problem.
     """
     oracle = ORACLES[name](
         objective=keras_tuner.Objective(task.objective.metric, task.objective.direction),
@@ -34,7 +34,7 @@ def start(name: str, settings: Mapping[str, Any], task: Task) -> "KerasTunerCont
         seed=task.seed,
         **settings,
     )
-    return KerasTunerContender(oracle)
+    return KerasTunerMethod(oracle)
 
 
 def _parameters(space: SearchSpace) -> keras_tuner.HyperParameters:
@@ -49,8 +49,8 @@ def _parameters(space: SearchSpace) -> keras_tuner.HyperParameters:
 
 
 @final
-class KerasTunerContender:
-    """An oracle, in a directory that is thrown away.
+class KerasTunerMethod:
+    """An oracle of Keras Tuner, in a directory that is deleted afterwards.
 
     Args:
         oracle: The oracle.
@@ -60,7 +60,7 @@ class KerasTunerContender:
         self._folder = tempfile.TemporaryDirectory(prefix="nasbridge-bench-")
         self._oracle = oracle
         self._oracle.verbose = 0
-        self._oracle._set_project_dir(self._folder.name, "bench")  # what a Tuner does
+        self._oracle._set_project_dir(self._folder.name, "bench")  # as a Tuner does
         self._trial: Any = None
 
     def ask(self) -> Mapping[str, Label] | None:

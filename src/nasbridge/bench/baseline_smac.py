@@ -1,6 +1,6 @@
 # pyright: basic, reportMissingImports=false
-# SMAC ships no types that can be relied on, and need not be installed.
-"""SMAC's facade for hyper-parameters: a random forest, asked and told."""
+# SMAC has no reliable type information and is optional.
+"""SMAC's facade for hyperparameter optimization with a random forest."""
 
 import tempfile
 from collections.abc import Mapping
@@ -12,22 +12,22 @@ from smac import HyperparameterOptimizationFacade, Scenario
 from smac.runhistory.dataclasses import TrialInfo, TrialValue
 
 from ..spaces import Categorical, Decision, IntegerRange, Label
-from .contender import Task
+from .method import Task
 
-__all__ = ["SMACContender", "start"]
+__all__ = ["SMACMethod", "start"]
 
-ENDLESS = 1_000  # evaluations, where seconds are the limit; more of them make a larger first design
+ENDLESS = 1_000  # evaluations, if the budget is in seconds; it determines the initial design
 
 
-def start(name: str, settings: Mapping[str, Any], task: Task) -> "SMACContender":
-    """Set the facade to work.
+def start(name: str, settings: Mapping[str, Any], task: Task) -> "SMACMethod":
+    """Start the facade.
 
     Args:
         name: "HyperparameterOptimization".
-        settings: Arguments of its scenario.
-        task: What it has to do.
+        settings: Keyword arguments of its scenario.
+        task: The problem.
     """
-    return SMACContender(settings, task)
+    return SMACMethod(settings, task)
 
 
 def _parameter(decision: Decision) -> Any:
@@ -37,16 +37,16 @@ def _parameter(decision: Decision) -> Any:
         case IntegerRange(low, high, 1):
             return UniformIntegerHyperparameter(decision.name, low, high)
         case other:
-            raise TypeError(f"{other!r} is no domain that SMAC knows")
+            raise TypeError(f"{other!r} is not supported by SMAC")
 
 
 @final
-class SMACContender:
-    """The facade, in a directory that is thrown away.
+class SMACMethod:
+    """The facade of SMAC, in a directory that is deleted afterwards.
 
     Args:
-        settings: Arguments of its scenario.
-        task: What it has to do.
+        settings: Keyword arguments of its scenario.
+        task: The problem.
     """
 
     def __init__(self, settings: Mapping[str, Any], task: Task) -> None:
@@ -69,7 +69,7 @@ class SMACContender:
 
     @staticmethod
     def _unused(config: Any, seed: int = 0) -> float:
-        raise RuntimeError("SMAC is asked and told; it calls nothing")
+        raise RuntimeError("SMAC must not evaluate: it is asked and told")
 
     def ask(self) -> Mapping[str, Label] | None:
         info = self._smac.ask()
