@@ -40,7 +40,7 @@ MINE = {
 
 
 def sampler() -> NASSampler:
-    return NASSampler(SPACE, EVOLUTION, seed=3)
+    return NASSampler(SPACE, strategy=EVOLUTION, seed=3)
 
 
 def study_of(storage: BaseStorage | None = None, **settings: Any) -> optuna.Study:
@@ -76,12 +76,12 @@ def params(study: optuna.Study) -> list[Mapping[str, object]]:
 def test_parameters_may_be_fixed_by_optunas_sampler(fixed: dict[str, object]) -> None:
     study = study_of(sampler=optuna.samplers.PartialFixedSampler(fixed, sampler()))
     study.optimize(objective, n_trials=20)
-    told = sampler()
-    told.sync(study)
+    told = sampler().follow(study)
+    told.read()
     for row in study.trials:
         assert {name: row.params[name] for name in fixed} == fixed
-        assert dict(told.trials[row.number].architecture.choices) == row.params
-        assert told.trials[row.number].values == {"value": row.value}
+        assert dict(told.finished[row.number].architecture.choices) == row.params
+        assert told.finished[row.number].values == {"value": row.value}
     assert len(sampler().infer_relative_search_space(study, study.trials[0])) == 8
     study.sampler = sampler()
     study.optimize(objective, n_trials=3)
@@ -90,11 +90,11 @@ def test_parameters_may_be_fixed_by_optunas_sampler(fixed: dict[str, object]) ->
 
 @pytest.mark.filterwarnings("ignore:PartialFixedSampler is experimental")
 def test_distributions_of_theirs_may_be_fixed_in_part() -> None:
-    ours = NASSampler(MINE, EVOLUTION, seed=1)
+    ours = NASSampler(MINE, strategy=EVOLUTION, seed=1)
     study = study_of(sampler=optuna.samplers.PartialFixedSampler({"units": 32}, ours))
     study.optimize(mine, n_trials=10)
     assert {row.params["units"] for row in study.trials} == {32}
-    assert [dict(ours.trials[number].architecture) for number in range(9)] == params(study)[:9]
+    assert [dict(trial.architecture) for trial in ours.history] == params(study)
 
 
 # ---------------------------------------------------------------------- parameters of their own
@@ -142,7 +142,9 @@ def test_their_parameters_differ_by_seed_and_name() -> None:
     def draw(trial: optuna.Trial) -> float:
         return trial.suggest_float("a", 0, 1) + trial.suggest_float("b", 0, 1)
 
-    studies = [study_of(sampler=NASSampler(SPACE, EVOLUTION, seed)) for seed in (1, 2)]
+    studies = [
+        study_of(sampler=NASSampler(SPACE, strategy=EVOLUTION, seed=seed)) for seed in (1, 2)
+    ]
     for study in studies:
         study.optimize(draw, n_trials=20, n_jobs=2)
     drawn = [row.params[name] for study in studies for row in study.trials for name in "ab"]
@@ -156,7 +158,7 @@ def test_their_parameters_differ_by_seed_and_name() -> None:
 @pytest.mark.parametrize("method", [RandomSearch(), EVOLUTION, GridSearch()])
 def test_a_space_that_is_used_up_ends_the_study(method: Strategy[Any]) -> None:
     space = material.few()
-    study = study_of(sampler=NASSampler(space, method, seed=1))
+    study = study_of(sampler=NASSampler(space, strategy=method, seed=1))
     study.enqueue_trial({"depth": 1})
     study.optimize(lambda trial: score(suggest(trial, space))["score"], n_trials=9)
     assert [row.state for row in study.trials] == [TrialState.COMPLETE] * 4
@@ -167,7 +169,7 @@ def test_a_space_that_is_used_up_ends_the_study(method: Strategy[Any]) -> None:
 
 def test_what_is_asked_of_a_used_up_space_is_an_error() -> None:
     space = material.few()
-    study = study_of(sampler=NASSampler(space, RandomSearch(), seed=1))
+    study = study_of(sampler=NASSampler(space, strategy=RandomSearch(), seed=1))
     for _ in range(4):
         trial = study.ask()
         study.tell(trial, score(suggest(trial, space))["score"])
@@ -176,7 +178,7 @@ def test_what_is_asked_of_a_used_up_space_is_an_error() -> None:
 
 
 def test_a_space_that_cannot_be_listed_does_not_end_a_study() -> None:
-    study = study_of(sampler=NASSampler(MINE, RandomSearch(), seed=1))
+    study = study_of(sampler=NASSampler(MINE, strategy=RandomSearch(), seed=1))
     study.optimize(mine, n_trials=5)
     assert len(study.trials) == 5
 
@@ -189,7 +191,7 @@ def test_a_space_that_is_far_from_used_up_is_not_listed(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(RandomSearch, "listing", listing)
     space = Space({f"part{k}": Choice([0, 1, 2, 3]) for k in range(30)})
-    study = study_of(sampler=NASSampler(space, RandomSearch(), seed=1))
+    study = study_of(sampler=NASSampler(space, strategy=RandomSearch(), seed=1))
     study.optimize(lambda trial: float(suggest(trial, space)["part0"]), n_trials=5)
     assert len(study.trials) == 5
 

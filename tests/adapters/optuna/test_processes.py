@@ -71,7 +71,7 @@ def narrow() -> Space:
 
 def optimize(storage: Kind, directory: Path, space: SearchSpace, trials: int) -> None:
     """What a user writes: each process does its share."""
-    sampler = NASSampler(space, RegularizedEvolution(20, 5), seed=0)
+    sampler = NASSampler(space, strategy=RegularizedEvolution(20, 5), seed=0)
     study = study_in(storage(directory))
     study.sampler = sampler
     study.optimize(lambda trial: material.score(suggest(trial, space))["score"], n_trials=trials)
@@ -165,7 +165,7 @@ def test_what_a_killed_process_was_at_is_done_by_the_others(tmp_path: Path) -> N
 def test_a_study_of_theirs_is_left_alone(tmp_path: Path) -> None:
     """A run that joins a user's own study repeats none of its running trials."""
     storage = url(tmp_path)
-    sampler = NASSampler(wide(), RandomSearch(), seed=0)
+    sampler = NASSampler(wide(), strategy=RandomSearch(), seed=0)
     study = optuna.create_study(
         study_name=NAME, storage=storage, direction="maximize", sampler=sampler
     )

@@ -29,7 +29,7 @@ SPACE = material.chain()
 
 
 def sampler() -> NASSampler:
-    return NASSampler(SPACE, EVOLUTION, seed=3)
+    return NASSampler(SPACE, strategy=EVOLUTION, seed=3)
 
 
 def study_of(**settings: Any) -> optuna.Study:
@@ -63,11 +63,11 @@ def test_native_pruners_prune_and_the_strategy_is_told(pruner: BasePruner) -> No
     rows = study.get_trials(deepcopy=False)
     pruned = [row for row in rows if row.state == TrialState.PRUNED]
     assert 5 < len(pruned) < 35
-    told = sampler()
-    told.sync(study)
-    assert sorted(told.trials) == list(range(40))
+    told = sampler().follow(study)
+    told.read()
+    assert sorted(told.finished) == list(range(40))
     for row in pruned:
-        trial = told.trials[row.number]
+        trial = told.finished[row.number]
         assert trial.state == "pruned"
         assert trial.values == {"value": row.intermediate_values[max(row.intermediate_values)]}
     assert len({SPACE.architecture(row.params).canonical for row in rows}) == 40

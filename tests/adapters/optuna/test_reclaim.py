@@ -8,7 +8,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from nasbridge import Experiment, History
-from nasbridge.adapters.optuna.history import study_of
+from nasbridge.adapters.optuna.history import open_study
 from nasbridge.adapters.optuna.store import StudyStore
 from nasbridge.engine.driver import Silent
 from nasbridge.testing import harness as material
@@ -38,7 +38,7 @@ def run(storage: InMemoryStorage, reclaim: bool) -> History:
 
 def leave_a_trial(storage: InMemoryStorage) -> None:
     """Begin a trial, and be killed."""
-    study = study_of(EXPERIMENT, storage, "nasbridge", None)
+    study = open_study(EXPERIMENT, storage, "nasbridge", None)
     assert StudyStore(EXPERIMENT, study, alone=False).begin(14) is not None
 
 

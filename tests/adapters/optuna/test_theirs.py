@@ -37,7 +37,7 @@ SPACE = material.chain()
 
 
 def sampler(space: SearchSpace = SPACE) -> NASSampler:
-    return NASSampler(space, EVOLUTION, seed=3)
+    return NASSampler(space, strategy=EVOLUTION, seed=3)
 
 
 def study_of(storage: BaseStorage | None = None, **settings: Any) -> optuna.Study:
@@ -205,14 +205,13 @@ def mine(trial: optuna.Trial) -> float:
 def test_an_objective_of_theirs_is_searched_by_its_distributions(
     storage: Callable[[Path], BaseStorage], tmp_path: Path
 ) -> None:
-    one = NASSampler(MINE, EVOLUTION, seed=1)
+    one = NASSampler(MINE, strategy=EVOLUTION, seed=1)
     study = study_of(storage(tmp_path), sampler=one)
     study.optimize(mine, n_trials=30)
-    told = [one.trials[number] for number in range(29)]  # the last one was not needed any more
-    for trial, row in zip(told, study.trials, strict=False):
+    for trial, row in zip(one.history, study.trials, strict=True):
         assert dict(trial.architecture) == row.params
         assert trial.values == {"value": row.value}
-    other = study_of(sampler=NASSampler(MINE, EVOLUTION, seed=1))
+    other = study_of(sampler=NASSampler(MINE, strategy=EVOLUTION, seed=1))
     other.optimize(mine, n_trials=30)
     assert params(other) == params(study)
     assert {type(row.params["units"]) for row in study.trials} == {int}
@@ -247,9 +246,9 @@ def test_an_enqueued_part_is_filled_up_by_the_strategy() -> None:
     assert (first["depth"], first["op.0"], first["op.0.conv.kernel_size"]) == (3, "conv", "5")
     assert SPACE.architecture(first).choices == first  # whole, whatever was proposed
     assert second["width"] == "8"
-    told = sampler()
-    told.sync(study)
-    assert [dict(told.trials[n].architecture.choices) for n in range(20)] == params(study)
+    told = sampler().follow(study)
+    told.read()
+    assert [dict(told.finished[n].architecture.choices) for n in range(20)] == params(study)
     forms = {SPACE.architecture(p).canonical for p in rest}
     assert len(forms | {SPACE.architecture(first).canonical}) == 19
 
@@ -263,9 +262,9 @@ def test_trials_of_another_sampler_count() -> None:
     after = [SPACE.architecture(p).canonical for p in params(study)[15:]]
     assert len(set(after)) == 30
     assert not before & set(after)
-    told = sampler()
-    told.sync(study)
-    assert len(told.trials) == 45
+    told = sampler().follow(study)
+    told.read()
+    assert len(told.finished) == 45
 
 
 def test_trials_without_architecture_do_no_harm() -> None:
@@ -321,7 +320,7 @@ def test_a_study_of_another_space_is_recognised() -> None:
     study = study_of()
     study.optimize(objective, n_trials=3)
     other = Space({"units": Choice([1, 2, 3])})
-    study.sampler = NASSampler(other, RandomSearch())
+    study.sampler = NASSampler(other, strategy=RandomSearch())
     with pytest.raises(BackendError, match=r"of another space.*study_name"):
         study.optimize(lambda trial: float(suggest(trial, other)["units"]), n_trials=1)
 

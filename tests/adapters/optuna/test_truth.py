@@ -33,18 +33,21 @@ def mine(trial: optuna.Trial, most: int = 9) -> float:
 
 
 def study_of(**settings: Any) -> optuna.Study:
-    return optuna.create_study(sampler=NASSampler(MINE, RandomSearch(), seed=1), **settings)
+    return optuna.create_study(
+        sampler=NASSampler(MINE, strategy=RandomSearch(), seed=1), **settings
+    )
 
 
 def assert_as_evaluated(study: optuna.Study, ignored: int = 0) -> None:
     """Every trial of the history, and of the sampler, is what its row says, value and all."""
-    told = NASSampler(MINE, RandomSearch(), seed=1)
+    sampler = NASSampler(MINE, strategy=RandomSearch(), seed=1)
+    told = sampler.follow(study)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        told.sync(study)
-        history = load(study, told.space)
-    assert len(history) == len(told.trials) == len(study.trials) - ignored
-    for trial in (*history, *told.trials.values()):
+        told.read()
+        history = load(study, sampler.space)
+    assert len(history) == len(told.finished) == len(study.trials) - ignored
+    for trial in (*history, *told.finished.values()):
         row = study.trials[trial.number]
         assert dict(trial.architecture) == pytest.approx(row.params)
         assert trial.values == {"value": row.value}
@@ -155,7 +158,7 @@ def test_an_option_may_be_enqueued_as_itself() -> None:
     study.enqueue_trial({"units": 32, "layers": 3})
     history = SIMPLE.run("optuna", observer=Silent(), storage=storage)
     assert dict(history[0].architecture) == {"units": 32, "layers": 3}
-    study.sampler = NASSampler(SPACE, RandomSearch())
+    study.sampler = NASSampler(SPACE, strategy=RandomSearch())
     study.enqueue_trial({"units": 64})
     study.optimize(lambda trial: suggest(trial, SPACE)["units"], n_trials=1)
     assert study.trials[-1].params["units"] == "64"
