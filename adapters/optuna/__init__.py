@@ -7,26 +7,26 @@ the only truth, so any number of processes may share one.
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.study import Study
 
-from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
+from ...engine.driver import Accepted, ExperimentSpec, Observer
 from ...engine.errors import BackendError
 from ...engine.locks import lock_in
+from ...engine.run import run_managed
 from ...spaces import SearchSpace
 from ...strategies import History
-from ...strategies.lock import share_lock, try_lock
+from ...strategies.lock import try_lock
 from ..registry import BACKENDS
-from .history import open_study, read_history, write_history
-from .reporting import Reporter, pruner_named
+from .history import read_history, write_history
+from .reporting import Reporter
 from .sampler import NASSampler
 from .space import from_native, suggest, to_native
 from .storage import STUDY_NAME, default_storage, describe_storage, find_storage, open_storage
-from .store import StudyStore
+from .store import open_store
 
 __all__ = [
     "CAPABILITIES",
@@ -52,7 +52,7 @@ def run(
     study_name: str = STUDY_NAME,
     pruner: BasePruner | str | None = None,
     reclaim: bool = False,
-    **options: Any,
+    on_accepted: Accepted | None = None,
 ) -> History:
     """Run an experiment as an Optuna study, or continue one that was interrupted.
 
@@ -70,32 +70,16 @@ def run(
         reclaim: Repeat trials that processes of other hosts have left unfinished. By default such
             processes count as alive. Use it only if none of them works on the study any more, as
             after a container has restarted under another name.
-        **options: None.
+        on_accepted: Called when the study has accepted the run, before the first trial.
 
     Returns:
         The whole history.
 
     Raises:
         BackendError: The study belongs to another experiment, or the pruner is unknown.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("optuna", options)
-    if isinstance(pruner, str):
-        pruner = pruner_named(pruner)
-    executor = executor_for(experiment, jobs)
-    with ExitStack() as stack:
-        lock = None if directory is None else stack.enter_context(lock_in(directory))
-        free = lock is not None and try_lock(lock)
-        if lock is not None and not free:
-            share_lock(lock)  # waits until the first process has voided interrupted trials
-        alone = free and storage is None
-        opened = stack.enter_context(open_storage(default_storage(storage, directory)))
-        study = open_study(experiment, opened, study_name, pruner)
-        store = StudyStore(experiment, study, alone, reclaim)
-        stack.callback(store.close)
-        if lock is not None:
-            share_lock(lock)
-        return drive(experiment, store, executor, directory, observer or Silent())
+    opening = open_store(experiment, directory, storage, study_name, pruner, reclaim)
+    return run_managed(experiment, directory, jobs, observer, on_accepted, opening)
 
 
 def load(
@@ -131,7 +115,6 @@ def store_history(
     directory: Path | None = None,
     storage: str | BaseStorage | None = None,
     study_name: str = STUDY_NAME,
-    **options: Any,
 ) -> None:
     """Write a history of any backend into a new study, so that `run` continues it.
 
@@ -144,13 +127,10 @@ def store_history(
         directory: The directory of the default storage.
         storage: An Optuna storage or its URL; by default SQLite in `directory`.
         study_name: The new study's name.
-        **options: None.
 
     Raises:
         BackendError: The study already exists.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("optuna", options)
     with ExitStack() as stack:
         if directory is not None:
             try_lock(stack.enter_context(lock_in(directory)))

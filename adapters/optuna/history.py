@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
@@ -15,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ...engine.driver import ExperimentSpec
 from ...engine.errors import BackendError
+from ...engine.identity import ExperimentIdentity
 from ...spaces import NasbridgeError, SearchSpace, SpaceError, from_json
 from ...strategies import History, Objective, Trial
 from ...strategies.history import in_order
@@ -47,27 +47,14 @@ def open_study(
         BackendError: The study belongs to another experiment, or cannot be opened.
     """
     study = _create_study(storage, study_name, experiment.objectives, pruner)
-    before = study.user_attrs.get(EXPERIMENT)
-    if before is not None:
-        experiment = experiment.with_original_strategy(before["strategy"])
+    stored = _identity_in(study)
+    if stored is None:
+        _check_directions(study, experiment.objectives)
+        _describe(study, experiment)
+    else:
+        fix = "continue it with the same settings, or use another study_name or directory"
+        experiment = stored.resume(experiment, _name(study), fix)
     study.sampler = NASSampler(experiment.space, strategy=experiment.strategy, seed=experiment.seed)
-    settings = History(
-        experiment.space,
-        experiment.objectives,
-        seed=experiment.seed,
-        strategy=repr(experiment.strategy),
-    )
-    if before is None:
-        _check_directions(study, settings)
-        _describe(study, settings)
-        return study
-    for name, value in _identity(settings).items():
-        if before[name] != value:
-            raise BackendError(
-                f"the study {study_name!r} is of another experiment: its {name} is "
-                f"{before[name]!r}, not {value!r}; continue it with the same settings, or use "
-                "another study_name or directory"
-            )
     return study
 
 
@@ -102,41 +89,32 @@ def _create_study(
         ) from error
 
 
-def _identity(settings: History) -> dict[str, Any]:
-    """Return what must not change while a study continues."""
-    return {
-        "fingerprint": settings.space.fingerprint,
-        "objectives": {o.metric: o.direction for o in settings.objectives},
-        "strategy": settings.strategy,
-        "seed": settings.seed,
-    }
+def _name(study: Study) -> str:
+    return f"the study {study.study_name!r}"
 
 
-def _check_directions(study: Study, settings: History) -> None:
+def _check_directions(study: Study, objectives: Sequence[Objective]) -> None:
     """Check that a study made by a user has the directions of the experiment."""
     stored = [o.direction for o in objectives_of(study)]
-    wanted = [o.direction for o in settings.objectives]
-    if stored != wanted:
+    if stored != [o.direction for o in objectives]:
         raise BackendError(
-            f"the study {study.study_name!r} has the directions {stored}, and the objectives of "
-            f"the experiment are {settings.objectives}: change them, or use another study_name"
+            f"{_name(study)} has the directions {stored}, and the objectives of the experiment "
+            f"are {objectives}: change them, or use another study_name"
         )
 
 
-def _describe(study: Study, settings: History) -> None:
+def _describe(study: Study, source: ExperimentSpec | History) -> None:
     """Store in a new study which experiment it belongs to."""
     with warnings.catch_warnings():  # Optuna calls metric names experimental
         warnings.simplefilter("ignore", ExperimentalWarning)
-        study.set_metric_names([o.metric for o in settings.objectives])
-    space = _document(settings.space)
-    study.set_user_attr(EXPERIMENT, {**_identity(settings), "space": space})
+        study.set_metric_names([o.metric for o in source.objectives])
+    study.set_user_attr(EXPERIMENT, ExperimentIdentity.of(source).to_dict())
 
 
-def _document(space: SearchSpace) -> str | None:
-    try:
-        return space.to_json()
-    except SpaceError:  # it holds functions or classes
-        return None
+def _identity_in(study: Study) -> ExperimentIdentity | None:
+    """Return which experiment a study belongs to; None for a study of a user's own code."""
+    document = study.user_attrs.get(EXPERIMENT)
+    return None if document is None else ExperimentIdentity.from_dict(document, _name(study))
 
 
 def read_history(study: Study, space: SearchSpace | None) -> History:
@@ -149,7 +127,7 @@ def read_history(study: Study, space: SearchSpace | None) -> History:
     Raises:
         BackendError: The study's space is unknown.
     """
-    stored: dict[str, Any] = study.user_attrs.get(EXPERIMENT, {})
+    stored = _identity_in(study)
     objectives = objectives_of(study)
     space = space or _space_of(study, stored)
     numbering, reader = Numbering(), RowReader(space, objectives)
@@ -167,22 +145,23 @@ def read_history(study: Study, space: SearchSpace | None) -> History:
         space,
         objectives,
         in_order(trials.values()),
-        stored.get("seed", 0),
-        stored.get("strategy", ""),
+        0 if stored is None else stored.seed,
+        "" if stored is None else stored.strategy,
         {"backend": "optuna", "study": study.study_name},
         tuple(skipped),
     )
 
 
-def _space_of(study: Study, stored: dict[str, Any]) -> SearchSpace:
-    document = stored.get("space", "")
+def _space_of(study: Study, stored: ExperimentIdentity | None) -> SearchSpace:
     try:
-        if document is None:
+        if stored is None:
+            return from_native(study)
+        if stored.space is None:
             raise SpaceError("it holds functions or classes, which a study cannot store")
-        return from_json(document) if document else from_native(study)
+        return from_json(stored.space)
     except NasbridgeError as error:
         raise BackendError(
-            f"the space of the study {study.study_name!r} is unknown ({error}): pass it, as in "
+            f"the space of {_name(study)} is unknown ({error}): pass it, as in "
             "load(location, space=space)"
         ) from error
 

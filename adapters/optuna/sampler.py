@@ -16,12 +16,13 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from ...engine.errors import BackendError
+from ...engine.native_values import read_label
 from ...spaces import Architecture, Label, SearchSpace
 from ...spaces.graph.canonical import digest
 from ...strategies import History, Search, Strategy, default_strategy
 from ...strategies.search import generator
 from .attributes import CHOICES, fixed_of, id_of, set_internal, storage_of, whole_study
-from .space import from_native, label_in, to_native
+from .space import from_native, to_native
 from .study_log import StudyLog
 
 __all__ = ["NASSampler"]
@@ -174,7 +175,7 @@ class NASSampler(BaseSampler):
         with self._lock:
             log = self.follow(study)
             if self._remaining is None:
-                self._remaining = _Remaining(log.search)
+                self._remaining = _Remaining(log.trials.search)
             if self._remaining.is_large(log.known_rows):
                 return
             log.read()
@@ -194,19 +195,19 @@ class NASSampler(BaseSampler):
         log.read_before_proposal(trial.number)
         number = log.number_of(trial.number)
         while True:
-            architecture = log.search.ask(number)
+            architecture = log.trials.search.ask(number)
             fixed = self._fixed(trial)
             if fixed:  # an enqueued trial that fixes some decisions
                 rng = generator(self._seed, number)
                 choices = self._space.moves.complete({**architecture.choices, **fixed}, rng)
                 architecture = Architecture(self._space, choices)
-            log.adopt(trial.number, number, architecture)
+            log.propose(trial.number, number, architecture)
             set_internal(study, id_of(trial), CHOICES, dict(architecture.choices))
             if fixed or isinstance(storage_of(study), InMemoryStorage):
                 return architecture  # a single process, whose lock keeps proposals apart
             if self._is_first(log, number):
                 return architecture
-            log.search.drop(number)
+            log.trials.drop(number)
 
     def _fixed(self, trial: FrozenTrial) -> dict[str, Label]:
         fixed = fixed_of(trial)
@@ -214,7 +215,7 @@ class NASSampler(BaseSampler):
         for decision in self._space.decisions:
             if decision.name in fixed:
                 with suppress(ValueError):  # the row is outside the space and will be ignored
-                    known[decision.name] = label_in(decision, fixed[decision.name])
+                    known[decision.name] = read_label(decision, fixed[decision.name])
         return known
 
     def _is_first(self, log: StudyLog, number: int) -> bool:
@@ -227,7 +228,7 @@ class NASSampler(BaseSampler):
         deadline = time.monotonic() + SETTLE_TIMEOUT
         while True:
             rows = log.read()
-            equivalents = log.search.equivalents(number)
+            equivalents = log.trials.search.equivalents(number)
             if not equivalents:
                 return True
             if min(equivalents) < number or any(log.has_settled(n, rows) for n in equivalents):

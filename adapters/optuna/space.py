@@ -1,10 +1,8 @@
 """Spaces as Optuna distributions and back, and architectures as suggested by trials."""
 
-import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from numbers import Real as RealNumber
-from typing import TypeGuard, cast
+from typing import cast
 
 from optuna.distributions import (
     BaseDistribution,
@@ -16,6 +14,7 @@ from optuna.study import Study
 from optuna.trial import Trial
 
 from ...engine.errors import BackendError
+from ...engine.native_values import read_label
 from ...spaces import (
     Architecture,
     Categorical,
@@ -31,7 +30,7 @@ from ...spaces import (
     Space,
 )
 
-__all__ = ["from_native", "label_in", "suggest", "to_native"]
+__all__ = ["from_native", "suggest", "to_native"]
 
 
 def to_native(space: SearchSpace) -> dict[str, BaseDistribution]:
@@ -106,33 +105,6 @@ def _steps(low: float, high: float, step: float) -> list[float]:
     return [float(first + k * distance) for k in range(round((high - low) / step) + 1)]
 
 
-def label_in(decision: Decision, value: object) -> Label:
-    """Return the label of a native value: 2.0 may mean 2, and 0.1 * 3 means 0.3.
-
-    Args:
-        decision: The decision.
-        value: Its value: a label, an option, or a number that is nearly one.
-
-    Raises:
-        ValueError: It is outside the decision's domain.
-    """
-    label = decision.label_of(value)
-    if isinstance(label, float) and isinstance(decision.domain, IntegerRange):
-        label = int(label) if label.is_integer() else label
-    if isinstance(decision.domain, Categorical) and _is_number(label):
-        near = (
-            name
-            for name, option in zip(decision.domain.labels, decision.options, strict=False)
-            if _is_number(option) and math.isclose(option, label, abs_tol=1e-12)
-        )
-        label = next(near, label)
-    return decision.domain.check(label)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, RealNumber) and not isinstance(value, bool)
-
-
 def suggest(trial: Trial, space: SearchSpace) -> Architecture:
     """Suggest an architecture: one parameter for each active decision.
 
@@ -184,7 +156,7 @@ def _enqueued_as_label(trial: Trial, decision: Decision) -> None:
     if name not in fixed:
         return
     try:
-        label = label_in(decision, fixed[name])
+        label = read_label(decision, fixed[name])
     except ValueError as error:
         raise InvalidArchitecture(
             f"the value {fixed[name]!r} was enqueued for the decision {name!r}, which is "

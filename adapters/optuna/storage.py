@@ -1,6 +1,5 @@
 """Opening storages: SQLite for several processes, and the storage of a run's directory."""
 
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Generator
@@ -14,6 +13,7 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage, RDBStorage
 
 from ...engine.errors import BackendError
+from ...engine.run_note import find_note
 
 __all__ = [
     "STUDY_NAME",
@@ -51,20 +51,14 @@ def find_storage(location: Path | str, study_name: str) -> tuple[Storage, str]:
 
     Raises:
         BackendError: The directory holds no study.
+        ExperimentError: The run's note is damaged.
     """
     if "://" in str(location):
         return str(location), study_name
-    note, database = Path(location) / "run.json", Path(location) / DATABASE
-    options: dict[str, Any] = {}
-    left_out: list[str] = []
-    if note.exists():
-        try:
-            document = json.loads(note.read_text())
-            options, left_out = document["options"], document["left_out"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise BackendError(f"{note} is damaged ({error!r}): remove it") from error
+    note, database = find_note(Path(location)), Path(location) / DATABASE
+    options = {} if note is None else note.options
     storage = options.get("storage") or database
-    if storage == database and "storage" in left_out:
+    if note is not None and "storage" in note.left_out:
         raise BackendError(
             f"the trials of {location} are in a storage object of the program that ran them, not "
             "in the directory: write them to a file there with "
@@ -72,7 +66,7 @@ def find_storage(location: Path | str, study_name: str) -> tuple[Storage, str]:
             f"{options.get('study_name', study_name)!r}, storage=...)).save('history.jsonl'); "
             "reports and moves can start from that file"
         )
-    if storage == database and not database.exists():
+    if storage is database and not database.exists():
         raise BackendError(
             f"{location} holds no study, because it has no {DATABASE}: pass the directory= of a "
             "run, a storage's URL, or a study"

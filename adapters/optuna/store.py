@@ -30,19 +30,25 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any, cast, final
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import BasePruner
+from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ...engine.driver import ExperimentSpec, pruned_by
+from ...engine.locks import lock_in
 from ...engine.processes import identity, is_alive, is_here
+from ...engine.run import OpenStore
 from ...spaces import InvalidArchitecture, Label
 from ...strategies import History, SpaceExhausted, Step, Trial
+from ...strategies.lock import share_lock, try_lock
 from .attributes import (
     CHOICES,
     FIXED,
@@ -60,13 +66,44 @@ from .attributes import (
     set_internal,
     storage_of,
 )
-from .history import read_history
-from .reporting import Reporter
+from .history import open_study, read_history
+from .reporting import Reporter, pruner_named
 from .sampler import NASSampler
 from .space import suggest
+from .storage import STUDY_NAME, default_storage, open_storage
 from .trials import NATIVE_STATES, result_of, user_attributes_of
 
-__all__ = ["StudyStore"]
+__all__ = ["StudyStore", "open_store"]
+
+
+@contextmanager
+def open_store(
+    experiment: ExperimentSpec,
+    directory: Path | None,
+    storage: str | BaseStorage | None = None,
+    study_name: str = STUDY_NAME,
+    pruner: BasePruner | str | None = None,
+    reclaim: bool = False,
+) -> Generator[OpenStore]:
+    """Open the study of a run; see `run_managed`, and `run` for the arguments.
+
+    In its directory, the first process holds the lock until it has voided what was interrupted;
+    then all processes share it.
+    """
+    if isinstance(pruner, str):
+        pruner = pruner_named(pruner)
+    with ExitStack() as stack:
+        lock = None if directory is None else stack.enter_context(lock_in(directory))
+        is_first = lock is not None and try_lock(lock)
+        if lock is not None and not is_first:
+            share_lock(lock)
+        opened = stack.enter_context(open_storage(default_storage(storage, directory)))
+        study = open_study(experiment, opened, study_name, pruner)
+        store = StudyStore(experiment, study, is_first and storage is None, reclaim)
+        stack.callback(store.close)
+        if lock is not None:
+            share_lock(lock)
+        yield OpenStore(store)
 
 
 @final
@@ -116,7 +153,7 @@ class StudyStore:
     def report(self, trial: Trial, step: Step) -> bool:
         reporter = self._running[trial.number][1]
         reporter.report(step.step, **step.metrics)
-        others = list(self._log.finished.values())
+        others = list(self._log.trials.finished.values())
         return reporter.should_prune() or pruned_by(
             self._experiment.pruner, trial, others, self._experiment.objectives
         )

@@ -1,15 +1,15 @@
 """A study as a sampler follows it: its rows, numbered as trials and folded into a search."""
 
 import time
-from collections.abc import Mapping
 from typing import Any, final
 
 from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from ...engine.trial_log import TrialLog
 from ...spaces import Architecture, SearchSpace
-from ...strategies import History, Search, Strategy, Trial
+from ...strategies import History, Strategy, Trial
 from .attributes import (
     CHOICES,
     REFUSED,
@@ -49,29 +49,21 @@ class StudyLog:
         self, study: Study, space: SearchSpace, strategy: Strategy[Any], seed: int
     ) -> None:
         self._storage, self._study_id = self._source = _source_of(study)
-        self._name = study.study_name
+        self._study_name = study.study_name
         objectives = objectives_of(study)
-        self.search = Search(strategy, space, objectives, seed)
+        self.trials = TrialLog(strategy, space, objectives, seed)
         self._reader = RowReader(space, objectives)
         self._numbering = Numbering()
         self._numbers: list[int] = []
         self._open: set[int] = set()
         self._seen: dict[int, str] = {}  # the values of open rows as last read
         self._rows: dict[int, int] = {}  # the row of each running trial
-        self._finished: dict[int, Trial] = {}
-        self._running: dict[int, Trial] = {}
-        self._skipped: list[int] = []  # failed before they had an architecture
         self._up_to_date: int | None = None  # the row whose proposal needs no read
         self.waiting: list[FrozenTrial] = []  # enqueued rows, as last read
 
     def follows(self, study: Study) -> bool:
         """Return whether this is the log of a study."""
         return self._source == _source_of(study)
-
-    @property
-    def finished(self) -> Mapping[int, Trial]:
-        """The finished trials by number, in the order in which the search observed them."""
-        return self._finished
 
     @property
     def next_number(self) -> int:
@@ -103,12 +95,10 @@ class StudyLog:
         self._up_to_date = row
         return self._numbers[row]
 
-    def adopt(self, row: int, number: int, architecture: Architecture) -> None:
-        """Let a trial run in the search with the architecture that its row proposes."""
+    def propose(self, row: int, number: int, architecture: Architecture) -> None:
+        """Let a trial run with the architecture that its row proposes."""
         self._rows[number] = row
-        self._running[number] = Trial(number, architecture, started=time.time())
-        if self.search.running.get(number) != architecture:
-            self.search.adopt(number, architecture)
+        self.trials.adopt(Trial(number, architecture, started=time.time()))
 
     def read_before_proposal(self, row: int) -> None:
         """Read the study, unless that has just been done for this row."""
@@ -131,9 +121,8 @@ class StudyLog:
                 self._seen.pop(row.number, None)
         self._reader.warn()
         for trial in sorted(finished, key=lambda trial: (trial.finished or 0, trial.number)):
-            if trial.number not in self._finished:
-                self._finished[trial.number] = trial
-                self.search.tell(trial)
+            if trial.number not in self.trials.finished:
+                self.trials.finish(trial)
         return rows
 
     def _fold(self, row: FrozenTrial) -> Trial | None:
@@ -144,8 +133,7 @@ class StudyLog:
         elif row.state.is_finished() and void is None:
             trial = self._reader.trial(row, number)
             if trial is None:
-                self._skipped.append(number)
-                self._drop(row, number)
+                self.trials.skip([number])
             return trial
         else:  # an interrupted trial will be repeated with the same architecture
             self._adopt(row, number)
@@ -154,39 +142,29 @@ class StudyLog:
     def _adopt(self, row: FrozenTrial, number: int) -> None:
         """Let the trial of an unfinished row, perhaps of another process, run in the search."""
         values = f"{row.system_attrs.get(CHOICES)} {fixed_of(row)} {row.params}"
-        if number in self._finished or values == self._seen.get(row.number):
+        if number in self.trials.finished or values == self._seen.get(row.number):
             return
         self._seen[row.number] = values
         trial = self._reader.trial(row, number)
         if trial is None:
             return
-        self._running[number] = trial
-        if self.search.running.get(number) != trial.architecture:
-            self.search.adopt(number, trial.architecture)
+        running = self.trials.running.get(number)
+        if running is None or running.architecture != trial.architecture:
             self._rows[number] = row.number
+        self.trials.adopt(trial)
 
     def _drop(self, row: FrozenTrial, number: int) -> None:
-        if number in self.search.running and self._rows.get(number) == row.number:
-            self.search.drop(number)
+        if number in self.trials.running and self._rows.get(number) == row.number:
+            self.trials.drop(number)
 
     def history(self) -> History:
-        """Read the study; return its trials, finished ones in the order of observation."""
+        """Read the study and return its trials."""
         self.read()
-        problem = self.search.problem
-        running = [self._running[number] for number in sorted(self.search.running)]
-        return History(
-            problem.space,
-            problem.objectives,
-            (*self._finished.values(), *running),
-            problem.seed,
-            repr(self.search.strategy),
-            {"backend": "optuna", "study": self._name},
-            tuple(self._skipped),
-        )
+        return self.trials.history({"backend": "optuna", "study": self._study_name})
 
     def has_settled(self, number: int, rows: list[FrozenTrial]) -> bool:
         """Return whether a trial keeps its architecture: finished, enqueued or suggested."""
-        if number in self._finished:
+        if number in self.trials.finished:
             return True
         row = rows[self._rows[number]]
         return CHOICES not in row.system_attrs or bool(row.params)

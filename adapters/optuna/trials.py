@@ -11,6 +11,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from ...engine.errors import BackendError
+from ...engine.native_values import read_label
 from ...spaces import Architecture, InvalidArchitecture, Label, SearchSpace
 from ...strategies import Objective, Step, Trial
 from .attributes import (
@@ -24,7 +25,6 @@ from .attributes import (
     fixed_of,
     owner_of,
 )
-from .space import label_in
 
 __all__ = ["NATIVE_STATES", "RowReader", "curve_of", "result_of", "row_of", "user_attributes_of"]
 
@@ -106,7 +106,7 @@ class RowReader:
             if decision.name not in known:
                 return None
             try:
-                choices[decision.name] = label_in(decision, known[decision.name])
+                choices[decision.name] = read_label(decision, known[decision.name])
             except ValueError as error:
                 if row.state.is_finished():  # an unfinished row may still be refused
                     self._outside[row.number] = f"{decision.name}: {error}"

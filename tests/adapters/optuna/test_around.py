@@ -80,8 +80,8 @@ def test_parameters_may_be_fixed_by_optunas_sampler(fixed: dict[str, object]) ->
     told.read()
     for row in study.trials:
         assert {name: row.params[name] for name in fixed} == fixed
-        assert dict(told.finished[row.number].architecture.choices) == row.params
-        assert told.finished[row.number].values == {"value": row.value}
+        assert dict(told.trials.finished[row.number].architecture.choices) == row.params
+        assert told.trials.finished[row.number].values == {"value": row.value}
     assert len(sampler().infer_relative_search_space(study, study.trials[0])) == 8
     study.sampler = sampler()
     study.optimize(objective, n_trials=3)

@@ -65,9 +65,9 @@ def test_native_pruners_prune_and_the_strategy_is_told(pruner: BasePruner) -> No
     assert 5 < len(pruned) < 35
     told = sampler().follow(study)
     told.read()
-    assert sorted(told.finished) == list(range(40))
+    assert sorted(told.trials.finished) == list(range(40))
     for row in pruned:
-        trial = told.finished[row.number]
+        trial = told.trials.finished[row.number]
         assert trial.state == "pruned"
         assert trial.values == {"value": row.intermediate_values[max(row.intermediate_values)]}
     assert len({SPACE.architecture(row.params).canonical for row in rows}) == 40

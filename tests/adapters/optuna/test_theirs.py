@@ -248,7 +248,7 @@ def test_an_enqueued_part_is_filled_up_by_the_strategy() -> None:
     assert second["width"] == "8"
     told = sampler().follow(study)
     told.read()
-    assert [dict(told.finished[n].architecture.choices) for n in range(20)] == params(study)
+    assert [dict(told.trials.finished[n].architecture.choices) for n in range(20)] == params(study)
     forms = {SPACE.architecture(p).canonical for p in rest}
     assert len(forms | {SPACE.architecture(first).canonical}) == 19
 
@@ -264,7 +264,7 @@ def test_trials_of_another_sampler_count() -> None:
     assert not before & set(after)
     told = sampler().follow(study)
     told.read()
-    assert len(told.finished) == 45
+    assert len(told.trials.finished) == 45
 
 
 def test_trials_without_architecture_do_no_harm() -> None:

@@ -46,8 +46,8 @@ def assert_as_evaluated(study: optuna.Study, ignored: int = 0) -> None:
         warnings.simplefilter("ignore")
         told.read()
         history = load(study, sampler.space)
-    assert len(history) == len(told.finished) == len(study.trials) - ignored
-    for trial in (*history, *told.finished.values()):
+    assert len(history) == len(told.trials.finished) == len(study.trials) - ignored
+    for trial in (*history, *told.trials.finished.values()):
         row = study.trials[trial.number]
         assert dict(trial.architecture) == pytest.approx(row.params)
         assert trial.values == {"value": row.value}
