@@ -11,9 +11,9 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from nasbridge import Choice, Experiment, RandomSearch, Space
+from nasbridge import testing as material
 from nasbridge.adapters.optuna import NASSampler, suggest
 from nasbridge.engine.driver import Silent
-from nasbridge.testing import harness as material
 
 TRIALS = 12
 PER_RUN = 4  # reads that a managed run makes once, at its beginning and end
