@@ -54,7 +54,7 @@ def wrong(folder: Path) -> None:
             "no backend 'optnua': did you mean 'optuna'",
         ),
         ("run toy.py --pruner mean", "no pruner 'mean' by name: take one of median"),
-        ("run toy.py --backend optuna --pruner mean", "take one of hyperband, median, successive"),
+        ("run toy.py --backend optuna --pruner mean", "use one of hyperband, median, successive"),
         ("run toy.py --storage sqlite:///x.db", "backend 'local' has no option 'storage'"),
         ("run toy.py --backend optuna --storage nowhere://x", "cannot be opened in nowhere://x"),
         ("run toy.py --trials 0", "trials=0: give an int of at least 1"),
