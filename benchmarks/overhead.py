@@ -53,10 +53,10 @@ MODELS = (TPE, "nasbridge, BayesianOptimization")  # slower, so run less often
 
 SAMPLERS: dict[str, Callable[[int, Space], BaseSampler]] = {
     "Optuna, RandomSampler": lambda seed, _: RandomSampler(seed=seed),
-    OURS: lambda seed, space: NASSampler(space, RegularizedEvolution(), seed=seed),
+    OURS: lambda seed, space: NASSampler(space, strategy=RegularizedEvolution(), seed=seed),
     TPE: lambda seed, _: TPESampler(seed=seed),
     "nasbridge, BayesianOptimization": lambda seed, space: NASSampler(
-        space, BayesianOptimization(), seed=seed
+        space, strategy=BayesianOptimization(), seed=seed
     ),
 }
 ROUNDS = {100: 9, 1000: 5, 5000: 3}  # trials: repeats

@@ -61,10 +61,10 @@ FUNCTIONS = {"Hartmann, 6": (hartmann, 6, -3.32237), "Branin, 2": (branin, 2, 0.
 Sampler = Callable[[Space, int], BaseSampler]
 SAMPLERS: dict[str, Sampler] = {
     "BayesianOptimization": lambda space, seed: NASSampler(
-        space, BayesianOptimization(), seed=seed
+        space, strategy=BayesianOptimization(), seed=seed
     ),
     "RegularizedEvolution(population=10, sample=3)": lambda space, seed: NASSampler(
-        space, RegularizedEvolution(population=10, sample=3), seed=seed
+        space, strategy=RegularizedEvolution(population=10, sample=3), seed=seed
     ),
     "optuna.TPESampler": lambda _, seed: TPESampler(seed=seed),
     "optuna.GPSampler": lambda _, seed: GPSampler(seed=seed),

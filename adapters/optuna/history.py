@@ -1,9 +1,8 @@
-"""Studies as a whole: made, recognised, read as a History and written from one."""
+"""A whole study: opened for an experiment, read as a History, and written from one."""
 
 import warnings
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
@@ -15,145 +14,125 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ...engine.driver import ExperimentSpec
 from ...engine.errors import BackendError
+from ...engine.identity import ExperimentIdentity
 from ...spaces import NasbridgeError, SearchSpace, SpaceError, from_json
 from ...strategies import History, Objective, Trial
 from ...strategies.history import in_order
+from .attributes import SURPLUS, VOID, Numbering, objectives_of, rows_of
 from .sampler import NASSampler
 from .space import from_native, to_native
-from .storage import name_of, patiently
-from .trials import SURPLUS, VOID, Numbering, RowReader, objectives_of, row_of, rows_of
+from .storage import describe_storage, with_retries
+from .trials import RowReader, row_of
 
-__all__ = ["fill_study", "history_of", "study_of"]
+__all__ = ["open_study", "read_history", "write_history"]
 
-EXPERIMENT = "nasbridge:experiment"  # user attribute of the study
-Source = str | BaseStorage | None
+EXPERIMENT = "nasbridge:experiment"  # user attribute of the study: identity and space
+OpenedStorage = str | BaseStorage | None
 
-_WAYS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
+_DIRECTIONS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
 
 
-def study_of(
-    experiment: ExperimentSpec, storage: Source, study_name: str, pruner: BasePruner | None
+def open_study(
+    experiment: ExperimentSpec, storage: OpenedStorage, study_name: str, pruner: BasePruner | None
 ) -> Study:
-    """Make the study of an experiment, or continue it.
+    """Create or continue the study of an experiment, with a `NASSampler`.
 
     Args:
         experiment: The experiment.
-        storage: Any storage of Optuna, or its URL; None for memory.
+        storage: An Optuna storage or its URL; None for memory.
         study_name: The study's name.
-        pruner: Any pruner of Optuna, or None.
+        pruner: An Optuna pruner, or None.
 
     Raises:
-        BackendError: The study is of another experiment, or cannot be opened.
+        BackendError: The study belongs to another experiment, or cannot be opened.
     """
-    study = _opened(storage, study_name, experiment.objectives, pruner)
-    before = study.user_attrs.get(EXPERIMENT)
-    if before is not None:
-        experiment = experiment.with_original_strategy(before["strategy"])
-    study.sampler = NASSampler(experiment.space, experiment.strategy, experiment.seed)
-    settings = History(
-        experiment.space,
-        experiment.objectives,
-        seed=experiment.seed,
-        strategy=repr(experiment.strategy),
-    )
-    if before is None:
-        _check_directions(study, settings)
-        _claim(study, settings)
-        return study
-    for name, value in _identity(settings).items():
-        if before[name] != value:
-            raise BackendError(
-                f"the study {study_name!r} is of another experiment: its {name} is "
-                f"{before[name]!r}, not {value!r}; continue it with the same settings, or use "
-                "another study_name or directory"
-            )
+    study = _create_study(storage, study_name, experiment.objectives, pruner)
+    stored = _identity_in(study)
+    if stored is None:
+        _check_directions(study, experiment.objectives)
+        _describe(study, experiment)
+    else:
+        fix = "continue it with the same settings, or use another study_name or directory"
+        experiment = stored.resume(experiment, _name(study), fix)
+    study.sampler = NASSampler(experiment.space, strategy=experiment.strategy, seed=experiment.seed)
     return study
 
 
-def _opened(
-    storage: Source,
+def _create_study(
+    storage: OpenedStorage,
     study_name: str,
     objectives: Sequence[Objective],
     pruner: BasePruner | None = None,
-    new: bool = False,
+    must_be_new: bool = False,
 ) -> Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return patiently(
+        return with_retries(
             lambda: optuna.create_study(
                 storage=storage,
                 study_name=study_name,
-                directions=[_WAYS[o.direction] for o in objectives],
-                sampler=RandomSampler(0),  # whoever opens it has one of its own
+                directions=[_DIRECTIONS[o.direction] for o in objectives],
+                sampler=RandomSampler(0),  # until the caller sets another one
                 pruner=NopPruner() if pruner is None else pruner,
-                load_if_exists=not new,
+                load_if_exists=not must_be_new,
             )
         )
     except DuplicatedStudyError as error:
         raise BackendError(
-            f"there is a study {study_name!r} in {name_of(storage)} already: use another "
+            f"the study {study_name!r} already exists in {describe_storage(storage)}: use another "
             "study_name, storage or directory"
         ) from error
-    except Exception as error:  # each storage has errors of its own
+    except Exception as error:  # each storage has its own errors
         raise BackendError(
-            f"the study {study_name!r} cannot be opened in {name_of(storage)} "
-            f"({type(error).__name__}: {error}): is the storage right?"
+            f"the study {study_name!r} cannot be opened in {describe_storage(storage)} "
+            f"({type(error).__name__}: {error}): check the storage"
         ) from error
 
 
-def _identity(settings: History) -> dict[str, Any]:
-    """Return what must not change while a study goes on."""
-    return {
-        "fingerprint": settings.space.fingerprint,
-        "objectives": {o.metric: o.direction for o in settings.objectives},
-        "strategy": settings.strategy,
-        "seed": settings.seed,
-    }
+def _name(study: Study) -> str:
+    return f"the study {study.study_name!r}"
 
 
-def _check_directions(study: Study, settings: History) -> None:
-    """See that a study that a user has made optimizes what the experiment does."""
-    theirs = [o.direction for o in objectives_of(study)]
-    ours = [o.direction for o in settings.objectives]
-    if theirs != ours:
+def _check_directions(study: Study, objectives: Sequence[Objective]) -> None:
+    """Check that a study made by a user has the directions of the experiment."""
+    stored = [o.direction for o in objectives_of(study)]
+    if stored != [o.direction for o in objectives]:
         raise BackendError(
-            f"the study {study.study_name!r} has the directions {theirs}, and the objectives of "
-            f"the experiment are {settings.objectives}: change them, or use another study_name"
+            f"{_name(study)} has the directions {stored}, and the objectives of the experiment "
+            f"are {objectives}: change them, or use another study_name"
         )
 
 
-def _claim(study: Study, settings: History) -> None:
-    """Note in a new study what it is of."""
-    with warnings.catch_warnings():  # Optuna calls the names experimental
+def _describe(study: Study, source: ExperimentSpec | History) -> None:
+    """Store in a new study which experiment it belongs to."""
+    with warnings.catch_warnings():  # Optuna calls metric names experimental
         warnings.simplefilter("ignore", ExperimentalWarning)
-        study.set_metric_names([o.metric for o in settings.objectives])
-    space = _document(settings.space)
-    study.set_user_attr(EXPERIMENT, {**_identity(settings), "space": space})
+        study.set_metric_names([o.metric for o in source.objectives])
+    study.set_user_attr(EXPERIMENT, ExperimentIdentity.of(source).to_dict())
 
 
-def _document(space: SearchSpace) -> str | None:
-    try:
-        return space.to_json()
-    except SpaceError:  # it holds functions or classes
-        return None
+def _identity_in(study: Study) -> ExperimentIdentity | None:
+    """Return which experiment a study belongs to; None for a study of a user's own code."""
+    document = study.user_attrs.get(EXPERIMENT)
+    return None if document is None else ExperimentIdentity.from_dict(document, _name(study))
 
 
-def history_of(study: Study, space: SearchSpace | None) -> History:
-    """Read a study; one of a user's own, too.
+def read_history(study: Study, space: SearchSpace | None) -> History:
+    """Read a study, also one that a user's own code has made.
 
     Args:
         study: The study.
-        space: Its space, where its own description is not enough.
+        space: Its space; None for the one stored with the study.
 
     Raises:
-        BackendError: No space is known for it.
+        BackendError: The study's space is unknown.
     """
-    noted: dict[str, Any] = study.user_attrs.get(EXPERIMENT, {})
+    stored = _identity_in(study)
     objectives = objectives_of(study)
-    space = space or _space_of(study, noted)
+    space = space or _space_of(study, stored)
     numbering, reader = Numbering(), RowReader(space, objectives)
     trials: dict[int, Trial] = {}
-    skipped: list[int] = []  # numbers of trials that failed before sampling
+    skipped: list[int] = []  # failed before they had an architecture
     for row in rows_of(study):
         number = numbering.number(row)
         trial = reader.trial(row, number)
@@ -166,48 +145,49 @@ def history_of(study: Study, space: SearchSpace | None) -> History:
         space,
         objectives,
         in_order(trials.values()),
-        noted.get("seed", 0),
-        noted.get("strategy", ""),
+        0 if stored is None else stored.seed,
+        "" if stored is None else stored.strategy,
         {"backend": "optuna", "study": study.study_name},
         tuple(skipped),
     )
 
 
-def _space_of(study: Study, noted: dict[str, Any]) -> SearchSpace:
-    document = noted.get("space", "")
+def _space_of(study: Study, stored: ExperimentIdentity | None) -> SearchSpace:
     try:
-        if document is None:
-            raise SpaceError("it holds functions or classes, which a study cannot carry")
-        return from_json(document) if document else from_native(study)
+        if stored is None:
+            return from_native(study)
+        if stored.space is None:
+            raise SpaceError("it holds functions or classes, which a study cannot store")
+        return from_json(stored.space)
     except NasbridgeError as error:
         raise BackendError(
-            f"the space of the study {study.study_name!r} is not known ({error}): give it, as "
+            f"the space of {_name(study)} is unknown ({error}): pass it, as in "
             "load(location, space=space)"
         ) from error
 
 
-def fill_study(history: History, storage: Source, study_name: str) -> None:
+def write_history(history: History, storage: OpenedStorage, study_name: str) -> None:
     """Write a history into a new study, as if it had run there.
 
     Args:
         history: The history.
-        storage: Any storage of Optuna, or its URL.
+        storage: An Optuna storage or its URL.
         study_name: The study's name.
 
     Raises:
-        BackendError: There is such a study already, or it cannot be made.
+        BackendError: The study already exists, or cannot be created.
     """
-    study = _opened(storage, study_name, history.objectives, new=True)
-    _claim(study, history)
+    study = _create_study(storage, study_name, history.objectives, must_be_new=True)
+    _describe(study, history)
     distributions = to_native(history.space)
-    ended = datetime.fromtimestamp(0)
+    last = datetime.fromtimestamp(0)
     rows: dict[int, FrozenTrial] = {}
-    for trial in history:  # rows are told in the order in which they ended
-        told = datetime.fromtimestamp(trial.finished) if trial.finished else ended
-        ended = max(told, ended + timedelta(microseconds=1))
-        rows[trial.number] = row_of(trial, history.objectives, distributions, ended)
+    for trial in history:  # the search will observe the rows by finish time, so keep the order
+        finished = datetime.fromtimestamp(trial.finished) if trial.finished else last
+        last = max(finished, last + timedelta(microseconds=1))
+        rows[trial.number] = row_of(trial, history.objectives, distributions, last)
     lost = create_trial(state=TrialState.FAIL, user_attrs={VOID: SURPLUS})
     failed = create_trial(state=TrialState.FAIL)
     rows = dict.fromkeys(history.skipped, failed) | rows
-    for number in range(max(rows, default=-1) + 1):  # the position of a row is its number
+    for number in range(max(rows, default=-1) + 1):  # a row's position is its number
         study.add_trial(rows.get(number, lost))

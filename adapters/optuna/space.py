@@ -1,10 +1,8 @@
-"""Optuna's distributions and our spaces, there and back."""
+"""Spaces as Optuna distributions and back, and architectures as suggested by trials."""
 
-import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from numbers import Real as RealNumber
-from typing import TypeGuard, cast
+from typing import cast
 
 from optuna.distributions import (
     BaseDistribution,
@@ -16,6 +14,7 @@ from optuna.study import Study
 from optuna.trial import Trial
 
 from ...engine.errors import BackendError
+from ...engine.native_values import read_label
 from ...spaces import (
     Architecture,
     Categorical,
@@ -31,14 +30,20 @@ from ...spaces import (
     Space,
 )
 
-__all__ = ["from_native", "label_in", "suggest", "to_native"]
+__all__ = ["from_native", "suggest", "to_native"]
 
 
 def to_native(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """Return the distributions of all decisions, active or not.
+    """Return the distributions of all decisions of a space, active or not.
 
     Args:
-        space: Any space.
+        space: The space.
+
+    Example:
+        >>> from nasbridge import Integer, Space
+        >>> from nasbridge.adapters.optuna import to_native
+        >>> to_native(Space({"layers": Integer(1, 4)}))
+        {'layers': IntDistribution(high=4, log=False, low=1, step=1)}
     """
     return {decision.name: _distribution(decision) for decision in space.decisions}
 
@@ -48,24 +53,24 @@ def _distribution(decision: Decision) -> BaseDistribution:
         case Categorical(labels):
             return CategoricalDistribution(labels)
         case IntegerRange() as domain:
-            log = domain.log and domain.step == 1  # Optuna knows no logarithmic steps
+            log = domain.log and domain.step == 1  # Optuna has no logarithmic steps
             return IntDistribution(domain.low, domain.values()[-1], log=log, step=domain.step)
         case RealRange(low, high, log):
             return FloatDistribution(low, high, log=log)
         case other:
-            raise BackendError(f"the decision {decision.name!r} has the unknown domain {other!r}")
+            raise BackendError(f"decision {decision.name!r} has the unknown domain {other!r}")
 
 
 def from_native(native: Mapping[str, BaseDistribution] | Study) -> Space:
-    """Make a space of distributions, or of those that a study's trials have used.
+    """Return the space of some distributions, or of those that a study's trials have used.
 
-    Conditions are not part of them: every decision is always active.
+    Distributions have no conditions, so every decision is always active.
 
     Args:
         native: Distributions by name, or a study.
 
     Raises:
-        BackendError: A distribution has no counterpart, or a study has no parameters yet.
+        BackendError: A distribution is of an unknown class, or the study has no parameters yet.
     """
     if isinstance(native, Study):
         found: dict[str, BaseDistribution] = {}
@@ -74,8 +79,8 @@ def from_native(native: Mapping[str, BaseDistribution] | Study) -> Space:
         native = found
     if not native:
         raise BackendError(
-            "there are no distributions to make a space of: give them as a dict, or a study "
-            "with at least one trial that has suggested something"
+            "there are no distributions to make a space of: pass them as a dict, or pass a study "
+            "with at least one trial that has suggested a parameter"
         )
     return Space({name: _node(name, distribution) for name, distribution in native.items()})
 
@@ -91,56 +96,39 @@ def _node(name: str, distribution: BaseDistribution) -> Choice | Integer | Real:
         case FloatDistribution(low=low, high=high, step=float(step)):
             return Choice(_steps(low, high, step))
         case _:
-            raise BackendError(f"{name!r} has the unknown distribution {distribution!r}")
+            raise BackendError(f"parameter {name!r} has the unknown distribution {distribution!r}")
 
 
 def _steps(low: float, high: float, step: float) -> list[float]:
-    """List the values of a distribution with steps: 0.3, and not 0.1 three times over."""
-    first, distance = Decimal(str(low)), Decimal(str(step))  # as Optuna finds the last one
+    """Return the values of a float distribution with steps, in decimal: 0.3, not 0.1 * 3."""
+    first, distance = Decimal(str(low)), Decimal(str(step))  # as Optuna computes the last one
     return [float(first + k * distance) for k in range(round((high - low) / step) + 1)]
 
 
-def label_in(decision: Decision, value: object) -> Label:
-    """Return the label of a value as Optuna has it: 2.0 may mean 2, and 0.1 * 3 means 0.3.
-
-    Args:
-        decision: The decision.
-        value: Its value: a label, an option, or a number that is nearly one.
-
-    Raises:
-        ValueError: It is outside the decision's domain.
-    """
-    label = decision.label_of(value)
-    if isinstance(label, float) and isinstance(decision.domain, IntegerRange):
-        label = int(label) if label.is_integer() else label
-    if isinstance(decision.domain, Categorical) and _is_number(label):
-        near = (
-            name
-            for name, option in zip(decision.domain.labels, decision.options, strict=False)
-            if _is_number(option) and math.isclose(option, label, abs_tol=1e-12)
-        )
-        label = next(near, label)
-    return decision.domain.check(label)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, RealNumber) and not isinstance(value, bool)
-
-
 def suggest(trial: Trial, space: SearchSpace) -> Architecture:
-    """Let an Optuna trial suggest an architecture, active decisions only.
+    """Suggest an architecture: one parameter for each active decision.
 
-    Works with every sampler of Optuna; with a `NASSampler` the strategy decides.
+    Works with every Optuna sampler. With a `NASSampler`, its strategy proposes the architecture.
 
     Args:
-        trial: The running trial.
+        trial: A running trial.
         space: The space.
 
     Returns:
         The architecture.
 
     Raises:
-        InvalidArchitecture: A value that was enqueued is outside its decision's domain.
+        InvalidArchitecture: An enqueued value is outside its decision's domain.
+
+    Example:
+        >>> import optuna
+        >>> from nasbridge import Choice, Space
+        >>> from nasbridge.adapters.optuna import suggest
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> study = optuna.create_study()
+        >>> study.enqueue_trial({"units": 32})
+        >>> suggest(study.ask(), Space({"units": Choice([16, 32, 64])}))["units"]
+        32
     """
     choices: dict[str, Label] = {}
     for decision in space.decisions:
@@ -163,12 +151,12 @@ def _suggest(trial: Trial, decision: Decision) -> Label:
 
 
 def _enqueued_as_label(trial: Trial, decision: Decision) -> None:
-    """Let a trial take an enqueued option as its label; Optuna knows nothing but labels."""
+    """Replace an enqueued option by its label; the distributions consist of labels."""
     name, fixed = decision.name, trial._fixed_params  # pyright: ignore[reportPrivateUsage]
     if name not in fixed:
         return
     try:
-        label = label_in(decision, fixed[name])
+        label = read_label(decision, fixed[name])
     except ValueError as error:
         raise InvalidArchitecture(
             f"the value {fixed[name]!r} was enqueued for the decision {name!r}, which is "

@@ -1,4 +1,4 @@
-"""Storages: SQLite such as several processes need it, and first contact with a new database."""
+"""Opening storages: SQLite for several processes, and the storage of a run's directory."""
 
 import sqlite3
 import time
@@ -13,85 +13,132 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage, RDBStorage
 
 from ...engine.errors import BackendError
+from ...engine.run_note import find_note
 
-__all__ = ["Storage", "name_of", "opened", "patiently"]
+__all__ = [
+    "STUDY_NAME",
+    "Storage",
+    "default_storage",
+    "describe_storage",
+    "find_storage",
+    "open_storage",
+    "with_retries",
+]
 
 Storage = str | Path | BaseStorage | None
-"""Any storage of Optuna, its URL, the file of an SQLite database of ours, or None for memory."""
+"""An Optuna storage, its URL, the file of a run's own SQLite database, or None for memory."""
 
 Result = TypeVar("Result")
 
-BUSY = 60  # seconds that a process waits for others to finish writing
-WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts at first contact
-RACES = ("already exists", "unique constraint", "duplicate", "locked")
+STUDY_NAME = "nasbridge"  # the default
+DATABASE = "study.db"
+BUSY_TIMEOUT = 60  # seconds to wait for other processes to finish writing
+RETRY_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # between attempts to create tables
+RACE_MESSAGES = ("already exists", "unique constraint", "duplicate", "locked")
+
+
+def default_storage(storage: str | BaseStorage | None, directory: Path | None) -> Storage:
+    """Return the storage of a run: by default a database in its directory, if it has one."""
+    return directory / DATABASE if storage is None and directory is not None else storage
+
+
+def find_storage(location: Path | str, study_name: str) -> tuple[Storage, str]:
+    """Return the storage and the study's name of a storage URL or a run's directory.
+
+    Args:
+        location: The URL or directory.
+        study_name: The study's name, unless the run has another.
+
+    Raises:
+        BackendError: The directory holds no study.
+        ExperimentError: The run's note is damaged.
+    """
+    if "://" in str(location):
+        return str(location), study_name
+    note, database = find_note(Path(location)), Path(location) / DATABASE
+    options = {} if note is None else note.options
+    storage = options.get("storage") or database
+    if note is not None and "storage" in note.left_out:
+        raise BackendError(
+            f"the trials of {location} are in a storage object of the program that ran them, not "
+            "in the directory: write them to a file there with "
+            "nasbridge.adapters.optuna.load(optuna.load_study(study_name="
+            f"{options.get('study_name', study_name)!r}, storage=...)).save('history.jsonl'); "
+            "reports and moves can start from that file"
+        )
+    if storage is database and not database.exists():
+        raise BackendError(
+            f"{location} holds no study, because it has no {DATABASE}: pass the directory= of a "
+            "run, a storage's URL, or a study"
+        )
+    return storage, options.get("study_name", study_name)
 
 
 @contextmanager
-def opened(storage: Storage) -> Generator[BaseStorage | str | None]:
-    """Open a storage for Optuna, and close it afterwards if that is ours to do.
+def open_storage(storage: Storage) -> Generator[BaseStorage | str | None]:
+    """Open a storage for Optuna, and close it afterwards if it was opened here.
 
-    With SQLite, processes wait for each other instead of failing. A database of ours has a
-    write-ahead log besides: readers such as the dashboard stop no writer, and a commit, of which
-    each trial needs a dozen, need not wait for the disk. What is written survives the death of
-    the process; a loss of power may cost the last moments. While a process has it open, the file
-    has companions that end in -wal and -shm and belong to it.
+    Processes that share an SQLite database wait for each other instead of failing. A run's own
+    database has a write-ahead log besides: readers such as the dashboard block no writer, and a
+    commit, of which each trial needs a dozen, does not wait for the disk. Commits survive a kill of
+    the process; a power failure may lose the latest ones. While a process has the database open,
+    it includes two more files, which end in -wal and -shm.
 
     Args:
         storage: The storage.
 
     Raises:
-        BackendError: It cannot be opened.
+        BackendError: The storage cannot be opened.
     """
     settings: dict[str, Any]
     if isinstance(storage, Path):
-        url = f"sqlite:///{quote(str(storage.resolve()))}"  # for show: `_connect` does the rest
+        url = (
+            f"sqlite:///{quote(str(storage.resolve()))}"  # for messages: `_connect` opens the file
+        )
         settings = {"creator": partial(_connect, storage.resolve())}
     elif isinstance(storage, str) and storage.startswith("sqlite:"):
-        url, settings = storage, {"connect_args": {"timeout": BUSY}}
+        url, settings = storage, {"connect_args": {"timeout": BUSY_TIMEOUT}}
     else:
         yield storage
         return
     try:
-        made = patiently(lambda: RDBStorage(url, engine_kwargs=settings))
-    except Exception as error:  # each database has errors of its own
+        opened = with_retries(lambda: RDBStorage(url, engine_kwargs=settings))
+    except Exception as error:  # each database has its own errors
         raise BackendError(
-            f"the storage {storage} cannot be opened ({type(error).__name__}: {error}): is it "
-            "right, and may it be written to?"
+            f"the storage {storage} cannot be opened ({type(error).__name__}: {error}): check its "
+            "URL or path, and that it is writable"
         ) from error
     try:
-        yield made
+        yield opened
     finally:
-        made.remove_session()
-        made.engine.dispose()
+        opened.remove_session()
+        opened.engine.dispose()
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
 
 
-def patiently(contact: Callable[[], Result]) -> Result:
-    """Make first contact with a database, again where another process is just doing the same.
+def with_retries(connect: Callable[[], Result]) -> Result:
+    """Open a database or create a study, and retry while another process is doing the same.
 
-    Optuna makes its tables without regard to others; who comes second fails, once.
-
-    Args:
-        contact: Opens the database, or makes a study in it.
+    Optuna creates its tables without a lock, so that the second of two processes fails once.
     """
-    for wait in WAITS:
+    for seconds in RETRY_SECONDS:
         try:
-            return contact()
+            return connect()
         except DuplicatedStudyError:
             raise
-        except Exception as error:  # each database has errors of its own
-            if not any(race in f"{error} {error.__cause__}".lower() for race in RACES):
+        except Exception as error:  # each database has its own errors
+            if not any(race in f"{error} {error.__cause__}".lower() for race in RACE_MESSAGES):
                 raise
-            time.sleep(wait)
-    return contact()
+            time.sleep(seconds)
+    return connect()
 
 
-def name_of(storage: object) -> str:
-    """Return what messages call a storage."""
+def describe_storage(storage: object) -> str:
+    """Return what messages call a storage: its URL, if it has one."""
     return str(getattr(storage, "url", None) or storage)

@@ -54,7 +54,7 @@ def wrong(folder: Path) -> None:
             "no backend 'optnua': did you mean 'optuna'",
         ),
         ("run toy.py --pruner mean", "no pruner 'mean' by name: take one of median"),
-        ("run toy.py --backend optuna --pruner mean", "take one of hyperband, median, successive"),
+        ("run toy.py --backend optuna --pruner mean", "use one of hyperband, median, successive"),
         ("run toy.py --option storage=sqlite:///x.db", "backend 'local' has no option 'storage'"),
         (
             "run toy.py --backend optuna --option storage=nowhere://x",

@@ -176,7 +176,7 @@ def test_a_run_in_a_storage_without_a_url_says_how_to_get_at_it(
         file.write(STORED.replace("STORAGE", "JournalStorage(JournalFileBackend('j.log'))"))
     subprocess.run([sys.executable, "toy.py"], cwd=folder, check=True, capture_output=True)
     error = refused("report", "d")
-    assert "in a storage that was an object of your program" in error
+    assert "in a storage object of the program that ran them" in error
     assert "load_study(study_name='mine', storage=...)" in error
     mend = (
         "import nasbridge.adapters.optuna, optuna\n"

@@ -263,14 +263,14 @@ RUNS: list[Bad] = [
         "seed.* 1, not 2; continue it with the same settings, or use another",
     ),
     Bad("another backend", lambda p: [run(p), run(p, "optuna")], "'local'.*another directory"),
-    Bad("a storage", lambda p: run(p, "optuna", storage="nonsense"), "opened in nonsense.*right"),
+    Bad("a storage", lambda p: run(p, "optuna", storage="nonsense"), "opened in nonsense.*check"),
     Bad(
         "a storage", lambda p: run(p, "optuna", storage=AIR), "cannot be opened in unix:///nowhere"
     ),
     Bad(
         "a storage that is not there",
         lambda p: run(None, "optuna", storage=f"sqlite:///{p}/no/where.db"),
-        "where.db cannot be opened .*is it right, and may it be written to",
+        "where.db cannot be opened .*and that it is writable",
     ),
     Bad(
         "a storage that is none",
@@ -280,7 +280,7 @@ RUNS: list[Bad] = [
     Bad(
         "a pruner, Optuna",
         lambda p: experiment().run("optuna", pruner="worst"),
-        "no pruner 'worst'.*medi",
+        "unknown pruner 'worst'.*medi",
     ),
 ]
 
@@ -293,7 +293,11 @@ HISTORIES: list[Bad] = [
     ),
     Bad("damage, going on", lambda p: [damaged(p, 3, "{"), run(p)], "line 3: invalid JSON"),
     Bad("no run", lambda p: backend("local").load(p), "history.jsonl cannot be read"),
-    Bad("no study", lambda p: backend("optuna").load(p), "holds no study: it has no study.db"),
+    Bad(
+        "no study",
+        lambda p: backend("optuna").load(p),
+        "holds no study, because it has no study.db",
+    ),
     Bad(
         "a study that is not there",
         lambda p: backend("optuna").load(f"sqlite:///{p}/study.db"),

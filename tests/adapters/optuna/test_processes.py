@@ -1,4 +1,4 @@
-"""Four processes on one Optuna study: nothing twice, nothing lost, and no lock error."""
+"""Several processes on one study: no architecture twice, no trial lost, and no lock error."""
 
 import json
 import multiprocessing
@@ -22,12 +22,13 @@ from nasbridge.adapters.optuna import NASSampler, load, suggest
 from nasbridge.engine import Evaluate, Silent
 from nasbridge.spaces import SearchSpace
 
-PROCESSES = 4
+PROCESSES = 3
+TRIALS_WAITING = 16
 NAME = "nasbridge"
 
 processes = multiprocessing.get_context("forkserver")
 
-# Each test keeps both cores busy.
+# Each test keeps all cores busy.
 pytestmark = pytest.mark.xdist_group("processes")
 
 
@@ -47,7 +48,7 @@ def patient(directory: Path) -> RDBStorage:
     return RDBStorage(url(directory), engine_kwargs={"connect_args": {"timeout": 60}})
 
 
-def ours(directory: Path) -> None:
+def in_directory(directory: Path) -> None:
     """The default: a database in the directory of the run."""
 
 
@@ -64,31 +65,31 @@ def wide() -> Space:
 
 
 def narrow() -> Space:
-    """A flat space of 36 architectures."""
-    return Space({f"part{k}": Choice([0, 1, 2, 3, 4, 5]) for k in range(2)})
+    """A flat space of 16 architectures."""
+    return Space({f"part{k}": Choice([0, 1, 2, 3]) for k in range(2)})
 
 
 def optimize(storage: Kind, directory: Path, space: SearchSpace, trials: int) -> None:
-    """What a user writes: each process does its share."""
-    sampler = NASSampler(space, RegularizedEvolution(20, 5), seed=0)
+    """Run a share of the trials, as a user writes it."""
+    sampler = NASSampler(space, strategy=RegularizedEvolution(10, 5), seed=0)
     study = study_in(storage(directory))
     study.sampler = sampler
     study.optimize(lambda trial: material.score(suggest(trial, space))["score"], n_trials=trials)
 
 
 def run(storage: Kind, directory: Path, space: SearchSpace, trials: int) -> None:
-    """Our door: all processes run the same experiment."""
-    place = directory if storage is ours else None
+    """Run the whole experiment, as all processes do."""
+    place = directory if storage is in_directory else None
     experiment_of(space, trials).run("optuna", place, observer=Silent(), storage=storage(directory))
 
 
 def run_waiting(directory: Path) -> None:
-    experiment = experiment_of(wide(), 24, material.evaluate_waiting)
+    experiment = experiment_of(wide(), TRIALS_WAITING, material.evaluate_waiting)
     experiment.run("optuna", directory, observer=Silent(), storage=url(directory))
 
 
 def stored(storage: Kind, directory: Path) -> History:
-    return load(directory if storage is ours else study_in(storage(directory)))
+    return load(directory if storage is in_directory else study_in(storage(directory)))
 
 
 def study_in(storage: str | BaseStorage | None) -> optuna.Study:
@@ -99,7 +100,7 @@ def study_in(storage: str | BaseStorage | None) -> optuna.Study:
 def experiment_of(
     space: SearchSpace, trials: int, evaluate: Evaluate = material.evaluate
 ) -> Experiment:
-    evolution = RegularizedEvolution(20, 5)
+    evolution = RegularizedEvolution(10, 5)
     return Experiment(space, evaluate, {"score": "max"}, evolution, trials=trials)
 
 
@@ -111,7 +112,7 @@ def start(target: Callable[..., None], *arguments: object) -> list[BaseProcess]:
 
 
 def wait(started: Sequence[BaseProcess], seconds: float = 300) -> list[int | None]:
-    """Exit codes; a process that takes too long is ended, and its code is None."""
+    """Return the exit codes; None for a process that took too long, which is killed."""
     deadline = time.monotonic() + seconds
     for process in started:
         process.join(max(deadline - time.monotonic(), 0))
@@ -121,26 +122,27 @@ def wait(started: Sequence[BaseProcess], seconds: float = 300) -> list[int | Non
     return codes
 
 
-@pytest.mark.parametrize("storage", [patient, journal])
-def test_four_optimizers_share_a_study(storage: Kind, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("storage", "trials"), [(patient, 4), (journal, 20)])
+def test_optimizers_share_a_study(storage: Kind, trials: int, tmp_path: Path) -> None:
     optuna.create_study(study_name=NAME, storage=storage(tmp_path), direction="maximize")
-    assert wait(start(optimize, storage, tmp_path, wide(), 25)) == [0] * PROCESSES
-    trials = study_in(storage(tmp_path)).get_trials(deepcopy=False)
-    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 100
-    assert len({json.dumps(trial.params) for trial in trials}) == 100
+    assert wait(start(optimize, storage, tmp_path, wide(), trials)) == [0] * PROCESSES
+    rows = study_in(storage(tmp_path)).get_trials(deepcopy=False)
+    assert [row.state for row in rows] == [TrialState.COMPLETE] * trials * PROCESSES
+    assert len({json.dumps(row.params) for row in rows}) == trials * PROCESSES
 
 
-@pytest.mark.parametrize("storage", [ours, journal])
-def test_four_runs_share_a_study_that_none_had_made(storage: Kind, tmp_path: Path) -> None:
-    assert wait(start(run, storage, tmp_path, wide(), 200)) == [0] * PROCESSES
+@pytest.mark.parametrize("storage", [in_directory, journal])
+def test_runs_share_a_study_that_does_not_exist_before(storage: Kind, tmp_path: Path) -> None:
+    assert wait(start(run, storage, tmp_path, wide(), 60)) == [0] * PROCESSES
     history = stored(storage, tmp_path)
-    assert sorted(trial.number for trial in history) == list(range(200))
+    assert sorted(trial.number for trial in history) == list(range(60))
     assert {trial.state for trial in history} == {"complete"}
-    assert len({trial.architecture.canonical for trial in history}) == 200
+    assert len({trial.architecture.canonical for trial in history}) == 60
 
 
 @pytest.mark.parametrize("storage", [url, journal])
-def test_four_runs_use_up_a_small_space_exactly(storage: Kind, tmp_path: Path) -> None:
+def test_runs_exhaust_a_small_space_exactly(storage: Kind, tmp_path: Path) -> None:
+    """Towards the end, all processes propose the same architectures."""
     assert wait(start(run, storage, tmp_path, narrow(), 1000)) == [0] * PROCESSES
     history = stored(storage, tmp_path)
     assert {trial.state for trial in history} == {"complete"}
@@ -148,33 +150,33 @@ def test_four_runs_use_up_a_small_space_exactly(storage: Kind, tmp_path: Path) -
     assert keys == sorted(architecture.key for architecture in narrow().enumerate())
 
 
-def test_what_a_killed_process_was_at_is_done_by_the_others(tmp_path: Path) -> None:
+def test_the_other_processes_repeat_the_trial_of_a_killed_one(tmp_path: Path) -> None:
     started = start(run_waiting, tmp_path)
     deadline = time.monotonic() + 120
     while not (reached := list(tmp_path.rglob("reached"))) or not reached[0].read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.kill(int(reached[0].read_text()), signal.SIGKILL)
-    assert sorted(map(str, wait(started))) == sorted(["-9", "0", "0", "0"])
+    codes = sorted(map(str, wait(started)))
+    assert codes == sorted(["-9", *["0"] * (PROCESSES - 1)])
     history = load(url(tmp_path))
-    assert sorted(trial.number for trial in history) == list(range(24))
+    assert sorted(trial.number for trial in history) == list(range(TRIALS_WAITING))
     assert {trial.state for trial in history} == {"complete"}
 
 
-def test_a_study_of_theirs_is_left_alone(tmp_path: Path) -> None:
-    """A run that joins a user's own study repeats none of its running trials."""
+def test_a_run_does_not_repeat_the_running_trials_of_a_user(tmp_path: Path) -> None:
     storage = url(tmp_path)
-    sampler = NASSampler(wide(), RandomSearch(), seed=0)
+    sampler = NASSampler(wide(), strategy=RandomSearch(), seed=0)
     study = optuna.create_study(
         study_name=NAME, storage=storage, direction="maximize", sampler=sampler
     )
-    theirs = study.ask()
-    suggest(theirs, wide())
+    native = study.ask()
+    suggest(native, wide())
     experiment = Experiment(
         wide(), material.evaluate, {"score": "max"}, RandomSearch(), trials=5, seed=0
     )
     history = experiment.run("optuna", observer=Silent(), storage=storage)
     assert [trial.state for trial in history].count("running") == 1
-    study.tell(theirs, 1.0)
+    study.tell(native, 1.0)
     assert {trial.state for trial in load(storage)} == {"complete"}
     assert sorted(trial.number for trial in load(storage)) == list(range(5))

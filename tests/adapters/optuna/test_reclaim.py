@@ -1,4 +1,4 @@
-"""Trials that a process of another host has left: believed to be under way, until we say not."""
+"""Trials that a process of another host has left: running, until `reclaim` says otherwise."""
 
 import socket
 
@@ -9,10 +9,10 @@ from optuna.trial import TrialState
 
 from nasbridge import Experiment, History
 from nasbridge import testing as material
-from nasbridge.adapters.optuna.history import study_of
+from nasbridge.adapters.optuna.history import open_study
 from nasbridge.adapters.optuna.store import StudyStore
-from nasbridge.engine import Silent
-from nasbridge.testing import bare_loop, comparable, strategy
+from nasbridge.engine.driver import Silent
+from nasbridge.testing import comparable, reference, strategy
 
 EXPERIMENT = Experiment(
     material.chain(),
@@ -26,7 +26,7 @@ EXPERIMENT = Experiment(
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The name of this host, which may change as that of a container does."""
+    """The names of this host; the last one counts, and may change as that of a container."""
     names = ["before"]
     monkeypatch.setattr(socket, "gethostname", lambda: names[-1])
     return names
@@ -37,12 +37,12 @@ def run(storage: InMemoryStorage, reclaim: bool) -> History:
 
 
 def leave_a_trial(storage: InMemoryStorage) -> None:
-    """Begin a trial, and be killed."""
-    study = study_of(EXPERIMENT, storage, "nasbridge", None)
+    """Begin a trial, as a process that is killed then."""
+    study = open_study(EXPERIMENT, storage, "nasbridge", None)
     assert StudyStore(EXPERIMENT, study, alone=False).begin(14) is not None
 
 
-def test_what_another_host_has_left_is_reclaimed_on_demand(host: list[str]) -> None:
+def test_reclaim_repeats_the_trials_of_another_host(host: list[str]) -> None:
     storage = InMemoryStorage()
     leave_a_trial(storage)
     host.append("after")
@@ -56,18 +56,18 @@ def test_what_another_host_has_left_is_reclaimed_on_demand(host: list[str]) -> N
     assert history[-1].architecture == left.architecture
 
 
-def test_a_reclaimed_run_is_that_of_one_host(host: list[str]) -> None:
+def test_a_reclaimed_run_equals_that_of_one_host(host: list[str]) -> None:
     storage = InMemoryStorage()
     leave_a_trial(storage)
     host.append("after")
-    assert comparable(run(storage, reclaim=True)) == comparable(bare_loop(EXPERIMENT))
+    assert comparable(run(storage, reclaim=True)) == comparable(reference(EXPERIMENT))
 
 
-def test_what_lives_here_is_not_reclaimed(host: list[str]) -> None:
-    """Nor is what a user's own code has under way."""
+def test_running_trials_of_this_host_are_not_reclaimed(host: list[str]) -> None:
+    """Nor are those of a user's own code."""
     storage = InMemoryStorage()
     leave_a_trial(storage)
-    theirs = optuna.load_study(study_name="nasbridge", storage=storage).ask()
+    native = optuna.load_study(study_name="nasbridge", storage=storage).ask()
     history = run(storage, reclaim=True)
     assert [trial.number for trial in history.of_state("running")] == [0]
-    assert theirs.study.trials[theirs.number].state == TrialState.RUNNING
+    assert native.study.trials[native.number].state == TrialState.RUNNING

@@ -1,4 +1,4 @@
-"""What an Optuna study's parameters say is what was evaluated, whatever had been proposed."""
+"""Parameters that differ from the proposal, as enqueued ones: what was evaluated counts."""
 
 import warnings
 from typing import Any
@@ -33,24 +33,27 @@ def mine(trial: optuna.Trial, most: int = 9) -> float:
 
 
 def study_of(**settings: Any) -> optuna.Study:
-    return optuna.create_study(sampler=NASSampler(MINE, RandomSearch(), seed=1), **settings)
+    return optuna.create_study(
+        sampler=NASSampler(MINE, strategy=RandomSearch(), seed=1), **settings
+    )
 
 
 def assert_as_evaluated(study: optuna.Study, ignored: int = 0) -> None:
-    """Every trial of the history, and of the sampler, is what its row says, value and all."""
-    told = NASSampler(MINE, RandomSearch(), seed=1)
+    """Check that history and search hold the parameters and values of the study's rows."""
+    sampler = NASSampler(MINE, strategy=RandomSearch(), seed=1)
+    log = sampler.follow(study)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        told.sync(study)
-        history = load(study, told.space)
-    assert len(history) == len(told.trials) == len(study.trials) - ignored
-    for trial in (*history, *told.trials.values()):
+        log.read()
+        history = load(study, sampler.space)
+    assert len(history) == len(log.trials.finished) == len(study.trials) - ignored
+    for trial in (*history, *log.trials.finished.values()):
         row = study.trials[trial.number]
         assert dict(trial.architecture) == pytest.approx(row.params)
         assert trial.values == {"value": row.value}
 
 
-def test_a_narrower_range_is_what_was_evaluated() -> None:
+def test_a_narrower_range_of_the_objective_counts() -> None:
     study = study_of()
     study.optimize(lambda trial: mine(trial, most=3), n_trials=20)
     assert max(row.params["size"] for row in study.trials) == 3
@@ -58,7 +61,7 @@ def test_a_narrower_range_is_what_was_evaluated() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.3, 0.1 * 3, 0.7, 1])
-def test_an_enqueued_float_is_a_step_whatever_its_last_digit(rate: float) -> None:
+def test_an_enqueued_float_is_rounded_to_a_step(rate: float) -> None:
     study = study_of()
     study.enqueue_trial({"rate": rate})
     study.enqueue_trial({"rate": rate, "size": 4, "kind": None})
@@ -68,19 +71,14 @@ def test_an_enqueued_float_is_a_step_whatever_its_last_digit(rate: float) -> Non
     assert_as_evaluated(study)
 
 
-def test_steps_of_floats_are_rounded_as_people_write_them() -> None:
-    options = from_native({"x": FloatDistribution(0, 1, step=0.1)}).decision("x").options
-    assert options == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-
-
-def test_trials_of_another_sampler_on_steps_count() -> None:
+def test_trials_of_another_sampler_are_rounded_to_steps() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     study.optimize(mine, n_trials=20)
     assert_as_evaluated(study)
 
 
 @pytest.mark.filterwarnings("ignore:Fixed parameter")
-def test_what_is_outside_the_space_is_ignored_with_one_warning() -> None:
+def test_trials_outside_the_space_are_ignored_with_one_warning() -> None:
     study = study_of()
     for size in (40, 50):
         study.enqueue_trial({"size": size})
@@ -93,7 +91,7 @@ def test_what_is_outside_the_space_is_ignored_with_one_warning() -> None:
     assert len(told) == 1
 
 
-def test_what_our_door_evaluates_is_what_its_history_says() -> None:
+def test_a_managed_run_evaluates_what_its_history_holds() -> None:
     storage, seen = InMemoryStorage(), list[object]()
 
     def evaluate(architecture: Any, trial: Any) -> dict[str, float]:
@@ -108,9 +106,6 @@ def test_what_our_door_evaluates_is_what_its_history_says() -> None:
     assert [trial.architecture["layers"] for trial in history] == seen
     assert [trial.values["value"] for trial in history] == seen
     assert [row.params["layers"] for row in study.trials] == seen
-
-
-# ---------------------------------------------------------------------- enqueued nonsense
 
 
 def evaluate_simply(architecture: Any, trial: Any) -> dict[str, float]:
@@ -128,7 +123,7 @@ SIMPLE = Experiment(SPACE, evaluate_simply, {"value": "max"}, RandomSearch(), tr
         ({"units": 33, "layers": 3}, "33 was enqueued for the decision 'units'"),
     ],
 )
-def test_an_enqueued_value_that_cannot_be_costs_one_row(
+def test_an_enqueued_value_outside_the_domain_costs_one_row(
     values: dict[str, object], message: str
 ) -> None:
     storage = InMemoryStorage()
@@ -149,13 +144,13 @@ def test_an_enqueued_value_that_cannot_be_costs_one_row(
     ]
 
 
-def test_an_option_may_be_enqueued_as_itself() -> None:
+def test_an_option_can_be_enqueued_instead_of_its_label() -> None:
     storage = InMemoryStorage()
     study = optuna.create_study(storage=storage, study_name="nasbridge", direction="maximize")
     study.enqueue_trial({"units": 32, "layers": 3})
     history = SIMPLE.run("optuna", observer=Silent(), storage=storage)
     assert dict(history[0].architecture) == {"units": 32, "layers": 3}
-    study.sampler = NASSampler(SPACE, RandomSearch())
+    study.sampler = NASSampler(SPACE, strategy=RandomSearch())
     study.enqueue_trial({"units": 64})
     study.optimize(lambda trial: suggest(trial, SPACE)["units"], n_trials=1)
     assert study.trials[-1].params["units"] == "64"

@@ -1,4 +1,4 @@
-"""Optuna by their door: `NASSampler`, `suggest` and `Reporter` in studies that users write."""
+"""The native integration: `NASSampler` and `suggest` in a user's own study."""
 
 import json
 import os
@@ -29,18 +29,18 @@ from nasbridge import testing as material
 from nasbridge.adapters.optuna import NASSampler, load, suggest
 from nasbridge.engine import Evaluate, Silent
 from nasbridge.spaces import SearchSpace
-from nasbridge.testing import bare_loop, fate, score, strategy
+from nasbridge.testing import comparable, fate, reference, score, strategy
 
 EVOLUTION = strategy("RegularizedEvolution")
 SPACE = material.chain()
 
 
 def sampler(space: SearchSpace = SPACE) -> NASSampler:
-    return NASSampler(space, EVOLUTION, seed=3)
+    return NASSampler(space, strategy=EVOLUTION, seed=3)
 
 
 def study_of(storage: BaseStorage | None = None, **settings: Any) -> optuna.Study:
-    standard: dict[str, Any] = {"study_name": "theirs", "sampler": sampler(), "storage": storage}
+    standard: dict[str, Any] = {"study_name": "mine", "sampler": sampler(), "storage": storage}
     if "directions" not in settings:
         standard["direction"] = "maximize"
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -61,16 +61,13 @@ def failing(trial: optuna.Trial) -> float:
 def expected(
     trials: int = 60, evaluate: Evaluate = material.evaluate
 ) -> list[Mapping[str, object]]:
-    """The choices that the bare loop proposes."""
-    experiment = Experiment(SPACE, evaluate, {"score": "max"}, EVOLUTION, trials=trials, seed=3)
-    return [dict(trial.architecture.choices) for trial in bare_loop(experiment)]
+    """Return the choices that a bare search proposes."""
+    experiment = Experiment(SPACE, evaluate, {"score": "max"}, EVOLUTION, trials=60, seed=3)
+    return [dict(trial.architecture.choices) for trial in reference(experiment)[:trials]]
 
 
 def params(study: optuna.Study) -> list[Mapping[str, object]]:
     return [trial.params for trial in study.get_trials(deepcopy=False)]
-
-
-# ---------------------------------------------------------------------- the same proposals
 
 
 def memory(directory: Path) -> BaseStorage:
@@ -86,9 +83,9 @@ def sqlite(directory: Path) -> BaseStorage:
 
 
 def optimize_in(directory: str) -> str:
-    """Run in another process; see below."""
+    """Run in another process, by `OTHER_PROCESS`."""
     study = study_of(journal(Path(directory)))
-    study.optimize(objective, n_trials=60)
+    study.optimize(objective, n_trials=25)
     return json.dumps(params(study))
 
 
@@ -98,8 +95,8 @@ print(runpy.run_path(sys.argv[1])["optimize_in"](sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize(("storage", "trials"), [(memory, 60), (journal, 60), (sqlite, 30)])
-def test_a_study_proposes_what_a_bare_search_does(
+@pytest.mark.parametrize(("storage", "trials"), [(memory, 60), (journal, 30), (sqlite, 12)])
+def test_proposals_equal_those_of_a_bare_search(
     storage: Callable[[Path], BaseStorage], trials: int, tmp_path: Path
 ) -> None:
     study = study_of(storage(tmp_path))
@@ -115,10 +112,10 @@ def test_another_process_proposes_the_same(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert json.loads(done.stdout) == expected()
+    assert json.loads(done.stdout) == expected(25)
 
 
-def test_failures_are_told() -> None:
+def test_the_search_observes_failures() -> None:
     study = study_of()
     study.optimize(failing, n_trials=60, catch=MemoryError)
     assert params(study) == expected(evaluate=material.evaluate_or_fail)
@@ -141,7 +138,7 @@ def test_a_sampler_survives_pickle() -> None:
     assert params(study) == expected()
 
 
-def test_a_sampler_serves_two_studies_in_turn() -> None:
+def test_a_sampler_can_alternate_between_two_studies() -> None:
     shared = sampler()
     one, other = study_of(sampler=shared), study_of(sampler=shared)
     one.optimize(objective, n_trials=30)
@@ -150,7 +147,7 @@ def test_a_sampler_serves_two_studies_in_turn() -> None:
     assert params(one) == params(other) == expected()
 
 
-def test_ask_and_tell_is_no_different() -> None:
+def test_ask_and_tell_proposes_the_same() -> None:
     study = study_of()
     for _ in range(60):
         trial = study.ask()
@@ -158,7 +155,7 @@ def test_ask_and_tell_is_no_different() -> None:
     assert params(study) == expected()
 
 
-def test_parameters_of_their_own_do_not_matter() -> None:
+def test_the_user_s_own_parameters_change_no_proposal() -> None:
     def wider(trial: optuna.Trial) -> float:
         before = trial.suggest_float("rate", 0, 1)
         value = objective(trial)
@@ -167,9 +164,9 @@ def test_parameters_of_their_own_do_not_matter() -> None:
 
     study = study_of()
     study.optimize(wider, n_trials=60)
-    theirs = [{k: v for k, v in p.items() if k not in ("rate", "batch")} for p in params(study)]
-    assert theirs == expected()
-    assert len({p["rate"] for p in params(study)}) == 60  # drawn at random, and not proposed
+    decisions = [{k: v for k, v in p.items() if k not in ("rate", "batch")} for p in params(study)]
+    assert decisions == expected()
+    assert len({p["rate"] for p in params(study)}) == 60  # drawn at random
 
 
 def test_four_threads_propose_nothing_twice() -> None:
@@ -179,8 +176,6 @@ def test_four_threads_propose_nothing_twice() -> None:
     assert len(forms) == 100
     assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
 
-
-# ---------------------------------------------------------------------- distributions of their own
 
 MINE = {
     "units": CategoricalDistribution([16, 32, 64]),
@@ -200,27 +195,24 @@ def mine(trial: optuna.Trial) -> float:
     return float(units * layers - rate - drop)
 
 
-@pytest.mark.parametrize("storage", [memory, sqlite])
-def test_an_objective_of_theirs_is_searched_by_its_distributions(
-    storage: Callable[[Path], BaseStorage], tmp_path: Path
+@pytest.mark.parametrize(("storage", "trials"), [(memory, 30), (sqlite, 8)])
+def test_an_unchanged_objective_is_searched_by_its_distributions(
+    storage: Callable[[Path], BaseStorage], trials: int, tmp_path: Path
 ) -> None:
-    one = NASSampler(MINE, EVOLUTION, seed=1)
+    one = NASSampler(MINE, strategy=EVOLUTION, seed=1)
     study = study_of(storage(tmp_path), sampler=one)
-    study.optimize(mine, n_trials=30)
-    told = [one.trials[number] for number in range(29)]  # the last one was not needed any more
-    for trial, row in zip(told, study.trials, strict=False):
+    study.optimize(mine, n_trials=trials)
+    assert one.history.of_state("complete") == one.history.trials
+    for trial, row in zip(one.history, study.trials, strict=True):
         assert dict(trial.architecture) == row.params
         assert trial.values == {"value": row.value}
-    other = study_of(sampler=NASSampler(MINE, EVOLUTION, seed=1))
-    other.optimize(mine, n_trials=30)
+    other = study_of(sampler=NASSampler(MINE, strategy=EVOLUTION, seed=1))
+    other.optimize(mine, n_trials=trials)
     assert params(other) == params(study)
     assert {type(row.params["units"]) for row in study.trials} == {int}
 
 
-# ---------------------------------------------------------------------- enqueued, and others
-
-
-def test_an_enqueued_trial_is_run_told_and_not_proposed_again() -> None:
+def test_an_enqueued_trial_runs_and_is_not_proposed_again() -> None:
     wanted = expected(60)[7]
     study = study_of()
     study.enqueue_trial(dict(wanted))
@@ -237,23 +229,23 @@ def test_a_waiting_trial_is_not_proposed_meanwhile() -> None:
     assert suggest(running, SPACE).choices != wanted
 
 
-def test_an_enqueued_part_is_filled_up_by_the_strategy() -> None:
+def test_the_strategy_completes_a_partly_enqueued_trial() -> None:
     study = study_of()
     study.enqueue_trial({"depth": 3, "op.0": "conv", "op.0.conv.kernel_size": "5"})
     study.enqueue_trial({"width": "8"})
     study.optimize(objective, n_trials=20)
     first, second, *rest = params(study)
     assert (first["depth"], first["op.0"], first["op.0.conv.kernel_size"]) == (3, "conv", "5")
-    assert SPACE.architecture(first).choices == first  # whole, whatever was proposed
+    assert SPACE.architecture(first).choices == first  # complete, whatever was proposed
     assert second["width"] == "8"
-    told = sampler()
-    told.sync(study)
-    assert [dict(told.trials[n].architecture.choices) for n in range(20)] == params(study)
+    log = sampler().follow(study)
+    log.read()
+    assert [dict(log.trials.finished[n].architecture.choices) for n in range(20)] == params(study)
     forms = {SPACE.architecture(p).canonical for p in rest}
     assert len(forms | {SPACE.architecture(first).canonical}) == 19
 
 
-def test_trials_of_another_sampler_count() -> None:
+def test_the_search_observes_trials_of_another_sampler() -> None:
     study = study_of(sampler=optuna.samplers.RandomSampler(seed=0))
     study.optimize(objective, n_trials=15)
     study.sampler = sampler()
@@ -262,19 +254,19 @@ def test_trials_of_another_sampler_count() -> None:
     after = [SPACE.architecture(p).canonical for p in params(study)[15:]]
     assert len(set(after)) == 30
     assert not before & set(after)
-    told = sampler()
-    told.sync(study)
-    assert len(told.trials) == 45
+    log = sampler().follow(study)
+    log.read()
+    assert len(log.trials.finished) == 45
 
 
-def test_trials_without_architecture_do_no_harm() -> None:
+def test_trials_without_an_architecture_are_skipped() -> None:
     study = study_of()
     study.optimize(lambda trial: 0.0, n_trials=3)
     study.optimize(objective, n_trials=10)
     assert len({SPACE.architecture(p).canonical for p in params(study)[3:]}) == 10
 
 
-def test_a_study_of_theirs_is_loaded_as_a_history() -> None:
+def test_a_user_s_study_is_loaded_as_a_history() -> None:
     study = study_of(InMemoryStorage())
     study.optimize(failing, n_trials=20, catch=MemoryError)
     history = load(study, SPACE)
@@ -285,7 +277,7 @@ def test_a_study_of_theirs_is_loaded_as_a_history() -> None:
     assert history.best.values["value"] == study.best_value
 
 
-def test_our_door_goes_on_with_a_study_of_theirs() -> None:
+def test_a_managed_run_continues_a_user_s_study() -> None:
     storage = InMemoryStorage()
     study = study_of(storage)
     study.set_metric_names(["score"])
@@ -293,16 +285,13 @@ def test_our_door_goes_on_with_a_study_of_theirs() -> None:
     experiment = Experiment(
         SPACE, material.evaluate, {"score": "max"}, EVOLUTION, trials=20, seed=3
     )
-    history = experiment.run("optuna", observer=Silent(), storage=storage, study_name="theirs")
+    history = experiment.run("optuna", observer=Silent(), storage=storage, study_name="mine")
     assert [dict(t.architecture.choices) for t in history] == expected(20)
     assert {t.values["score"] for t in history} == {t["score"] for t in map(scored, history)}
 
 
 def scored(trial: Any) -> dict[str, float]:
     return score(trial.architecture)
-
-
-# ---------------------------------------------------------------------- errors
 
 
 def test_an_inactive_decision_cannot_be_suggested() -> None:
@@ -316,13 +305,28 @@ def test_an_inactive_decision_cannot_be_suggested() -> None:
         study_of().optimize(careless, n_trials=60)
 
 
-def test_a_study_of_another_space_is_recognised() -> None:
+def test_a_study_of_another_space_is_refused() -> None:
     study = study_of()
     study.optimize(objective, n_trials=3)
     other = Space({"units": Choice([1, 2, 3])})
-    study.sampler = NASSampler(other, RandomSearch())
+    study.sampler = NASSampler(other, strategy=RandomSearch())
     with pytest.raises(BackendError, match=r"of another space.*study_name"):
         study.optimize(lambda trial: float(suggest(trial, other)["units"]), n_trials=1)
+
+
+def test_a_sampler_has_the_settings_and_the_history_of_its_study() -> None:
+    one = sampler()
+    assert (one.space, one.strategy, one.seed) == (SPACE, EVOLUTION, 3)
+    with pytest.raises(BackendError, match=r"no study yet.*load\(study, space\)"):
+        _ = one.history
+    study = study_of(sampler=one)
+    study.optimize(failing, n_trials=12, catch=MemoryError)
+    running = study.ask()
+    suggest(running, SPACE)
+    assert comparable(one.history) == comparable(load(study, SPACE))
+    assert [trial.state for trial in one.history].count("running") == 1
+    study.tell(running, 1.0)
+    assert one.history.of_state("running") == ()
 
 
 def test_suggest_works_with_every_sampler() -> None:
