@@ -16,7 +16,7 @@ import keras_tuner
 from digits import SPACE, split  # type: ignore[import-not-found]  # its neighbour
 
 from nasbridge import BayesianOptimization, MedianPruner
-from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter
+from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, ReportEpochs
 from nasbridge.spaces import variants_of
 
 STRATEGY = BayesianOptimization(initial=4)
@@ -43,16 +43,18 @@ def build_model(hp: Any) -> keras.Model:
 def tuners(trials: int, directory: Path) -> dict[str, keras_tuner.Tuner]:
     """Return a tuner for each way in."""
     common: dict[str, Any] = {"objective": "val_accuracy", "max_trials": trials}
-    oracle = NASOracle(STRATEGY, pruner=MedianPruner(), **common)
+    oracle = NASOracle(strategy=STRATEGY, pruner=MedianPruner(), **common)
     model = build_model(keras_tuner.HyperParameters())
     return {
         "a space": NASTuner(
-            SPACE, STRATEGY, pruner=MedianPruner(), directory=directory / "space", **common
+            SPACE, strategy=STRATEGY, pruner=MedianPruner(), directory=directory / "space", **common
         ),
         "a function": keras_tuner.Tuner(
             oracle=oracle, hypermodel=build_model, directory=directory / "function"
         ),
-        "a model": NASTuner(variants_of(model), STRATEGY, directory=directory / "model", **common),
+        "a model": NASTuner(
+            variants_of(model), strategy=STRATEGY, directory=directory / "model", **common
+        ),
     }
 
 
@@ -66,7 +68,7 @@ def main() -> None:
 
     (x, y), validation, (x_test, y_test) = split()
     for name, tuner in tuners(arguments.trials, arguments.directory).items():
-        callbacks = [] if isinstance(tuner, NASTuner) else [Reporter(tuner)]
+        callbacks = [] if isinstance(tuner, NASTuner) else [ReportEpochs(tuner)]
         tuner.search(
             x,
             y,

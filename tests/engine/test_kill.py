@@ -116,9 +116,9 @@ class Scored(NASTuner):
 def search_by_their_door(directory: Path) -> None:
     tuner = Scored(
         material.chain(),
-        strategy("RegularizedEvolution"),
         {"score": "max"},
         16,
+        strategy=strategy("RegularizedEvolution"),
         seed=3,
         input_shape=(8, 8, 1),
         directory=directory,

@@ -24,7 +24,7 @@ def model_of(*compiling: Any, **settings: Any) -> Any:
 
 
 def member_of(model: Any, directory: Path) -> Any:
-    tuner: Any = NASTuner(variants_of(model), GridSearch(), "loss", 1, directory=directory)
+    tuner: Any = NASTuner(variants_of(model), "loss", 1, strategy=GridSearch(), directory=directory)
     return tuner.hypermodel.build(tuner.oracle.get_space())
 
 

@@ -201,7 +201,9 @@ def test_a_chief_begun_anew_repeats_the_trial_that_a_worker_still_tells_of(tmp_p
     """The old chief was killed while the trial ran; the late word must not be half of its truth."""
 
     def chief() -> NASOracle:
-        made = NASOracle(strategy("RandomSearch"), {"score": "max"}, 2, space=material.chain())
+        made = NASOracle(
+            {"score": "max"}, 2, strategy=strategy("RandomSearch"), space=material.chain()
+        )
         made._set_project_dir(tmp_path, "project")
         return made
 
@@ -228,7 +230,7 @@ def test_a_chief_begun_anew_repeats_the_trial_that_a_worker_still_tells_of(tmp_p
 
 def test_an_error_while_proposing_leaves_no_lock(tmp_path: Path) -> None:
     space = Space({"units": Integer(1, 99)}).where(lambda a: bool(1 / (a["units"] - 42) or True))
-    oracle = NASOracle(RandomSearch(), "val_loss", 200, space=space)
+    oracle = NASOracle("val_loss", 200, strategy=RandomSearch(), space=space)
     oracle.verbose = 0
     oracle._set_project_dir(tmp_path, "it")
     workers = map(str, range(200))

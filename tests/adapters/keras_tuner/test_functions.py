@@ -54,10 +54,10 @@ def test_a_misspelt_objective_ends_the_search_with_an_error(make: Any, tmp_path:
     wrong, epochs = {"val_acuracy": "max"}, list[int]()
     noting = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: epochs.append(epoch))
     if make is NASTuner:
-        tuner = NASTuner(sized, EVOLUTION, wrong, 2, directory=tmp_path)
-        said = pytest.raises(ExperimentError, match=r"no epoch tells of \['val_acuracy'\], only of")
+        tuner = NASTuner(sized, wrong, 2, strategy=EVOLUTION, directory=tmp_path)
+        said = pytest.raises(ExperimentError, match=r"no epoch reports \['val_acuracy'\], only")
     else:  # Keras Tuner looks for it when a training has ended
-        oracle = NASOracle(EVOLUTION, wrong, 2)
+        oracle = NASOracle(wrong, 2, strategy=EVOLUTION)
         tuner = make(oracle=oracle, hypermodel=sized, directory=tmp_path)
         said = pytest.raises(TooManyFailures, match=r"last 2 trials failed.*val_acuracy")
     with said:
@@ -66,7 +66,7 @@ def test_a_misspelt_objective_ends_the_search_with_an_error(make: Any, tmp_path:
 
 
 def test_validation_may_be_rarer_than_epochs(tmp_path: Path) -> None:
-    tuner = NASTuner(sized, EVOLUTION, "val_loss", 2, directory=tmp_path)
+    tuner = NASTuner(sized, "val_loss", 2, strategy=EVOLUTION, directory=tmp_path)
     searched(tuner, epochs=4, validation_freq=2)
     assert [trial.state for trial in tuner.history] == ["complete"] * 2
     assert [[step.step for step in trial.curve] for trial in tuner.history] == [[1, 3]] * 2
@@ -74,7 +74,7 @@ def test_validation_may_be_rarer_than_epochs(tmp_path: Path) -> None:
 
 def test_the_flops_of_a_function_s_models_are_an_objective(tmp_path: Path) -> None:
     goal = {"val_loss": "min", "flops": "min"}
-    tuner = searched(NASTuner(sized, GridSearch(), goal, 2, directory=tmp_path))
+    tuner = searched(NASTuner(sized, goal, 2, strategy=GridSearch(), directory=tmp_path))
     for trial in tuner.history:
         assert trial.values["flops"] == flops(dense(int(trial.architecture["units"])))
     assert tuner.pareto()[0].architecture["units"] == 2
@@ -109,7 +109,7 @@ def test_models_are_compiled_as_a_tuner_says(make: Any, tmp_path: Path) -> None:
 )
 def test_what_is_for_a_space_is_refused_without(given: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=message):
-        NASTuner(sized, GridSearch(), "val_loss", 1, directory=tmp_path, **given)
+        NASTuner(sized, "val_loss", 1, strategy=GridSearch(), directory=tmp_path, **given)
 
 
 def test_settings_of_every_tuner_reach_the_oracle(tmp_path: Path) -> None:
@@ -120,9 +120,9 @@ def test_settings_of_every_tuner_reach_the_oracle(tmp_path: Path) -> None:
     hp.Int("units", 4, 5)
     tuner = NASTuner(
         build,
-        GridSearch(),
         "val_loss",
         9,
+        strategy=GridSearch(),
         hyperparameters=hp,
         tune_new_entries=False,
         max_retries_per_trial=2,
@@ -133,9 +133,9 @@ def test_settings_of_every_tuner_reach_the_oracle(tmp_path: Path) -> None:
     assert [dict(trial.architecture) for trial in history] == [{"units": 4}, {"units": 5}]
     refusing = NASTuner(
         build,
-        GridSearch(),
         "val_loss",
         1,
+        strategy=GridSearch(),
         hyperparameters=hp,
         allow_new_entries=False,
         directory=tmp_path / "b",
@@ -168,7 +168,7 @@ def test_what_a_hypermodel_declares_is_known_before(
     hp.Boolean("other")
     model = Declaring()
     settings: dict[str, Any] = {"hyperparameters": hp} if known else {}
-    tuner = NASTuner(model, GridSearch(), "val_loss", 2, directory=tmp_path, **settings)
+    tuner = NASTuner(model, "val_loss", 2, strategy=GridSearch(), directory=tmp_path, **settings)
     assert model.built == 0
     tuner.search_space_summary()
     assert "units (Int)" in capsys.readouterr().out
@@ -181,7 +181,7 @@ def test_summaries_need_no_hyperparameters(tmp_path: Path, capsys: Any) -> None:
     def build(hp: Any) -> keras.Model:
         raise OSError("no weights here")
 
-    tuner = NASTuner(build, GridSearch(), "val_loss", 2, directory=tmp_path)
+    tuner = NASTuner(build, "val_loss", 2, strategy=GridSearch(), directory=tmp_path)
     tuner.search_space_summary()
     tuner.results_summary()
     assert "when the first trial calls it" in capsys.readouterr().out
@@ -211,9 +211,9 @@ def equivalents(hp: Any) -> keras.Model:
 @pytest.mark.parametrize("make", [NASTuner, keras_tuner.Tuner])
 def test_one_name_in_two_scopes_has_the_value_that_was_proposed(make: Any, tmp_path: Path) -> None:
     if make is NASTuner:
-        tuner = NASTuner(equivalents, EVOLUTION, "val_loss", 8, seed=3, directory=tmp_path)
+        tuner = NASTuner(equivalents, "val_loss", 8, strategy=EVOLUTION, seed=3, directory=tmp_path)
     else:
-        oracle = NASOracle(EVOLUTION, "val_loss", 8, seed=3)
+        oracle = NASOracle("val_loss", 8, strategy=EVOLUTION, seed=3)
         tuner = make(oracle=oracle, hypermodel=equivalents, directory=tmp_path)
     trained: list[Any] = []
     model: Any = tuner.hypermodel
@@ -254,7 +254,7 @@ def test_a_plain_tuner_builds_at_most_one_model_when_it_is_made(
 
     hp = keras_tuner.HyperParameters()
     build(hp)
-    oracle = NASOracle(EVOLUTION, "val_loss", 3, hyperparameters=hp if told else None)
+    oracle = NASOracle("val_loss", 3, strategy=EVOLUTION, hyperparameters=hp if told else None)
     tuner = keras_tuner.Tuner(
         oracle=oracle, hypermodel=build, directory=tmp_path, overwrite=overwrite
     )
@@ -270,7 +270,7 @@ def test_a_plain_tuner_builds_at_most_one_model_when_it_is_made(
 def test_a_search_among_models_of_scikit_learn_is_read(ours: bool, tmp_path: Path) -> None:
     goal = keras_tuner.Objective("score", "max")
     oracle: Any = (
-        NASOracle(EVOLUTION, goal, 5)
+        NASOracle(goal, 5, strategy=EVOLUTION)
         if ours
         else keras_tuner.oracles.RandomSearchOracle(goal, 5, seed=1)
     )
@@ -320,7 +320,12 @@ class Quick(Measuring):
 def test_a_fit_returns_the_values_of_several_objectives(executions: int, tmp_path: Path) -> None:
     objective = {"val_loss": "min", "latency": "min"}
     tuner = NASTuner(
-        Measuring(), GridSearch(), objective, 4, directory=tmp_path, executions_per_trial=executions
+        Measuring(),
+        objective,
+        4,
+        strategy=GridSearch(),
+        directory=tmp_path,
+        executions_per_trial=executions,
     )
     history = searched(tuner).history
     assert isinstance(tuner.hypermodel, Measuring)
@@ -335,10 +340,12 @@ def test_a_fit_returns_the_values_of_several_objectives(executions: int, tmp_pat
 
 
 def test_a_fit_returns_what_no_epoch_tells(tmp_path: Path) -> None:
-    tuner = NASTuner(Measuring(), GridSearch(), {"latency": "min"}, 4, directory=tmp_path)
+    tuner = NASTuner(Measuring(), {"latency": "min"}, 4, strategy=GridSearch(), directory=tmp_path)
     with pytest.raises(keras_tuner.errors.FatalValueError, match="specified objective, latency"):
         searched(tuner)  # as Keras Tuner has it where one objective is all
-    tuner = NASTuner(Measuring(), GridSearch(), {"latency": "min"}, 4, directory=tmp_path / "b")
+    tuner = NASTuner(
+        Measuring(), {"latency": "min"}, 4, strategy=GridSearch(), directory=tmp_path / "b"
+    )
     tuner.hypermodel = Quick()
     found = [trial.values["latency"] for trial in searched(tuner).history]
     assert found == pytest.approx([1 / 2, 1 / 3, 1 / 4, 1 / 5])
@@ -356,7 +363,7 @@ from nasbridge import Chain, Integer, RandomSearch, layer
 from nasbridge.adapters.keras_tuner import NASTuner
 x, y = numpy.eye(3, dtype="float32"), numpy.arange(3)
 space = Chain(layer("Dense", units=Integer(4, 9)), layer("Softmax"))
-tuner = NASTuner(space, RandomSearch(), "val_loss", 2, directory={place!r})
+tuner = NASTuner(space, "val_loss", 2, strategy=RandomSearch(), directory={place!r})
 board = keras.callbacks.TensorBoard({place!r} + "/board")
 try:
     tuner.search(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[board])

@@ -54,7 +54,7 @@ def test_variants_are_trained_on_what_the_model_is(
     model = model_of(*shape)
     arguments = given(data)
     model.fit(*arguments, verbose=0, shuffle=False)
-    tuner: Any = NASTuner(variants_of(model), GridSearch(), "loss", 2, directory=tmp_path)
+    tuner: Any = NASTuner(variants_of(model), "loss", 2, strategy=GridSearch(), directory=tmp_path)
     tuner.search(*arguments, epochs=1, verbose=0, shuffle=False)
     assert [trial.state for trial in tuner.history] == ["complete"] * 2
     assert all(one.input_shape == (None, *shape) for one in tuner.get_best_models(2))

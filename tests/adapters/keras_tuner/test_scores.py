@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 from nasbridge import GridSearch, Trial
-from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter, load
+from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, ReportEpochs, load
 from nasbridge.engine import ExperimentError, TooManyFailures
 
 pytestmark = [
@@ -51,17 +51,17 @@ def theirs(directory: Path, model: Any, **settings: Any) -> Any:
 
 
 def plain(directory: Path, model: Any, objective: Any = "val_loss", **settings: Any) -> Any:
-    oracle = NASOracle(GridSearch(), objective, 1)
+    oracle = NASOracle(objective, 1, strategy=GridSearch())
     return keras_tuner.Tuner(oracle=oracle, hypermodel=model, directory=directory, **settings)
 
 
 def ours(directory: Path, model: Any, objective: Any = "val_loss", **settings: Any) -> Any:
-    return NASTuner(model, GridSearch(), objective, 1, directory=directory, **settings)
+    return NASTuner(model, objective, 1, strategy=GridSearch(), directory=directory, **settings)
 
 
 def reporting(directory: Path, model: Any, objective: Any = "val_loss", **settings: Any) -> Any:
     tuner = plain(directory, model, objective, **settings)
-    tuner.callbacks = [Reporter(tuner)]
+    tuner.callbacks = [ReportEpochs(tuner)]
     return tuner
 
 
@@ -127,7 +127,9 @@ def test_what_a_run_trial_returns_is_the_score(tmp_path: Path) -> None:
             super().run_trial(trial, *args, **kwargs)
             return {"val_loss": 100.0}
 
-    tuner = searched(Held(build, GridSearch(), "val_loss", 1, directory=tmp_path), [3.0, 2.0])
+    tuner = searched(
+        Held(build, "val_loss", 1, strategy=GridSearch(), directory=tmp_path), [3.0, 2.0]
+    )
     assert tuner.oracle.trials["0"].score == 100.0
     assert told(tuner.history[0]) == [(0, 3.0), (1, 2.0)]
 
@@ -141,7 +143,7 @@ def test_a_run_trial_may_tell_what_no_epoch_tells(names: list[str], tmp_path: Pa
             return {"gap": last - 1.0, "val_loss": last}
 
     goals = dict.fromkeys(names, "min")
-    tuner = searched(Gap(build, GridSearch(), goals, 1, directory=tmp_path), [3.0, 2.0])
+    tuner = searched(Gap(build, goals, 1, strategy=GridSearch(), directory=tmp_path), [3.0, 2.0])
     assert tuner.history[0].values.items() >= {"gap": 1.0, "val_loss": 2.0}.items()
 
 

@@ -24,7 +24,7 @@ SPACE = Chain(layer("Dense", units=Integer(3, 5)), layer("Dense", units=3, activ
 
 
 def tuner_of(directory: Path, **settings: Any) -> NASTuner:
-    return NASTuner(SPACE, GridSearch(), "loss", 1, directory=directory, **settings)
+    return NASTuner(SPACE, "loss", 1, strategy=GridSearch(), directory=directory, **settings)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -56,7 +56,7 @@ def test_datasets_of_every_kind_tell_the_shape(tmp_path: Path) -> None:
 
 def test_the_shape_of_a_model_is_known_where_the_data_do_not_tell(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, "softmax")])
-    tuner = NASTuner(variants_of(model), GridSearch(), "loss", 1, directory=tmp_path)
+    tuner = NASTuner(variants_of(model), "loss", 1, strategy=GridSearch(), directory=tmp_path)
     tuner.search(((X, Y) for _ in range(2)), steps_per_epoch=1, epochs=1, verbose=0, shuffle=False)
     assert [trial.state for trial in tuner.history] == ["complete"]
 

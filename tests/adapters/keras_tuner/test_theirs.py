@@ -28,7 +28,7 @@ from nasbridge import (
     Trial,
     layer,
 )
-from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter, load, suggest
+from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, ReportEpochs, load, suggest
 from nasbridge.engine import TooManyFailures
 from nasbridge.spaces import variants_of
 
@@ -71,7 +71,7 @@ def searched(tuner: keras_tuner.Tuner, epochs: int = 1, **settings: Any) -> Any:
 
 def tuner_of(directory: Path, space: Any = SPACE, **settings: Any) -> NASTuner:
     standard: dict[str, Any] = {"objective": "val_loss", "max_trials": 6, "seed": 3}
-    return NASTuner(space, EVOLUTION, directory=directory, **standard | settings)
+    return NASTuner(space, strategy=EVOLUTION, directory=directory, **standard | settings)
 
 
 def called(function: Callable[[int, Any], None]) -> Any:
@@ -231,7 +231,7 @@ def test_every_search_of_a_tuner_has_its_seconds(make: Any, tmp_path: Path) -> N
     if make is NASTuner:
         tuner: Any = tuner_of(tmp_path, max_seconds=1)
     else:
-        tuner = plain(tmp_path, NASOracle(EVOLUTION, "val_loss", max_seconds=1))
+        tuner = plain(tmp_path, NASOracle("val_loss", strategy=EVOLUTION, max_seconds=1))
     for searches in (1, 2, 3):
         assert len(load(searched(tuner, callbacks=[slow])).of_state("complete")) == searches
 
@@ -291,7 +291,7 @@ def plain(directory: Path, oracle: NASOracle, build: Any = build_model) -> keras
 
 def test_a_function_unchanged_becomes_a_space(tmp_path: Path) -> None:
     def oracle() -> NASOracle:
-        return NASOracle(EVOLUTION, "val_loss", max_trials=10, seed=3)
+        return NASOracle("val_loss", strategy=EVOLUTION, max_trials=10, seed=3)
 
     keras.utils.set_random_seed(0)  # a plain tuner leaves the trainings to chance
     tuner = searched(plain(tmp_path / "a", oracle()))
@@ -322,10 +322,10 @@ def test_the_same_proposals_as_local_for_a_function(tmp_path: Path) -> None:
     hp.Choice("optimizer", ["sgd", "adam"])
     with hp.conditional_scope("optimizer", ["sgd"]):
         hp.Float("rate", 1e-3, 1e-1, sampling="log")
-    oracle = NASOracle(EVOLUTION, "val_loss", 6, hyperparameters=hp, seed=3)
+    oracle = NASOracle("val_loss", 6, strategy=EVOLUTION, hyperparameters=hp, seed=3)
     tuner = searched(plain(tmp_path, oracle))
     assert_as_a_bare_search_says(load(tuner))
-    other = plain(tmp_path, NASOracle(EVOLUTION, "val_loss", 6, seed=3))
+    other = plain(tmp_path, NASOracle("val_loss", 6, strategy=EVOLUTION, seed=3))
     assert load(other).trials == load(tuner).trials
 
 
@@ -340,7 +340,7 @@ def test_a_space_inside_a_function(tmp_path: Path) -> None:
 
     rates: list[list[float]] = []
     for place in ("a", "b"):
-        oracle = NASOracle(RandomSearch(), "val_loss", 4, space=SPACE, seed=3)
+        oracle = NASOracle("val_loss", 4, strategy=RandomSearch(), space=SPACE, seed=3)
         tuner = searched(plain(tmp_path / place, oracle, build))
         assert_as_a_bare_search_says(load(tuner), RandomSearch())
         rates.append([t.hyperparameters["rate"] for t in tuner.oracle.trials.values()])
@@ -356,7 +356,7 @@ def test_a_callback_reports_and_stops_in_any_tuner(tmp_path: Path) -> None:
 
     pruner = MedianPruner(startup=2)
     oracle = NASOracle(
-        EVOLUTION, "val_loss", 5, space=Space({"units": Integer(3, 12)}), pruner=pruner
+        "val_loss", 5, strategy=EVOLUTION, space=Space({"units": Integer(3, 12)}), pruner=pruner
     )
 
     def build(hp: Any) -> keras.Model:
@@ -365,7 +365,7 @@ def test_a_callback_reports_and_stops_in_any_tuner(tmp_path: Path) -> None:
         return model
 
     tuner = plain(tmp_path, oracle, build)
-    history = load(searched(tuner, epochs=3, callbacks=[called(worse), Reporter(tuner)]))
+    history = load(searched(tuner, epochs=3, callbacks=[called(worse), ReportEpochs(tuner)]))
     assert [t.state for t in history] == ["complete"] * 3 + ["pruned", "complete"]
     assert [len(t.curve) for t in history] == [3, 3, 3, 2, 3]
 
@@ -379,7 +379,7 @@ def test_what_another_tuner_began_is_read_and_continued(tmp_path: Path) -> None:
     assert [trial.values["val_loss"] for trial in begun] == [
         row.score for row in theirs.oracle.trials.values()
     ]
-    tuner = searched(plain(tmp_path, NASOracle(EVOLUTION, "val_loss", 5)))
+    tuner = searched(plain(tmp_path, NASOracle("val_loss", 5, strategy=EVOLUTION)))
     assert choices(load(tuner))[:3] == choices(load(theirs.project_dir))[:3]
     assert len(load(tuner)) == 5
     state = json.loads((Path(tuner.project_dir) / "oracle.json").read_text())

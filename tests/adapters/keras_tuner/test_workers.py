@@ -57,9 +57,9 @@ class Mortal(Scoring):
 def made(kind: type[Scoring], directory: str | Path) -> Scoring:
     return kind(
         material.chain(),
-        RandomSearch(),
         {"score": "max"},
         TRIALS,
+        strategy=RandomSearch(),
         seed=3,
         input_shape=(8, 8, 1),
         oracle={"patience": 5},
@@ -189,10 +189,10 @@ def chief(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("chief")
 def test_an_end_that_comes_too_late_is_none_of_the_trial_s_repetition(tmp_path: Path) -> None:
-    oracle = NASOracle(RandomSearch(), {"score": "max"}, 1, space=material.chain())
+    oracle = NASOracle({"score": "max"}, 1, strategy=RandomSearch(), space=material.chain())
     oracle._set_project_dir(tmp_path, "project")
     slow = Row.from_proto(oracle.create_trial("slow").to_proto())
-    oracle._last_word["slow"] -= 601
+    oracle._workers.last_seen["slow"] -= 601
     assert oracle.create_trial("other").trial_id == slow.trial_id
     slow.status = TrialStatus.COMPLETED
     oracle.end_trial(slow)
