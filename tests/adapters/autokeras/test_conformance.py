@@ -12,7 +12,7 @@ import pytest
 from autokeras.graph import Graph
 
 from nasbridge import BackendError, Experiment
-from nasbridge.adapters.autokeras.compat import mend
+from nasbridge.adapters.autokeras.compat import patch_shapes
 from nasbridge.engine.driver import Silent
 from nasbridge.testing import BackendTests
 from nasbridge.testing import harness as material
@@ -74,15 +74,15 @@ def test_the_mend_is_made_once_and_only_where_it_is_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mended = Graph.set_io_shapes
-    mend()
+    patch_shapes()
     assert Graph.set_io_shapes is mended
     monkeypatch.setattr(Graph, "set_io_shapes", mended.__wrapped__)
     monkeypatch.setattr(keras, "__version__", "3.12.4")
-    mend()
+    patch_shapes()
     assert Graph.set_io_shapes is mended.__wrapped__
 
 
 def test_another_autokeras_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autokeras, "__version__", "2.0.0")
     with pytest.raises(BackendError, match=r"2\.0\.0 is installed.*pip install 'nasbridge\[auto"):
-        mend()
+        patch_shapes()

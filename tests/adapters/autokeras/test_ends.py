@@ -150,7 +150,7 @@ def test_a_search_in_which_nothing_is_completed_says_so(tmp_path: Path) -> None:
 
 
 def test_an_objective_that_no_epoch_tells_ends_the_search(tmp_path: Path) -> None:
-    with pytest.raises(ExperimentError, match=r"no epoch tells of \['val_acuracy'\]"):
+    with pytest.raises(ExperimentError, match=r"no epoch reports \['val_acuracy'\]"):
         fitted(model_of(tmp_path, objective={"val_acuracy": "max"}))
     assert len(load(tmp_path)) == 1
 

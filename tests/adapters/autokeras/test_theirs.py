@@ -208,14 +208,14 @@ def test_other_tuners_search_a_block_too(tmp_path: Path) -> None:
 def test_bad_blocks_are_told(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="takes a space of networks, not 3"):
         NASBlock(3)  # type: ignore[arg-type]
-    with pytest.raises(BackendError, match=r"NASBlock 'nas_block' will not do.*values only"):
+    with pytest.raises(BackendError, match=r"NASBlock 'nas_block' is invalid.*values only"):
         NASBlock(Space({"units": Integer(1, 3)}))
     with pytest.raises(BackendError, match="two blocks are called 'nas_block'"):
         model_of(tmp_path, NASBlock(SPACE), NASBlock(SPACE))
     hp, two = keras_tuner.HyperParameters(), [keras.Input((6,)), keras.Input((6,))]
     with pytest.raises(BackendError, match=r"2 inputs.*autokeras\.Merge"):
         NASBlock(SPACE).build(hp, two)
-    with pytest.raises(BackendError, match=r"shape \(None, 6\), in which sizes are open"):
+    with pytest.raises(BackendError, match=r"shape \(None, 6\), with unknown sizes"):
         NASBlock(SPACE).build(hp, keras.Input((None, 6)))
 
 
