@@ -20,6 +20,7 @@ import numpy
 from ..spaces import NasbridgeError, SearchSpace, SpaceError, from_json
 from .errors import HistoryError
 from .history import History
+from .identity import difference
 from .lock import try_lock
 from .trial import Step, Trial, TrialState, objectives_from
 
@@ -298,13 +299,12 @@ def _space_of(header: Event, space: SearchSpace | None, path: Path) -> SearchSpa
 
 
 def _check_same(header: Event, history: History, path: Path) -> None:
-    ours = _plain(_header(history))
-    for name in ("fingerprint", "objectives", "strategy", "seed"):
-        if header[name] != ours[name]:
-            raise HistoryError(
-                f"{path} is of another experiment: its {name} is {header[name]!r}, not "
-                f"{ours[name]!r}; continue it with the same settings, or use another directory"
-            )
+    found = difference(header, _plain(_header(history)))
+    if found:
+        raise HistoryError(
+            f"{path} is of another experiment, with {found}; continue it with the same settings, "
+            "or use another directory"
+        )
 
 
 @dataclass

@@ -14,14 +14,15 @@ from typing import Any
 import autokeras
 from autokeras.engine.tuner import AutoTuner
 
-from ...engine.driver import ExperimentSpec, Observer
+from ...engine.driver import Accepted, ExperimentSpec, Observer
+from ...engine.run import run_managed
 from ...spaces import SearchSpace
 from ...strategies import History
 from ..keras_tuner.extend import (
     from_native,
     history_in,
+    open_store,
     project_at,
-    run_project,
     store_project,
     to_native,
 )
@@ -56,7 +57,7 @@ def run(
     jobs: int = 0,
     observer: Observer | None = None,
     project_name: str = PROJECT,
-    **options: Any,
+    on_accepted: Accepted | None = None,
 ) -> History:
     """Run an experiment as a project of AutoKeras, or resume it.
 
@@ -68,19 +69,19 @@ def run(
         experiment: What to run.
         directory: Where the project and the trials' files are; None keeps nothing.
         jobs: Number of worker processes; 0 evaluates in this process.
-        observer: Is called on every event.
+        observer: Receives events.
         project_name: The project's name, as for an AutoModel.
-        **options: None.
+        on_accepted: Called when the project has accepted the run, before the first trial.
 
     Returns:
         The whole history.
 
     Raises:
         BackendError: The project belongs to another experiment, or is in use.
-        Unsupported: An option is unknown.
+        TooManyFailures: As many trials in a row failed as the experiment allows.
     """
-    CAPABILITIES.check_options("autokeras", options)
-    return _named(run_project(experiment, directory, jobs, observer, project_name))
+    opening = open_store(experiment, directory, project_name)
+    return _named(run_managed(experiment, directory, jobs, observer, on_accepted, opening))
 
 
 def load(
@@ -106,22 +107,17 @@ def load(
     return _named(unwrapped(history_in(project, space or space_in(project), objectives)))
 
 
-def store_history(
-    history: History, directory: Path, project_name: str = PROJECT, **options: Any
-) -> None:
+def store_history(history: History, directory: Path, project_name: str = PROJECT) -> None:
     """Write a history as a project that `run` resumes; running trials are repeated.
 
     Args:
         history: The history, of any backend.
         directory: The directory of the new run.
         project_name: The project's name.
-        **options: None.
 
     Raises:
         BackendError: The project exists, or cannot be created.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("autokeras", options)
     store_project(history, directory, project_name)
 
 

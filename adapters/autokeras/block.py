@@ -9,8 +9,9 @@ import keras
 import numpy
 
 from ...engine.errors import BackendError
+from ...engine.identity import document_of
 from ...spaces import SearchSpace, SpaceError, from_json
-from ..keras_tuner.extend import document_of, suggest
+from ..keras_tuner.extend import suggest
 
 __all__ = ["NASBlock"]
 

@@ -10,13 +10,14 @@ from autokeras.graph import Graph
 from keras_tuner import HyperParameters
 
 from ...engine.errors import BackendError
+from ...engine.identity import document_of
 from ...spaces import Architecture, Choice, Integer, Real, SearchSpace, Space, from_json
 from ..keras_tuner.extend import (
+    ANOTHER_PROJECT,
     NASOracle,
-    document_of,
     from_native,
     native_values,
-    read_identity,
+    read_description,
     read_project,
     to_native,
 )
@@ -51,21 +52,33 @@ class BlockOracle(NASOracle):
         self._blocks, self._others = blocks, others
         space = ProductSpace(blocks, opened) if blocks or searched else None
         super().__init__(space=space, **settings)
-        self._values = BlockValues(space, given)
+        self._proposals.values = BlockValues(space, given)
         self.hyperparameters = to_native(ProductSpace(blocks)) if blocks else HyperParameters()
         for name, part in searched.items():
             _declare(self.hyperparameters, name, part)
         for name, value in given.items():
             self.hyperparameters.Fixed(name, value)
 
-    def identity(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {
-            **super().identity(),
+            **super().describe(),
             BLOCKS: {name: document_of(space) for name, space in self._blocks.items()},
-            OTHERS: {
-                name: {"open": Space({name: part}).to_json()} if _is_open(part) else {"value": part}
-                for name, part in self._others.items()
-            },
+            OTHERS: self._described_others(),
+        }
+
+    def check_description(self, stored: Mapping[str, Any], where: str) -> None:
+        super().check_description(stored, where)
+        before, now = stored.get(OTHERS, {}), self._described_others()
+        if before != now:
+            raise BackendError(
+                f"{where} is of another experiment, with others {before}, not {now}; "
+                f"{ANOTHER_PROJECT}"
+            )
+
+    def _described_others(self) -> dict[str, Any]:
+        return {
+            name: {"open": Space({name: part}).to_json()} if _is_open(part) else {"value": part}
+            for name, part in self._others.items()
         }
 
 
@@ -141,8 +154,8 @@ def space_in(project: Path) -> SearchSpace | None:
     Raises:
         BackendError: A space was not stored, because it holds functions.
     """
-    identity = read_identity(project)
-    blocks, others = identity.get(BLOCKS, {}), identity.get(OTHERS, {})
+    stored = read_description(project) or {}
+    blocks, others = stored.get(BLOCKS, {}), stored.get(OTHERS, {})
     lost = [name for name, document in blocks.items() if document is None]
     if lost:
         raise BackendError(

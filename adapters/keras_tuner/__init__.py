@@ -8,12 +8,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
-from ...engine.driver import ExperimentSpec, Observer
+from ...engine.driver import Accepted, ExperimentSpec, Observer
+from ...engine.run import run_managed
 from ...spaces import SearchSpace
 from ...strategies import History
 from ..registry import BACKENDS
@@ -22,7 +23,7 @@ from .objectives import objectives_in
 from .oracle import NASOracle
 from .reporting import ReportEpochs
 from .space import from_native, suggest, to_native
-from .store import run_project
+from .store import open_store
 from .tuner import NASTuner
 
 __all__ = [
@@ -49,7 +50,7 @@ def run(
     jobs: int = 0,
     observer: Observer | None = None,
     project_name: str = PROJECT,
-    **options: Any,
+    on_accepted: Accepted | None = None,
 ) -> History:
     """Run an experiment as a project of Keras Tuner, or resume it.
 
@@ -59,19 +60,19 @@ def run(
         experiment: What to run.
         directory: Where the project and the trials' files are; None keeps nothing.
         jobs: Number of worker processes; 0 evaluates in this process.
-        observer: Is called on every event.
+        observer: Receives events.
         project_name: The project's name, as for a tuner.
-        **options: None.
+        on_accepted: Called when the project has accepted the run, before the first trial.
 
     Returns:
         The whole history.
 
     Raises:
         BackendError: The project belongs to another experiment, or is in use.
-        Unsupported: An option is unknown.
+        TooManyFailures: As many trials in a row failed as the experiment allows.
     """
-    CAPABILITIES.check_options("keras_tuner", options)
-    return run_project(experiment, directory, jobs, observer, project_name)
+    opening = open_store(experiment, directory, project_name)
+    return run_managed(experiment, directory, jobs, observer, on_accepted, opening)
 
 
 def load(
@@ -102,20 +103,15 @@ def load(
     return history_in(project_at(Path(location), project_name), space, objectives)
 
 
-def store_history(
-    history: History, directory: Path, project_name: str = PROJECT, **options: Any
-) -> None:
+def store_history(history: History, directory: Path, project_name: str = PROJECT) -> None:
     """Write a history as a project that `run` resumes; running trials are repeated.
 
     Args:
         history: The history, of any backend.
         directory: The directory of the new run.
         project_name: The project's name.
-        **options: None.
 
     Raises:
         BackendError: The project exists, or cannot be created.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("keras_tuner", options)
     store_project(history, directory, project_name)

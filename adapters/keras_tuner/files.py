@@ -21,14 +21,27 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
 from keras_tuner.engine.trial import Trial as Row
 
-__all__ = ["NOTE", "ProjectFiles", "read_identity", "read_json", "write_json"]
+from ...engine.identity import ExperimentIdentity
+
+__all__ = [
+    "ANOTHER_PROJECT",
+    "NOTE",
+    "ProjectFiles",
+    "check_stored",
+    "read_description",
+    "read_identity",
+    "read_json",
+    "write_json",
+]
 
 NOTE = "nasbridge"  # the entry of trial.json, and the name of the project's own file
+ANOTHER_PROJECT = "continue it with the same settings, or use another project_name or directory"
 REPORT_SECONDS = 0.5  # between two writes of what a running trial has reported
 
 
@@ -49,9 +62,39 @@ def read_json(file: Path) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def read_identity(project: Path) -> Mapping[str, Any]:
-    """Read what identifies the search of a project; empty if nothing is stored."""
-    return read_json(project / f"{NOTE}.json")
+def read_description(project: Path) -> Mapping[str, Any] | None:
+    """Return what a project's own file holds; None without such a file."""
+    file = project / f"{NOTE}.json"
+    return read_json(file) if file.exists() else None
+
+
+def read_identity(project: Path) -> ExperimentIdentity | None:
+    """Return what identifies the search of a project; None if Keras Tuner itself made it.
+
+    Raises:
+        BackendError: The project's own file is damaged.
+    """
+    stored = read_description(project)
+    return None if stored is None else ExperimentIdentity.from_dict(stored, f"{project}")
+
+
+def check_stored(stored: Mapping[str, Any], now: ExperimentIdentity, where: str) -> str:
+    """Raise an error if a project belongs to another search; the strategy may change.
+
+    Args:
+        stored: What the project's own file holds.
+        now: What identifies the search that resumes.
+        where: What the message calls the project.
+
+    Returns:
+        The strategy that the search began with, as text.
+
+    Raises:
+        BackendError: The project belongs to another search.
+    """
+    before = ExperimentIdentity.from_dict(stored, where)
+    before.check(replace(now, strategy=before.strategy), where, ANOTHER_PROJECT)
+    return before.strategy
 
 
 @final
@@ -88,12 +131,16 @@ class ProjectFiles:
             if file.name not in ("oracle.json", f"{NOTE}.json") and not _is_whole(file):
                 write_json(file, {})
 
-    def write_identity(self, identity: Callable[[], Mapping[str, Any]]) -> None:
-        """Write what identifies the search, unless the project has it."""
+    def write_description(self, describe: Callable[[], Mapping[str, Any]]) -> None:
+        """Write the project's own file, unless it exists.
+
+        Args:
+            describe: Returns what identifies the search.
+        """
         file = self._project / f"{NOTE}.json"
         if not file.exists():
             self._project.mkdir(parents=True, exist_ok=True)
-            write_json(file, identity())
+            write_json(file, describe())
 
     def write_trial(self, row: Row, note: Mapping[str, Any]) -> None:
         """Write a trial with its note."""

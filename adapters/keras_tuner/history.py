@@ -2,7 +2,6 @@
 # Keras Tuner ships no types.
 """A whole project of Keras Tuner and our `History`: from one to the other."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,11 @@ from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 
 from ...engine.errors import BackendError
+from ...engine.identity import ExperimentIdentity
 from ...engine.locks import lock_in
+from ...engine.run_note import find_note
 from ...spaces import NasbridgeError, SearchSpace, SpaceError, from_json
-from ...strategies import History, Objective, Strategy, Trial, objectives_from
+from ...strategies import History, Objective, Trial, objectives_from
 from .files import ProjectFiles, read_identity
 from .objectives import native_objective, score_of
 from .scores import pruned_message
@@ -22,63 +23,11 @@ from .space import from_native, native_values, to_native
 from .trials import SKIPPED, Noted, ProjectState, read_project, record_end, trial_of
 
 __all__ = [
-    "check_same",
-    "describe",
-    "document_of",
     "history_in",
     "history_of",
     "project_at",
     "store_project",
 ]
-
-
-def describe(
-    space: SearchSpace | None,
-    objectives: Sequence[Objective],
-    strategy: Strategy[Any] | str,
-    seed: int,
-) -> dict[str, Any]:
-    """Return what identifies a search; the space is None if it grows during the search."""
-    return {
-        "fingerprint": None if space is None else space.fingerprint,
-        "objectives": {o.metric: o.direction for o in objectives},
-        "strategy": strategy if isinstance(strategy, str) else repr(strategy),
-        "seed": seed,
-        "space": None if space is None else document_of(space),
-    }
-
-
-def document_of(space: SearchSpace) -> str | None:
-    """Return a space as JSON; None if JSON cannot represent a part of it."""
-    try:
-        return space.to_json()
-    except SpaceError:
-        return None
-
-
-def check_same(before: Mapping[str, Any], now: Mapping[str, Any], project: str) -> None:
-    """Raise an error unless a project belongs to the search that resumes in it.
-
-    Args:
-        before: What the project stores; empty for a new project.
-        now: What must not have changed.
-        project: The project, for the message.
-
-    Raises:
-        BackendError: The project belongs to another search.
-    """
-    for name, value in now.items():
-        if name in before and before[name] != value and name != "space":
-            was, is_now = (
-                "that of a function" if v is None else repr(v) for v in (before[name], value)
-            )
-            raise BackendError(
-                f"the project {project} is of another search: its {name} is {was}, not {is_now}; "
-                "continue it with the same settings, or use another project_name or directory"
-            )
-
-
-# Reading
 
 
 def project_at(location: Path, project_name: str) -> Path:
@@ -89,16 +38,13 @@ def project_at(location: Path, project_name: str) -> Path:
         project_name: The project's name, unless the run has stored another one.
 
     Raises:
-        BackendError: The note of the run is damaged.
+        ExperimentError: The note of the run is damaged.
     """
     if _is_project(location):
         return location
-    note = location / "run.json"
-    if note.exists():
-        try:
-            project_name = json.loads(note.read_text())["options"].get("project_name", project_name)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BackendError(f"{note} is damaged ({error!r}): remove it") from error
+    note = find_note(location)
+    if note is not None:
+        project_name = note.options.get("project_name", project_name)
     others = [place for place in location.glob("*") if _is_project(place)]
     if len(others) == 1 and not (location / project_name).exists():
         return others[0]  # a tuner's directory, with a project of any name
@@ -126,26 +72,30 @@ def history_in(
     """
     state = read_project(project)
     rows, identity = state.rows, read_identity(project)
-    if not rows and not identity:
+    if not rows and identity is None:
         raise BackendError(
             f"{project} holds no trials of Keras Tuner: give the directory= of a run, or a "
             "tuner's project_dir"
         )
-    known = objectives or identity.get("objectives")
-    if known is None:
+    known = objectives or (identity and identity.objectives)
+    if not known:
         raise BackendError(
             f"the objectives of {project} are not known, because Keras Tuner does not store them: "
             'give them, as load(location, objectives={"val_accuracy": "max"})'
         )
     space = space or _space_of(project, identity, state)
-    return history_of(rows, space, objectives_from(known), identity)
+    if identity is None:
+        return history_of(rows, space, objectives_from(known))
+    return history_of(rows, space, objectives_from(known), identity.seed, identity.strategy)
 
 
-def _space_of(project: Path, identity: Mapping[str, Any], state: ProjectState) -> SearchSpace:
+def _space_of(
+    project: Path, identity: ExperimentIdentity | None, state: ProjectState
+) -> SearchSpace:
     try:
-        if identity.get("space"):
-            return from_json(identity["space"])
-        if identity.get("fingerprint"):
+        if identity is not None and identity.space is not None:
+            return from_json(identity.space)
+        if identity is not None and identity.fingerprint is not None:
             raise SpaceError("it holds functions or classes, which JSON cannot represent")
         return from_native(state.hyperparameters)
     except NasbridgeError as error:
@@ -159,7 +109,8 @@ def history_of(
     rows: Sequence[Noted],
     space: SearchSpace,
     objectives: tuple[Objective, ...],
-    identity: Mapping[str, Any],
+    seed: int = 0,
+    strategy: str = "",
 ) -> History:
     """Return the history of trials; running ones come last."""
     ended: list[tuple[int, Trial]] = []
@@ -176,14 +127,11 @@ def history_of(
         space,
         objectives,
         (*(trial for _, trial in ended), *running),
-        identity.get("seed", 0),
-        identity.get("strategy", ""),
+        seed,
+        strategy,
         {"backend": "keras_tuner"},
         skipped,
     )
-
-
-# Writing
 
 
 def store_project(history: History, directory: Path, project_name: str) -> None:
@@ -210,8 +158,7 @@ def store_project(history: History, directory: Path, project_name: str) -> None:
         )
         files = ProjectFiles()
         files.open(project, builds_nothing=True)
-        identity = describe(history.space, history.objectives, history.strategy, history.seed)
-        files.write_identity(lambda: identity)
+        files.write_description(ExperimentIdentity.of(history).to_dict)
         for noted in _records(history, oracle):
             files.write_trial(*noted)
         files.write_summary(oracle)

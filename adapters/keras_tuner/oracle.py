@@ -15,40 +15,26 @@ from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src.distribute.utils import is_chief_oracle
 
-from ...engine.errors import TooManyFailures
+from ...engine.failures import ConsecutiveFailures
+from ...engine.identity import ExperimentIdentity
 from ...spaces import SearchSpace
-from ...strategies import (
-    History,
-    Pruner,
-    Search,
-    SpaceExhausted,
-    Strategy,
-    default_strategy,
-    objectives_from,
-)
+from ...strategies import History, Pruner, Strategy, default_strategy, objectives_from
 from ...strategies.default import with_original_strategy
-from .files import ProjectFiles, read_identity
-from .history import check_same, describe, history_of
+from .files import ProjectFiles, check_stored, read_description
+from .history import history_of
 from .objectives import ObjectiveLike, native_objective, objectives_in
+from .proposals import Proposals
 from .protocol import EpochEnds, TrialBegins, TrialResult, decode, stop
 from .scores import rank_by, record_result, score, settle_end
-from .search import ProjectSearch
 from .space import from_native, settle, to_native
-from .trials import (
-    Note,
-    Noted,
-    curve_of,
-    forget_reports,
-    read_project,
-    record_start,
-    take_over,
-)
-from .values import FixedSpace, GrowingSpace, Values
+from .trials import Note, Noted, curve_of, forget_reports, read_project, record_start, take_over
+from .values import FixedSpace, GrowingSpace
 from .workers import Workers, exclusive
 
 __all__ = ["NASOracle"]
 
 POLL_SECONDS = 0.05  # until an idle worker asks again
+FIX = "fix the model or the space, then resume, or raise max_consecutive_failed_trials"
 
 
 class NASOracle(keras_tuner.Oracle):
@@ -78,7 +64,6 @@ class NASOracle(keras_tuner.Oracle):
             `hyperparameters`, tuners build no model before the first trial.
 
     Attributes:
-        space: The space that is searched; None until a function has declared hyperparameters.
         strategy: The search method.
         seed: The seed of the search.
         pruner: The pruner.
@@ -111,7 +96,8 @@ class NASOracle(keras_tuner.Oracle):
         patience: float = 600,
         **kwargs: Any,
     ) -> None:
-        self._values: Values = GrowingSpace() if space is None else FixedSpace(space, seed)
+        values = GrowingSpace() if space is None else FixedSpace(space, seed)
+        self._proposals = Proposals(self, values)
         self._is_declared = space is None and kwargs.get("hyperparameters") is not None
         if space is not None:
             others = kwargs.pop("hyperparameters", None)
@@ -128,12 +114,11 @@ class NASOracle(keras_tuner.Oracle):
         self.ongoing_trials = self._workers.trials
         self.objectives = objectives_from(objectives_in(self))
         self.strategy = default_strategy(max_trials) if strategy is None else strategy
-        self.space, self.seed, self.pruner = space, seed, pruner
+        self.seed, self.pruner = seed, pruner
         self.notes: dict[str, Note] = {}
         self.is_exhausted = False
-        self._project_search: ProjectSearch | None = None
-        self._known = 0  # number of hyperparameters that the space consists of
-        self._failures, self._allowed = 0, max_consecutive_failed_trials
+        self._allowed = max_consecutive_failed_trials
+        self._failures = ConsecutiveFailures(self._allowed, FIX)
         self._seconds, self._deadline = max_seconds, math.inf
 
     def begin(self) -> None:
@@ -141,21 +126,35 @@ class NASOracle(keras_tuner.Oracle):
         self._deadline = math.inf
 
     @property
+    def space(self) -> SearchSpace | None:
+        """The space that is searched; None until a function has declared hyperparameters."""
+        return self._proposals.space
+
+    @property
     def history(self) -> History:
         """All trials as a history of nasbridge."""
-        native = self.hyperparameters
-        space = self.space or self._values.space_of(native) or from_native(native)
-        return history_of(self.rows, space, self.objectives, self.identity())
+        space = self.space or from_native(self.hyperparameters)
+        return history_of(self.rows, space, self.objectives, self.seed, repr(self.strategy))
 
     @property
     def rows(self) -> list[Noted]:
         """All trials with their notes, in the order in which they began."""
         return [Noted(row, self.notes.setdefault(i, {})) for i, row in self.trials.items()]
 
-    def identity(self) -> dict[str, Any]:
-        """Return what identifies the search; it is stored in the project."""
-        space = self.space if self._values.is_fixed else None
-        return describe(space, self.objectives, self.strategy, self.seed)
+    @property
+    def identity(self) -> ExperimentIdentity:
+        """What identifies the search; without the space if functions declare it."""
+        space = self.space if self._proposals.values.is_fixed else None
+        return ExperimentIdentity.from_settings(space, self.objectives, self.strategy, self.seed)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the project's own file holds."""
+        return self.identity.to_dict()
+
+    def check_description(self, stored: Mapping[str, Any], where: str) -> None:
+        """Raise an error if a project belongs to another search; the strategy may change."""
+        before = check_stored(stored, self.identity, where)
+        self.strategy = with_original_strategy(self.strategy, before)
 
     # The part of Keras Tuner's interface that workers call
 
@@ -209,7 +208,9 @@ class NASOracle(keras_tuner.Oracle):
             super().end_trial(row)
             has_ended = row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED)
             if has_ended:
-                self._settle(row)
+                noted = Noted(row, self.notes[row.trial_id])
+                settle_end(noted, self.objectives)
+                self._proposals.finish(noted, len(self.end_order) - 1)
             else:  # Keras Tuner retries it
                 self._restart(row)
             self._files.write_trial(row, self.notes[row.trial_id])
@@ -228,13 +229,10 @@ class NASOracle(keras_tuner.Oracle):
     # The part of Keras Tuner's interface that its own methods call
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        number, searching = int(trial_id), self._searching()
-        try:
-            architecture = None if searching is None else searching.search.ask(number)
-        except SpaceExhausted:
+        values = self._proposals.propose(int(trial_id))
+        if values is None:
             self.is_exhausted = True
             return {"status": TrialStatus.STOPPED}
-        values = self._values.of(architecture, self.hyperparameters, number)
         return {"status": TrialStatus.RUNNING, "values": values}
 
     def score_trial(self, trial: Row) -> None:
@@ -250,11 +248,10 @@ class NASOracle(keras_tuner.Oracle):
     def reload(self) -> None:
         """Read the trials from their files, and all else from these and from `oracle.json`."""
         project = Path(self._project_dir)
-        before = read_identity(project)
-        now = {name: value for name, value in self.identity().items() if name != "strategy"}
-        check_same(before, now, str(project))
-        self.strategy = with_original_strategy(self.strategy, before.get("strategy", ""))
-        self._project_search = None
+        stored = read_description(project)
+        if stored is not None:
+            self.check_description(stored, f"the project {project}")
+        self._proposals.reset()
         self.ongoing_trials.clear()  # of a search that was interrupted in this process
         self._retry_queue.clear()
         state = read_project(project, self.tune_new_entries)
@@ -312,13 +309,14 @@ class NASOracle(keras_tuner.Oracle):
             return self.ongoing_trials[tuner_id]
         if time.monotonic() >= self._deadline:
             self.tuner_ids.discard(tuner_id)
+            self.write_summary()
             return self._no_trial(TrialStatus.STOPPED)
         self._retry_queue.sort(key=int, reverse=True)  # Keras Tuner takes the last one
         self._propose_again()
         row = super().create_trial(tuner_id)
         if row.status == TrialStatus.RUNNING:
             self._start(row, tuner_id)
-            self._files.write_identity(self.identity)
+            self._files.write_description(self.describe)
             self._files.write_trial(row, self.notes[row.trial_id])
             self.write_summary()
             return row
@@ -333,19 +331,17 @@ class NASOracle(keras_tuner.Oracle):
         return self._next_trial(tuner_id)
 
     def _no_trial(self, status: str) -> Row:
-        if status == TrialStatus.STOPPED:
-            self.write_summary()
         return Row(self.hyperparameters.copy(), trial_id="none", status=status)
 
     def _start(self, row: Row, worker: str) -> None:
         note = self.notes.setdefault(row.trial_id, {})
-        record_start(note, not self._values.is_fixed, worker if is_chief_oracle() else None)
+        grows = not self._proposals.values.is_fixed
+        record_start(note, grows, worker if is_chief_oracle() else None)
 
     def _restart(self, row: Row) -> None:
         """Forget what a trial has reported."""
         self.notes[row.trial_id] = forget_reports(row)
-        if self._project_search is not None:
-            self._project_search.restart(int(row.trial_id))
+        self._proposals.restart(int(row.trial_id))
 
     def _requeue(self, row: Row) -> None:
         self._restart(row)
@@ -365,20 +361,6 @@ class NASOracle(keras_tuner.Oracle):
         self._display.trial_start.setdefault(row.trial_id, datetime.now())
         self._display.trial_number.setdefault(row.trial_id, int(row.trial_id) + 1)
 
-    # Proposals
-
-    def _searching(self) -> ProjectSearch | None:
-        """Return the search, a new one if hyperparameters have joined the space."""
-        known = len(self.hyperparameters.space)
-        if self._project_search is None or not (self._values.is_fixed or known == self._known):
-            space = self._values.space_of(self.hyperparameters)
-            if space is None:
-                return None
-            self.space, self._known = space, known
-            search = Search(self.strategy, space, self.objectives, self.seed)
-            self._project_search = ProjectSearch(search, self.rows)
-        return self._project_search
-
     def _propose_again(self) -> None:
         """Propose values for the next interrupted trial, if a damaged file has lost them."""
         if not self._retry_queue:
@@ -394,35 +376,23 @@ class NASOracle(keras_tuner.Oracle):
         super().update_trial(row.trial_id, metrics, epoch)
         note = self.notes[row.trial_id]
         note["steps"] = sorted({*note.get("steps", ()), epoch})
-        searching = self._searching()
-        noted, is_pruned = Noted(row, note), "pruned" in note
-        if not is_pruned and searching and searching.should_stop(noted, epoch, self.pruner):
+        noted = Noted(row, note)
+        if "pruned" not in note and self._proposals.should_stop(noted, epoch, self.pruner):
             note["pruned"] = epoch
         self._files.write_report(row, note, is_needed=is_chief_oracle())
         return stop(row) if "pruned" in note else row
 
-    def _settle(self, row: Row) -> None:
-        """Note how a trial has ended, and fold it into the search."""
-        noted = Noted(row, self.notes[row.trial_id])
-        settle_end(noted, self.objectives)
-        searching = self._searching()  # before "ended" is noted: a new search would fold it in
-        noted.note["ended"] = len(self.end_order) - 1
-        if searching is not None:
-            searching.end(noted)
-
     def _check_failures(self, row: Row) -> None:
         """End the search after too many failed trials in a row, or if all trials have failed."""
-        self._failures = self._failures + 1 if row.status == TrialStatus.FAILED else 0
-        if self._allowed is None or self._failures not in (self._allowed, self.max_trials):
+        failures = self._failures
+        failures.record(Noted(row, self.notes[row.trial_id]))
+        failures.limit = self._allowed and min(self._allowed, self.max_trials or self._allowed)
+        error = failures.error
+        if error is None:
             return
-        why = (
-            f"the last {self._failures} trials failed, trial {row.trial_id} with "
-            f"{self.notes[row.trial_id]['notes']['error']}; fix the model or the space, then "
-            "resume, or raise max_consecutive_failed_trials"
-        )
-        self._failures = 0  # another search counts from the start
+        failures.reset()  # another search counts from the start
         self.write_summary()
         if not is_chief_oracle():
-            raise TooManyFailures(why)
-        print(why)  # an error here would reach the worker, and never the chief
+            raise error
+        print(error)  # an error here would reach the worker, and never the chief
         self._deadline = 0.0

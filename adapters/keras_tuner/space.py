@@ -12,6 +12,7 @@ from keras_tuner import HyperParameters
 from keras_tuner.engine import hyperparameters as kinds
 
 from ...engine.errors import BackendError
+from ...engine.native_values import read_architecture
 from ...spaces import (
     Architecture,
     Categorical,
@@ -191,31 +192,7 @@ def architecture_in(space: SearchSpace, values: Mapping[str, Any]) -> Architectu
     Raises:
         InvalidArchitecture: A value is missing, or outside its decision's domain.
     """
-    active: dict[str, object] = {}
-    choices: dict[str, Label] = {}
-    for decision in space.decisions:
-        if not decision.is_active(choices) or decision.name not in values:
-            continue
-        value = active[decision.name] = _rounded(decision, values[decision.name])
-        try:
-            choices[decision.name] = decision.domain.check(decision.label_of(value))
-        except ValueError:  # the space says it better
-            break
-    return space.architecture(active)
-
-
-def _rounded(decision: Decision, value: Any) -> Any:
-    """Bring a number that has been rounded past an end of its range back to that end.
-
-    And a whole number among fractions to what it is meant to be: AutoKeras has such defaults.
-    """
-    if type(value) is int and decision.options and all(type(o) is float for o in decision.options):
-        return float(value)
-    if isinstance(decision.domain, RealRange) and isinstance(value, float):
-        for end in (decision.domain.low, decision.domain.high):
-            if abs(value - end) <= ROUNDING * abs(end):
-                return end
-    return value
+    return read_architecture(values, space, ROUNDING)
 
 
 # ---------------------------------------------------------------------- and back

@@ -6,7 +6,8 @@
 """
 
 import math
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import final
@@ -14,18 +15,19 @@ from typing import final
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 
-from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
+from ...engine.driver import ExperimentSpec
 from ...engine.errors import BackendError
 from ...engine.locks import lock_in
+from ...engine.run import OpenStore
 from ...strategies import History, SpaceExhausted, Step, Trial
 from ...strategies.lock import try_lock
-from .files import read_identity, write_json
-from .history import check_same, describe, history_of
+from .files import ANOTHER_PROJECT, read_identity, write_json
+from .history import history_of
 from .oracle import NASOracle
 from .protocol import is_stop
 from .trials import Noted, record_end, trial_of
 
-__all__ = ["ProjectStore", "run_project"]
+__all__ = ["ProjectStore", "open_store"]
 
 
 @final
@@ -46,8 +48,13 @@ class ProjectStore:
 
     def history(self) -> History:
         experiment = self._experiment
-        identity = {"seed": experiment.seed, "strategy": repr(experiment.strategy)}
-        return history_of(self._oracle.rows, experiment.space, experiment.objectives, identity)
+        return history_of(
+            self._oracle.rows,
+            experiment.space,
+            experiment.objectives,
+            experiment.seed,
+            repr(experiment.strategy),
+        )
 
     def begin(self, limit: float) -> Trial | None:
         oracle = self._oracle
@@ -73,26 +80,20 @@ class ProjectStore:
         self._oracle.end_trial(row)
 
 
-def run_project(
-    experiment: ExperimentSpec,
-    directory: Path | None,
-    jobs: int,
-    observer: Observer | None,
-    project_name: str,
-) -> History:
-    """Run an experiment as a project, or resume it.
+@contextmanager
+def open_store(
+    experiment: ExperimentSpec, directory: Path | None, project_name: str
+) -> Generator[OpenStore]:
+    """Open the project of an experiment, or create it; see `run_managed`.
 
     Args:
-        experiment: What to run.
-        directory: Where the project and the trials' files are; None keeps nothing.
-        jobs: Number of worker processes; 0 evaluates in this process.
-        observer: Is called on every event.
-        project_name: The project's name, as for a tuner.
+        experiment: The experiment.
+        directory: The run's directory; None for a temporary one.
+        project_name: The project's name.
 
     Raises:
         BackendError: The project belongs to another experiment, or is in use.
     """
-    executor = executor_for(experiment, jobs)
     with ExitStack() as stack:
         if directory is None:
             place = Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
@@ -102,17 +103,13 @@ def run_project(
                 raise BackendError(
                     f"another process runs in {directory}: wait for it, or use another directory"
                 )
-        before = read_identity(place / project_name)
-        experiment = experiment.with_original_strategy(before.get("strategy", ""))
-        now = describe(
-            experiment.space, experiment.objectives, experiment.strategy, experiment.seed
-        )
-        check_same(before, now, str(place / project_name))
+        stored = read_identity(place / project_name)
+        if stored is not None:
+            where = f"the project {place / project_name}"
+            experiment = stored.resume(experiment, where, ANOTHER_PROJECT)
         oracle = _oracle(experiment, place, project_name)
         stack.callback(oracle.write_summary)
-        return drive(
-            experiment, ProjectStore(experiment, oracle), executor, directory, observer or Silent()
-        )
+        yield OpenStore(ProjectStore(experiment, oracle))
 
 
 def _oracle(experiment: ExperimentSpec, place: Path, project_name: str) -> NASOracle:

@@ -63,6 +63,16 @@ class Noted(NamedTuple):
         """The number of our trial."""
         return int(self.row.trial_id)
 
+    @property
+    def state(self) -> str:
+        """The state of our trial."""
+        return str(self.note.get("state", "running"))
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """The notes of our trial."""
+        return self.note.get("notes", {})
+
 
 def read_rows(project: Path) -> list[Noted]:
     """Read all trials of a project, in the order of their numbers.

@@ -97,7 +97,7 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
     longer = fitted(model_of(tmp_path / "cut", max_trials=6)).tuner.history
     assert values(longer)[:5] == values(expected)
     assert len(longer) == 6
-    with pytest.raises(BackendError, match=r"of another search: its fingerprint"):
+    with pytest.raises(BackendError, match=r"of another experiment, with space fingerprint"):
         model_of(tmp_path / "cut", NASBlock(Chain(layer("Dense", units=Integer(1, 3)))))
 
 

@@ -244,7 +244,7 @@ def test_several_blocks_and_other_hyperparameters(tmp_path: Path) -> None:
     assert load(tmp_path, history.space).trials == history.trials
     with pytest.raises(BackendError, match="blocks second were not saved"):
         load(tmp_path)
-    with pytest.raises(BackendError, match=r"its others is .*'optimizer': \{'value': 'sgd'\}"):
+    with pytest.raises(BackendError, match=r"with others .*'optimizer': \{'value': 'sgd'\}"):
         model_of(tmp_path, *renewed(blocks), others={**others, "optimizer": "adam"})
 
 

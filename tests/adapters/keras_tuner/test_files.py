@@ -116,8 +116,7 @@ def test_a_trial_writes_two_trial_files_and_one_summary(
     search: Any, writes: Writes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved: list[str] = []
-    save = Stateful.save
-    monkeypatch.setattr(Stateful, "save", lambda self, name: (saved.append(name), save(self, name)))
+    monkeypatch.setattr(Stateful, "save", lambda self, name: saved.append(name))
     search(tmp_path)
     counts = writes.counts
     of_trials = [name for name in counts if name.endswith("/trial.json")]

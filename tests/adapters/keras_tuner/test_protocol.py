@@ -18,7 +18,7 @@ from nasbridge.adapters.keras_tuner.protocol import (
 )
 
 METRICS = {"val_loss": 0.25, "parameters": 4096.0}  # exact as 32-bit floats
-MESSAGES = [
+MESSAGES: list[Message] = [
     TrialBegins(),
     EpochEnds(METRICS, 0),
     EpochEnds(METRICS, 7),

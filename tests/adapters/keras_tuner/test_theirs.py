@@ -161,7 +161,7 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
 def test_a_project_of_another_space_is_refused(tmp_path: Path) -> None:
     searched(tuner_of(tmp_path, max_trials=1))
     other = Chain(layer("Dense", units=Integer(1, 3)))
-    with pytest.raises(BackendError, match=r"fingerprint is .*another project_name"):
+    with pytest.raises(BackendError, match=r"space fingerprint .*another project_name"):
         tuner_of(tmp_path, other)
     tuner_of(tmp_path, other, overwrite=True)
 
