@@ -29,8 +29,8 @@ class DrivenTuner(keras_tuner.Tuner):
     """A tuner of Keras Tuner in which a `NASOracle` proposes.
 
     Invariants: `oracle` is the oracle or, in a worker, a client that passes calls to the chief's;
-    `nas_oracle` is always the oracle of this process. Each execution of a trial has a seed and an
-    `EpochReporter` of its own, and once an execution is pruned, the trial has no further ones.
+    `nas_oracle` is always the oracle of this process. Each execution of a trial has its own seed
+    and `EpochReporter`, and once an execution is pruned, the trial has no further ones.
 
     Args:
         oracle: The oracle.

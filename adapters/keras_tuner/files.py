@@ -6,15 +6,18 @@ Each write goes to a draft that then replaces the file, so a kill during a write
 file. The files of the trials are the source of truth: everything in `oracle.json` follows from
 them, so a stale or half-written one does no harm.
 
-| file | content | written | a kill before the write leaves |
-|---|---|---|---|
-| `nasbridge.json` | what identifies the search | once, before the first trial | an empty project |
-| `trial_<n>/trial.json` | Keras Tuner's record, and our note | when trial n begins | a project in which the number n is free: the same proposal follows |
-| the same | what trial n has reported | at most every half second; under a chief at every report | a running trial, which is repeated anyway |
-| the same | the end of trial n | when it ends | a running trial, which is repeated |
-| `oracle.json` | Keras Tuner's summary of all trials | after the first write of each trial, and when a search stops | a stale summary, for Keras Tuner's own tuners alone |
-| `<tuner>.json` | the state of a tuner | when it changes | the former state |
-"""  # noqa: E501
+| write | when | a kill before it leaves |
+|---|---|---|
+| `nasbridge.json`: what identifies the search | once, before the first trial | an empty project |
+| `trial_<n>/trial.json`: the trial, and our note | trial n begins | no trial n: proposed again |
+| `trial_<n>/trial.json`: what it has reported | every half second at most (1) | trial n: repeated |
+| `trial_<n>/trial.json`: its end | trial n ends | a running trial n: repeated |
+| `oracle.json`: Keras Tuner's summary | a trial begins, the search stops | a stale summary (2) |
+| `<tuner>.json`: the state of a tuner | it changes | the former state |
+
+(1) A chief writes every report, because its successor continues the trial.
+(2) Only Keras Tuner's own tuners depend on it; they find the running trial in it.
+"""
 
 import json
 import math

@@ -57,7 +57,7 @@ class NASOracle(keras_tuner.Oracle):
         max_seconds: Seconds from the begin of a `search` after which no trial begins; None for no
             limit.
         max_consecutive_failed_trials: Number of failed trials in a row that ends the search with
-            an error; `max_trials` failures in a row do, too. None for no limit.
+            an error; `max_trials` failures in a row also do. None for no limit.
         patience: Seconds without a message from a worker after which a chief gives its trial to
             another worker; more than the longest epoch.
         **kwargs: As for every oracle: `hyperparameters`, `max_retries_per_trial` and so on. With

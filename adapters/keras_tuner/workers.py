@@ -17,7 +17,7 @@ __all__ = ["Workers", "exclusive"]
 
 @contextmanager
 def exclusive(oracle: keras_tuner.Oracle) -> Generator[None]:
-    """Hold the lock that Keras Tuner's own methods take, and release it after an error, too.
+    """Hold the lock that Keras Tuner's own methods take, and release it also after an error.
 
     The lock is reentrant: Keras Tuner recognizes the thread that holds it by its name.
     """

@@ -173,7 +173,7 @@ def test_a_name_with_two_domains_is_refused() -> None:
     hp.Int("units", 7, 9, parent_name="kind", parent_values=["b"])
     with pytest.raises(BackendError, match="'units' is declared twice"):
         from_native(hp)
-    with pytest.raises(BackendError, match="no hyperparameters to make a space of"):
+    with pytest.raises(BackendError, match="no hyperparameters to form a space"):
         from_native(keras_tuner.HyperParameters())
 
 

@@ -5,7 +5,6 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,12 +45,12 @@ class Writes:
 
 
 @pytest.fixture
-def writes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Writes]:
+def writes(monkeypatch: pytest.MonkeyPatch) -> Writes:
     """The writes of a test, without those that depend on how long a trial takes."""
     counting = Writes()
     monkeypatch.setattr(files_of, "REPORT_SECONDS", math.inf)
     monkeypatch.setattr(os, "replace", counting.replace)
-    yield counting
+    return counting
 
 
 class Scored(NASTuner):
