@@ -24,7 +24,7 @@ FLAGS = [
 multiprocessing.set_forkserver_preload(
     [
         "alembic.command",
-        "nasbridge.testing.harness",
+        "nasbridge.testing.soak",
         "nasbridge.adapters.keras_tuner",
         "nasbridge.adapters.nni",
         "nasbridge.adapters.optuna",

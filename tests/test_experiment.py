@@ -28,7 +28,7 @@ from nasbridge import (
 from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.experiment import default_strategy
-from nasbridge.testing.harness import bare_loop, comparable, evaluate
+from nasbridge.testing import bare_loop, comparable, evaluate
 
 SPACE = Space({"a": Integer(0, 99), "b": Integer(0, 99)})
 

@@ -34,10 +34,10 @@ from nasbridge import (
     from_json,
     layer,
 )
+from nasbridge import testing as harness
 from nasbridge.adapters import backend
 from nasbridge.engine.driver import Silent
-from nasbridge.testing import harness
-from nasbridge.testing.harness import evaluate
+from nasbridge.testing import evaluate
 
 SPACE = Space({"units": Choice([16, 32]), "rate": Real(1e-4, 1e-1, log=True)})
 DENSE = layer("Dense", units=Choice([4, 8], name="units"))

@@ -14,11 +14,11 @@ import pytest
 from keras_tuner.src.engine.stateful import Stateful
 
 from nasbridge import Experiment, MedianPruner, RegularizedEvolution
+from nasbridge import testing as material
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load
 from nasbridge.adapters.keras_tuner import files as files_of
 from nasbridge.engine.driver import Silent
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop, comparable
+from nasbridge.testing import bare_loop, comparable
 
 TRIALS = 6
 EVOLUTION = RegularizedEvolution(population=3, sample=2)

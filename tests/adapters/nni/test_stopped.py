@@ -29,7 +29,7 @@ from nasbridge.adapters.nni.trials import DATABASE, Job, experiment_in, read_dat
 from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
-from nasbridge.testing.harness import bare_loop, comparable
+from nasbridge.testing import bare_loop, comparable
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 

@@ -11,7 +11,7 @@ import pytest
 from nasbridge import BackendError
 from nasbridge.adapters.ray_tune import load, results
 from nasbridge.adapters.ray_tune.resources import needed
-from nasbridge.testing.harness import chain, comparable, score
+from nasbridge.testing import chain, comparable, score
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
 
@@ -21,7 +21,7 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 from nasbridge import Experiment, RegularizedEvolution
-from nasbridge.testing.harness import chain, score
+from nasbridge.testing import chain, score
 
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300,
          "health_check_failure_threshold": 3}
@@ -111,7 +111,7 @@ LACKING = """
 import os, sys, warnings
 from ray.cluster_utils import Cluster
 from nasbridge import BackendError, Experiment, RandomSearch
-from nasbridge.testing.harness import chain, score
+from nasbridge.testing import chain, score
 
 def evaluate(architecture, trial):
     (trial.directory / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
@@ -168,7 +168,7 @@ import os, sys, time, warnings
 from pathlib import Path
 from ray.cluster_utils import Cluster
 from nasbridge import BackendError, Experiment, RandomSearch
-from nasbridge.testing.harness import chain, score
+from nasbridge.testing import chain, score
 
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300,
          "health_check_failure_threshold": 3}
