@@ -1,10 +1,10 @@
 # pyright: basic
-"""The three ways into Keras Tuner, on handwritten digits.
+"""Three ways to search with Keras Tuner, on handwritten digits.
 
     python examples/keras_tuner_digits.py     # extras `keras-tuner`, `report` and `tensorflow`
 
-A space, a model-building function and a model that are there already, each searched by the same
-strategy; everything else is Keras Tuner's own. Takes a few minutes on two cores.
+A space, an existing model-building function and an existing model, each searched with the same
+strategy. Training, storage and results are those of Keras Tuner. Takes a few minutes on two cores.
 """
 
 import argparse
@@ -23,7 +23,7 @@ STRATEGY = BayesianOptimization(initial=4)
 
 
 def build_model(hp: Any) -> keras.Model:
-    """What a team has that uses Keras Tuner."""
+    """A model-building function of Keras Tuner."""
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(hp.Choice("filters", [8, 16, 32]), 3, activation="relu")(inputs)
     if hp.Choice("kind", ["flat", "pooled"]) == "flat":
@@ -41,7 +41,7 @@ def build_model(hp: Any) -> keras.Model:
 
 
 def tuners(trials: int, directory: Path) -> dict[str, keras_tuner.Tuner]:
-    """Return a tuner for each way in."""
+    """Return a tuner for each of the three ways."""
     common: dict[str, Any] = {"objective": "val_accuracy", "max_trials": trials}
     oracle = NASOracle(strategy=STRATEGY, pruner=MedianPruner(), **common)
     model = build_model(keras_tuner.HyperParameters())

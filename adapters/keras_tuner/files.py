@@ -30,6 +30,7 @@ from typing import Any, final
 
 from keras_tuner.engine.trial import Trial as Row
 
+from ...engine.errors import BackendError
 from ...engine.identity import ExperimentIdentity
 
 __all__ = [
@@ -109,9 +110,23 @@ class ProjectFiles:
     """
 
     def __init__(self) -> None:
-        self._project = Path()
+        self._opened: Path | None = None
         self._written = -math.inf  # when a trial was written last
         self._summary: tuple[int, int] | None = None  # trials begun and ended, in oracle.json
+
+    @property
+    def _project(self) -> Path:
+        """The project.
+
+        Raises:
+            BackendError: No tuner has opened a project.
+        """
+        if self._opened is None:
+            raise BackendError(
+                "the oracle has no project to store trials in: give it to a tuner, as "
+                "keras_tuner.Tuner(oracle=oracle, hypermodel=build_model, directory=...)"
+            )
+        return self._opened
 
     def open(self, project: Path, builds_nothing: bool) -> None:
         """Enter a project, and repair the files that a crash has left half-written.
@@ -123,7 +138,7 @@ class ProjectFiles:
             project: The directory of the project.
             builds_nothing: Whether the hyperparameters are known without a model.
         """
-        self._project, self._summary = project, None
+        self._opened, self._summary = project, None
         own = project / f"{os.environ.get('KERASTUNER_TUNER_ID', 'tuner0')}.json"
         if next(project.glob("trial_*/trial.json"), None) is None:
             if builds_nothing and not _is_whole(own):
@@ -167,6 +182,7 @@ class ProjectFiles:
         """Write `oracle.json`, unless no trial has begun or ended since the last time."""
         summary = len(oracle.start_order), len(oracle.end_order)
         if summary != self._summary:
+            self._project.mkdir(parents=True, exist_ok=True)
             write_json(self._project / "oracle.json", oracle.get_state())
             self._summary = summary
 

@@ -13,7 +13,7 @@ import keras_tuner
 import pytest
 from keras_tuner.src.engine.stateful import Stateful
 
-from nasbridge import Experiment, MedianPruner, RegularizedEvolution
+from nasbridge import BackendError, Experiment, MedianPruner, RegularizedEvolution
 from nasbridge import testing as material
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load
 from nasbridge.adapters.keras_tuner import files as files_of
@@ -159,6 +159,16 @@ def test_a_tuner_of_keras_tuner_repeats_the_interrupted_trial(tmp_path: Path) ->
         project_name="nasbridge",
     )
     assert [int(trial_id) for trial_id in tuner.oracle._retry_queue] == [3]
+
+
+def test_an_oracle_without_a_tuner_stores_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    oracle = NASOracle({"score": "max"}, 3, strategy=EVOLUTION, space=material.chain())
+    with pytest.raises(BackendError, match="no project to store trials in: give it to a tuner"):
+        oracle.create_trial("tuner0")
+    assert not list(tmp_path.iterdir())
 
 
 def interrupt_in_the_fourth(architecture: Any, trial: Any) -> dict[str, float]:
