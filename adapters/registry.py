@@ -104,7 +104,7 @@ BACKENDS: Mapping[str, Entry] = MappingProxyType(
             "keras-tuner",
             Capabilities(
                 storage="a project directory of Keras Tuner",
-                hook="NASTuner, NASOracle, Reporter, suggest",
+                hook="NASTuner, NASOracle, ReportEpochs, suggest",
                 pruning="nasbridge.MedianPruner",
                 sharing=NotSupported(
                     "the project's files have one writer",

@@ -53,7 +53,7 @@ class Networks(keras_tuner.HyperModel):
 
 def ours(strategy: Any, trials: int, epochs: int, seed: int, **place: Any) -> keras_tuner.Tuner:
     """Return a plain tuner with one of our strategies."""
-    oracle = NASOracle(strategy, OBJECTIVE, trials, space=SPACE, seed=seed)
+    oracle = NASOracle(OBJECTIVE, trials, strategy=strategy, space=SPACE, seed=seed)
     return keras_tuner.Tuner(oracle=oracle, hypermodel=Networks(), **place)
 
 

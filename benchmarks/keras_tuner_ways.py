@@ -68,11 +68,15 @@ def tuners(space: Any, build: Any, trials: int, place: Path) -> Mapping[str, ker
     common: dict[str, Any] = {"seed": SEED, "max_trials": trials, "objective": METRIC}
     model = build(keras_tuner.HyperParameters())
     return {
-        "a space": NASTuner(space, STRATEGY, directory=place / "space", **common),
+        "a space": NASTuner(space, strategy=STRATEGY, directory=place / "space", **common),
         "a function": keras_tuner.Tuner(
-            oracle=NASOracle(STRATEGY, **common), hypermodel=build, directory=place / "function"
+            oracle=NASOracle(strategy=STRATEGY, **common),
+            hypermodel=build,
+            directory=place / "function",
         ),
-        "a model": NASTuner(variants_of(model), STRATEGY, directory=place / "model", **common),
+        "a model": NASTuner(
+            variants_of(model), strategy=STRATEGY, directory=place / "model", **common
+        ),
     }
 
 

@@ -112,7 +112,7 @@ def search(watch: Watch, trials: int) -> dict[str, int]:
     settings: dict[str, Any] = {"validation_data": validation, "batch_size": BATCH, "verbose": 0}
     with tempfile.TemporaryDirectory() as place:
         strategy, goal = RandomSearch(), "val_accuracy"
-        tuner = Watched(SPACE, strategy, goal, trials, seed=SEED, directory=place)
+        tuner = Watched(SPACE, goal, trials, strategy=strategy, seed=SEED, directory=place)
         watch.begun(None)
         tuner.search(x, y, epochs=EPOCHS, **settings)
         failed = len(tuner.history.of_state("failed"))

@@ -67,9 +67,9 @@ def ours(trials: int, seed: int, directory: str) -> keras_tuner.Tuner:
     """Return our tuner with regularized evolution."""
     return OurTuner(
         SPACE,
-        RegularizedEvolution(),
         OBJECTIVE,
         trials,
+        strategy=RegularizedEvolution(),
         seed=seed,
         input_shape=(1,),
         directory=directory,

@@ -3,8 +3,8 @@
 
     python examples/autokeras_digits.py
 
-AutoKeras reads the images, encodes the labels, trains and exports; a strategy of nasbridge decides
-which network stands between its input and its head, and how fast it learns. Takes about a minute.
+AutoKeras reads the images, encodes the labels, trains and exports. A strategy of nasbridge proposes
+the network between its input and its head, and the learning rate. Takes about a minute.
 """
 
 import argparse

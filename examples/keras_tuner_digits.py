@@ -1,10 +1,10 @@
 # pyright: basic
-"""The three ways into Keras Tuner, on handwritten digits.
+"""Three ways to search with Keras Tuner, on handwritten digits.
 
     python examples/keras_tuner_digits.py     # extras `keras-tuner`, `report` and `tensorflow`
 
-A space, a model-building function and a model that are there already, each searched by the same
-strategy; everything else is Keras Tuner's own. Takes a few minutes on two cores.
+A space, an existing model-building function and an existing model, each searched with the same
+strategy. Training, storage and results are those of Keras Tuner. Takes a few minutes on two cores.
 """
 
 import argparse
@@ -16,14 +16,14 @@ import keras_tuner
 from digits import SPACE, split  # type: ignore[import-not-found]  # its neighbour
 
 from nasbridge import BayesianOptimization, MedianPruner
-from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter
+from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, ReportEpochs
 from nasbridge.spaces import variants_of
 
 STRATEGY = BayesianOptimization(initial=4)
 
 
 def build_model(hp: Any) -> keras.Model:
-    """What a team has that uses Keras Tuner."""
+    """A model-building function of Keras Tuner."""
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(hp.Choice("filters", [8, 16, 32]), 3, activation="relu")(inputs)
     if hp.Choice("kind", ["flat", "pooled"]) == "flat":
@@ -41,18 +41,20 @@ def build_model(hp: Any) -> keras.Model:
 
 
 def tuners(trials: int, directory: Path) -> dict[str, keras_tuner.Tuner]:
-    """Return a tuner for each way in."""
+    """Return a tuner for each of the three ways."""
     common: dict[str, Any] = {"objective": "val_accuracy", "max_trials": trials}
-    oracle = NASOracle(STRATEGY, pruner=MedianPruner(), **common)
+    oracle = NASOracle(strategy=STRATEGY, pruner=MedianPruner(), **common)
     model = build_model(keras_tuner.HyperParameters())
     return {
         "a space": NASTuner(
-            SPACE, STRATEGY, pruner=MedianPruner(), directory=directory / "space", **common
+            SPACE, strategy=STRATEGY, pruner=MedianPruner(), directory=directory / "space", **common
         ),
         "a function": keras_tuner.Tuner(
             oracle=oracle, hypermodel=build_model, directory=directory / "function"
         ),
-        "a model": NASTuner(variants_of(model), STRATEGY, directory=directory / "model", **common),
+        "a model": NASTuner(
+            variants_of(model), strategy=STRATEGY, directory=directory / "model", **common
+        ),
     }
 
 
@@ -66,7 +68,7 @@ def main() -> None:
 
     (x, y), validation, (x_test, y_test) = split()
     for name, tuner in tuners(arguments.trials, arguments.directory).items():
-        callbacks = [] if isinstance(tuner, NASTuner) else [Reporter(tuner)]
+        callbacks = [] if isinstance(tuner, NASTuner) else [ReportEpochs(tuner)]
         tuner.search(
             x,
             y,

@@ -1,10 +1,9 @@
 # pyright: basic
 # AutoKeras and Keras Tuner ship no types.
-"""The backend `autokeras`: AutoModels, inputs, heads and projects stay AutoKeras' own.
+"""The backend `autokeras`: experiments as projects of AutoKeras, whose files are Keras Tuner's.
 
-Two doors: `run` drives a whole experiment, and `NASBlock` with `NASTuner` works in a user's own
-AutoModel. Both give the same proposals. AutoKeras keeps its trials as Keras Tuner does, in files of
-which each trial's own is the truth.
+`run` is a managed run: nasbridge drives the experiment, and AutoKeras' project stores it.
+`NASBlock` and `NASTuner` in an AutoModel are the native integration. Both propose the same.
 """
 
 from collections.abc import Mapping
@@ -16,16 +15,22 @@ import autokeras
 from autokeras.engine.tuner import AutoTuner
 
 from ...engine.driver import Accepted, ExperimentSpec, Observer
+from ...engine.run import run_managed
 from ...spaces import SearchSpace
 from ...strategies import History
-from ..keras_tuner.history import history_in
-from ..keras_tuner.run import project_at, run_project, store_project
-from ..keras_tuner.space import from_native, to_native
+from ..keras_tuner.extend import (
+    from_native,
+    history_in,
+    open_store,
+    project_at,
+    store_project,
+    to_native,
+)
 from ..registry import BACKENDS
 from .block import NASBlock
-from .compat import mend
+from .compat import patch_shapes
 from .oracle import space_in
-from .space import alone
+from .space import unwrapped
 from .tuner import NASTuner
 
 __all__ = [
@@ -41,9 +46,9 @@ __all__ = [
 
 CAPABILITIES = BACKENDS["autokeras"].capabilities
 
-PROJECT = "auto_model"  # where no name is given, as in AutoKeras
+PROJECT = "auto_model"  # the default name of a project in AutoKeras
 
-mend()
+patch_shapes()
 
 
 def run(
@@ -54,27 +59,29 @@ def run(
     project_name: str = PROJECT,
     on_accepted: Accepted | None = None,
 ) -> History:
-    """Run a whole experiment as a project of AutoKeras; one that was interrupted goes on.
+    """Run an experiment as a project of AutoKeras, or resume it.
 
-    AutoKeras' part in it is the project: its place and name, its files, its trials, their scores.
-    AutoKeras has no more to give to an experiment that evaluates by itself: what it does with data,
-    with inputs and with heads is in `NASBlock` and `NASTuner`.
+    AutoKeras provides the project: its location and name, its files, its trials and their scores.
+    The experiment evaluates the architectures. AutoKeras' data pipelines, inputs and heads are
+    available with `NASBlock` and `NASTuner`.
 
     Args:
         experiment: What to run.
         directory: Where the project and the trials' files are; None keeps nothing.
         jobs: Number of worker processes; 0 evaluates in this process.
-        observer: Is told what happens.
+        observer: Receives events.
         project_name: The project's name, as for an AutoModel.
-        on_accepted: Called when the storage has accepted the run, before the first trial.
+        on_accepted: Called when the project has accepted the run, before the first trial.
 
     Returns:
         The whole history.
 
     Raises:
         BackendError: The project belongs to another experiment, or is in use.
+        TooManyFailures: As many trials in a row failed as the experiment allows.
     """
-    return _named(run_project(experiment, directory, jobs, observer, project_name, on_accepted))
+    opening = open_store(experiment, directory, project_name)
+    return _named(run_managed(experiment, directory, jobs, observer, on_accepted, opening))
 
 
 def load(
@@ -83,35 +90,33 @@ def load(
     project_name: str = PROJECT,
     objectives: Mapping[str, str] | None = None,
 ) -> History:
-    """Read a finished or half-finished project, one of AutoKeras' own tuners included.
+    """Read a finished or unfinished project, including one of AutoKeras' own tuners.
 
     Args:
         location: The directory of a run, a project's directory, an AutoModel, or a tuner.
-        space: The space, where the project's own description is not enough.
-        project_name: The project's name, where the location does not say.
-        objectives: As `{"val_accuracy": "max"}`, where the project does not say.
+        space: The space, if the project does not describe it.
+        project_name: The project's name, if the location does not store it.
+        objectives: As `{"val_accuracy": "max"}`, if the project does not store them.
 
     Raises:
-        BackendError: There is no such project, or its space or objectives are not known.
+        BackendError: There is no such project, or its space or objectives are unknown.
     """
     tuner = location.tuner if isinstance(location, autokeras.AutoModel) else location
     found: Any = tuner.project_dir if isinstance(tuner, AutoTuner) else tuner
     project = project_at(Path(found), project_name)
-    return _named(alone(history_in(project, space or space_in(project), objectives)))
+    return _named(unwrapped(history_in(project, space or space_in(project), objectives)))
 
 
 def store_history(history: History, directory: Path, project_name: str = PROJECT) -> None:
-    """Make a project of a history, so that `run` goes on with it as if it had always been here.
-
-    Running trials become interrupted ones, which are repeated.
+    """Write a history as a project that `run` resumes; running trials are repeated.
 
     Args:
         history: The history, of any backend.
-        directory: The new run's directory.
+        directory: The directory of the new run.
         project_name: The project's name.
 
     Raises:
-        BackendError: There is such a project already, or it cannot be made.
+        BackendError: The project exists, or cannot be created.
     """
     store_project(history, directory, project_name)
 

@@ -1,6 +1,6 @@
 # pyright: basic
 # AutoKeras and Keras ship no types.
-"""`NASBlock`: a space of ours as a block of AutoKeras."""
+"""`NASBlock`: a space of networks as a block of AutoKeras."""
 
 from typing import Any
 
@@ -9,29 +9,29 @@ import keras
 import numpy
 
 from ...engine.errors import BackendError
+from ...engine.identity import document_of
 from ...spaces import SearchSpace, SpaceError, from_json
-from ..keras_tuner.history import document_of
-from ..keras_tuner.space import suggest
+from ..keras_tuner.extend import suggest
 
 __all__ = ["NASBlock"]
 
 
 @keras.saving.register_keras_serializable("nasbridge")
 class NASBlock(autokeras.Block):
-    """A block of AutoKeras whose networks are those of a space.
+    """A block of AutoKeras whose networks come from a space.
 
-    It stands between AutoKeras' inputs, heads and other blocks. Every tuner of AutoKeras can search
-    it; with `NASTuner` a strategy of nasbridge does. A network takes the shape that flows in, and
-    the head reduces and projects what flows out, so that the space needs no last layer.
+    It connects AutoKeras' inputs, heads and other blocks. Every tuner of AutoKeras can search it;
+    `NASTuner` searches it with a strategy of nasbridge. A network accepts the shape of its input,
+    and the head reduces and projects the output, so the space needs no last layer.
 
     Args:
         space: A space of networks.
-        part: Which network, where a `Space` of a mapping has several.
-        name: What its hyperparameters begin with; needed where a model has several blocks.
+        part: The name of the network, if a `Space` of a mapping has several.
+        name: The prefix of its hyperparameters; required if a model has several blocks.
         **kwargs: As for every block.
 
     Raises:
-        BackendError: The space describes no network.
+        BackendError: The space does not describe a network.
 
     Example:
         >>> import autokeras
@@ -51,45 +51,45 @@ class NASBlock(autokeras.Block):
         try:
             space.unconstrained().sample(numpy.random.default_rng(0)).hierarchical_graph(part)
         except SpaceError as error:
-            raise BackendError(f"the space of NASBlock {name!r} will not do: {error}") from error
+            raise BackendError(f"the space of NASBlock {name!r} is invalid: {error}") from error
         self.space, self.part = space, part
 
     def get_config(self) -> dict[str, Any]:
-        """Return what AutoKeras saves; of a space with functions of the user's, no document."""
+        """Return the configuration; a space with functions of the user is stored as None."""
         return {**super().get_config(), "space": document_of(self.space), "part": self.part}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "NASBlock":
-        """Make the block that was saved.
+        """Restore a saved block.
 
         Raises:
-            BackendError: Its space holds functions, which JSON cannot carry.
+            BackendError: Its space holds functions, which JSON cannot represent.
         """
         if config["space"] is None:
             raise BackendError(
-                f"the space of block {config['name']!r} was not saved, for it holds functions or "
-                "classes, which JSON cannot carry: make NASBlock(space) anew"
+                f"the space of block {config['name']!r} was not saved, because it holds functions "
+                "or classes, which JSON cannot represent: create NASBlock(space) again"
             )
         return cls(**{**config, "space": from_json(config["space"])})
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
-        """Build a network, and call it.
+        """Build a network, and call it on the inputs.
 
         Args:
-            hp: The hyperparameters, which choose it.
-            inputs: What flows in.
+            hp: The hyperparameters, which determine the network.
+            inputs: The output of the block before.
         """
         sources = keras.tree.flatten(inputs)
         if len(sources) != 1:
             raise BackendError(
-                f"NASBlock {self.name!r} has {len(sources)} inputs, and takes one: merge them "
-                "before, with autokeras.Merge()"
+                f"NASBlock {self.name!r} has {len(sources)} inputs, but accepts one: merge them "
+                "with autokeras.Merge() before the block"
             )
         shape = tuple(sources[0].shape[1:])
         if None in shape:
             raise BackendError(
-                f"what flows into NASBlock {self.name!r} has the shape {shape}, in which sizes are "
-                "open: put a block before it that fixes them, as autokeras.SpatialReduction()"
+                f"the input of NASBlock {self.name!r} has the shape {shape}, with unknown sizes: "
+                "put a block before it that fixes them, as autokeras.SpatialReduction()"
             )
         network = suggest(hp, self.space).build(shape, self.part, name=self.name)
         return network(sources[0])

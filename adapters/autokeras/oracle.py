@@ -1,20 +1,26 @@
 # pyright: basic
 # AutoKeras and Keras Tuner ship no types.
-"""The oracle of AutoKeras' searches: blocks are searched, the rest stays as it is, or joins."""
+"""The oracle of AutoKeras' searches: it searches blocks and open hyperparameters."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, final
 
 from autokeras.graph import Graph
 from keras_tuner import HyperParameters
 
 from ...engine.errors import BackendError
-from ...spaces import Choice, Integer, Real, SearchSpace, Space, from_json
-from ..keras_tuner.history import document_of
-from ..keras_tuner.oracle import NASOracle
-from ..keras_tuner.space import from_native, to_native
-from ..keras_tuner.trials import NOTE, read_json
+from ...engine.identity import document_of
+from ...spaces import Architecture, Choice, Integer, Real, SearchSpace, Space, from_json
+from ..keras_tuner.extend import (
+    ANOTHER_PROJECT,
+    NASOracle,
+    from_native,
+    native_values,
+    read_description,
+    read_project,
+    to_native,
+)
 from .block import NASBlock
 from .space import ProductSpace
 
@@ -24,15 +30,15 @@ BLOCKS, OTHERS = "blocks", "others"  # in the project's own file
 
 
 class BlockOracle(NASOracle):
-    """Searches the spaces of blocks, and of other hyperparameters those that are given as open.
+    """Searches the spaces of blocks, and other hyperparameters that are given as open.
 
-    Every other hyperparameter of AutoKeras keeps the value that is given, or its default. Without
-    a block and without an open value everything that AutoKeras declares is searched, as far as it
-    is known: its first trial has the default values.
+    Every other hyperparameter of AutoKeras keeps the given value, or its default. Without a block
+    and without an open value, everything that AutoKeras declares is searched, as far as it is
+    known: the first trial has the default values.
 
     Args:
         blocks: The spaces by the names of their blocks.
-        others: By name a `Choice`, an `Integer` or a `Real` to search, or a value.
+        others: By name, a `Choice`, an `Integer` or a `Real` to search, or a value.
         **settings: As for `NASOracle`.
     """
 
@@ -41,42 +47,80 @@ class BlockOracle(NASOracle):
     ) -> None:
         _check_others(others, blocks)
         searched = {name: part for name, part in others.items() if _is_open(part)}
+        given = {name: part for name, part in others.items() if name not in searched}
+        opened = Space(searched) if searched else None
         self._blocks, self._others = blocks, others
-        self._open = Space(searched) if searched else None
-        self._values = {name: part for name, part in others.items() if name not in searched}
-        space = ProductSpace(blocks, self._open) if blocks or searched else None
+        space = ProductSpace(blocks, opened) if blocks or searched else None
         super().__init__(space=space, **settings)
+        self._proposals.values = BlockValues(space, given)
         self.hyperparameters = to_native(ProductSpace(blocks)) if blocks else HyperParameters()
         for name, part in searched.items():
             _declare(self.hyperparameters, name, part)
-        for name, value in self._values.items():
+        for name, value in given.items():
             self.hyperparameters.Fixed(name, value)
 
-    def completed(self, values: dict[str, Any], number: int) -> dict[str, Any]:
-        """Let everything else have the value that was given, or AutoKeras' default."""
-        if self._is_fixed and self._open is not None:
-            for decision in self._open.decisions:  # AutoKeras wants the option, not its label
-                values[decision.name] = decision.meaning(values[decision.name])
-        values |= self._values
+    def describe(self) -> dict[str, Any]:
+        return {
+            **super().describe(),
+            BLOCKS: {name: document_of(space) for name, space in self._blocks.items()},
+            OTHERS: self._described_others(),
+        }
+
+    def check_description(self, stored: Mapping[str, Any], where: str) -> None:
+        super().check_description(stored, where)
+        before, now = stored.get(OTHERS, {}), self._described_others()
+        if before != now:
+            raise BackendError(
+                f"{where} is of another experiment, with others {before}, not {now}; "
+                f"{ANOTHER_PROJECT}"
+            )
+
+    def _described_others(self) -> dict[str, Any]:
+        return {
+            name: {"open": Space({name: part}).to_json()} if _is_open(part) else {"value": part}
+            for name, part in self._others.items()
+        }
+
+
+@final
+class BlockValues:
+    """From AutoKeras' hyperparameters to a space, and from an architecture to their values.
+
+    Args:
+        space: The space; None if everything that AutoKeras declares is searched.
+        given: The values of hyperparameters that are not searched.
+    """
+
+    def __init__(self, space: ProductSpace | None, given: Mapping[str, Any]) -> None:
+        self.is_fixed = space is not None
+        self._space, self._given = space, given
+
+    def space_of(self, native: HyperParameters) -> SearchSpace | None:
+        if self._space is not None:
+            return self._space
+        opened = _opened(native, self._given)
+        return from_native(opened) if opened.space else None
+
+    def of(
+        self, architecture: Architecture | None, native: HyperParameters, number: int
+    ) -> dict[str, Any]:
+        values = self._chosen(architecture) | dict(self._given)
         known = HyperParameters()
         known.values = values
-        for hp in self.hyperparameters.space:
+        for hp in native.space:
             if hp.name not in values and known.is_active(hp):
                 values[hp.name] = hp.default
         return values
 
-    def searched(self) -> HyperParameters:
-        return _opened(self.hyperparameters, self._values)
-
-    def description(self) -> dict[str, Any]:
-        return {
-            **super().description(),
-            BLOCKS: {name: document_of(space) for name, space in self._blocks.items()},
-            OTHERS: {
-                name: {"open": Space({name: part}).to_json()} if _is_open(part) else {"value": part}
-                for name, part in self._others.items()
-            },
-        }
+    def _chosen(self, architecture: Architecture | None) -> dict[str, Any]:
+        if architecture is None:
+            return {}
+        if self._space is None:
+            return {name: architecture[name] for name in architecture}
+        values = dict[str, Any](native_values(self._space, architecture.choices))
+        for decision in () if self._space.others is None else self._space.others.decisions:
+            values[decision.name] = decision.meaning(values[decision.name])  # not its label
+        return values
 
 
 def blocks_of(graph: Graph) -> dict[str, SearchSpace]:
@@ -86,7 +130,7 @@ def blocks_of(graph: Graph) -> dict[str, SearchSpace]:
         graph: AutoKeras' graph of the model.
 
     Raises:
-        BackendError: Two blocks have one name.
+        BackendError: Two blocks have the same name.
     """
     spaces: dict[str, SearchSpace] = {}
     for block in graph.blocks:
@@ -94,7 +138,7 @@ def blocks_of(graph: Graph) -> dict[str, SearchSpace]:
             continue
         if block.name in spaces:
             raise BackendError(
-                f"two blocks are called {block.name!r}: give each a name of its own, as "
+                f"two blocks are called {block.name!r}: give each its own name, as "
                 'NASBlock(space, name="first")'
             )
         spaces[str(block.name)] = block.space
@@ -108,32 +152,33 @@ def space_in(project: Path) -> SearchSpace | None:
         project: The directory that holds `oracle.json`.
 
     Raises:
-        BackendError: A space was not saved, for it holds functions.
+        BackendError: A space was not stored, because it holds functions.
     """
-    noted = read_json(project / f"{NOTE}.json")
-    blocks, others = noted.get(BLOCKS, {}), noted.get(OTHERS, {})
+    stored = read_description(project) or {}
+    blocks, others = stored.get(BLOCKS, {}), stored.get(OTHERS, {})
     lost = [name for name, document in blocks.items() if document is None]
     if lost:
         raise BackendError(
-            f"the spaces of the blocks {', '.join(lost)} were not saved, for they hold functions "
-            "or classes, which JSON cannot carry: read the history of the AutoModel's tuner"
+            f"the spaces of the blocks {', '.join(lost)} were not saved, because they hold "
+            "functions or classes, which JSON cannot represent: read the history of the "
+            "AutoModel's tuner"
         )
     spaces = {name: from_json(document) for name, document in blocks.items()}
     searched: dict[str, Any] = {}
-    for told in others.values():
-        if "open" in told:
-            searched |= cast(Any, from_json(told["open"])).tree
-    values = {name: told["value"] for name, told in others.items() if "value" in told}
+    for other in others.values():
+        if "open" in other:
+            searched |= cast(Any, from_json(other["open"])).tree
+    values = {name: other["value"] for name, other in others.items() if "value" in other}
     if spaces or searched:
         return ProductSpace(spaces, Space(searched) if searched else None)
-    known = read_json(project / "oracle.json").get("hyperparameters")
-    if not values or known is None:
+    known = read_project(project).hyperparameters
+    if not values or not known.space:
         return None
-    return from_native(_opened(HyperParameters.from_config(dict(known)), values))
+    return from_native(_opened(known, values))
 
 
 def _opened(native: HyperParameters, values: Mapping[str, Any]) -> HyperParameters:
-    """Return what is open when some values are given, the conditions that these settle left out."""
+    """Return the hyperparameters that remain open, without the conditions that values decide."""
     opened = HyperParameters()
     for hp in native.space:
         asked = [c for c in hp.conditions if c.name in values]
@@ -157,17 +202,17 @@ def _check_others(others: Mapping[str, Any], blocks: Mapping[str, SearchSpace]) 
         )
         if not plain or len({type(option) for option in options}) > 1:
             raise BackendError(
-                f"others={{{name!r}: {part!r}}} will not do: give a Choice of numbers, of texts or "
+                f"invalid others={{{name!r}: {part!r}}}: give a Choice of numbers, of strings or "
                 "of booleans, an Integer, a Real, or one value"
             )
         if name.split("/")[0] in blocks:
             raise BackendError(
-                f"{name!r} in others= belongs to a NASBlock: what is open there, its space says"
+                f"{name!r} in others= belongs to a NASBlock: change the block's space instead"
             )
 
 
 def _declare(native: HyperParameters, name: str, part: Choice | Integer | Real) -> None:
-    """Declare an open value with its options, not their labels: AutoKeras computes with them."""
+    """Declare an open hyperparameter with its options, not their labels, for AutoKeras."""
     if not isinstance(part, Choice):
         native.merge(to_native(Space({name: part})), overwrite=False)
         return

@@ -1,4 +1,4 @@
-"""What an AutoModel searches with us: the spaces of its blocks, and other hyperparameters."""
+"""The joint space of an AutoModel: the spaces of its blocks, and other hyperparameters."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -12,17 +12,17 @@ from ...spaces.graph.graph import HierarchicalGraph
 from ...spaces.graph.visitor import OpenPoint, SpaceVisitor
 from ...strategies import History
 
-__all__ = ["ProductSpace", "alone"]
+__all__ = ["ProductSpace", "unwrapped", "unwrapped_space"]
 
 
 @dataclass(frozen=True, eq=False)
 class ProductSpace(SearchSpace):
-    """Several spaces as one, each decision under the name that AutoKeras gives it.
+    """Several spaces as one, with the names that AutoKeras gives to decisions.
 
     Attributes:
-        blocks: The space of each block by the block's name, as "nas_block": its decisions are
-            "nas_block/width" and so on.
-        others: Open values of other hyperparameters by their names in AutoKeras.
+        blocks: The space of each block by the block's name. The decision "width" of the block
+            "nas_block" is called "nas_block/width".
+        others: Other open hyperparameters by their names in AutoKeras.
     """
 
     blocks: Mapping[str, SearchSpace]
@@ -62,7 +62,7 @@ class ProductSpace(SearchSpace):
         )
 
     def sample(self, rng: Generator) -> Architecture:
-        """Draw from each space by itself, so that constraints do not multiply."""
+        """Sample each space separately, so that rejections by constraints do not multiply."""
         drawn: dict[str, Any] = {}
         for name, space in self.blocks.items():
             drawn |= {f"{name}/{k}": v for k, v in space.sample(rng).choices.items()}
@@ -76,19 +76,19 @@ class ProductSpace(SearchSpace):
         return [blocks, None if self.others is None else self.others.description]
 
     def to_json(self) -> str:
-        """Raise an error: each block's own space has a document.
+        """Raise an error: only the spaces of the blocks have JSON documents.
 
         Raises:
             SpaceError: Always.
         """
         raise SpaceError(
-            f"the joint space of the blocks {', '.join(self.blocks)} has no document of its own: "
-            "write those of the blocks' spaces"
+            f"the joint space of the blocks {', '.join(self.blocks)} has no JSON document: "
+            "convert the space of each block instead"
         )
 
 
 def _declare(walk: SpaceVisitor, decision: Decision, prefix: str) -> None:
-    """Let a walk see a decision under another name."""
+    """Declare a decision with a prefix to its name."""
     name = f"{prefix}{decision.name}"
     for condition in decision.conditions:
         with ExitStack() as stack:
@@ -100,7 +100,7 @@ def _declare(walk: SpaceVisitor, decision: Decision, prefix: str) -> None:
 
 
 def _renamed(outline: HierarchicalGraph, block: str) -> HierarchicalGraph:
-    """Let the choices that a picture names be those of the joint space: models of quality ask."""
+    """Rename the choices in a graph to those of the joint space, for surrogate models."""
     subgraphs = {name: _renamed_graph(graph, block) for name, graph in outline.subgraphs.items()}
     asked = tuple((f"{block}/{name}", chosen) for name, chosen in outline.asked)
     return HierarchicalGraph(_renamed_graph(outline.graph, block), subgraphs, asked)
@@ -116,17 +116,25 @@ def _renamed_graph(graph: Graph, block: str) -> Graph:
 
 
 def _within(block: str, choices: Mapping[str, Label]) -> dict[str, Label]:
-    """Return what is chosen in a block, under the names of its own space."""
+    """Return the choices in a block, with the names of its own space."""
     prefix = f"{block}/"
     return {n.removeprefix(prefix): v for n, v in choices.items() if n.startswith(prefix)}
 
 
-def alone(history: History) -> History:
-    """Return a history in a block's own space, where that is all that was searched."""
-    space = history.space
+def unwrapped_space(space: SearchSpace) -> SearchSpace:
+    """Return the space of a block, if that block is all that is searched."""
     if not isinstance(space, ProductSpace) or space.others is not None or len(space.blocks) != 1:
+        return space
+    (own,) = space.blocks.values()
+    return own
+
+
+def unwrapped(history: History) -> History:
+    """Return a history in the space of a block, if that block is all that was searched."""
+    space, own = history.space, unwrapped_space(history.space)
+    if own is space or not isinstance(space, ProductSpace):
         return history
-    ((name, own),) = space.blocks.items()
+    (name,) = space.blocks
     trials = [
         replace(trial, architecture=own.architecture(_within(name, trial.architecture.choices)))
         for trial in history.trials

@@ -1,6 +1,6 @@
 # pyright: basic
 # AutoKeras, Keras and Keras Tuner ship no types.
-"""`NASTuner`: a tuner of AutoKeras with our strategies."""
+"""`NASTuner`: a tuner of AutoKeras with the strategies of nasbridge."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -15,12 +15,11 @@ from autokeras.pipeline import load_pipeline
 
 from ...engine.errors import BackendError
 from ...engine.evaluation import trial_seed
+from ...spaces import SearchSpace
 from ...strategies import History, Pruner, Strategy
-from ..keras_tuner.driven import DrivenTuner
-from ..keras_tuner.history import Goal
-from ..keras_tuner.trials import curve_of
+from ..keras_tuner.extend import DrivenTuner, ObjectiveLike
 from .oracle import BlockOracle, blocks_of
-from .space import alone
+from .space import unwrapped, unwrapped_space
 
 __all__ = ["NASTuner"]
 
@@ -29,11 +28,11 @@ class _AllTrialsEnded(Exception):
     """Ends the search of a worker."""
 
 
-class _Told(keras.callbacks.History):
-    """The epochs of a trial; its network is loaded when it is asked for.
+class _TrialHistory(keras.callbacks.History):
+    """The epochs of a trial, with its network, which is loaded on first use.
 
     Args:
-        load: Loads it.
+        load: Loads the network.
     """
 
     _model: Any
@@ -52,35 +51,42 @@ class _Told(keras.callbacks.History):
 class NASTuner(DrivenTuner, AutoTuner):
     """A tuner of AutoKeras whose proposals come from a strategy of nasbridge.
 
-    Give the class itself to an AutoModel or a task, as `autokeras.AutoModel(inputs, outputs,
-    tuner=NASTuner, strategy=RandomSearch())`; they hand what follows on to it. It searches every
-    `NASBlock`, and of AutoKeras' other hyperparameters those that `others` names as open: the rest
-    keeps the value that is given there, or AutoKeras' default. Where there is neither, as in an
-    `ImageClassifier`, everything that AutoKeras declares is searched.
+    Give the class to an AutoModel or a task, as `autokeras.AutoModel(inputs, outputs,
+    tuner=NASTuner, strategy=RandomSearch())`; they pass the further arguments to it. The tuner
+    searches every `NASBlock`, and other hyperparameters of AutoKeras that `others` declares as
+    open; all others keep the value in `others`, or AutoKeras' default. Without a block and without
+    an open hyperparameter, as in an `ImageClassifier`, it searches everything that AutoKeras
+    declares.
 
-    In all other respects it is AutoKeras' tuner: pipelines, early stopping after ten epochs
-    without progress, and export. No model is built before the first trial; every training has a
-    seed of its own; trials keep whole learning curves. "parameters" and "flops" of a network may
-    be objectives.
+    Pipelines, early stopping after ten epochs without progress, and export are those of AutoKeras.
+    No model is built before the first trial, each training has its own seed, and trials keep whole
+    learning curves. "parameters" and "flops" of a network may be objectives.
 
     Args:
-        hypermodel: AutoKeras' graph; an AutoModel gives it.
-        objective: As for every tuner; several may also be a dict of names to "max" or "min".
-        max_trials: How many trials there are, interrupted ones counted once; None for no end.
-        seed: Fixes every proposal, and the seed of every training; 0 if None.
-        strategy: The search method; that of `default_strategy` if None.
+        hypermodel: AutoKeras' graph, from an AutoModel.
+        objective: As for every tuner; several may also be a dict from names to "max" or "min".
+        max_trials: Number of trials; an interrupted one counts once. None for no limit.
+        strategy: The search method; None for the default strategy.
+        seed: Determines every proposal, and the seed of every training; None for 0.
+        pruner: Stops trials early, as `MedianPruner()`.
         others: Other hyperparameters by their names in AutoKeras, as `{"learning_rate":
             Real(1e-4, 1e-2, log=True), "optimizer": "adam"}`.
-        pruner: Stops trials early, as `MedianPruner()`.
-        max_seconds: No trial begins when a search has lasted this long; None for no limit.
-        refit: Whether the best network is trained anew at the end, on the validation data too
-            where they were split off, as AutoKeras does; then this is the one that predicts and is
-            exported. If not, it is the one of the search, whose score is known.
-        oracle: Settings of the oracle beside these, as `{"max_consecutive_failed_trials": 3}`.
+        max_seconds: Seconds from the begin of a search after which no trial begins; None for no
+            limit.
+        refit: Whether the best network is trained again at the end, as AutoKeras does: on the
+            validation data as well, if they were split off. It then predicts and is exported.
+            Otherwise the network of the search does, whose score is known.
+        oracle: Further settings of the oracle, as `{"max_consecutive_failed_trials": 3}`.
         **kwargs: As for every tuner: `directory`, `project_name`, `overwrite`, `max_model_size`.
 
+    Attributes:
+        space: The space that is searched; None until AutoKeras has declared it.
+        strategy: The search method.
+        seed: The seed of the search.
+        history: All trials as a history of nasbridge.
+
     Raises:
-        BackendError: The project is of another search.
+        BackendError: The project belongs to another search.
 
     Example:
         >>> import autokeras, numpy, tempfile
@@ -107,118 +113,123 @@ class NASTuner(DrivenTuner, AutoTuner):
     def __init__(
         self,
         hypermodel: Graph,
-        objective: Goal = "val_loss",
+        objective: ObjectiveLike = "val_loss",
         max_trials: int | None = 10,
-        seed: int | None = None,
         *,
         strategy: Strategy[Any] | None = None,
-        others: Mapping[str, Any] | None = None,
+        seed: int | None = None,
         pruner: Pruner | None = None,
+        others: Mapping[str, Any] | None = None,
         max_seconds: float | None = None,
         refit: bool = False,
         oracle: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self._refit = refit
-        self._is_looking = False
-        made = BlockOracle(
+        self._is_first_build = False
+        nas_oracle = BlockOracle(
             blocks_of(hypermodel),
             others or {},
-            strategy=strategy,
             objective=objective,
             max_trials=max_trials,
+            strategy=strategy,
             seed=seed or 0,
             pruner=pruner,
             max_seconds=max_seconds,
             **(oracle or {}),
         )
-        super().__init__(made, hypermodel, **kwargs)
+        super().__init__(nas_oracle, hypermodel, **kwargs)
+
+    @property
+    def space(self) -> SearchSpace | None:
+        """The space that is searched; None until AutoKeras has declared it.
+
+        If one block is all that is searched, it is the space of the block; otherwise it is a joint
+        space, whose decisions are called "<block>/<decision>".
+        """
+        space = super().space
+        return None if space is None else unwrapped_space(space)
 
     @property
     def history(self) -> History:
-        """All trials, as nasbridge has them.
-
-        Where one block is all that is searched, they are architectures of its own space;
-        otherwise of a joint one, whose decisions are called "<block>/<decision>".
-        """
-        return alone(super().history)
-
-    # ------------------------------------------------------------------ what differs
+        """All trials as a history of nasbridge, with architectures of `space`."""
+        return unwrapped(super().history)
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> Any:
-        """Search; an AutoModel calls it.
+        """Search; an AutoModel calls this method.
 
-        A worker's search ends with its trials: its chief alone makes the best network of all.
+        The search of a worker ends with its trials; only the chief provides the best network.
 
         Returns:
-            A `History`: of the last training where `refit` makes one, else of the best trial. None
+            The `History` of the last training if `refit` is set, otherwise of the best trial; None
             in a worker.
         """
-        self._is_looking = not self._finished
+        self._is_first_build = not self._finished
         if not self._finished and not self._is_worker():
             Path(self.best_model_path).unlink(missing_ok=True)  # of an earlier search
         try:
-            told = super().search(*fit_args, **fit_kwargs)
-            return self._told_of_the_best(**fit_kwargs) if told is None else told
+            history = super().search(*fit_args, **fit_kwargs)
+            return self._best_trial_history(**fit_kwargs) if history is None else history
         except _AllTrialsEnded:
             self._finished = True
             return None
         finally:
-            self._is_looking = False
+            self._is_first_build = False
 
-    def _told_of_the_best(
+    def _best_trial_history(
         self, x: Any, epochs: int | None = None, verbose: Any = 1, batch_size: int = 32, **_: Any
     ) -> Any:
-        """Return the epochs of the best trial, of several executions the mean.
+        """Return the epochs of the best trial, with the mean over its executions.
 
         Args:
-            x: As for `search`, as all else.
-            epochs: How many there may be; AutoKeras makes 1000 of None.
+            x: As for `search`.
+            epochs: Number of epochs; AutoKeras replaces None by 1000.
             verbose: As for `search`.
             batch_size: As for `search`.
-            **_: What else `search` was given.
+            **_: The other arguments of `search`.
         """
         if self._is_worker():
             return None
-        best = self.oracle.get_best_trials(1)[0]
-        told = _Told(self.get_best_model)
+        best = int(self.oracle.get_best_trials(1)[0].trial_id)
+        (curve,) = (trial.curve for trial in self.history if trial.number == best)
+        epochs_of_best = _TrialHistory(self.get_best_model)
         steps = math.ceil(len(keras.tree.flatten(x)[0]) / batch_size)
-        told.set_params({"verbose": verbose, "epochs": epochs or 1000, "steps": steps})
-        told.on_train_begin()
-        for step in curve_of(best, self.nas_oracle.notes[best.trial_id].get("steps")):
-            told.epoch.append(step.step)
+        epochs_of_best.set_params({"verbose": verbose, "epochs": epochs or 1000, "steps": steps})
+        epochs_of_best.on_train_begin()
+        for step in curve:
+            epochs_of_best.epoch.append(step.step)
             for name, value in step.metrics.items():
-                told.history.setdefault(name, []).append(value)
-        return told
+                epochs_of_best.history.setdefault(name, []).append(value)
+        return epochs_of_best
 
     def on_search_end(self) -> None:
         super().on_search_end()
         if self._is_worker():
-            raise _AllTrialsEnded  # what AutoKeras does next asks a chief that may have ended
+            raise _AllTrialsEnded  # AutoKeras would now call the chief, which may have ended
 
     def _try_build(self, hp: Any) -> Any:
-        if self._is_looking:  # once, to see what there is to search, which is known
-            self._is_looking = False
+        if self._is_first_build:  # it would only find the hyperparameters, which are known
+            self._is_first_build = False
             return None
         return super()._try_build(hp)
 
     def get_best_model(self) -> Any:
-        """Return the best network of the search, or what `refit` made of it."""
+        """Return the best network of the search, or the refitted one."""
         if self._refit and Path(self.best_model_path).exists():
             return keras.models.load_model(self.best_model_path, autokeras.CUSTOM_OBJECTS)
         if not self.oracle.get_best_trials(1):
             raise BackendError(
-                "no trial has been completed, so there is no best network: see why in "
+                "no trial has been completed, so there is no best network: see the errors in "
                 "tuner.results_summary(), or raise max_trials"
             )
         return super().get_best_model()
 
     def final_fit(self, **kwargs: Any) -> Any:
-        """Train the best network anew, if that is wanted."""
+        """Train the best network again, if `refit` is set."""
         if not self.oracle.get_best_trials(1):
-            self.get_best_model()  # says what is wrong
+            self.get_best_model()  # raises an error
         best = self.oracle.get_best_trials(1)[0]
         if self._refit:
-            keras.utils.set_random_seed(trial_seed(self.nas_oracle.nas_seed, int(best.trial_id)))
+            keras.utils.set_random_seed(trial_seed(self.seed, int(best.trial_id)))
             return super().final_fit(**kwargs)
         return load_pipeline(self._pipeline_path(best.trial_id)), self.get_best_model(), None

@@ -1,9 +1,9 @@
 # pyright: basic
 # Keras Tuner ships no types.
-"""The backend `keras_tuner`: oracles, directories and results stay Keras Tuner's own.
+"""The backend `keras_tuner`: experiments as projects of Keras Tuner.
 
-Two doors: `run` drives a whole experiment, and `NASTuner`, or `NASOracle` in any tuner, works in a
-user's own search. Both give the same proposals. The files of the trials are the only truth.
+`run` is a managed run: nasbridge drives the experiment, and Keras Tuner's project stores it.
+`NASTuner`, and `NASOracle` in any tuner, are the native integration. Both propose the same.
 """
 
 from collections.abc import Mapping
@@ -14,21 +14,23 @@ import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
 from ...engine.driver import Accepted, ExperimentSpec, Observer
+from ...engine.run import run_managed
 from ...spaces import SearchSpace
 from ...strategies import History
 from ..registry import BACKENDS
-from .driven import Reporter, history_of_oracle
-from .history import history_in, objectives_in
+from .history import history_in, project_at, store_project
+from .objectives import objectives_in
 from .oracle import NASOracle
-from .run import project_at, run_project, store_project
+from .reporting import ReportEpochs
 from .space import from_native, suggest, to_native
+from .store import open_store
 from .tuner import NASTuner
 
 __all__ = [
     "CAPABILITIES",
     "NASOracle",
     "NASTuner",
-    "Reporter",
+    "ReportEpochs",
     "from_native",
     "load",
     "run",
@@ -39,7 +41,7 @@ __all__ = [
 
 CAPABILITIES = BACKENDS["keras_tuner"].capabilities
 
-PROJECT = "nasbridge"  # where no name is given
+PROJECT = "nasbridge"  # the default name of a project
 
 
 def run(
@@ -50,7 +52,7 @@ def run(
     project_name: str = PROJECT,
     on_accepted: Accepted | None = None,
 ) -> History:
-    """Run a whole experiment as a project of Keras Tuner; one that was interrupted goes on.
+    """Run an experiment as a project of Keras Tuner, or resume it.
 
     Any tuner of Keras Tuner with a `NASOracle` of the same space opens the project afterwards.
 
@@ -58,17 +60,19 @@ def run(
         experiment: What to run.
         directory: Where the project and the trials' files are; None keeps nothing.
         jobs: Number of worker processes; 0 evaluates in this process.
-        observer: Is told what happens.
+        observer: Receives events.
         project_name: The project's name, as for a tuner.
-        on_accepted: Called when the storage has accepted the run, before the first trial.
+        on_accepted: Called when the project has accepted the run, before the first trial.
 
     Returns:
         The whole history.
 
     Raises:
         BackendError: The project belongs to another experiment, or is in use.
+        TooManyFailures: As many trials in a row failed as the experiment allows.
     """
-    return run_project(experiment, directory, jobs, observer, project_name, on_accepted)
+    opening = open_store(experiment, directory, project_name)
+    return run_managed(experiment, directory, jobs, observer, on_accepted, opening)
 
 
 def load(
@@ -77,22 +81,22 @@ def load(
     project_name: str = PROJECT,
     objectives: Mapping[str, str] | None = None,
 ) -> History:
-    """Read a finished or half-finished project, one of Keras Tuner's own tuners included.
+    """Read a finished or unfinished project, including one of Keras Tuner's own tuners.
 
     Args:
         location: The directory of a run or of a tuner, a project's directory, a tuner of any kind,
             or an oracle.
-        space: The space, where the project's own description is not enough.
-        project_name: The project's name, where the location does not say and holds several.
-        objectives: As `{"val_accuracy": "max"}`, where the project does not say.
+        space: The space, if the project does not describe it.
+        project_name: The project's name, if the location holds several and does not store it.
+        objectives: As `{"val_accuracy": "max"}`, if the project does not store them.
 
     Raises:
-        BackendError: There is no such project, or its space or objectives are not known.
+        BackendError: There is no such project, or its space or objectives are unknown.
     """
     if isinstance(location, BaseTuner):
         location = cast(keras_tuner.Oracle, location.oracle)
-    if isinstance(location, NASOracle):
-        return history_of_oracle(location, space)
+    if isinstance(location, NASOracle) and space is None:
+        return location.history
     if isinstance(location, keras_tuner.Oracle):
         objectives = objectives or objectives_in(location)
         location = str(location._project_dir)
@@ -100,16 +104,14 @@ def load(
 
 
 def store_history(history: History, directory: Path, project_name: str = PROJECT) -> None:
-    """Make a project of a history, so that `run` goes on with it as if it had always been here.
-
-    Running trials become interrupted ones, which are repeated.
+    """Write a history as a project that `run` resumes; running trials are repeated.
 
     Args:
         history: The history, of any backend.
-        directory: The new run's directory.
+        directory: The directory of the new run.
         project_name: The project's name.
 
     Raises:
-        BackendError: There is such a project already, or it cannot be made.
+        BackendError: The project exists, or cannot be created.
     """
     store_project(history, directory, project_name)

@@ -1,192 +1,190 @@
 # pyright: basic
 # Keras Tuner ships no types.
-"""An oracle whose files survive a crash, and whose lock an error does not leave held."""
+"""The files of a project: what is stored, in which order, and what a kill leaves behind.
 
+Each write goes to a draft that then replaces the file, so a kill during a write leaves the old
+file. The files of the trials are the source of truth: everything in `oracle.json` follows from
+them, so a stale or half-written one does no harm.
+
+| write | when | a kill before it leaves |
+|---|---|---|
+| `nasbridge.json`: what identifies the search | once, before the first trial | an empty project |
+| `trial_<n>/trial.json`: the trial, and our note | trial n begins | no trial n: proposed again |
+| `trial_<n>/trial.json`: what it has reported | every half second at most (1) | trial n: repeated |
+| `trial_<n>/trial.json`: its end | trial n ends | a running trial n: repeated |
+| `oracle.json`: Keras Tuner's summary | a trial begins, the search stops | a stale summary (2) |
+| `<tuner>.json`: the state of a tuner | it changes | the former state |
+
+(1) A chief writes every report, because its successor continues the trial.
+(2) Only Keras Tuner's own tuners depend on it; they find the running trial in it.
+"""
+
+import json
+import math
 import os
-import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, final
 
-import keras_tuner
-from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial as Row
-from keras_tuner.engine.trial import TrialStatus
-from keras_tuner.src.distribute.utils import is_chief_oracle
-from keras_tuner.src.engine.metrics_tracking import MetricsTracker
-from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
-from ...spaces import SearchSpace
-from ...strategies import Strategy, objectives_from
-from ...strategies.default import with_original_strategy
-from .history import check_same, describe, objectives_in
-from .space import settle
-from .trials import NOTE, Noted, read_json, read_rows, write_json
+from ...engine.errors import BackendError
+from ...engine.identity import ExperimentIdentity
 
-__all__ = ["DurableOracle"]
+__all__ = [
+    "ANOTHER_PROJECT",
+    "NOTE",
+    "ProjectFiles",
+    "check_stored",
+    "read_description",
+    "read_identity",
+    "read_json",
+    "write_json",
+]
 
-PAUSE = 0.5  # seconds between two looks at running trials
+NOTE = "nasbridge"  # the entry of trial.json, and the name of the project's own file
+ANOTHER_PROJECT = "continue it with the same settings, or use another project_name or directory"
+REPORT_SECONDS = 0.5  # between two writes of what a running trial has reported
 
 
-class DurableOracle(keras_tuner.Oracle):
-    """An oracle that goes on after a kill at any moment, in a project that says what it is of.
+def write_json(file: Path, document: object) -> None:
+    """Write a file; a crash leaves the old one or the new one."""
+    draft = f"{file}.draft"
+    with open(draft, "w", encoding="utf-8") as opened:  # noqa: PTH123  (a third of the time)
+        opened.write(json.dumps(document))
+    os.replace(draft, file)  # noqa: PTH105
+
+
+def read_json(file: Path) -> Mapping[str, Any]:
+    """Read a file of Keras Tuner; a missing or half-written one is empty."""
+    try:
+        document = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def read_description(project: Path) -> Mapping[str, Any] | None:
+    """Return what a project's own file holds; None without such a file."""
+    file = project / f"{NOTE}.json"
+    return read_json(file) if file.exists() else None
+
+
+def read_identity(project: Path) -> ExperimentIdentity | None:
+    """Return what identifies the search of a project; None if Keras Tuner itself made it.
+
+    Raises:
+        BackendError: The project's own file is damaged.
+    """
+    stored = read_description(project)
+    return None if stored is None else ExperimentIdentity.from_dict(stored, f"{project}")
+
+
+def check_stored(stored: Mapping[str, Any], now: ExperimentIdentity, where: str) -> str:
+    """Raise an error if a project belongs to another search; the strategy may change.
 
     Args:
-        strategy: The search method.
-        space: What is searched; None where it grows with what models declare.
-        seed: Fixes every proposal.
-        **settings: As for every oracle.
+        stored: What the project's own file holds.
+        now: What identifies the search that resumes.
+        where: What the message calls the project.
+
+    Returns:
+        The strategy that the search began with, as text.
+
+    Raises:
+        BackendError: The project belongs to another search.
+    """
+    before = ExperimentIdentity.from_dict(stored, where)
+    before.check(replace(now, strategy=before.strategy), where, ANOTHER_PROJECT)
+    return before.strategy
+
+
+@final
+class ProjectFiles:
+    """Writes the files of one project, each no more often than resuming needs.
+
+    Invariants: a trial's file is written before `oracle.json` names the trial; `oracle.json` is
+    written at most once for each trial that begins and once when a search stops.
     """
 
-    def __init__(
-        self, strategy: Strategy[Any], space: SearchSpace | None, seed: int, **settings: Any
-    ) -> None:
-        super().__init__(
-            seed=seed or 1,  # 0 would be drawn at random; nothing of ours depends on it
-            **settings,
-        )
-        self.objectives = objectives_from(objectives_in(self))
-        self.strategy, self.space, self.nas_seed = strategy, space, seed
-        self._is_fixed = space is not None
-        self._is_told = not self._is_fixed and settings.get("hyperparameters") is not None
-        self.notes: dict[str, dict[str, Any]] = {}  # by the id of the trial
-        self._shown = 0.0  # when a running trial was written last
-        self._is_described = False  # in the project's own file
-        self._is_held = False  # nothing is written just now
-        self._is_changed = True  # since oracle.json was written
+    def __init__(self) -> None:
+        self._opened: Path | None = None
+        self._written = -math.inf  # when a trial was written last
+        self._summary: tuple[int, int] | None = None  # trials begun and ended, in oracle.json
 
-    def description(self) -> dict[str, Any]:
-        """Say what the search is of, for the project's own file."""
-        space = self.space if self._is_fixed else None
-        return describe(space, self.objectives, self.strategy, self.nas_seed)
+    @property
+    def _project(self) -> Path:
+        """The project.
 
-    @contextmanager
-    def _alone(self) -> Generator[None]:
-        """Hold the lock that Keras Tuner's own methods take; an error does not leave it held."""
-        name = threading.current_thread().name
-        if THREADS[self] == name:
-            yield
-            return
-        with LOCKS[self]:
-            cast(dict[Any, Any], THREADS)[self] = name
-            try:
-                yield
-            finally:
-                THREADS[self] = None
-
-    @contextmanager
-    def _held(self) -> Generator[None]:
-        """Write nothing while the context lasts: it is written once, when all of it is known."""
-        before, self._is_held = self._is_held, True
-        try:
-            yield
-        finally:
-            self._is_held = before
-
-    def _written(self, row: Row) -> None:
-        self._is_changed = True
-        if not self._is_described:
-            own = Path(self._project_dir) / f"{NOTE}.json"
-            if not own.exists():
-                write_json(own, self.description())
-            self._is_described = True
-        self._save_trial(row)
-        self.save()
-
-    def _record_values(self, trial: Row) -> None:
-        """Record what was asked for, as it was asked for."""
-        settle(trial.hyperparameters)
-        self._tried_so_far.add(self._compute_values_hash(trial.hyperparameters.values))
-
-    def _check_objective_found(self, metrics: Mapping[str, float]) -> None:
-        """Refuse what has no objective; of several, some may come at the trial's end."""
-        if not any(objective.metric in metrics for objective in self.objectives):
-            super()._check_objective_found(metrics)
-
-    def _check_consecutive_failures(self) -> None:
-        """Do nothing: Keras Tuner would go through all trials each time one ends."""
-
-    def _save_now_and_then(self, row: Row) -> None:
-        """Write what a trial reports: for those who look on, and for a chief after this one."""
-        if time.monotonic() - self._shown > PAUSE or is_chief_oracle():
-            self._shown = time.monotonic()
-            self._save_trial(row)
-
-    def _save_trial(self, trial: Row) -> None:
-        if not self._is_held:
-            file = Path(self._get_trial_dir(trial.trial_id)) / "trial.json"
-            write_json(file, {**trial.get_state(), NOTE: self.notes[trial.trial_id]})
-
-    def save(self) -> None:
-        """Write `oracle.json`, if anything has changed since."""
-        if self._is_changed and not self._is_held:
-            write_json(Path(self._get_oracle_fname()), self.get_state())
-            self._is_changed = False
-
-    def _set_project_dir(self, directory: Any, project_name: str) -> None:
-        """Go to a project; what a crash has left there is made whole, so that it is continued.
-
-        Keras Tuner continues where there is a file of its own, and else begins with a model that it
-        builds to see what there is to search: where that is told, the file is there at once.
+        Raises:
+            BackendError: No tuner has opened a project.
         """
-        super()._set_project_dir(directory, project_name)
-        project = Path(str(directory)) / project_name
-        own = f"{os.environ.get('KERASTUNER_TUNER_ID', 'tuner0')}.json"
+        if self._opened is None:
+            raise BackendError(
+                "the oracle has no project to store trials in: give it to a tuner, as "
+                "keras_tuner.Tuner(oracle=oracle, hypermodel=build_model, directory=...)"
+            )
+        return self._opened
+
+    def open(self, project: Path, builds_nothing: bool) -> None:
+        """Enter a project, and repair the files that a crash has left half-written.
+
+        Keras Tuner resumes a project if the tuner's own file exists. Otherwise it builds a model
+        to find the hyperparameters, which is useless if they are given.
+
+        Args:
+            project: The directory of the project.
+            builds_nothing: Whether the hyperparameters are known without a model.
+        """
+        self._opened, self._summary = project, None
+        own = project / f"{os.environ.get('KERASTUNER_TUNER_ID', 'tuner0')}.json"
         if next(project.glob("trial_*/trial.json"), None) is None:
-            if self._is_told and not _is_whole(project / own):
+            if builds_nothing and not _is_whole(own):
                 project.mkdir(parents=True, exist_ok=True)
-                write_json(project / own, {})
+                write_json(own, {})
             return
-        for file in {project / "tuner0.json", project / own, *project.glob("*.json")}:
+        for file in {project / "tuner0.json", own, *project.glob("*.json")}:
             if file.name not in ("oracle.json", f"{NOTE}.json") and not _is_whole(file):
                 write_json(file, {})
 
-    def reload(self) -> None:
-        """Read what is there: trials from their files, the rest from `oracle.json`."""
-        project = Path(self._project_dir)
-        before = read_json(project / f"{NOTE}.json")
-        now = {name: value for name, value in self.description().items() if name != "strategy"}
-        check_same(before, now, str(project))
-        self.strategy = with_original_strategy(self.strategy, before.get("strategy", ""))
-        state = read_json(project / "oracle.json")
-        rows = read_rows(project)
-        self._reload_space(state, rows)
-        if "display" in state:
-            self._display.set_state(state["display"])
-        self.ongoing_trials.clear()  # of a search that was interrupted in this process
-        self._retry_queue.clear()
-        for row, note in rows:
-            self.trials[row.trial_id], self.notes[row.trial_id] = row, note
-            if "ended" not in note:
-                row.status = TrialStatus.RUNNING
-                self._interrupted(row)
-            elif row.hyperparameters.values:
-                self._tried_so_far.add(self._compute_values_hash(row.hyperparameters.values))
-        ended = [noted for noted in rows if "ended" in noted.note]
-        self.start_order = [noted.row.trial_id for noted in rows]
-        ended.sort(key=lambda noted: noted.note["ended"])
-        self.end_order = [noted.row.trial_id for noted in ended]
-        self._run_times.update(dict.fromkeys(self.end_order, 1))
+    def write_description(self, describe: Callable[[], Mapping[str, Any]]) -> None:
+        """Write the project's own file, unless it exists.
 
-    def _interrupted(self, row: Row) -> None:
-        """Let a trial be repeated that was running."""
-        self._restart(row)
-        self._retry_queue.append(row.trial_id)
+        Args:
+            describe: Returns what identifies the search.
+        """
+        file = self._project / f"{NOTE}.json"
+        if not file.exists():
+            self._project.mkdir(parents=True, exist_ok=True)
+            write_json(file, describe())
 
-    def _restart(self, row: Row) -> None:
-        """Forget what an interrupted trial has reported: it begins anew."""
-        row.metrics, row.score, row.best_step = MetricsTracker(), None, 0
-        self.notes[row.trial_id] = {}
+    def write_trial(self, row: Row, note: Mapping[str, Any]) -> None:
+        """Write a trial with its note."""
+        place = self._project / f"trial_{row.trial_id}"
+        place.mkdir(parents=True, exist_ok=True)
+        write_json(place / "trial.json", {**row.get_state(), NOTE: note})
+        self._written = time.monotonic()
 
-    def _reload_space(self, state: Mapping[str, Any], rows: Sequence[Noted]) -> None:
-        if "hyperparameters" in state:
-            known = [HyperParameters.from_config(state["hyperparameters"])]
-        else:
-            known = [noted.row.hyperparameters for noted in rows]
-        for hps in known:
-            self.hyperparameters.merge(hps, overwrite=False)
+    def write_report(self, row: Row, note: Mapping[str, Any], is_needed: bool) -> None:
+        """Write what a running trial has reported, if it is needed or due.
+
+        Args:
+            row: The trial.
+            note: Its note.
+            is_needed: Whether a successor of this process continues the trial.
+        """
+        if is_needed or time.monotonic() - self._written > REPORT_SECONDS:
+            self.write_trial(row, note)
+
+    def write_summary(self, oracle: Any) -> None:
+        """Write `oracle.json`, unless no trial has begun or ended since the last time."""
+        summary = len(oracle.start_order), len(oracle.end_order)
+        if summary != self._summary:
+            self._project.mkdir(parents=True, exist_ok=True)
+            write_json(self._project / "oracle.json", oracle.get_state())
+            self._summary = summary
 
 
 def _is_whole(file: Path) -> bool:

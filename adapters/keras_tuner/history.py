@@ -1,148 +1,103 @@
 # pyright: basic
 # Keras Tuner ships no types.
-"""Projects of Keras Tuner as a whole: described, recognised, read as a History."""
+"""A whole project of Keras Tuner and our `History`: from one to the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras_tuner
-from keras_tuner import HyperParameters
+from keras_tuner.engine.trial import Trial as Row
+from keras_tuner.engine.trial import TrialStatus
 
 from ...engine.errors import BackendError
+from ...engine.identity import ExperimentIdentity
+from ...engine.locks import lock_in
+from ...engine.run_note import find_note
 from ...spaces import NasbridgeError, SearchSpace, SpaceError, from_json
-from ...strategies import History, Objective, Strategy, Trial, objectives_from
-from .space import from_native
-from .trials import NOTE, SKIPPED, Noted, read_json, read_rows, trial_of
+from ...strategies import History, Objective, Trial, objectives_from
+from .files import ProjectFiles, read_identity
+from .objectives import native_objective, score_of
+from .scores import pruned_message
+from .space import from_native, native_values, to_native
+from .trials import SKIPPED, Noted, ProjectState, read_project, record_end, trial_of
 
 __all__ = [
-    "Goal",
-    "check_same",
-    "describe",
-    "document_of",
     "history_in",
     "history_of",
-    "native_objective",
-    "objectives_in",
+    "project_at",
+    "store_project",
 ]
 
 
-Goal: TypeAlias = str | Any | Sequence[Any] | Mapping[str, str] | None
-"""What Keras Tuner takes as objective, or a dict of names to "max" or "min"."""
-
-
-def native_objective(objective: Goal) -> Any:
-    """Return an objective as Keras Tuner takes it; `{"val_accuracy": "max"}` will do as well."""
-    if isinstance(objective, Mapping):
-        objective = [keras_tuner.Objective(name, way) for name, way in objective.items()]
-    if not isinstance(objective, list | tuple):
-        return objective
-    made: list[Any] = [*objective]
-    return made if len(made) > 1 else made[0]
-
-
-def objectives_in(oracle: keras_tuner.Oracle) -> dict[str, str]:
-    """Return the objectives of an oracle, as `{"val_accuracy": "max"}`."""
-    goal: Any = oracle.objective
-    return {one.name: one.direction for one in getattr(goal, "objectives", [goal])}
-
-
-def describe(
-    space: SearchSpace | None,
-    objectives: Sequence[Objective],
-    strategy: Strategy[Any] | str,
-    seed: int,
-) -> dict[str, Any]:
-    """Say what a search is of.
+def project_at(location: Path, project_name: str) -> Path:
+    """Return the project that a directory is, or holds.
 
     Args:
-        space: The space; None where it grows.
-        objectives: What is maximised or minimised.
-        strategy: The search method.
-        seed: Fixes every proposal.
-    """
-    return {
-        "fingerprint": None if space is None else space.fingerprint,
-        "objectives": {o.metric: o.direction for o in objectives},
-        "strategy": strategy if isinstance(strategy, str) else repr(strategy),
-        "seed": seed,
-        "space": None if space is None else document_of(space),
-    }
-
-
-def document_of(space: SearchSpace) -> str | None:
-    """Return a space as JSON; None if it holds what JSON cannot carry."""
-    try:
-        return space.to_json()
-    except SpaceError:
-        return None
-
-
-def check_same(before: Mapping[str, Any], now: Mapping[str, Any], project: str) -> None:
-    """Raise unless a project is of the search that is to go on in it.
-
-    Args:
-        before: What it says, empty if nothing.
-        now: What must not have changed.
-        project: Where it is, for the message.
+        location: The directory of a run or of a tuner, or a project's directory.
+        project_name: The project's name, unless the run has stored another one.
 
     Raises:
-        BackendError: It is of another one.
+        ExperimentError: The note of the run is damaged.
     """
-    for name, value in now.items():
-        if name in before and before[name] != value and name != "space":
-            was, is_now = (
-                "that of a function" if v is None else repr(v) for v in (before[name], value)
-            )
-            raise BackendError(
-                f"the project {project} is of another search: its {name} is {was}, not {is_now}; "
-                "continue it with the same settings, or use another project_name or directory"
-            )
+    if _is_project(location):
+        return location
+    note = find_note(location)
+    if note is not None:
+        project_name = note.options.get("project_name", project_name)
+    others = [place for place in location.glob("*") if _is_project(place)]
+    if len(others) == 1 and not (location / project_name).exists():
+        return others[0]  # a tuner's directory, with a project of any name
+    return location / project_name
+
+
+def _is_project(place: Path) -> bool:
+    return (place / "oracle.json").exists() or any(place.glob("trial_*"))
 
 
 def history_in(
-    project: Path, space: SearchSpace | None, objectives: Mapping[str, str] | None
+    project: Path,
+    space: SearchSpace | None = None,
+    objectives: Mapping[str, str] | None = None,
 ) -> History:
-    """Read a project; one that Keras Tuner's own tuners have made, too.
+    """Read a project, including one of Keras Tuner's own tuners.
 
     Args:
         project: The directory that holds `oracle.json`.
-        space: Its space, where its own description is not enough.
-        objectives: Its objectives, where it does not say.
+        space: The space, if the project does not describe it.
+        objectives: The objectives, if the project does not store them.
 
     Raises:
-        BackendError: There is no project, or its space or objectives are not known.
+        BackendError: There is no project, or its space or objectives are unknown.
     """
-    rows = read_rows(project)
-    noted = read_json(project / f"{NOTE}.json")
-    if not rows and not noted:
+    state = read_project(project)
+    rows, identity = state.rows, read_identity(project)
+    if not rows and identity is None:
         raise BackendError(
             f"{project} holds no trials of Keras Tuner: give the directory= of a run, or a "
             "tuner's project_dir"
         )
-    given = objectives or noted.get("objectives")
-    if given is None:
+    known = objectives or (identity and identity.objectives)
+    if not known:
         raise BackendError(
-            f"the objectives of {project} are not known, for Keras Tuner does not store them: "
+            f"the objectives of {project} are not known, because Keras Tuner does not store them: "
             'give them, as load(location, objectives={"val_accuracy": "max"})'
         )
-    space = space or _space_of(project, noted, rows)
-    return history_of(rows, space, objectives_from(given), noted)
+    space = space or _space_of(project, identity, state)
+    if identity is None:
+        return history_of(rows, space, objectives_from(known))
+    return history_of(rows, space, objectives_from(known), identity.seed, identity.strategy)
 
 
-def _space_of(project: Path, noted: Mapping[str, Any], rows: Sequence[Noted]) -> SearchSpace:
+def _space_of(
+    project: Path, identity: ExperimentIdentity | None, state: ProjectState
+) -> SearchSpace:
     try:
-        if noted.get("space"):
-            return from_json(noted["space"])
-        if noted.get("fingerprint"):
-            raise SpaceError("it holds functions or classes, which JSON cannot carry")
-        config = read_json(project / "oracle.json").get("hyperparameters")
-        if config is not None:
-            return from_native(HyperParameters.from_config(dict(config)))
-        known = HyperParameters()
-        for noted_row in rows:
-            known.merge(noted_row.row.hyperparameters, overwrite=False)
-        return from_native(known)
+        if identity is not None and identity.space is not None:
+            return from_json(identity.space)
+        if identity is not None and identity.fingerprint is not None:
+            raise SpaceError("it holds functions or classes, which JSON cannot represent")
+        return from_native(state.hyperparameters)
     except NasbridgeError as error:
         raise BackendError(
             f"the space of {project} is not known ({error}): give it, as "
@@ -154,9 +109,10 @@ def history_of(
     rows: Sequence[Noted],
     space: SearchSpace,
     objectives: tuple[Objective, ...],
-    noted: Mapping[str, Any],
+    seed: int = 0,
+    strategy: str = "",
 ) -> History:
-    """Make a history of trials; running ones come last."""
+    """Return the history of trials; running ones come last."""
     ended: list[tuple[int, Trial]] = []
     running: list[Trial] = []
     for row in rows:
@@ -171,8 +127,79 @@ def history_of(
         space,
         objectives,
         (*(trial for _, trial in ended), *running),
-        noted.get("seed", 0),
-        noted.get("strategy", ""),
+        seed,
+        strategy,
         {"backend": "keras_tuner"},
         skipped,
     )
+
+
+def store_project(history: History, directory: Path, project_name: str) -> None:
+    """Write a history as a project that resumes; running trials become interrupted ones.
+
+    Args:
+        history: The history, of any backend.
+        directory: The directory of the new run.
+        project_name: The project's name.
+
+    Raises:
+        BackendError: The project exists, or cannot be created.
+    """
+    with lock_in(directory):
+        project = directory / project_name
+        if project.exists():
+            raise BackendError(
+                f"{directory} holds a project {project_name!r} already: use another directory or "
+                "project_name"
+            )
+        oracle: Any = keras_tuner.Oracle(
+            native_objective({o.metric: o.direction for o in history.objectives}),
+            hyperparameters=to_native(history.space),
+        )
+        files = ProjectFiles()
+        files.open(project, builds_nothing=True)
+        files.write_description(ExperimentIdentity.of(history).to_dict)
+        for noted in _records(history, oracle):
+            files.write_trial(*noted)
+        files.write_summary(oracle)
+
+
+def _records(history: History, oracle: Any) -> Iterator[Noted]:
+    """Return the trials of a history as those of Keras Tuner; the oracle records their order."""
+    positions = {trial.number: n for n, trial in enumerate(history) if trial.state != "running"}
+    known = {trial.number: trial for trial in history}
+    ids = [str(number) for number in range(max([*known, *history.skipped], default=-1) + 1)]
+    for trial_id in ids:
+        trial = known.get(int(trial_id))
+        row = Row(oracle.hyperparameters.copy(), trial_id)
+        oracle.trials[trial_id] = row
+        oracle.start_order.append(trial_id)
+        yield _skipped(row) if trial is None else _recorded(row, trial, history, oracle, positions)
+    oracle.end_order += [str(number) for number in positions]
+    oracle._run_times.update(dict.fromkeys(oracle.end_order, 1))
+
+
+def _skipped(row: Row) -> Noted:
+    row.status = TrialStatus.FAILED
+    row.message = "skipped: it failed before it had an architecture"
+    return Noted(row, {"state": SKIPPED, "ended": -1})
+
+
+def _recorded(
+    row: Row, trial: Trial, history: History, oracle: Any, positions: Mapping[int, int]
+) -> Noted:
+    row.hyperparameters.values = dict(native_values(history.space, trial.architecture.choices))
+    noted = Noted(row, {"started": trial.started, "steps": [step.step for step in trial.curve]})
+    for step in trial.curve:
+        for metric, value in step.metrics.items():
+            row.metrics.update(metric, value, step=step.step)
+    if trial.state == "running":
+        return noted
+    record_end(noted, trial)
+    noted.note.update(state=trial.state, finished=trial.finished, ended=positions[trial.number])
+    if trial.state == "pruned":
+        row.message = pruned_message(noted.note)
+    if row.status == TrialStatus.COMPLETED:
+        row.score = score_of(oracle.objective, history.objectives, trial.values)
+    oracle._tried_so_far.add(oracle._compute_values_hash(row.hyperparameters.values))
+    return noted

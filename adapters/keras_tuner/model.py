@@ -1,6 +1,6 @@
 # pyright: basic
 # Keras and Keras Tuner ship no types.
-"""A space of networks as a model-building function of Keras Tuner."""
+"""A space of networks as a hypermodel of Keras Tuner."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, final
@@ -29,11 +29,11 @@ class SpaceModel(keras_tuner.HyperModel):
 
     Args:
         space: The space.
-        input_shape: Shape of one example; None until the data are known, unless the space was made
-            around a model.
-        part: Which network, where a `Space` of a mapping has several.
-        compiling: Arguments of `model.compile`, None where nothing was said; an optimizer may be a
-            function from the architecture to one.
+        input_shape: Shape of one example; None until the data are known. The variants of a model
+            have its shape.
+        part: The name of the network, if a `Space` of a mapping has several.
+        compiling: Arguments of `model.compile`, with None for the default; the optimizer may be a
+            function from the architecture to an optimizer.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class SpaceModel(keras_tuner.HyperModel):
         compiling: Mapping[str, Any],
     ) -> None:
         super().__init__()
-        given = {name: thing for name, thing in compiling.items() if thing is not None}
+        given = {name: value for name, value in compiling.items() if value is not None}
         self._compiling = {**(_noted(space, part, "compiling") or STANDARD), **given}
         check_configuration(self._compiling)
         self.space, self._part = space, part
@@ -58,7 +58,7 @@ class SpaceModel(keras_tuner.HyperModel):
     def build(self, hp: keras_tuner.HyperParameters) -> Any:
         if self.input_shape is None:
             raise BackendError(
-                "the shape of the inputs is not known before search(x, y, ...): give "
+                "the shape of the inputs is unknown before search(x, y, ...): give "
                 "NASTuner(..., input_shape=(28, 28, 1)), the shape of one example"
             )
         architecture = self.architecture(hp)
@@ -72,12 +72,12 @@ class SpaceModel(keras_tuner.HyperModel):
         return model
 
     def take_shape(self, found: tuple[int, ...] | None) -> None:
-        """Let the networks take data of a shape, or of that of the model around which they vary.
+        """Set the input shape to that of the data, or of the model whose variants are searched.
 
-        Where the model's has one axis more or less, Keras adds it to the data, or takes it away.
+        If the model's shape has one axis more or less, Keras adds or removes it.
 
         Args:
-            found: The shape of one example in the data; None where it is not clear.
+            found: The shape of one example in the data; None if it is unknown.
         """
         if found is not None and (self._noted is None or len(found) == len(self._noted)):
             self.input_shape = found
@@ -85,23 +85,23 @@ class SpaceModel(keras_tuner.HyperModel):
             self.input_shape = self._noted
 
     def architecture(self, hp: keras_tuner.HyperParameters) -> Architecture:
-        """Return the architecture that hyperparameters describe."""
+        """Return the architecture that the hyperparameters describe."""
         return architecture_in(self.space, hp.values)
 
     def measured(self, hp: keras_tuner.HyperParameters) -> dict[str, float]:
-        """Return the size of a network, as objectives may name it."""
+        """Return the sizes of a network, which objectives may name."""
         if self.input_shape is None:
             return {}
         try:
             cost = self.architecture(hp).cost(self.input_shape, self._part)
-        except SpaceError:  # of values only: it builds no network either, which says more
+        except SpaceError:  # building the network raises a better error
             return {}
         return {"parameters": float(cost.parameters), "flops": float(cost.flops)}
 
 
 def _noted(space: Any, part: str | None, name: str) -> Any:
-    """Return what is known of the model around which a space, or its part, was made."""
-    tree = getattr(space, "tree", space)  # of a space with constraints
+    """Return an attribute of the `variants_of` in a space, or in a part of it; None without one."""
+    tree = getattr(space, "tree", space)  # the tree inside a space with constraints
     networks: list[Any] = [tree]
     if isinstance(tree, Mapping):
         networks = [one for key, one in tree.items() if part in (None, key)]
@@ -109,15 +109,15 @@ def _noted(space: Any, part: str | None, name: str) -> Any:
 
 
 def shape_in(arguments: Sequence[Any], settings: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """Find the shape of one example among what is given to `search`; None where it is not clear.
+    """Return the shape of one example in the arguments of `search`; None if it is unknown.
 
     Args:
-        arguments: Positional ones: inputs, or a dataset.
-        settings: Named ones.
+        arguments: Positional arguments: inputs, or a dataset.
+        settings: Keyword arguments.
     """
     x = _inputs_of(arguments[0] if arguments else settings.get("x"))
     shape: Any = getattr(x, "shape", None)
-    if shape is None or getattr(shape, "rank", 0) is None:  # of a dataset of anything
+    if shape is None or getattr(shape, "rank", 0) is None:  # such as a dataset of structures
         return None
     if len(shape) < 2 or any(size is None for size in shape[1:]):
         return None
@@ -125,10 +125,10 @@ def shape_in(arguments: Sequence[Any], settings: Mapping[str, Any]) -> tuple[int
 
 
 def _inputs_of(x: Any) -> Any:
-    """Return a batch of inputs, or what describes it, of whatever `model.fit` takes."""
+    """Return a batch of inputs, or its specification, from any data that `model.fit` accepts."""
     if isinstance(x, keras.utils.PyDataset):
         given: Any = cast(Any, x)[0]
-    elif hasattr(x, "element_spec"):  # of a dataset of TensorFlow
+    elif hasattr(x, "element_spec"):  # a dataset of TensorFlow
         given = x.element_spec
     else:
         return x

@@ -1,62 +1,74 @@
 # pyright: basic
 # Keras Tuner ships no types.
-"""`NASOracle`: our strategies as an oracle of Keras Tuner."""
+"""`NASOracle`: a strategy of nasbridge as an oracle of Keras Tuner."""
 
 import math
 import time
 from collections.abc import Mapping
-from typing import Any, cast
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
+import keras_tuner
 from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src.distribute.utils import is_chief_oracle
 
-from ...engine.driver import pruned_by
-from ...engine.errors import TooManyFailures
-from ...engine.evaluation import trial_seed
+from ...engine.failures import ConsecutiveFailures
+from ...engine.identity import ExperimentIdentity
 from ...spaces import SearchSpace
-from ...strategies import (
-    Pruner,
-    Search,
-    SpaceExhausted,
-    Strategy,
-    Trial,
-    default_strategy,
-)
-from .history import Goal, native_objective
-from .space import draw_others, from_native, native_values, to_native
-from .trials import Noted, curve_of, error_in, trial_of, unscored
-from .workers import SharedOracle, stopped
+from ...strategies import History, Pruner, Strategy, default_strategy, objectives_from
+from ...strategies.default import with_original_strategy
+from .files import ProjectFiles, check_stored, read_description
+from .history import history_of
+from .objectives import ObjectiveLike, native_objective, objectives_in
+from .proposals import Proposals
+from .protocol import EpochEnds, TrialBegins, TrialResult, decode, stop
+from .scores import rank_by, record_result, score, settle_end
+from .space import from_native, settle, to_native
+from .trials import Note, Noted, curve_of, forget_reports, read_project, record_start, take_over
+from .values import FixedSpace, GrowingSpace
+from .workers import Workers, exclusive
 
 __all__ = ["NASOracle"]
 
-NAP = 0.05  # seconds that a worker waits until it asks again
+POLL_SECONDS = 0.05  # until an idle worker asks again
+FIX = "fix the model or the space, then resume, or raise max_consecutive_failed_trials"
 
 
-class NASOracle(SharedOracle):
-    """Lets a strategy of nasbridge propose the hyperparameters of a Keras Tuner search.
+class NASOracle(keras_tuner.Oracle):
+    """An oracle of Keras Tuner whose hyperparameters a strategy of nasbridge proposes.
 
-    The files of the trials are the only truth: a search that was killed goes on from them as if
-    nothing had happened, the interrupted trial first. Without a space, that of the hyperparameters
-    is searched as far as it is known, conditional scopes included; what a `build_model(hp)`
-    declares later joins it. With several objectives the search is for their Pareto front.
+    The files of the trials are the source of truth: a search that was killed resumes from them with
+    the same proposals, the interrupted trial first. Without a space, the oracle searches the
+    hyperparameters known so far, conditional scopes included; hyperparameters that a
+    `build_model(hp)` declares later join the space. With several objectives, the search is for
+    their Pareto front.
 
     Args:
-        strategy: The search method; that of `default_strategy` if None.
-        objective: As for every oracle; several may also be a dict of names to "max" or "min".
-        max_trials: How many trials there are, interrupted ones counted once; None for no end.
-        space: A space, for functions that call `suggest(hp, space)`; hyperparameters that are no
-            decisions of it are drawn at random, each from a stream of its trial and name.
-        seed: Fixes every proposal, together with the trial's number.
-        pruner: Stops trials that report every epoch, as under `NASTuner` or with `Reporter`.
-        max_seconds: No trial begins when a `search` has lasted this long; None for no limit.
-        max_consecutive_failed_trials: As many failed trials in a row, or `max_trials`, end the
-            search with an error; None for no limit.
-        patience: Seconds without a word from a worker, until a chief takes it for dead and gives
-            its trial to another; more than its longest epoch.
+        objective: As for every oracle; several may also be a dict from names to "max" or "min".
+        max_trials: Number of trials; an interrupted one counts once. None for no limit.
+        strategy: The search method; None for the default strategy.
+        space: A space, for functions that call `suggest(hp, space)`. Other hyperparameters are
+            drawn at random, each from a stream that the seed, the trial and the name determine.
+        seed: Determines every proposal, together with the trial's number.
+        pruner: Stops trials that report every epoch, as under `NASTuner` or with `ReportEpochs`.
+        max_seconds: Seconds from the begin of a `search` after which no trial begins; None for no
+            limit.
+        max_consecutive_failed_trials: Number of failed trials in a row that ends the search with
+            an error; `max_trials` failures in a row also do. None for no limit.
+        patience: Seconds without a message from a worker after which a chief gives its trial to
+            another worker; more than the longest epoch.
         **kwargs: As for every oracle: `hyperparameters`, `max_retries_per_trial` and so on. With
-            `hyperparameters` no tuner builds a model to find them.
+            `hyperparameters`, tuners build no model before the first trial.
+
+    Attributes:
+        strategy: The search method.
+        seed: The seed of the search.
+        pruner: The pruner.
+        notes: The note of each trial, by the trial's id; see `trials.Noted`.
+        is_exhausted: Whether everything in the space has been proposed.
 
     Example:
         >>> import keras_tuner
@@ -65,17 +77,17 @@ class NASOracle(SharedOracle):
         >>> hp = keras_tuner.HyperParameters()
         >>> hp.Int("units", 1, 64)
         1
-        >>> oracle = NASOracle(RegularizedEvolution(), "val_loss", 10, hyperparameters=hp)
+        >>> oracle = NASOracle("val_loss", 10, strategy=RegularizedEvolution(), hyperparameters=hp)
         >>> oracle.populate_space("0")["values"]["units"] in range(1, 65)
         True
     """
 
     def __init__(
         self,
-        strategy: Strategy[Any] | None = None,
-        objective: Goal = None,
+        objective: ObjectiveLike = None,
         max_trials: int | None = 10,
         *,
+        strategy: Strategy[Any] | None = None,
         space: SearchSpace | None = None,
         seed: int = 0,
         pruner: Pruner | None = None,
@@ -84,313 +96,303 @@ class NASOracle(SharedOracle):
         patience: float = 600,
         **kwargs: Any,
     ) -> None:
+        values = GrowingSpace() if space is None else FixedSpace(space, seed)
+        self._proposals = Proposals(self, values)
+        self._is_declared = space is None and kwargs.get("hyperparameters") is not None
         if space is not None:
-            given = kwargs.pop("hyperparameters", None)
+            others = kwargs.pop("hyperparameters", None)
             kwargs["hyperparameters"] = to_native(space)
-            kwargs["hyperparameters"].merge([] if given is None else given, overwrite=False)
+            kwargs["hyperparameters"].merge([] if others is None else others, overwrite=False)
+        self._workers, self._files = Workers(patience), ProjectFiles()
         super().__init__(
-            default_strategy(max_trials) if strategy is None else strategy,
-            space,
-            seed,
-            patience,
             objective=native_objective(objective),
             max_trials=max_trials,
-            max_consecutive_failed_trials=None,  # counted here
+            seed=seed or 1,  # Keras Tuner replaces 0 by a random seed
+            max_consecutive_failed_trials=None,  # counted below
             **kwargs,
         )
-        self.pruner = pruner
+        self.ongoing_trials = self._workers.trials
+        self.objectives = objectives_from(objectives_in(self))
+        self.strategy = default_strategy(max_trials) if strategy is None else strategy
+        self.seed, self.pruner = seed, pruner
+        self.notes: dict[str, Note] = {}
         self.is_exhausted = False
-        self._known = 0  # hyperparameters that the space is made of
-        self._search: Search | None = None
-        self._finished: dict[int, Trial] = {}
-        self._failures, self._failures_allowed = 0, max_consecutive_failed_trials
+        self._allowed = max_consecutive_failed_trials
+        self._failures = ConsecutiveFailures(self._allowed, FIX)
         self._seconds, self._deadline = max_seconds, math.inf
 
     def begin(self) -> None:
-        """Begin another search, which has all of its seconds."""
+        """Begin another search: its seconds are counted from its first trial."""
         self._deadline = math.inf
 
-    # ------------------------------------------------------------------ what Keras Tuner asks
+    @property
+    def space(self) -> SearchSpace | None:
+        """The space that is searched; None until a function has declared hyperparameters."""
+        return self._proposals.space
+
+    @property
+    def history(self) -> History:
+        """All trials as a history of nasbridge."""
+        space = self.space or from_native(self.hyperparameters)
+        return history_of(self.rows, space, self.objectives, self.seed, repr(self.strategy))
+
+    @property
+    def rows(self) -> list[Noted]:
+        """All trials with their notes, in the order in which they began."""
+        return [Noted(row, self.notes.setdefault(i, {})) for i, row in self.trials.items()]
+
+    @property
+    def identity(self) -> ExperimentIdentity:
+        """What identifies the search; without the space if functions declare it."""
+        space = self.space if self._proposals.values.is_fixed else None
+        return ExperimentIdentity.from_settings(space, self.objectives, self.strategy, self.seed)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the project's own file holds."""
+        return self.identity.to_dict()
+
+    def check_description(self, stored: Mapping[str, Any], where: str) -> None:
+        """Raise an error if a project belongs to another search; the strategy may change."""
+        before = check_stored(stored, self.identity, where)
+        self.strategy = with_original_strategy(self.strategy, before)
+
+    # The part of Keras Tuner's interface that workers call
 
     def create_trial(self, tuner_id: str) -> Row:
-        """Give a worker its next trial: an interrupted one, or a new one."""
-        with self._alone():
-            self._heard(tuner_id)
-            if not self.tuner_ids and not is_chief_oracle():  # a plain tuner has begun to search
-                self.begin()
-            if self._seconds is not None and self._deadline == math.inf:
-                self._deadline = time.monotonic() + self._seconds
-            if tuner_id in self.ongoing_trials:
-                return self.ongoing_trials[tuner_id]
-            if time.monotonic() >= self._deadline:
-                return self._none(tuner_id)
-            self._retry_queue.sort(key=int, reverse=True)  # Keras Tuner takes the last
-            self._fill_next()
-            with self._held():
-                row = super().create_trial(tuner_id)
-            if row.status == TrialStatus.RUNNING:
-                self._started(row, tuner_id)
-                self._written(row)
-                return row
-            if not (is_chief_oracle() and self.ongoing_trials):
-                return row
-            self.tuner_ids.add(tuner_id)
-            if self._take_from_the_dead():
-                return self.create_trial(tuner_id)
-        time.sleep(NAP)  # another worker may yet be found dead
-        return self._none(tuner_id, TrialStatus.IDLE)
-
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        number = int(trial_id)
-        search = self._searching()
-        if search is None:  # the first model will tell what there is to search
-            return {"status": TrialStatus.RUNNING, "values": self.completed({}, number)}
-        try:
-            architecture = search.ask(number)
-        except SpaceExhausted:
-            self.is_exhausted = True
-            return {"status": TrialStatus.STOPPED}
-        if self._is_fixed:
-            values = dict(native_values(cast(SearchSpace, self.space), architecture.choices))
-        else:
-            values = {name: architecture[name] for name in architecture}
-        return {"status": TrialStatus.RUNNING, "values": self.completed(values, number)}
-
-    def completed(self, values: dict[str, Any], number: int) -> dict[str, Any]:
-        """Add values of the hyperparameters that are no decisions: Keras Tuner would draw them.
-
-        Args:
-            values: Those of the decisions.
-            number: The trial's number.
-        """
-        if self._is_fixed:
-            seed = trial_seed(self.nas_seed, number)
-            draw_others(self.hyperparameters, values, cast(SearchSpace, self.space), seed)
-        return values
-
-    def searched(self) -> HyperParameters:
-        """Return the hyperparameters that make the space, where none was given."""
-        return self.hyperparameters
+        """Return the next trial of a worker: an interrupted one, or a new one."""
+        with exclusive(self):
+            row = self._next_trial(tuner_id)
+        if row.status == TrialStatus.IDLE:
+            time.sleep(POLL_SECONDS)
+        return row
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Row:
-        """Take note of what a trial reports; a status of "STOPPED" says that it should end.
+        """Record a message of a worker; see `protocol` for the other messages than epochs.
 
         Args:
-            trial_id: Which trial.
-            metrics: What it reports.
-            step: The epoch. A negative one, ~epoch, says that these are the metrics that the trial
-                is scored by, and that its best epoch; without any, that it begins, perhaps anew.
+            trial_id: The id of the trial.
+            metrics: The metrics of an epoch.
+            step: The epoch.
+
+        Returns:
+            The trial; the status "STOPPED" asks the worker to end the training.
         """
-        with self._alone():
-            row, note = self.trials[trial_id], self.notes[trial_id]
-            if (worker := self._owner(trial_id)) is None:
-                return stopped(row)  # it has ended, or is repeated: another chief gave it out
-            self._heard(worker)
-            if step < 0 and metrics:
-                self._scored_by(row, metrics, ~step)
-                return row
-            if step < 0:
-                self._restart(row)
-                self._started(row, worker)
-                return row
-            with self._held():
-                super().update_trial(trial_id, metrics, step)
-            note["steps"] = sorted({*note.get("steps", ()), int(step)})
-            if "pruned" not in note and self._is_pruned(row, note, step):
-                note["pruned"] = int(step)
-            self._save_now_and_then(row)
-            return stopped(row) if "pruned" in note else row
+        with exclusive(self):
+            row = self.trials[trial_id]
+            worker = self._workers.owner(trial_id)
+            if worker is None:
+                return stop(row)  # it has ended, or was given to another worker
+            self._workers.seen(worker)
+            match decode(metrics, step):
+                case TrialBegins():
+                    self._restart(row)
+                    self._start(row, worker)
+                case TrialResult() as result:
+                    record_result(Noted(row, self.notes[trial_id]), result, self.objectives)
+                case EpochEnds(values, epoch):
+                    return self._report(row, values, epoch)
+            return row
 
     def end_trial(self, trial: Row) -> None:
-        """Take note that a trial has ended; once."""
-        with self._alone():
-            row, note = self.trials[trial.trial_id], self.notes[trial.trial_id]
-            if (worker := self._owner(trial.trial_id)) is None:
-                return  # as in update_trial
+        """Record that a trial has ended; a late repetition of the message is ignored."""
+        with exclusive(self):
+            row = self.trials[trial.trial_id]
+            worker = self._workers.owner(trial.trial_id)
+            if worker is None:
+                return
             if trial is not row:
                 if trial.status == TrialStatus.COMPLETED and not curve_of(row):
-                    return  # it was repeated, and all that it reported came before
-                self._take_over(row, trial)
-            self._heard(worker)
-            with self._held():
-                super().end_trial(row)
-            if row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED):
-                self._settle(row, note)
-            else:  # Keras Tuner tries it again
+                    return  # the trial was restarted, and these reports precede the restart
+                take_over(row, trial)
+            self._workers.seen(worker)
+            super().end_trial(row)
+            has_ended = row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED)
+            if has_ended:
+                noted = Noted(row, self.notes[row.trial_id])
+                settle_end(noted, self.objectives)
+                self._proposals.finish(noted, len(self.end_order) - 1)
+            else:  # Keras Tuner retries it
                 self._restart(row)
-            self._written(row)
-            self._check_failures(row)
-
-    def score_trial(self, trial: Row) -> None:
-        """Score a trial by its result, or by its best epoch; no number where it has none.
-
-        All metrics are those of the same epoch; of a pruned trial they are the last ones.
-        """
-        note = self.notes[trial.trial_id]
-        names = [objective.metric for objective in self.objectives]
-        trial.score = math.nan
-        if "values" in note:
-            if all(math.isfinite(note["values"].get(name, 0.0)) for name in names):
-                trial.score = self._score_of(note["values"])
-            else:
-                del note["values"]  # it has failed
-            return
-        told = [
-            s
-            for s in curve_of(trial)
-            if all(math.isfinite(s.metrics.get(n, math.nan)) for n in names)
-        ]
-        known: dict[str, float] = {}
-        for step in told:
-            value = self.objective.get_value(step.metrics)
-            if math.isnan(trial.score) or self.objective.better_than(value, trial.score):
-                trial.score, trial.best_step = value, step.step
-                known = dict(step.metrics)
-        if "pruned" in note:
-            known = {name: value for step in told for name, value in step.metrics.items()}
-        if told:
-            note["values"] = _plain(known)
-
-    def _score_of(self, values: Mapping[str, float]) -> float:
-        if any(objective.metric in values for objective in self.objectives):
-            return float(self.objective.get_value(values))
-        return -math.inf if self.objective.direction == "max" else math.inf
-
-    def _scored_by(self, row: Row, metrics: Mapping[str, float], best: int) -> None:
-        """Take note of a trial's result; of a pruned one the last epoch counts."""
-        note = self.notes[row.trial_id]
-        note.setdefault("steps", [])
-        if "pruned" in note:
-            return
-        note["values"], row.best_step = _plain(metrics), best
-        after = 1 + max(note["steps"], default=-1)
-        ways = {objective.metric: objective.direction for objective in self.objectives}
-        for name in metrics:  # for the eyes of Keras Tuner
-            if not row.metrics.exists(name):
-                row.metrics.register(name, ways.get(name))
-                row.metrics.update(name, metrics[name], step=after)
+            self._files.write_trial(row, self.notes[row.trial_id])
+            if has_ended:
+                self._check_failures(row)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Row]:
-        """Return the best trials; pruned ones come last, and failed ones never."""
-        done = [row for row in self.trials.values() if row.status == TrialStatus.COMPLETED]
-        sign = -1 if self.objective.direction == "max" else 1
-        return sorted(done, key=lambda row: (self._was_pruned(row), sign * row.score))[:num_trials]
+        """Return the best trials; pruned ones come last, and failed ones are left out."""
+        rows = [noted for noted in self.rows if noted.row.status == TrialStatus.COMPLETED]
+        return [noted.row for noted in sorted(rows, key=rank_by(self.objective))[:num_trials]]
 
     def update_space(self, hyperparameters: HyperParameters) -> None:
-        before = len(self.hyperparameters.space)
         super().update_space(hyperparameters)
-        hyperparameters.inactive_scopes.clear()  # so no further model is built to see into them
-        self._is_changed |= len(self.hyperparameters.space) != before
+        hyperparameters.inactive_scopes.clear()  # else a model would be built for each of them
+
+    # The part of Keras Tuner's interface that its own methods call
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        values = self._proposals.propose(int(trial_id))
+        if values is None:
+            self.is_exhausted = True
+            return {"status": TrialStatus.STOPPED}
+        return {"status": TrialStatus.RUNNING, "values": values}
+
+    def score_trial(self, trial: Row) -> None:
+        score(Noted(trial, self.notes[trial.trial_id]), self.objective, self.objectives)
+
+    def save(self) -> None:
+        """Do nothing: `oracle.json` is written once for each trial, when the trial begins."""
+
+    def write_summary(self) -> None:
+        """Write `oracle.json`, if it is stale."""
+        self._files.write_summary(self)
 
     def reload(self) -> None:
-        self._search = None  # it is told anew
-        super().reload()
+        """Read the trials from their files, and all else from these and from `oracle.json`."""
+        project = Path(self._project_dir)
+        stored = read_description(project)
+        if stored is not None:
+            self.check_description(stored, f"the project {project}")
+        self._proposals.reset()
+        self.ongoing_trials.clear()  # of a search that was interrupted in this process
+        self._retry_queue.clear()
+        state = read_project(project, self.tune_new_entries)
+        self.hyperparameters.merge(state.hyperparameters, overwrite=False)
+        if state.display is not None:
+            self._display.set_state(state.display)
+        for row, note in state.rows:
+            self.trials[row.trial_id], self.notes[row.trial_id] = row, note
+            if "ended" not in note:
+                row.status = TrialStatus.RUNNING
+                self._resume(row)
+            elif row.hyperparameters.values:
+                self._tried_so_far.add(self._compute_values_hash(row.hyperparameters.values))
+        self.start_order, self.end_order = state.start_order, state.end_order
+        self._run_times.update(dict.fromkeys(self.end_order, 1))
 
-    # ------------------------------------------------------------------ proposing
+    @property
+    def tuner_ids(self) -> set[str]:
+        """The workers that have begun and not ended; a chief waits for them."""
+        return self._workers.names
 
-    def _searching(self) -> Search | None:
-        """Return the search, begun anew where hyperparameters have joined the space."""
-        known = len(self.hyperparameters.space)
-        if self._search is not None and (self._is_fixed or known == self._known):
-            return self._search
-        if not self._is_fixed:
-            searched = self.searched()
-            if not searched.space:
-                return None
-            self.space, self._known = from_native(searched), known
-        space = cast(SearchSpace, self.space)
-        self._search = Search(self.strategy, space, self.objectives, self.nas_seed)
-        self._finished = {}
-        ended = sorted(self.notes, key=lambda key: self.notes[key].get("ended", math.inf))
-        for key in ended:
-            trial = trial_of(Noted(self.trials[key], self.notes[key]), space)
-            if trial is None:
-                continue
-            self._search.replay([trial])
-            if trial.state != "running":
-                self._finished[trial.number] = trial
-        return self._search
+    @tuner_ids.setter
+    def tuner_ids(self, names: set[str]) -> None:
+        self._workers.names = names
 
-    def _fill_next(self) -> None:
-        """Propose anew for an interrupted trial of which nothing is known."""
-        if self._retry_queue:
-            hps = self.trials[self._retry_queue[-1]].hyperparameters
-            if not hps.values:
-                filled = self.hyperparameters.copy()
-                filled.values = self.populate_space(self._retry_queue[-1]).get("values", {})
-                self.trials[self._retry_queue[-1]].hyperparameters = filled
+    def _set_project_dir(self, directory: Any, project_name: str) -> None:
+        super()._set_project_dir(directory, project_name)
+        self._files.open(Path(str(directory)) / project_name, self._is_declared)
 
-    def _is_pruned(self, row: Row, note: Mapping[str, Any], step: int) -> bool:
-        search = self._searching()
-        if self.pruner is None or search is None:
-            return False
-        space = cast(SearchSpace, self.space)
-        trial = trial_of(Noted(row, {"steps": [s for s in note["steps"] if s <= step]}), space)
-        others = list(self._finished.values())
-        for other in self.ongoing_trials.values():
-            if other is not row:
-                running = trial_of(Noted(other, self.notes[other.trial_id]), space)
-                others += [] if running is None else [running]
-        return trial is not None and pruned_by(self.pruner, trial, others, self.objectives)
+    def _save_trial(self, trial: Row) -> None:
+        """Do nothing: a trial is written when its note is complete."""
 
-    # ------------------------------------------------------------------ ending
+    def _record_values(self, trial: Row) -> None:
+        """Record the values that were proposed; Keras Tuner would draw missing ones."""
+        settle(trial.hyperparameters)
+        self._tried_so_far.add(self._compute_values_hash(trial.hyperparameters.values))
 
-    def _settle(self, row: Row, note: dict[str, Any]) -> None:
-        """Note how a trial ended, and tell the search."""
-        failed = row.status == TrialStatus.FAILED
-        note["state"] = "failed" if failed else "pruned" if "pruned" in note else "complete"
-        note.setdefault("finished", time.time())
-        note.setdefault("seconds", note["finished"] - note.get("started", note["finished"]))
-        if failed:
-            note.setdefault("notes", error_in(row.message or unscored(row, self.objectives)))
-            note.setdefault("values", {})
-        elif "pruned" in note:
-            row.message = f"PRUNED: stopped early at step {note['pruned']}"
-        search = self._searching()  # before the end is noted: it is told below
-        note["ended"] = len(self.end_order) - 1
-        if search is not None:
-            trial = trial_of(Noted(row, note), cast(SearchSpace, self.space))
-            if trial is None and int(row.trial_id) in search.running:
-                search.drop(int(row.trial_id))
-            elif trial is not None:
-                search.tell(trial)
-                self._finished[trial.number] = trial
+    def _check_objective_found(self, metrics: Mapping[str, float]) -> None:
+        """Reject metrics without an objective; of several objectives, some may follow later."""
+        if not any(objective.metric in metrics for objective in self.objectives):
+            super()._check_objective_found(metrics)
 
-    def _take_over(self, row: Row, told: Row) -> None:
-        """Take what a worker tells of a trial; values that have been proposed stay as they were.
+    def _check_consecutive_failures(self) -> None:
+        """Do nothing: Keras Tuner would iterate over all trials whenever one ends."""
 
-        On their way numbers are rounded, hyperparameters change places, and inactive ones come in.
+    # Trials begin
+
+    def _next_trial(self, tuner_id: str) -> Row:
+        self._workers.seen(tuner_id)
+        if not self.tuner_ids and not is_chief_oracle():  # a plain tuner has begun to search
+            self.begin()
+        if self._seconds is not None and self._deadline == math.inf:
+            self._deadline = time.monotonic() + self._seconds
+        if tuner_id in self.ongoing_trials:
+            return self.ongoing_trials[tuner_id]
+        if time.monotonic() >= self._deadline:
+            self.tuner_ids.discard(tuner_id)
+            self.write_summary()
+            return self._no_trial(TrialStatus.STOPPED)
+        self._retry_queue.sort(key=int, reverse=True)  # Keras Tuner takes the last one
+        self._propose_again()
+        row = super().create_trial(tuner_id)
+        if row.status == TrialStatus.RUNNING:
+            self._start(row, tuner_id)
+            self._files.write_description(self.describe)
+            self._files.write_trial(row, self.notes[row.trial_id])
+            self.write_summary()
+            return row
+        if not (is_chief_oracle() and self.ongoing_trials):
+            self.write_summary()
+            return row
+        self.tuner_ids.add(tuner_id)
+        released = self._workers.release_timed_out()
+        if released is None:  # another worker may still time out
+            return self._no_trial(TrialStatus.IDLE)
+        self._requeue(released)
+        return self._next_trial(tuner_id)
+
+    def _no_trial(self, status: str) -> Row:
+        return Row(self.hyperparameters.copy(), trial_id="none", status=status)
+
+    def _start(self, row: Row, worker: str) -> None:
+        note = self.notes.setdefault(row.trial_id, {})
+        grows = not self._proposals.values.is_fixed
+        record_start(note, grows, worker if is_chief_oracle() else None)
+
+    def _restart(self, row: Row) -> None:
+        """Forget what a trial has reported."""
+        self.notes[row.trial_id] = forget_reports(row)
+        self._proposals.restart(int(row.trial_id))
+
+    def _requeue(self, row: Row) -> None:
+        self._restart(row)
+        self._retry_queue.append(row.trial_id)
+
+    def _resume(self, row: Row) -> None:
+        """Repeat a trial that was running when the project was left.
+
+        A chief leaves it to its worker, which may still train it. The worker has the timeout to
+        send a message.
         """
-        row.status, row.message = told.status, told.message
-        theirs, ours = told.hyperparameters, row.hyperparameters
-        for hp in theirs.space:
-            if not ours._exists(hp.name, hp.conditions):
-                ours.merge([hp], overwrite=False)
-                if ours.is_active(hp) and hp.name in theirs.values:
-                    ours.values[hp.name] = theirs.values[hp.name]
+        worker = self.notes[row.trial_id].get("worker")
+        if worker is None or not is_chief_oracle():
+            self._requeue(row)
+            return
+        self._workers.adopt(worker, row)
+        self._display.trial_start.setdefault(row.trial_id, datetime.now())
+        self._display.trial_number.setdefault(row.trial_id, int(row.trial_id) + 1)
+
+    def _propose_again(self) -> None:
+        """Propose values for the next interrupted trial, if a damaged file has lost them."""
+        if not self._retry_queue:
+            return
+        row = self.trials[self._retry_queue[-1]]
+        if not row.hyperparameters.values:
+            row.hyperparameters = self.hyperparameters.copy()
+            row.hyperparameters.values = self.populate_space(row.trial_id).get("values", {})
+
+    # Trials report and end
+
+    def _report(self, row: Row, metrics: Mapping[str, float], epoch: int) -> Row:
+        super().update_trial(row.trial_id, metrics, epoch)
+        note = self.notes[row.trial_id]
+        note["steps"] = sorted({*note.get("steps", ()), epoch})
+        noted = Noted(row, note)
+        if "pruned" not in note and self._proposals.should_stop(noted, epoch, self.pruner):
+            note["pruned"] = epoch
+        self._files.write_report(row, note, is_needed=is_chief_oracle())
+        return stop(row) if "pruned" in note else row
 
     def _check_failures(self, row: Row) -> None:
-        if row.status not in (TrialStatus.COMPLETED, TrialStatus.FAILED):
+        """End the search after too many failed trials in a row, or if all trials have failed."""
+        failures = self._failures
+        failures.record(Noted(row, self.notes[row.trial_id]))
+        failures.limit = self._allowed and min(self._allowed, self.max_trials or self._allowed)
+        error = failures.error
+        if error is None:
             return
-        self._failures = self._failures + 1 if row.status == TrialStatus.FAILED else 0
-        if self._failures_allowed is None:
-            return
-        if self._failures in (self._failures_allowed, self.max_trials):  # or all that there are
-            why = (
-                f"the last {self._failures} trials failed, trial {row.trial_id} with "
-                f"{self.notes[row.trial_id]['notes']['error']}; mend the model or the space and "
-                "resume, or raise max_consecutive_failed_trials"
-            )
-            self._failures = 0  # whoever goes on has as many again
-            if not is_chief_oracle():
-                raise TooManyFailures(why)
-            print(why)  # an error here would reach the worker, and never the chief
-            self._deadline = 0.0
-
-    def _was_pruned(self, row: Row) -> bool:
-        return self.notes[row.trial_id].get("state") == "pruned"
-
-
-def _plain(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return metrics without the sum that Keras Tuner makes of several objectives."""
-    return {name: value for name, value in metrics.items() if name != "multi_objective"}
+        failures.reset()  # another search counts from the start
+        self.write_summary()
+        if not is_chief_oracle():
+            raise error
+        print(error)  # an error here would reach the worker, and never the chief
+        self._deadline = 0.0

@@ -1,34 +1,39 @@
 # pyright: basic
 # Keras and Keras Tuner ship no types.
-"""What a training under Keras Tuner tells: epochs for the pruner, and a result for the score.
+"""What a training reports to the oracle: every epoch, for the pruner, and a result for the score.
 
-All of it goes through `update_trial`, the one way there is from a worker to its chief.
+All reports go through `Oracle.update_trial`, the only way from a worker to its chief.
 """
 
-import math
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, final
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, cast, final
 
 import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial as Row
-from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src.engine import tuner_utils
 from keras_tuner.src.engine.objective import MultiObjective
 
-from ...engine.errors import ExperimentError
-from .history import objectives_in
+from .objectives import objectives_in
+from .protocol import EpochEnds, TrialBegins, encode, is_stop
+from .results import numbers_in, result_of, with_sum
 
-__all__ = ["Completed", "Epochs", "UnknownObjective", "has_own_fit", "has_own_run", "run_and_tell"]
-
-
-class UnknownObjective(ExperimentError, keras_tuner.errors.FatalError):
-    """An objective can have no value: Keras Tuner ends the search, not the trial alone."""
+__all__ = [
+    "CompletedFit",
+    "EpochReporter",
+    "ReportEpochs",
+    "has_own_fit",
+    "has_own_run",
+    "run_and_report",
+]
 
 
 @final
-class Epochs:
-    """Reports the epochs of one execution to the oracle; a second training in it goes on counting.
+class EpochReporter:
+    """Reports the epochs of one execution to the oracle.
+
+    A second training in the same execution continues the count of epochs.
 
     Args:
         tuner: The tuner.
@@ -39,102 +44,105 @@ class Epochs:
         self._tuner, self._trial = tuner, trial
         self._before, self._last = 0, -1
 
-    def end_training(self, epoch: int, logs: Mapping[str, Any]) -> bool:
-        """Report an epoch; tell whether the training should end."""
+    def should_stop(self, epoch: int, logs: Mapping[str, Any]) -> bool:
+        """Report an epoch, and return whether the training should end."""
         if self._before + epoch <= self._last:
             self._before = self._last + 1 - epoch
         self._last = self._before + epoch
         oracle = self._tuner.oracle
-        metrics = numbers_in(logs, objectives_in(oracle))
-        row = oracle.update_trial(self._trial.trial_id, metrics, step=self._last)
-        return bool(row.status == TrialStatus.STOPPED)
+        message = EpochEnds(numbers_in(logs, objectives_in(oracle)), self._last)
+        return is_stop(oracle.update_trial(self._trial.trial_id, *encode(message)))
 
 
-def numbers_in(logs: Mapping[str, Any], wanted: Collection[str]) -> dict[str, float]:
-    """Return the metrics that are one number.
+@final
+class ReportEpochs(keras.callbacks.Callback):
+    """Reports every epoch to the `NASOracle` of a tuner, whose pruner may end the training.
+
+    For tuners other than `NASTuner`, which reports without it. Trials then keep whole learning
+    curves; their scores are the same as without it. It also works where a chief and workers share
+    a search.
 
     Args:
-        logs: All of them.
-        wanted: The objectives.
+        tuner: The tuner.
 
-    Raises:
-        UnknownObjective: An objective is not one number.
+    Example:
+        >>> import keras, keras_tuner, numpy, tempfile
+        >>> from nasbridge import MedianPruner
+        >>> from nasbridge.adapters.keras_tuner import NASOracle, ReportEpochs
+        >>> def build_model(hp):
+        ...     model = keras.Sequential([keras.layers.Dense(hp.Int("units", 1, 9))])
+        ...     model.compile("adam", "mse")
+        ...     return model
+        >>> x = numpy.ones((4, 2), "float32")
+        >>> oracle = NASOracle("loss", 2, pruner=MedianPruner())
+        >>> folder = tempfile.mkdtemp()
+        >>> tuner = keras_tuner.Tuner(oracle=oracle, hypermodel=build_model, directory=folder)
+        >>> tuner.search(x, x[:, :1], epochs=2, callbacks=[ReportEpochs(tuner)], verbose=0)
+        >>> [len(trial.curve) for trial in oracle.history]
+        [2, 2]
     """
-    found: dict[str, float] = {}
-    for name, value in logs.items():
-        try:
-            found[name] = float(value)
-        except (TypeError, ValueError) as error:  # one for each class, say
-            if name in wanted:
-                raise UnknownObjective(
-                    f"the objective {name!r} is not one number but {value!r}: let the metric "
-                    "give one, as F1Score(average='macro')"
-                ) from error
-    return found
 
+    def __init__(self, tuner: keras_tuner.Tuner) -> None:
+        super().__init__()
+        self._tuner: Any = tuner
+        self._epochs: EpochReporter | None = None
+        # Keras Tuner ignores the result of a trial whose epochs have reported the objective.
+        self._tuner._run_and_update_trial = partial(run_and_report, tuner)
 
-# ---------------------------------------------------------------------- a `fit` of the user's own
+    def __deepcopy__(self, memo: object) -> "ReportEpochs":
+        return ReportEpochs(self._tuner)  # Keras Tuner copies callbacks for each training
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        if self._epochs is None:  # a second training in the same execution continues the count
+            # The oracle returns the trial that the worker has.
+            trial = self._tuner.oracle.create_trial(self._tuner.tuner_id)
+            self._epochs = EpochReporter(self._tuner, trial)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        assert self._epochs is not None
+        if self._epochs.should_stop(epoch, logs or {}):
+            cast(Any, self.model).stop_training = True
 
 
 def has_own_fit(hypermodel: Any) -> bool:
-    """Tell whether a hypermodel trains in its own way."""
+    """Return whether a hypermodel overrides `fit`."""
     return type(hypermodel).fit is not keras_tuner.HyperModel.fit
 
 
 def has_own_run(tuner: Any) -> bool:
-    """Tell whether a tuner runs trials in a way of the user's own, which may tell what it likes."""
+    """Return whether a tuner overrides `run_trial`, outside Keras Tuner and AutoKeras."""
     defined = next(kind for kind in type(tuner).__mro__ if "run_trial" in vars(kind))
     return defined.__module__.split(".")[0] not in ("keras_tuner", "autokeras")
 
 
 @final
-class Completed(keras_tuner.HyperModel):
-    """A hypermodel whose `fit` may leave out the sum of several objectives, and a model's sizes.
+class CompletedFit(keras_tuner.HyperModel):
+    """Completes what a user's `fit` returns: the sum of several objectives, and a model's sizes.
 
     Args:
-        theirs: The hypermodel, which has a `fit` of its own.
-        objective: The oracle's.
-        sizes: Measures a model that has been trained.
+        hypermodel: The hypermodel, which overrides `fit`.
+        objective: The objective of the oracle.
+        sizes: Measures a trained model.
     """
 
-    def __init__(self, theirs: Any, objective: Any, sizes: Any) -> None:
+    def __init__(self, hypermodel: Any, objective: Any, sizes: Any) -> None:
         super().__init__()
-        self._theirs, self._objective, self._sizes = theirs, objective, sizes
+        self._hypermodel, self._objective, self._sizes = hypermodel, objective, sizes
 
     def build(self, hp: Any) -> Any:
-        return self._theirs.build(hp)
+        return self._hypermodel.build(hp)
 
     def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
-        results = self._theirs.fit(hp, model, *args, **kwargs)
+        results = self._hypermodel.fit(hp, model, *args, **kwargs)
         if isinstance(results, int | float) and not isinstance(self._objective, MultiObjective):
             results = {self._objective.name: results}
         if isinstance(results, dict):
             results = {**self._sizes(model), **results}
-        return _summed(results, self._objective)
+        return with_sum(results, self._objective)
 
 
-def _summed(results: Any, objective: Any) -> Any:
-    """Add the sum of several objectives, which Keras Tuner asks for, to a dict of their values."""
-    if isinstance(results, list):
-        return [_summed(one, objective) for one in results]
-    if not isinstance(objective, MultiObjective):
-        return results
-    if isinstance(results, int | float):
-        names = [one.name for one in objective.objectives]
-        raise ExperimentError(f"one number was returned for {names}: return a dict of them")
-    if not isinstance(results, dict):
-        return results
-    missing = [one.name for one in objective.objectives if one.name not in results]
-    if missing:
-        raise ExperimentError(f"the objectives {missing} are not among {sorted(results)}")
-    return {**results, objective.name: objective.get_value(results)}
-
-
-# ---------------------------------------------------------------------- the score
-
-
-def run_and_tell(tuner: Any, trial: Row, *fit_args: Any, **fit_kwargs: Any) -> None:
-    """Run a trial of a tuner, and tell its `NASOracle` what it is scored by, as Keras Tuner does.
+def run_and_report(tuner: Any, trial: Row, *fit_args: Any, **fit_kwargs: Any) -> None:
+    """Run a trial of a tuner, and report its result to the `NASOracle`, as Keras Tuner does.
 
     Args:
         tuner: The tuner.
@@ -143,71 +151,17 @@ def run_and_tell(tuner: Any, trial: Row, *fit_args: Any, **fit_kwargs: Any) -> N
         **fit_kwargs: As for `search`.
     """
     oracle = tuner.oracle
-    oracle.update_trial(trial.trial_id, {}, step=-1)  # it begins: an interrupted run is forgotten
+    oracle.update_trial(trial.trial_id, *encode(TrialBegins()))
     results = tuner.run_trial(trial, *fit_args, **fit_kwargs)
-    if results is None and _has_told(oracle, trial):
+    if results is None and _has_reported(oracle, trial):
         return  # by `update_trial`, as old tuners do
-    results = _summed(results, oracle.objective)
+    results = with_sum(results, oracle.objective)
     tuner_utils.validate_trial_results(results, oracle.objective, "Tuner.run_trial()")
     every = fit_kwargs.get("validation_freq", 1)
-    values, step = _result_of(results, oracle.objective, objectives_in(oracle), every)
-    oracle.update_trial(trial.trial_id, values, step=~step)  # which says that it is the result
+    result = result_of(results, oracle.objective, objectives_in(oracle), every)
+    oracle.update_trial(trial.trial_id, *encode(result))
 
 
-def _has_told(oracle: Any, trial: Row) -> bool:
-    told = oracle.get_trial(trial.trial_id).metrics
-    return all(told.exists(name) for name in objectives_in(oracle))
-
-
-def _result_of(
-    results: Any, objective: Any, wanted: Collection[str], every: int | Sequence[int]
-) -> tuple[dict[str, float], int]:
-    """Return the metrics that a result stands for, and the best epoch; of executions the mean."""
-    if isinstance(results, list):
-        each = [_result_of(one, objective, wanted, every) for one in results]
-        known: dict[str, list[float]] = {}
-        for metrics, _ in each:
-            for name, value in metrics.items():
-                known.setdefault(name, []).append(value)
-        means = {name: sum(values) / len(values) for name, values in known.items()}
-        return means, sum(step for _, step in each) // len(each)
-    if isinstance(results, keras.callbacks.History):
-        return _best_epoch(results, objective, wanted, every)
-    return numbers_in(tuner_utils.convert_to_metrics_dict(results, objective), wanted), 0
-
-
-def _best_epoch(
-    history: Any, objective: Any, wanted: Collection[str], every: int | Sequence[int]
-) -> tuple[dict[str, float], int]:
-    """Return all metrics of the best epoch, and which it is."""
-    epochs: dict[int, dict[str, Any]] = {}
-    for name, values in history.history.items():
-        for epoch, value in zip(_told_at(history, len(values), every), values, strict=True):
-            epochs.setdefault(epoch, {})[name] = value
-    told = {
-        epoch: numbers_in(metrics, wanted)
-        for epoch, metrics in epochs.items()
-        if all(name in metrics for name in wanted)
-    }
-    if not told:
-        names = sorted(history.history)
-        raise ExperimentError(f"no epoch tells of all of {list(wanted)}, only of {names}")
-    scores = {epoch: objective.get_value(metrics) for epoch, metrics in told.items()}
-    finite = [epoch for epoch, score in scores.items() if math.isfinite(score)]
-    best = (finite or list(told))[0]
-    for epoch in finite:
-        if objective.better_than(scores[epoch], scores[best]):
-            best = epoch
-    return told[best], best
-
-
-def _told_at(history: Any, count: int, every: int | Sequence[int]) -> list[int]:
-    """Return the epochs that told a metric: all, or those with a validation."""
-    if count == len(history.epoch):
-        return list(history.epoch)
-    rare = [
-        epoch
-        for epoch in history.epoch
-        if ((epoch + 1) % every == 0 if isinstance(every, int) else epoch + 1 in every)
-    ]
-    return rare if len(rare) == count else list(history.epoch[-count:])
+def _has_reported(oracle: Any, trial: Row) -> bool:
+    metrics = oracle.get_trial(trial.trial_id).metrics
+    return all(metrics.exists(name) for name in objectives_in(oracle))

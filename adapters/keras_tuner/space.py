@@ -1,6 +1,6 @@
 # pyright: basic
 # Keras Tuner ships no types.
-"""Keras Tuner's hyperparameters and our spaces, there and back."""
+"""Hyperparameters of Keras Tuner and our spaces: from one to the other."""
 
 import random
 import warnings
@@ -12,6 +12,7 @@ from keras_tuner import HyperParameters
 from keras_tuner.engine import hyperparameters as kinds
 
 from ...engine.errors import BackendError
+from ...engine.native_values import read_architecture
 from ...spaces import (
     Architecture,
     Categorical,
@@ -39,17 +40,14 @@ __all__ = [
     "to_native",
 ]
 
-ROUNDING = 1e-6  # relative; what a number loses on its way to a worker
-
-
-# ---------------------------------------------------------------------- there
+ROUNDING = 1e-6  # relative; gRPC carries 32-bit floats
 
 
 def to_native(space: SearchSpace) -> HyperParameters:
     """Return a space as hyperparameters, conditions included.
 
-    Keras Tuner knows no alternatives of conditions: of a decision that has several only what they
-    share is said, so that it may be active there and not here.
+    Keras Tuner has no alternatives of conditions. A decision with alternatives is declared with
+    the clauses that they share, so it may be active in Keras Tuner but not in the space.
 
     Args:
         space: Any space.
@@ -61,12 +59,12 @@ def to_native(space: SearchSpace) -> HyperParameters:
 
 
 def suggest(hp: HyperParameters, space: SearchSpace) -> Architecture:
-    """Let the hyperparameters of a `build_model(hp)` suggest an architecture.
+    """Suggest an architecture in a `build_model(hp)`.
 
-    Works with every tuner of Keras Tuner; with `NASOracle(space=space)` the strategy decides.
+    Works with every tuner of Keras Tuner; with `NASOracle(space=space)`, the strategy proposes it.
 
     Args:
-        hp: What Keras Tuner hands to the function.
+        hp: The hyperparameters that Keras Tuner passes to the function.
         space: The space.
 
     Returns:
@@ -86,13 +84,13 @@ def suggest(hp: HyperParameters, space: SearchSpace) -> Architecture:
     values: dict[str, Any] = {}
     for decision in space.decisions:
         value = _declare(hp, decision)
-        if value is not None:  # it is active, as Keras Tuner sees it
+        if value is not None:  # it is active in Keras Tuner
             values[decision.name] = value
     return architecture_in(space, values)
 
 
 def _declare(hp: HyperParameters, decision: Decision) -> Any:
-    """Declare a decision, and return its value; None where it is not active."""
+    """Declare a decision, and return its value; None if it is inactive."""
     name = decision.name
     with ExitStack() as stack:
         for clause in _clauses(decision):
@@ -111,14 +109,14 @@ def _declare(hp: HyperParameters, decision: Decision) -> Any:
 
 
 def _clauses(decision: Decision) -> tuple[Clause, ...]:
-    """Return the clauses that must all hold, as Keras Tuner has it."""
+    """Return the clauses that must all hold in Keras Tuner for a decision to be active."""
     first, *others = decision.conditions
     asked = [clause.decision for clause in first]
     if all([clause.decision for clause in other] == asked for other in others):
         places = [
             {condition[k].values for condition in decision.conditions} for k in range(len(asked))
         ]
-        if sum(len(place) > 1 for place in places) == 1:  # they differ in one decision's values
+        if sum(len(place) > 1 for place in places) == 1:  # only the values of one decision differ
             return tuple(
                 Clause(name, tuple(dict.fromkeys(value for values in place for value in values)))
                 for name, place in zip(asked, map(sorted, places), strict=True)
@@ -127,12 +125,7 @@ def _clauses(decision: Decision) -> tuple[Clause, ...]:
 
 
 def native_values(space: SearchSpace, choices: Mapping[str, Label]) -> dict[str, Label]:
-    """Return a value for all that Keras Tuner takes as active: it would draw others unseeded.
-
-    Args:
-        space: The space.
-        choices: What is chosen.
-    """
+    """Return values for all decisions active in Keras Tuner, which draws missing ones unseeded."""
     values: dict[str, Label] = {}
     for decision in space.decisions:
         if decision.name in choices:
@@ -145,7 +138,7 @@ def native_values(space: SearchSpace, choices: Mapping[str, Label]) -> dict[str,
 def draw_others(
     native: HyperParameters, values: dict[str, Any], space: SearchSpace, seed: int
 ) -> None:
-    """Draw what is no decision of a space, each from a stream of its own.
+    """Draw hyperparameters outside the space, each from its own stream.
 
     Args:
         native: All hyperparameters.
@@ -162,13 +155,10 @@ def draw_others(
 
 
 def settle(hp: HyperParameters) -> None:
-    """Leave the active values, as `ensure_active_values` does, but draw none and lose none.
+    """Remove inactive values, as `ensure_active_values` does, but draw no new ones.
 
-    Of a name in several conditional scopes Keras Tuner throws the value away in each scope that is
-    not entered, and so draws it anew, or has none.
-
-    Args:
-        hp: The hyperparameters of a trial.
+    If a name is declared in several conditional scopes, Keras Tuner removes its value for each
+    scope that is not entered, and then draws another one, or has none.
     """
     for known in hp.space:
         if not hp.is_active(known.name):
@@ -182,60 +172,29 @@ def _is_decision(space: SearchSpace, name: str) -> bool:
 
 
 def architecture_in(space: SearchSpace, values: Mapping[str, Any]) -> Architecture:
-    """Find the architecture among the values of hyperparameters; others are left out.
-
-    Args:
-        space: The space.
-        values: Values by name.
+    """Return the architecture in the values of hyperparameters, of which others are ignored.
 
     Raises:
         InvalidArchitecture: A value is missing, or outside its decision's domain.
     """
-    active: dict[str, object] = {}
-    choices: dict[str, Label] = {}
-    for decision in space.decisions:
-        if not decision.is_active(choices) or decision.name not in values:
-            continue
-        value = active[decision.name] = _rounded(decision, values[decision.name])
-        try:
-            choices[decision.name] = decision.domain.check(decision.label_of(value))
-        except ValueError:  # the space says it better
-            break
-    return space.architecture(active)
-
-
-def _rounded(decision: Decision, value: Any) -> Any:
-    """Bring a number that has been rounded past an end of its range back to that end.
-
-    And a whole number among fractions to what it is meant to be: AutoKeras has such defaults.
-    """
-    if type(value) is int and decision.options and all(type(o) is float for o in decision.options):
-        return float(value)
-    if isinstance(decision.domain, RealRange) and isinstance(value, float):
-        for end in (decision.domain.low, decision.domain.high):
-            if abs(value - end) <= ROUNDING * abs(end):
-                return end
-    return value
-
-
-# ---------------------------------------------------------------------- and back
+    return read_architecture(values, space, ROUNDING)
 
 
 def from_native(native: HyperParameters) -> Space:
-    """Make a space of hyperparameters, conditional scopes included.
+    """Return hyperparameters as a space, conditional scopes included.
 
     Args:
-        native: What a `build_model(hp)` has declared, or what was given to a tuner.
+        native: The hyperparameters that a `build_model(hp)` has declared, or that a tuner has.
 
     Raises:
-        BackendError: There are none yet, or one name has two domains.
+        BackendError: There are no hyperparameters, or one name has two domains.
     """
     declared: dict[str, list[Any]] = {}
     for hp in native.space:
         declared.setdefault(hp.name, []).append(hp)
     if not declared:
         raise BackendError(
-            "there are no hyperparameters to make a space of: call build_model(hp) with them "
+            "there are no hyperparameters to form a space: call build_model(hp) with them "
             "first, or give those of a tuner, as tuner.oracle.get_space()"
         )
     nodes = {name: _node(name, group) for name, group in declared.items()}
@@ -251,14 +210,14 @@ def _node(name: str, group: list[Any]) -> Choice | Integer | Real:
     ]
     if any(other != first for other in others):
         raise BackendError(
-            f"the hyperparameter {name!r} is declared twice, as {group[0]} and otherwise: Keras "
-            "Tuner itself cannot tell these apart; give them different names"
+            f"the hyperparameter {name!r} is declared twice, as {group[0]} and with another "
+            "domain: Keras Tuner cannot distinguish them; give them different names"
         )
     if first.get("sampling") == "reverse_log" and first["step"] is None:
         warnings.warn(
-            f"the hyperparameter {name!r} is searched evenly between its ends, for our spaces have "
-            "no sampling='reverse_log': declare its distance from the upper end instead, with "
-            "sampling='log'",
+            f"the hyperparameter {name!r} is searched evenly between its bounds, because spaces do "
+            "not support sampling='reverse_log': declare its distance from the upper bound "
+            "instead, with sampling='log'",
             stacklevel=2,
         )
     match group[0]:
@@ -293,8 +252,8 @@ def _conditional(
 
 
 def _labels(node: Choice | Integer | Real, values: Any) -> Iterator[Label]:
-    """Return the labels of values that a condition names; those that cannot be are left out."""
-    for value in values:  # 1, 1.0 and True are one and the same to Keras Tuner
+    """Return the labels of the values in a condition, without those outside the domain."""
+    for value in values:  # Keras Tuner compares by equality: 1, 1.0 and True are the same
         if isinstance(node, Choice):
             yield from (label for label, option in node.options.items() if option == value)
         elif isinstance(value, str):

@@ -1,31 +1,44 @@
 # pyright: basic
 # Keras Tuner ships no types.
-"""A project of Keras Tuner as the store of an experiment's trials."""
+"""A project of Keras Tuner as the engine sees it: the trials of a managed run.
+
+`files` describes what is stored in which order. AutoKeras stores its managed runs in the same way.
+"""
 
 import math
-from collections.abc import Mapping
-from typing import Any, final
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import final
 
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 
 from ...engine.driver import ExperimentSpec
+from ...engine.errors import BackendError
+from ...engine.locks import lock_in
+from ...engine.run import OpenStore
 from ...strategies import History, SpaceExhausted, Step, Trial
+from ...strategies.lock import try_lock
+from .files import ANOTHER_PROJECT, read_identity, write_json
 from .history import history_of
 from .oracle import NASOracle
-from .space import native_values
-from .trials import SKIPPED, Noted, trial_of
+from .protocol import is_stop
+from .trials import Noted, record_end, trial_of
 
-__all__ = ["ProjectStore", "fill"]
+__all__ = ["ProjectStore", "open_store"]
 
 
 @final
 class ProjectStore:
-    """A project as the driver sees it.
+    """A project as the store of an experiment's trials.
+
+    Each running trial belongs to a worker of the oracle, as under a tuner of Keras Tuner.
 
     Args:
         experiment: The experiment.
-        oracle: Its oracle, with everything read that is there.
+        oracle: Its oracle, which has read the project.
     """
 
     def __init__(self, experiment: ExperimentSpec, oracle: NASOracle) -> None:
@@ -34,10 +47,14 @@ class ProjectStore:
         self._rows: dict[int, Row] = {}
 
     def history(self) -> History:
-        rows = [Noted(row, self._oracle.notes[key]) for key, row in self._oracle.trials.items()]
         experiment = self._experiment
-        noted = {"seed": experiment.seed, "strategy": repr(experiment.strategy)}
-        return history_of(rows, experiment.space, experiment.objectives, noted)
+        return history_of(
+            self._oracle.rows,
+            experiment.space,
+            experiment.objectives,
+            experiment.seed,
+            repr(experiment.strategy),
+        )
 
     def begin(self, limit: float) -> Trial | None:
         oracle = self._oracle
@@ -46,73 +63,68 @@ class ProjectStore:
         row = oracle.create_trial(next(w for w in workers if w not in oracle.ongoing_trials))
         if row.status != TrialStatus.RUNNING:
             if oracle.is_exhausted:
-                raise SpaceExhausted("the space has no more")
+                raise SpaceExhausted("every architecture of the space has been proposed")
             return None
         trial = trial_of(Noted(row, oracle.notes[row.trial_id]), self._experiment.space)
-        assert trial is not None, f"{row.hyperparameters.values} was proposed and is no member"
+        assert trial is not None, f"{row.hyperparameters.values} is not in the space"
         self._rows[trial.number] = row
         return trial
 
     def report(self, trial: Trial, step: Step) -> bool:
         row = self._rows[trial.number]
-        told = self._oracle.update_trial(row.trial_id, step.metrics, step.step)
-        return told.status == TrialStatus.STOPPED
+        return is_stop(self._oracle.update_trial(row.trial_id, step.metrics, step.step))
 
     def finish(self, trial: Trial) -> None:
         row = self._rows.pop(trial.number)
-        finish(self._oracle, row, trial)
+        record_end(Noted(row, self._oracle.notes[row.trial_id]), trial)
         self._oracle.end_trial(row)
 
 
-def finish(oracle: NASOracle, row: Row, trial: Trial) -> None:
-    """Note on a trial of Keras Tuner how one of ours has ended."""
-    note = oracle.notes[row.trial_id]
-    note |= {"values": dict(trial.values), "seconds": trial.seconds, "notes": dict(trial.notes)}
-    if trial.state == "failed":
-        row.status = TrialStatus.FAILED
-        row.message = str(trial.notes.get("traceback") or trial.notes.get("error"))
-        return
-    row.status = TrialStatus.COMPLETED
-    last = trial.curve[-1].step if trial.curve else -1
-    if trial.state == "pruned":
-        note["pruned"] = last
-        return
-    row.best_step = last + 1
-    for metric, value in trial.values.items():  # for the eyes of Keras Tuner
-        row.metrics.update(metric, value, step=last + 1)
-
-
-def fill(oracle: NASOracle, history: History) -> None:
-    """Write a history into an empty project, as if it had run there.
+@contextmanager
+def open_store(
+    experiment: ExperimentSpec, directory: Path | None, project_name: str
+) -> Generator[OpenStore]:
+    """Open the project of an experiment, or create it; see `run_managed`.
 
     Args:
-        oracle: An oracle of the history's space and objectives.
-        history: The history.
+        experiment: The experiment.
+        directory: The run's directory; None for a temporary one.
+        project_name: The project's name.
+
+    Raises:
+        BackendError: The project belongs to another experiment, or is in use.
     """
-    known: Mapping[int, Trial] = {trial.number: trial for trial in history}
-    for number in range(max([*known, *history.skipped], default=-1) + 1):
-        row = Row(oracle.hyperparameters.copy(), str(number))
-        if number not in known:
-            row.status = TrialStatus.FAILED
-            row.message = "skipped: it failed before it had an architecture"
-            note: dict[str, Any] = {"state": SKIPPED, "ended": -1}
+    with ExitStack() as stack:
+        if directory is None:
+            place = Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
         else:
-            trial = known[number]
-            row.hyperparameters.values = dict(
-                native_values(history.space, trial.architecture.choices)
-            )
-            note = {"started": trial.started, "steps": [step.step for step in trial.curve]}
-            for step in trial.curve:
-                for metric, value in step.metrics.items():
-                    row.metrics.update(metric, value, step=step.step)
-        oracle.trials[row.trial_id], oracle.notes[row.trial_id] = row, note
-        oracle.start_order.append(row.trial_id)
-    for trial in history:
-        row = oracle.trials[str(trial.number)]
-        if trial.state != "running":
-            oracle.notes[row.trial_id]["finished"] = trial.finished
-            finish(oracle, row, trial)
-            oracle.ongoing_trials["history"] = row  # only what a worker has can end
-            oracle.end_trial(row)
-    for row in oracle.trials.values():
-        oracle._written(row)
+            place = directory
+            if not try_lock(stack.enter_context(lock_in(directory))):
+                raise BackendError(
+                    f"another process runs in {directory}: wait for it, or use another directory"
+                )
+        stored = read_identity(place / project_name)
+        if stored is not None:
+            where = f"the project {place / project_name}"
+            experiment = stored.resume(experiment, where, ANOTHER_PROJECT)
+        oracle = _oracle(experiment, place, project_name)
+        stack.callback(oracle.write_summary)
+        yield OpenStore(ProjectStore(experiment, oracle))
+
+
+def _oracle(experiment: ExperimentSpec, place: Path, project_name: str) -> NASOracle:
+    """Return an oracle that has read the project of an experiment."""
+    oracle = NASOracle(
+        {objective.metric: objective.direction for objective in experiment.objectives},
+        None,
+        strategy=experiment.strategy,
+        space=experiment.space,
+        seed=experiment.seed,
+        pruner=experiment.pruner,
+        max_consecutive_failed_trials=None,  # the driver counts
+    )
+    oracle.verbose = 0
+    oracle._set_project_dir(place, project_name)
+    write_json(Path(oracle._project_dir) / "tuner0.json", {})  # so that tuners resume the project
+    oracle.reload()
+    return oracle

@@ -1,16 +1,12 @@
 # pyright: basic
 # Keras Tuner ships no types.
-"""The trials of Keras Tuner as its directory holds them, read as ours.
+"""One trial of Keras Tuner, as its file holds it, and our `Trial`: from one to the other.
 
-A trial's file is Keras Tuner's own, with one more entry, its note, which Keras Tuner passes over.
-These files alone are the truth: what `oracle.json` says can be told from them, so that neither a
-half-written one nor a moment between two writes matters.
+A trial's file is that of Keras Tuner with one more entry, the note, which Keras Tuner ignores.
 """
 
-import json
-import math
-import os
 import re
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,38 +15,44 @@ from typing import Any, NamedTuple
 from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
+from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 
 from ...spaces import Architecture, InvalidArchitecture, SearchSpace
-from ...strategies import Objective, Step, Trial
+from ...strategies import Step, Trial
+from .files import NOTE, read_json
 from .space import architecture_in
 
 __all__ = [
-    "NOTE",
     "SKIPPED",
+    "Note",
     "Noted",
+    "ProjectState",
     "curve_of",
     "error_in",
-    "read_json",
+    "forget_reports",
+    "read_project",
     "read_rows",
+    "record_end",
+    "record_start",
+    "take_over",
     "trial_of",
-    "unscored",
-    "write_json",
 ]
 
-NOTE = "nasbridge"  # the entry of trial.json, and the name of the project's own file
-SKIPPED = "skipped"  # the state of a number that another backend has given in vain
+SKIPPED = "skipped"  # the state of a trial that failed before sampling, under another backend
 
 Note = dict[str, Any]
 
 
 class Noted(NamedTuple):
-    """A trial of Keras Tuner, and what we note on it.
+    """A trial of Keras Tuner with its note.
 
     Attributes:
-        row: Keras Tuner's trial.
-        note: "steps" that were reported, "started", "grown" (the space was not given, so the
-            trial may lack what was declared later), and what the end adds: "state", "values",
-            "seconds", "finished", "ended" (which end this was) and "notes".
+        row: The trial of Keras Tuner.
+        note: The steps that were reported ("steps"), when the trial began ("started"), whether
+            the space grew during the search, so that the trial may lack later hyperparameters
+            ("grown"), the worker that has the trial ("worker"), and the step at which the pruner
+            stopped it ("pruned"). The end of the trial adds "state", "values", "seconds",
+            "finished", "notes", and the position among all ended trials ("ended").
     """
 
     row: Row
@@ -61,29 +63,22 @@ class Noted(NamedTuple):
         """The number of our trial."""
         return int(self.row.trial_id)
 
+    @property
+    def state(self) -> str:
+        """The state of our trial."""
+        return str(self.note.get("state", "running"))
 
-def write_json(file: Path, document: object) -> None:
-    """Write a file so that a crash leaves the old one or the new one."""
-    draft = f"{file}.draft"
-    with open(draft, "w", encoding="utf-8") as opened:  # noqa: PTH123  (a third of the time)
-        opened.write(json.dumps(document))
-    os.replace(draft, file)  # noqa: PTH105
-
-
-def read_json(file: Path) -> Mapping[str, Any]:
-    """Read a file of Keras Tuner's; a missing or half-written one is empty."""
-    try:
-        document = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """The notes of our trial."""
+        return self.note.get("notes", {})
 
 
 def read_rows(project: Path) -> list[Noted]:
     """Read all trials of a project, in the order of their numbers.
 
-    Those that Keras Tuner itself has run have no note, and are given one. A damaged one is given
-    back as running with nothing known, so that it is run again.
+    A trial that Keras Tuner itself has run has no note, and gets one. A damaged trial is returned
+    as a running one without values, so that it is run again.
 
     Args:
         project: The directory that holds `oracle.json`.
@@ -93,11 +88,11 @@ def read_rows(project: Path) -> list[Noted]:
     for file in project.glob("trial_*/trial.json"):
         number = re.fullmatch(r"trial_(\d+)", file.parent.name)
         if number is None:
-            continue  # no oracle of Keras Tuner's numbers its trials otherwise
+            continue  # an id that no oracle of Keras Tuner gives
         document = read_json(file)
         try:
             row = Row.from_state(document)
-        except Exception as error:  # whatever a damaged entry leads to
+        except Exception as error:  # a damaged entry may lead to any error
             warnings.warn(f"{file} is damaged ({error!r}): the trial is run again", stacklevel=2)
             row, document = Row(HyperParameters(), number[1]), {NOTE: {}}
         note = document.get(NOTE)
@@ -106,7 +101,7 @@ def read_rows(project: Path) -> list[Noted]:
 
 
 def _note_for(row: Row, ended: Sequence[str]) -> Note:
-    """Make the note of a trial that Keras Tuner itself has run."""
+    """Return a note for a trial that Keras Tuner itself has run."""
     if row.status not in (TrialStatus.COMPLETED, TrialStatus.FAILED):
         return {"grown": True}
     end = ended.index(row.trial_id) if row.trial_id in ended else len(ended) + int(row.trial_id)
@@ -118,8 +113,44 @@ def _note_for(row: Row, ended: Sequence[str]) -> Note:
     return note
 
 
+class ProjectState(NamedTuple):
+    """Everything that a project stores.
+
+    Attributes:
+        rows: The trials, in the order of their numbers.
+        hyperparameters: All hyperparameters that are known.
+        display: What Keras Tuner needs to print its progress; None if it is not stored.
+        start_order: The ids of all trials.
+        end_order: The ids of the trials that have ended, in that order.
+    """
+
+    rows: list[Noted]
+    hyperparameters: HyperParameters
+    display: Mapping[str, Any] | None
+    start_order: list[str]
+    end_order: list[str]
+
+
+def read_project(project: Path, grows: bool = True) -> ProjectState:
+    """Read a project: its trials, and what `oracle.json` adds to them.
+
+    Args:
+        project: The directory that holds `oracle.json`.
+        grows: Whether hyperparameters of trials that `oracle.json` lacks join the space.
+    """
+    rows, summary = read_rows(project), read_json(project / "oracle.json")
+    config, written = summary.get("hyperparameters"), set(summary.get("end_order", ()))
+    known = HyperParameters() if config is None else HyperParameters.from_config(dict(config))
+    for row, _ in rows if grows else []:
+        if config is None or row.trial_id not in written:
+            known.merge(row.hyperparameters, overwrite=False)
+    ended = sorted((n for n in rows if "ended" in n.note), key=lambda n: n.note["ended"])
+    starts, ends = ([row.trial_id for row, _ in some] for some in (rows, ended))
+    return ProjectState(rows, known, summary.get("display"), starts, ends)
+
+
 def error_in(message: str | None) -> dict[str, str]:
-    """Return the notes of a failed trial: the last line of a traceback, and the whole."""
+    """Return the notes of a failed trial: the last line of its traceback, and all of it."""
     text = (message or "").strip()
     if not text:
         return {"error": "unknown: Keras Tuner passes no messages from worker to chief"}
@@ -129,20 +160,12 @@ def error_in(message: str | None) -> dict[str, str]:
     return {"error": error, "traceback": text}
 
 
-def unscored(row: Row, objectives: Sequence[Objective]) -> str:
-    """Say why a trial that raised no error has failed; nothing where it has a score."""
-    if row.score is None or not math.isnan(row.score):
-        return ""
-    names = " and ".join(repr(objective.metric) for objective in objectives)
-    return f"ValueError: no finite value of the objective {names} was reported"
-
-
 def curve_of(row: Row, steps: Sequence[int] | None = None) -> tuple[Step, ...]:
-    """Return what a trial has reported: of several executions the mean.
+    """Return the steps that a trial has reported, with the mean over its executions.
 
     Args:
-        row: Keras Tuner's trial.
-        steps: Those that were reported; None for all that have been observed.
+        row: The trial.
+        steps: The steps that were reported; None for all that Keras Tuner has stored.
     """
     found: dict[int, dict[str, float]] = {}
     for name, history in row.metrics.metrics.items():
@@ -155,12 +178,7 @@ def curve_of(row: Row, steps: Sequence[int] | None = None) -> tuple[Step, ...]:
 
 
 def trial_of(noted: Noted, space: SearchSpace) -> Trial | None:
-    """Read a trial as ours; None if it has no architecture of the space.
-
-    Args:
-        noted: The trial.
-        space: The space.
-    """
+    """Return our trial; None if the record has no architecture of the space."""
     note, row = noted.note, noted.row
     architecture = _architecture(noted, space)
     if architecture is None or note.get("state") == SKIPPED:
@@ -183,7 +201,7 @@ def trial_of(noted: Noted, space: SearchSpace) -> Trial | None:
 
 def _architecture(noted: Noted, space: SearchSpace) -> Architecture | None:
     values = noted.row.hyperparameters.values
-    if noted.note.get("grown") and values:  # what it did not declare, it did not use
+    if noted.note.get("grown") and values:  # a model does not use what it does not declare
         missing = (d for d in space.decisions if d.name not in values)
         values = {**{d.name: d.domain.values(points=2)[0] for d in missing}, **values}
     try:
@@ -194,3 +212,57 @@ def _architecture(noted: Noted, space: SearchSpace) -> Architecture | None:
                 f"trial {noted.number} is outside the space, and ignored: {error}", stacklevel=2
             )
         return None
+
+
+def record_start(note: Note, grows: bool, worker: str | None) -> None:
+    """Note that a trial begins.
+
+    Args:
+        note: The note of the trial.
+        grows: Whether the space grows during the search.
+        worker: The worker, for a chief that succeeds this one; None without a chief.
+    """
+    note["started"] = time.time()
+    if grows:
+        note["grown"] = True
+    if worker is not None:
+        note["worker"] = worker
+
+
+def forget_reports(row: Row) -> Note:
+    """Forget what a trial has reported, and return its new note."""
+    row.metrics, row.score, row.best_step = MetricsTracker(), None, 0
+    return {}
+
+
+def record_end(noted: Noted, trial: Trial) -> None:
+    """Record the end of our trial in the trial of Keras Tuner and in its note."""
+    row, note = noted
+    note |= {"values": dict(trial.values), "seconds": trial.seconds, "notes": dict(trial.notes)}
+    if trial.state == "failed":
+        row.status = TrialStatus.FAILED
+        row.message = str(trial.notes.get("traceback") or trial.notes.get("error"))
+        return
+    row.status = TrialStatus.COMPLETED
+    last = trial.curve[-1].step if trial.curve else -1
+    if trial.state == "pruned":
+        note["pruned"] = last
+        return
+    row.best_step = last + 1
+    for metric, value in trial.values.items():  # so that Keras Tuner displays it
+        row.metrics.update(metric, value, step=last + 1)
+
+
+def take_over(row: Row, message: Row) -> None:
+    """Copy what a worker sends about the end of a trial; proposed values stay as they are.
+
+    On the way to the chief, numbers are rounded, hyperparameters are reordered, and inactive ones
+    are added.
+    """
+    row.status, row.message = message.status, message.message
+    sent, known = message.hyperparameters, row.hyperparameters
+    for hp in sent.space:
+        if not known._exists(hp.name, hp.conditions):
+            known.merge([hp], overwrite=False)
+            if known.is_active(hp) and hp.name in sent.values:
+                known.values[hp.name] = sent.values[hp.name]

@@ -1,11 +1,22 @@
 """Counting consecutive failures, which end a search."""
 
-from typing import final
+from collections.abc import Mapping
+from typing import Any, Protocol, final
 
-from ..strategies import Trial
 from .errors import TooManyFailures
 
 __all__ = ["ConsecutiveFailures"]
+
+
+class Ended(Protocol):
+    """A trial that has ended; it may have no architecture."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def notes(self) -> Mapping[str, Any]: ...
 
 
 @final
@@ -21,9 +32,9 @@ class ConsecutiveFailures:
         self.limit = limit
         self._fix = fix
         self._count = 0
-        self._last: Trial | None = None
+        self._last: Ended | None = None
 
-    def record(self, trial: Trial) -> None:
+    def record(self, trial: Ended) -> None:
         """Count a finished trial; one that has not failed resets the count."""
         self._count = self._count + 1 if trial.state == "failed" else 0
         self._last = trial

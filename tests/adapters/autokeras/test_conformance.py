@@ -1,5 +1,10 @@
 # pyright: basic
-"""The backend `autokeras`, by our door; test_autokeras_theirs.py goes by the other one."""
+"""Managed runs under AutoKeras, and the patch for AutoKeras; test_native.py has the rest.
+
+AutoKeras stores managed runs with the code of the Keras Tuner adapter, which passes the whole
+suite. Here the suite's tests of objectives and of moving show that AutoKeras is connected to it:
+they run, resume, load and store experiments with failed, pruned and complete trials.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -13,19 +18,19 @@ from autokeras.graph import Graph
 
 from nasbridge import BackendError, Experiment
 from nasbridge import testing as material
-from nasbridge.adapters.autokeras.compat import mend
-from nasbridge.engine import Silent
-from nasbridge.testing import BackendHarness, BackendTests, strategy
+from nasbridge.adapters.autokeras.compat import patch_shapes
+from nasbridge.engine.driver import Silent
+from nasbridge.testing import BackendHarness, MovingTests, ObjectivesTests, strategy
 
 
 @pytest.mark.usefixtures("soonest")
-class TestAutoKeras(BackendTests):
+class TestAutoKeras(ObjectivesTests, MovingTests):
     @pytest.fixture
     def harness(self) -> BackendHarness:
         return BackendHarness("autokeras", trials=20)
 
 
-def test_a_run_is_a_project_that_autokeras_opens(tmp_path: Path) -> None:
+def test_autokeras_opens_the_project_of_a_managed_run(tmp_path: Path) -> None:
     experiment = Experiment(
         material.chain(),
         material.evaluate_variously,
@@ -51,17 +56,14 @@ def test_a_run_is_a_project_that_autokeras_opens(tmp_path: Path) -> None:
     assert best.values == dict(history.best.architecture.choices)
 
 
-# ---------------------------------------------------------------------- the mend
-
-
 def tiny() -> autokeras.AutoModel:
     source = autokeras.Input()
     head = autokeras.RegressionHead()(autokeras.DenseBlock(num_layers=1)(source))
     return autokeras.AutoModel(source, head, tuner="random", max_trials=1, overwrite=True)
 
 
-def test_the_mend_is_still_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """If this fails, AutoKeras or Keras has changed: `mend` can go."""
+def test_autokeras_still_needs_the_patch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """If this fails, AutoKeras or Keras has changed, and `patch_shapes` can be removed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Graph, "set_io_shapes", Graph.set_io_shapes.__wrapped__)
     x = numpy.zeros((4, 2), "float32")
@@ -69,19 +71,19 @@ def test_the_mend_is_still_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         tiny().fit(x, x, epochs=1, verbose=0)
 
 
-def test_the_mend_is_made_once_and_only_where_it_is_needed(
+def test_the_patch_is_applied_once_and_only_under_strict_keras(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    mended = Graph.set_io_shapes
-    mend()
-    assert Graph.set_io_shapes is mended
-    monkeypatch.setattr(Graph, "set_io_shapes", mended.__wrapped__)
+    patched = Graph.set_io_shapes
+    patch_shapes()
+    assert Graph.set_io_shapes is patched
+    monkeypatch.setattr(Graph, "set_io_shapes", patched.__wrapped__)
     monkeypatch.setattr(keras, "__version__", "3.12.4")
-    mend()
-    assert Graph.set_io_shapes is mended.__wrapped__
+    patch_shapes()
+    assert Graph.set_io_shapes is patched.__wrapped__
 
 
-def test_another_autokeras_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_release_of_autokeras_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autokeras, "__version__", "2.0.0")
     with pytest.raises(BackendError, match=r"2\.0\.0 is installed.*pip install 'nasbridge\[auto"):
-        mend()
+        patch_shapes()

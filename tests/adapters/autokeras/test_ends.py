@@ -1,5 +1,5 @@
 # pyright: basic
-"""AutoKeras by their door: trials that fail, stop early or are interrupted; several objectives."""
+"""Trials that fail, stop early or are interrupted in an AutoModel, and several objectives."""
 
 from pathlib import Path
 from typing import Any
@@ -72,17 +72,14 @@ def called(function: Any) -> Any:
     return keras.callbacks.LambdaCallback(on_epoch_end=function)
 
 
-def assert_as_a_bare_search_says(history: History, strategy: Any = EVOLUTION) -> None:
+def assert_equals_a_bare_search(history: History, strategy: Any = EVOLUTION) -> None:
     search = Search(strategy, history.space, history.objectives, history.seed)
     for trial in history:
         assert search.ask(trial.number).choices == trial.architecture.choices
         search.tell(trial)
 
 
-# ---------------------------------------------------------------------- trials that end otherwise
-
-
-def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
+def test_an_interrupted_search_resumes(tmp_path: Path) -> None:
     expected = fitted(model_of(tmp_path / "whole")).tuner.history
 
     def interrupt(epoch: int, logs: Any) -> None:
@@ -97,7 +94,7 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
     longer = fitted(model_of(tmp_path / "cut", max_trials=6)).tuner.history
     assert values(longer)[:5] == values(expected)
     assert len(longer) == 6
-    with pytest.raises(BackendError, match=r"of another search: its fingerprint"):
+    with pytest.raises(BackendError, match=r"of another experiment, with space fingerprint"):
         model_of(tmp_path / "cut", NASBlock(Chain(layer("Dense", units=Integer(1, 3)))))
 
 
@@ -110,10 +107,10 @@ def test_bad_trials_stop_early(tmp_path: Path) -> None:
     history = fitted(model, epochs=3, callbacks=[called(worse)]).tuner.history
     assert [t.state for t in history] == ["complete"] * 3 + ["pruned", "complete"]
     assert len(history[3].curve) == 2
-    assert_as_a_bare_search_says(history)
+    assert_equals_a_bare_search(history)
 
 
-def test_several_objectives_have_a_front(tmp_path: Path) -> None:
+def test_several_objectives_give_a_pareto_front(tmp_path: Path) -> None:
     goals = {"val_accuracy": "max", "flops": "min"}
     model = fitted(model_of(tmp_path, objective=goals))
     front = model.tuner.pareto()
@@ -124,7 +121,7 @@ def test_several_objectives_have_a_front(tmp_path: Path) -> None:
     assert {(-t.values["val_accuracy"], t.values["flops"]) for t in front} == expected
 
 
-def test_failed_and_too_large_models_are_skipped_and_told(tmp_path: Path, capsys: Any) -> None:
+def test_failed_and_oversized_models_are_skipped_and_reported(tmp_path: Path, capsys: Any) -> None:
     wide = Chain(layer("Dense", units=Integer(1, 60)))
     model = model_of(tmp_path, NASBlock(wide), max_model_size=300, max_trials=6)
     model = fitted(model)
@@ -139,7 +136,7 @@ def test_failed_and_too_large_models_are_skipped_and_told(tmp_path: Path, capsys
     assert all(trial.architecture["0.units"] <= 14 for trial in small)
 
 
-def test_a_search_in_which_nothing_is_completed_says_so(tmp_path: Path) -> None:
+def test_a_search_without_a_complete_trial_is_an_error(tmp_path: Path) -> None:
     endless = {"max_consecutive_failed_trials": None}
     model = model_of(tmp_path, max_model_size=1, max_trials=2, oracle=endless)
     with pytest.raises(BackendError, match="no trial has been completed"):
@@ -149,8 +146,8 @@ def test_a_search_in_which_nothing_is_completed_says_so(tmp_path: Path) -> None:
         fitted(again)
 
 
-def test_an_objective_that_no_epoch_tells_ends_the_search(tmp_path: Path) -> None:
-    with pytest.raises(ExperimentError, match=r"no epoch tells of \['val_acuracy'\]"):
+def test_an_unknown_objective_ends_the_search(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"no epoch reports \['val_acuracy'\]"):
         fitted(model_of(tmp_path, objective={"val_acuracy": "max"}))
     assert len(load(tmp_path)) == 1
 
@@ -158,15 +155,21 @@ def test_an_objective_that_no_epoch_tells_ends_the_search(tmp_path: Path) -> Non
 @pytest.mark.parametrize("refit", [False, True])
 def test_a_fit_returns_a_history(refit: bool, tmp_path: Path) -> None:
     model = model_of(tmp_path, max_trials=2, refit=refit)
-    told = model.fit(X, Y, epochs=2, verbose=0, batch_size=7)
-    params = {"verbose": 0, "epochs": 2, "steps": 4 if refit else 3}  # refit adds the split off
-    for one in [told] if refit else [told, model.fit(X, Y, epochs=2, verbose=0, batch_size=7)]:
+    history = model.fit(X, Y, epochs=2, verbose=0, batch_size=7)
+    params = {
+        "verbose": 0,
+        "epochs": 2,
+        "steps": 4 if refit else 3,
+    }  # with the validation data
+    for one in (
+        [history] if refit else [history, model.fit(X, Y, epochs=2, verbose=0, batch_size=7)]
+    ):
         assert one.params == params
-        for ours, best in zip(one.model.weights, model.export_model().weights, strict=True):
-            numpy.testing.assert_array_equal(ours, best)
-    assert isinstance(told, keras.callbacks.History)
-    assert told.epoch == [0, 1]
+        for weight, best in zip(one.model.weights, model.export_model().weights, strict=True):
+            numpy.testing.assert_array_equal(weight, best)
+    assert isinstance(history, keras.callbacks.History)
+    assert history.epoch == [0, 1]
     if not refit:
         best = model.tuner.history.best
-        assert told.history["val_loss"] == [s.metrics["val_loss"] for s in best.curve]
-        assert model.fit(X, Y, epochs=2, verbose=0).history == told.history
+        assert history.history["val_loss"] == [s.metrics["val_loss"] for s in best.curve]
+        assert model.fit(X, Y, epochs=2, verbose=0).history == history.history

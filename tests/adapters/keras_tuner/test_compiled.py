@@ -1,5 +1,5 @@
 # pyright: basic
-"""`NASTuner` of a space: its networks are compiled as was said, or it is an error."""
+"""`NASTuner` of the variants of a model compiles its networks as the model, or raises an error."""
 
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ def model_of(*compiling: Any, **settings: Any) -> Any:
 
 
 def member_of(model: Any, directory: Path) -> Any:
-    tuner: Any = NASTuner(variants_of(model), GridSearch(), "loss", 1, directory=directory)
+    tuner: Any = NASTuner(variants_of(model), "loss", 1, strategy=GridSearch(), directory=directory)
     return tuner.hypermodel.build(tuner.oracle.get_space())
 
 
 @pytest.mark.parametrize("wrap", [lambda one: one, keras.optimizers.LossScaleOptimizer])
-def test_what_does_not_decay_does_not_in_members(wrap: Any, tmp_path: Path) -> None:
+def test_weights_excluded_from_decay_stay_excluded(wrap: Any, tmp_path: Path) -> None:
     optimizer = keras.optimizers.AdamW(0.1, weight_decay=0.5)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma"])
     member = member_of(model_of(wrap(optimizer), "mse"), tmp_path)
@@ -41,7 +41,7 @@ def test_what_does_not_decay_does_not_in_members(wrap: Any, tmp_path: Path) -> N
     assert (kernel < 1).all()
 
 
-def test_weights_that_do_not_decay_are_to_be_named(tmp_path: Path) -> None:
+def test_exclusion_from_decay_by_variable_is_rejected(tmp_path: Path) -> None:
     model = model_of()
     optimizer = keras.optimizers.AdamW()
     optimizer.exclude_from_weight_decay(var_list=[model.layers[0].bias])
@@ -51,7 +51,7 @@ def test_weights_that_do_not_decay_are_to_be_named(tmp_path: Path) -> None:
 
 
 class Weighted(keras.losses.Loss):  # type: ignore[misc]
-    """Its `get_config` names none of what it holds."""
+    """Its `get_config` omits its state."""
 
     def __init__(self, held: Any = None, **settings: Any) -> None:
         super().__init__(**settings)
@@ -61,7 +61,7 @@ class Weighted(keras.losses.Loss):  # type: ignore[misc]
         return keras.ops.mean((true - predicted) ** 2, -1)
 
 
-class Told(Weighted):
+class Configured(Weighted):
     def get_config(self) -> Any:
         return {**super().get_config(), "held": numpy.asarray(self.held).tolist()}
 
@@ -83,14 +83,14 @@ ARRAY = numpy.array([1.0, float("nan")])
     ],
     ids=str,
 )
-def test_what_another_training_would_lack_is_refused(held: Any, tmp_path: Path) -> None:
+def test_state_missing_from_get_config_is_rejected(held: Any, tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match=r"leaves out \{'held': "):
         member_of(model_of("sgd", Weighted(held)), tmp_path)
 
 
 @pytest.mark.parametrize("held", [ARRAY, keras.ops.convert_to_tensor(ARRAY), [1, 2], (1, 2), []])
-def test_what_get_config_tells_is_taken(held: Any, tmp_path: Path) -> None:
-    member = member_of(model_of("sgd", Told(held)), tmp_path)
+def test_state_in_get_config_is_copied(held: Any, tmp_path: Path) -> None:
+    member = member_of(model_of("sgd", Configured(held)), tmp_path)
     numpy.testing.assert_array_equal(member.loss.held, held)
 
 
@@ -99,13 +99,13 @@ def test_what_get_config_tells_is_taken(held: Any, tmp_path: Path) -> None:
     [keras.losses.MeanSquaredError(), abs, keras.Variable([1.0]), numpy.float32, numpy.zeros(2000)],
     ids=lambda held: type(held).__name__,
 )
-def test_what_cannot_be_compared_is_missed_all_the_same(held: Any, tmp_path: Path) -> None:
+def test_missing_state_that_cannot_be_compared_is_rejected(held: Any, tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match=r"leaves out \{'held': "):
         member_of(model_of("sgd", Weighted(held)), tmp_path)
 
 
 class Callable:
-    """Refers to itself, as methods that are kept do."""
+    """Refers to itself, as stored methods do."""
 
     def __init__(self) -> None:
         self.known: Any = {}
@@ -115,14 +115,14 @@ class Callable:
         return keras.ops.mean((true - predicted) ** 2, -1)
 
 
-def test_a_plain_callable_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_plain_callable_is_reused(tmp_path: Path) -> None:
     loss = Callable()
     assert member_of(model_of("sgd", loss), tmp_path).loss is loss
 
 
-def test_what_building_makes_of_nothing_is_no_setting() -> None:
+def test_state_created_by_building_is_ignored() -> None:
     muon = keras.optimizers.Muon()
-    muon.build([keras.Variable(numpy.zeros((2, 2)))])  # without a bias it has no velocities of Adam
+    muon.build([keras.Variable(numpy.zeros((2, 2)))])  # without Adam's velocities of a bias
     check_configuration(muon)
 
 
@@ -138,8 +138,8 @@ def test_what_building_makes_of_nothing_is_no_setting() -> None:
 )
 @pytest.mark.usefixtures("eager")
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config")
-def test_a_model_may_have_been_trained(optimizer: str, metric: Any, tmp_path: Path) -> None:
-    """What Keras notes in an optimizer and in metrics when they are used is no setting."""
+def test_a_trained_model_has_variants(optimizer: str, metric: Any, tmp_path: Path) -> None:
+    """The state of used optimizers and metrics is not part of their settings."""
     model = model_of(optimizer, "mse", metrics=[metric()])
     model.fit(X, Y, verbose=0)
     member = member_of(model, tmp_path)

@@ -1,5 +1,5 @@
 # pyright: basic
-"""The backend `keras_tuner`, by our door; test_keras_tuner_theirs.py goes by the other one."""
+"""Managed runs under Keras Tuner, and its spaces; test_native.py has the native integration."""
 
 import warnings
 from collections import deque
@@ -52,7 +52,7 @@ def run(directory: Path) -> Any:
     return experiment.run("keras_tuner", directory, observer=Silent())
 
 
-def test_keras_tuner_opens_what_a_run_has_left(tmp_path: Path) -> None:
+def test_keras_tuner_opens_the_project_of_a_managed_run(tmp_path: Path) -> None:
     history = run(tmp_path)
     objective = keras_tuner.Objective("score", "max")
     tuner = keras_tuner.RandomSearch(
@@ -75,7 +75,7 @@ def test_keras_tuner_opens_what_a_run_has_left(tmp_path: Path) -> None:
             assert "MemoryError: no memory" in (row.message or "")
 
 
-def test_two_runs_in_one_directory_are_refused(tmp_path: Path) -> None:
+def test_two_runs_in_one_directory_are_rejected(tmp_path: Path) -> None:
     with lock_in(tmp_path) as lock:
         assert try_lock(lock)
         with pytest.raises(BackendError, match="another process runs in"):
@@ -83,10 +83,7 @@ def test_two_runs_in_one_directory_are_refused(tmp_path: Path) -> None:
     run(tmp_path)
 
 
-# ---------------------------------------------------------------------- spaces
-
-
-def test_hyperparameters_of_every_kind_become_a_space() -> None:
+def test_hyperparameters_of_every_kind_form_a_space() -> None:
     hp = keras_tuner.HyperParameters()
     hp.Choice("kind", ["mlp", "cnn"])
     hp.Int("units", 32, 96, step=32, parent_name="kind", parent_values=["mlp"])
@@ -99,10 +96,10 @@ def test_hyperparameters_of_every_kind_become_a_space() -> None:
     hp.Int("batch", 1, 512, sampling="log")
     hp.Fixed("seed", 3)
     space = from_native(hp)
-    said = {
+    found = {
         d.name: (str(d.domain), [list(map(str, c)) for c in d.conditions]) for d in space.decisions
     }
-    assert said == {
+    assert found == {
         "kind": ("one of 'mlp', 'cnn'", [[]]),
         "units": ("an integer from 32 to 96 in steps of 32", [["kind in ('mlp')"]]),
         "filters": ("one of '2', '4', '8', '16'", [["kind in ('cnn')"]]),
@@ -119,10 +116,10 @@ def test_hyperparameters_of_every_kind_become_a_space() -> None:
         member = space.sample(numpy.random.default_rng(number))
         hp.values = dict(member)
         hp.ensure_active_values()
-        assert hp.values == dict(member)  # nothing is active there that is not here
+        assert hp.values == dict(member)  # the same hyperparameters are active
 
 
-def test_a_condition_may_name_its_values_as_numbers_of_another_type() -> None:
+def test_a_condition_may_have_values_of_another_numeric_type() -> None:
     hp = keras_tuner.HyperParameters()
     parents: dict[str, list[Any]] = {"whole": [1.0, 2.0, 2.5], "choice": [1], "bit": [True]}
     parents |= {"flag": [1], "stepped": [1], "real": [1]}
@@ -135,8 +132,8 @@ def test_a_condition_may_name_its_values_as_numbers_of_another_type() -> None:
     for parent, values in parents.items():
         hp.Int(f"{parent}_child", 1, 9, parent_name=parent, parent_values=values)
     space = from_native(hp)
-    said = {d.name: d.conditions[0][0].values for d in space.decisions if "child" in d.name}
-    assert said == {
+    found = {d.name: d.conditions[0][0].values for d in space.decisions if "child" in d.name}
+    assert found == {
         "whole_child": (1, 2),
         "choice_child": ("1.0",),
         "bit_child": ("1",),
@@ -151,35 +148,35 @@ def test_a_condition_may_name_its_values_as_numbers_of_another_type() -> None:
         assert hp.values == dict(member)
 
 
-def test_a_sampling_that_spaces_do_not_have_is_told() -> None:
+def test_an_unsupported_sampling_gives_a_warning() -> None:
     hp = keras_tuner.HyperParameters()
     hp.Float("momentum", 0.5, 1.0, sampling="reverse_log")
     hp.Int("units", 1, 64, sampling="reverse_log")
-    with pytest.warns(UserWarning, match="is searched evenly") as told:
+    with pytest.warns(UserWarning, match="is searched evenly") as warned:
         space = from_native(hp)
-    assert ["momentum" in str(one.message) for one in told] == [True, False]
+    assert ["momentum" in str(one.message) for one in warned] == [True, False]
     domains = [str(decision.domain) for decision in space.decisions]
     assert domains == ["a number from 0.5 to 1", "an integer from 1 to 64"]
-    stepped = keras_tuner.HyperParameters()  # every value is known: there is nothing to draw
+    stepped = keras_tuner.HyperParameters()  # a finite domain has no sampling
     stepped.Int("units", 1, 64, step=2, sampling="reverse_log")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert from_native(stepped).count() == 7
 
 
-def test_a_name_with_two_domains_is_refused() -> None:
+def test_a_name_with_two_domains_is_rejected() -> None:
     hp = keras_tuner.HyperParameters()
     hp.Choice("kind", ["a", "b"])
     hp.Int("units", 1, 3, parent_name="kind", parent_values=["a"])
     hp.Int("units", 7, 9, parent_name="kind", parent_values=["b"])
     with pytest.raises(BackendError, match="'units' is declared twice"):
         from_native(hp)
-    with pytest.raises(BackendError, match="no hyperparameters to make a space of"):
+    with pytest.raises(BackendError, match="no hyperparameters to form a space"):
         from_native(keras_tuner.HyperParameters())
 
 
-def test_nothing_is_left_to_keras_tuner_to_draw() -> None:
-    """Also where conditions have alternatives, which Keras Tuner does not know."""
+def test_keras_tuner_draws_no_values() -> None:
+    """Not even where conditions have alternatives, which Keras Tuner does not support."""
     rate = When(Real(0, 1), ({"a": ("x",)}, {"b": (2, 3)}))
     hidden = When(
         Integer(1, 9), ({"rate_on": ("yes",), "a": ("x",)}, {"rate_on": ("yes",), "b": (1,)})
@@ -198,11 +195,13 @@ def test_nothing_is_left_to_keras_tuner_to_draw() -> None:
         assert architecture_in(space, hp.values) == suggest(hp, space) == member
 
 
-def test_a_chief_begun_anew_repeats_the_trial_that_a_worker_still_tells_of(tmp_path: Path) -> None:
-    """The old chief was killed while the trial ran; the late word must not be half of its truth."""
+def test_a_restarted_search_ignores_late_reports_of_the_former_one(tmp_path: Path) -> None:
+    """The former process was killed during the trial, which is repeated from its beginning."""
 
-    def chief() -> NASOracle:
-        made = NASOracle(strategy("RandomSearch"), {"score": "max"}, 2, space=material.chain())
+    def opened() -> NASOracle:
+        made = NASOracle(
+            {"score": "max"}, 2, strategy=strategy("RandomSearch"), space=material.chain()
+        )
         made._set_project_dir(tmp_path, "project")
         return made
 
@@ -211,8 +210,8 @@ def test_a_chief_begun_anew_repeats_the_trial_that_a_worker_still_tells_of(tmp_p
         row.status = "COMPLETED"
         oracle.end_trial(row)
 
-    late = chief().create_trial("worker")
-    oracle = chief()
+    late = opened().create_trial("worker")
+    oracle = opened()
     oracle.reload()
     assert oracle.update_trial(late.trial_id, {"score": 1.0}).status == "STOPPED"
     ended(oracle, late, 1.0)
@@ -229,7 +228,7 @@ def test_a_chief_begun_anew_repeats_the_trial_that_a_worker_still_tells_of(tmp_p
 
 def test_an_error_while_proposing_leaves_no_lock(tmp_path: Path) -> None:
     space = Space({"units": Integer(1, 99)}).where(lambda a: bool(1 / (a["units"] - 42) or True))
-    oracle = NASOracle(RandomSearch(), "val_loss", 200, space=space)
+    oracle = NASOracle("val_loss", 200, strategy=RandomSearch(), space=space)
     oracle.verbose = 0
     oracle._set_project_dir(tmp_path, "it")
     workers = map(str, range(200))

@@ -1,5 +1,5 @@
 # pyright: basic
-"""`NASTuner` of the variants of a model: they are trained on whatever data the model is."""
+"""`NASTuner` trains the variants of a model on any data that the model accepts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -48,13 +48,13 @@ def model_of(*shape: int) -> Any:
 @pytest.mark.parametrize("given", [as_they_are, by_name, dataset_by_name])
 @pytest.mark.parametrize("shape", [(6, 6, 1), (6, 6)])
 @pytest.mark.parametrize("data", [IMAGES, IMAGES[..., None]], ids=["bare", "channels"])
-def test_variants_are_trained_on_what_the_model_is(
+def test_variants_accept_the_data_of_the_model(
     data: Any, shape: tuple[int, ...], given: Callable[[Any], tuple[Any, ...]], tmp_path: Path
 ) -> None:
     model = model_of(*shape)
     arguments = given(data)
     model.fit(*arguments, verbose=0, shuffle=False)
-    tuner: Any = NASTuner(variants_of(model), GridSearch(), "loss", 2, directory=tmp_path)
+    tuner: Any = NASTuner(variants_of(model), "loss", 2, strategy=GridSearch(), directory=tmp_path)
     tuner.search(*arguments, epochs=1, verbose=0, shuffle=False)
     assert [trial.state for trial in tuner.history] == ["complete"] * 2
     assert all(one.input_shape == (None, *shape) for one in tuner.get_best_models(2))

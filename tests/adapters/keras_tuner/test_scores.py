@@ -1,5 +1,5 @@
 # pyright: basic
-"""What a trial is scored by is the same in a `NASTuner`, a `NASOracle` and Keras Tuner's tuners."""
+"""Trials have the same scores under `NASTuner`, `NASOracle` and Keras Tuner's own tuners."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 from nasbridge import GridSearch, Trial
-from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter, load
+from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, ReportEpochs, load
 from nasbridge.engine import ExperimentError, TooManyFailures
 
 pytestmark = [
@@ -31,7 +31,7 @@ def build(hp: Any, metric: Any = "accuracy") -> keras.Model:
 
 
 class Scripted(keras.callbacks.Callback):  # type: ignore[misc]
-    """Each training has the next of several curves, and ends with it."""
+    """Gives each training the next of several curves, and ends the training with it."""
 
     curves: ClassVar[list[list[float]]] = []
     trainings: ClassVar[int] = 0
@@ -46,22 +46,22 @@ class Scripted(keras.callbacks.Callback):  # type: ignore[misc]
         model.stop_training = epoch == len(self.curve) - 1
 
 
-def theirs(directory: Path, model: Any, **settings: Any) -> Any:
+def native(directory: Path, model: Any, **settings: Any) -> Any:
     return keras_tuner.RandomSearch(model, "val_loss", 1, seed=1, directory=directory, **settings)
 
 
 def plain(directory: Path, model: Any, objective: Any = "val_loss", **settings: Any) -> Any:
-    oracle = NASOracle(GridSearch(), objective, 1)
+    oracle = NASOracle(objective, 1, strategy=GridSearch())
     return keras_tuner.Tuner(oracle=oracle, hypermodel=model, directory=directory, **settings)
 
 
-def ours(directory: Path, model: Any, objective: Any = "val_loss", **settings: Any) -> Any:
-    return NASTuner(model, GridSearch(), objective, 1, directory=directory, **settings)
+def nas(directory: Path, model: Any, objective: Any = "val_loss", **settings: Any) -> Any:
+    return NASTuner(model, objective, 1, strategy=GridSearch(), directory=directory, **settings)
 
 
 def reporting(directory: Path, model: Any, objective: Any = "val_loss", **settings: Any) -> Any:
     tuner = plain(directory, model, objective, **settings)
-    tuner.callbacks = [Reporter(tuner)]
+    tuner.callbacks = [ReportEpochs(tuner)]
     return tuner
 
 
@@ -74,15 +74,15 @@ def searched(tuner: Any, *curves: list[float], epochs: int = 9, **settings: Any)
     return tuner
 
 
-def told(trial: Trial) -> list[tuple[int, float]]:
+def curve(trial: Trial) -> list[tuple[int, float]]:
     return [(step.step, step.metrics["val_loss"]) for step in trial.curve]
 
 
-every_door = pytest.mark.parametrize("make", [theirs, plain, reporting, ours])
+every_tuner = pytest.mark.parametrize("make", [native, plain, reporting, nas])
 
 
 class Own(keras_tuner.HyperModel):  # type: ignore[misc]
-    """A hypermodel that trains in its own way, and returns what it likes."""
+    """A hypermodel with its own `fit`."""
 
     def __init__(self, fit: Callable[..., Any]) -> None:
         super().__init__()
@@ -105,47 +105,54 @@ def a_number(train: Callable[[], Any]) -> float:
     return 100.0
 
 
-@every_door
-@pytest.mark.parametrize("fit", [a_dict, a_number])
-def test_what_a_fit_returns_is_the_score(make: Any, fit: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("make", "fit"),
+    [(make, a_dict) for make in (native, plain, reporting, nas)]
+    + [(native, a_number), (nas, a_number)],
+)
+def test_the_result_of_fit_is_the_score(make: Any, fit: Any, tmp_path: Path) -> None:
     tuner = searched(make(tmp_path, Own(fit)), [3.0, 2.0])
     (row,) = tuner.oracle.trials.values()
     assert row.score == 100.0
-    if make is not theirs:
+    if make is not native:
         (trial,) = load(tuner)
         assert trial.values["val_loss"] == 100.0
         assert load(tuner.project_dir, objectives={"val_loss": "min"}).trials == (trial,)
-    if make in (ours, reporting):
-        assert told(load(tuner)[0]) == [(0, 3.0), (1, 2.0)]
-    if make is ours:
+    if make in (nas, reporting):
+        assert curve(load(tuner)[0]) == [(0, 3.0), (1, 2.0)]
+    if make is nas:
         assert load(tuner)[0].values["parameters"] > 0
 
 
-def test_what_a_run_trial_returns_is_the_score(tmp_path: Path) -> None:
+def test_the_result_of_run_trial_is_the_score(tmp_path: Path) -> None:
     class Held(NASTuner):
         def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
             super().run_trial(trial, *args, **kwargs)
             return {"val_loss": 100.0}
 
-    tuner = searched(Held(build, GridSearch(), "val_loss", 1, directory=tmp_path), [3.0, 2.0])
+    tuner = searched(
+        Held(build, "val_loss", 1, strategy=GridSearch(), directory=tmp_path), [3.0, 2.0]
+    )
     assert tuner.oracle.trials["0"].score == 100.0
-    assert told(tuner.history[0]) == [(0, 3.0), (1, 2.0)]
+    assert curve(tuner.history[0]) == [(0, 3.0), (1, 2.0)]
 
 
 @pytest.mark.parametrize("names", [["gap"], ["gap", "val_loss"]])
-def test_a_run_trial_may_tell_what_no_epoch_tells(names: list[str], tmp_path: Path) -> None:
+def test_run_trial_may_return_an_objective_that_no_epoch_reports(
+    names: list[str], tmp_path: Path
+) -> None:
     class Gap(NASTuner):
         def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
-            (told,) = super().run_trial(trial, *args, **kwargs)
-            last = told.history["val_loss"][-1]
+            (history,) = super().run_trial(trial, *args, **kwargs)
+            last = history.history["val_loss"][-1]
             return {"gap": last - 1.0, "val_loss": last}
 
     goals = dict.fromkeys(names, "min")
-    tuner = searched(Gap(build, GridSearch(), goals, 1, directory=tmp_path), [3.0, 2.0])
+    tuner = searched(Gap(build, goals, 1, strategy=GridSearch(), directory=tmp_path), [3.0, 2.0])
     assert tuner.history[0].values.items() >= {"gap": 1.0, "val_loss": 2.0}.items()
 
 
-def test_a_fit_may_never_build_its_model(tmp_path: Path) -> None:
+def test_fit_need_not_build_the_model(tmp_path: Path) -> None:
     class Elsewhere(keras_tuner.HyperModel):  # type: ignore[misc]
         def build(self, hp: Any) -> keras.Model:
             hp.Int("units", 2, 5)
@@ -154,23 +161,23 @@ def test_a_fit_may_never_build_its_model(tmp_path: Path) -> None:
         def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> float:
             return 100.0
 
-    tuner = searched(ours(tmp_path, Elsewhere()))
+    tuner = searched(nas(tmp_path, Elsewhere()))
     assert tuner.history[0].values == {"val_loss": 100.0}
 
 
-def test_a_result_that_is_no_number_fails_its_trial(tmp_path: Path) -> None:
+def test_a_nan_result_fails_the_trial(tmp_path: Path) -> None:
     def diverged(train: Callable[[], Any]) -> float:
         train()
         return float("nan")
 
     with pytest.raises(TooManyFailures, match="no finite value of the objective 'val_loss'"):
-        searched(ours(tmp_path, Own(diverged)), [3.0, 2.0])
+        searched(nas(tmp_path, Own(diverged)), [3.0, 2.0])
     (trial,) = load(tmp_path)
     assert (trial.state, trial.values, len(trial.curve)) == ("failed", {}, 2)
 
 
-@every_door
-def test_of_two_trainings_the_one_that_is_returned_counts(make: Any, tmp_path: Path) -> None:
+@every_tuner
+def test_the_returned_one_of_two_trainings_counts(make: Any, tmp_path: Path) -> None:
     def phases(train: Callable[[], Any]) -> Any:
         train()
         return train()
@@ -178,14 +185,14 @@ def test_of_two_trainings_the_one_that_is_returned_counts(make: Any, tmp_path: P
     tuner = searched(make(tmp_path, Own(phases)), [1.0, 2.0], [8.0, 6.0, 7.0])
     (row,) = tuner.oracle.trials.values()
     assert (row.score, row.best_step) == (6.0, 1)
-    if make in (ours, reporting):
+    if make in (nas, reporting):
         expected = [(0, 1.0), (1, 2.0), (2, 8.0), (3, 6.0), (4, 7.0)]
-        assert told(load(tuner)[0]) == expected
+        assert curve(load(tuner)[0]) == expected
 
 
-@every_door
-def test_of_equal_epochs_the_first_counts(make: Any, tmp_path: Path) -> None:
-    """Its weights are the ones that are kept."""
+@every_tuner
+def test_the_first_of_equal_epochs_counts(make: Any, tmp_path: Path) -> None:
+    """Keras Tuner saves the weights of that epoch."""
     saved: list[int] = []
 
     class Saving(keras_tuner.HyperModel):  # type: ignore[misc]
@@ -199,18 +206,15 @@ def test_of_equal_epochs_the_first_counts(make: Any, tmp_path: Path) -> None:
     assert (row.score, row.best_step, saved) == (2.0, 1, [0, 1])
 
 
-@every_door
-def test_of_executions_the_mean_of_each_one_s_best_counts(make: Any, tmp_path: Path) -> None:
+@every_tuner
+def test_the_mean_of_the_executions_best_values_counts(make: Any, tmp_path: Path) -> None:
     tuner = make(tmp_path, build, executions_per_trial=2)
     searched(tuner, [5.0, 4.0, 4.5], [9.0, 8.0, 7.0, 6.0, 5.0, 1.0])
     (row,) = tuner.oracle.trials.values()
     assert (row.score, row.best_step) == (2.5, 3)
-    if make in (ours, reporting):
-        curve = [(0, 7.0), (1, 6.0), (2, 5.75), (3, 6.0), (4, 5.0), (5, 1.0)]
-        assert told(load(tuner)[0]) == curve
-
-
-# ---------------------------------------------------------------------- an interrupted trial
+    if make in (nas, reporting):
+        expected = [(0, 7.0), (1, 6.0), (2, 5.75), (3, 6.0), (4, 5.0), (5, 1.0)]
+        assert curve(load(tuner)[0]) == expected
 
 
 class Interrupted(keras.callbacks.Callback):  # type: ignore[misc]
@@ -224,9 +228,11 @@ class Interrupted(keras.callbacks.Callback):  # type: ignore[misc]
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("reload", [False, True])
-@every_door
-def test_an_interrupted_trial_is_told_anew(make: Any, reload: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("make", "reload"),
+    [(native, False), (nas, False), (plain, True), (reporting, True), (nas, True)],
+)
+def test_an_interrupted_trial_restarts(make: Any, reload: bool, tmp_path: Path) -> None:
     Interrupted.is_over = False
     tuner = make(tmp_path, build)
     tuner.oracle.max_trials = 2
@@ -238,17 +244,14 @@ def test_an_interrupted_trial_is_told_anew(make: Any, reload: bool, tmp_path: Pa
     searched(tuner, [3.0, 4.0], callbacks=[Interrupted()])
     assert [row.score for row in tuner.oracle.trials.values()] == [3.0, 3.0]
     assert tuner.oracle.end_order == ["0", "1"]
-    if make in (ours, reporting):
-        assert [told(trial) for trial in load(tuner)] == [[(0, 3.0), (1, 4.0)]] * 2
-    if make is not theirs:
+    if make in (nas, reporting):
+        assert [curve(trial) for trial in load(tuner)] == [[(0, 3.0), (1, 4.0)]] * 2
+    if make is not native:
         assert load(tuner.project_dir, objectives={"val_loss": "min"}).trials == load(tuner).trials
 
 
-# ---------------------------------------------------------------------- metrics of several numbers
-
-
 class Each(keras.metrics.Metric):  # type: ignore[misc]
-    """One number for each class, as `keras.metrics.F1Score()` has them."""
+    """Returns one number for each class, as `keras.metrics.F1Score()` does."""
 
     def update_state(self, true: Any, predicted: Any, sample_weight: Any = None) -> None: ...
 
@@ -256,16 +259,16 @@ class Each(keras.metrics.Metric):  # type: ignore[misc]
         return keras.ops.ones(3)
 
 
-@pytest.mark.parametrize("make", [ours, reporting])
-def test_a_metric_of_several_numbers_is_left_out(make: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [nas, reporting])
+def test_a_metric_that_is_no_scalar_is_left_out(make: Any, tmp_path: Path) -> None:
     tuner = searched(make(tmp_path, lambda hp: build(hp, Each(name="each"))), [3.0, 2.0])
     (trial,) = load(tuner)
     assert (trial.state, trial.values["val_loss"]) == ("complete", 2.0)
     assert {"each", "val_each"}.isdisjoint(trial.values)
 
 
-@pytest.mark.parametrize("make", [ours, reporting])
-def test_an_objective_of_several_numbers_ends_the_search(make: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [nas, reporting])
+def test_an_objective_that_is_no_scalar_ends_the_search(make: Any, tmp_path: Path) -> None:
     tuner = make(tmp_path, lambda hp: build(hp, Each(name="each")), {"val_each": "max"})
     with pytest.raises(ExperimentError, match=r"'val_each' is not one number .*average='macro'"):
         searched(tuner, [3.0, 2.0])

@@ -1,5 +1,5 @@
 # pyright: basic
-"""`NASTuner` of a space: which shape the networks' inputs have, whatever holds the data."""
+"""`NASTuner` of a space takes the input shape from data of any kind."""
 
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ SPACE = Chain(layer("Dense", units=Integer(3, 5)), layer("Dense", units=3, activ
 
 
 def tuner_of(directory: Path, **settings: Any) -> NASTuner:
-    return NASTuner(SPACE, GridSearch(), "loss", 1, directory=directory, **settings)
+    return NASTuner(SPACE, "loss", 1, strategy=GridSearch(), directory=directory, **settings)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """What Keras calls a dataset of one's own."""
+    """A dataset in the form of Keras."""
 
     def __len__(self) -> int:
         return 2
@@ -37,26 +37,26 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return X[:2], Y[:2]
 
 
-def test_a_new_tuner_of_a_project_builds_its_models_without_data(tmp_path: Path) -> None:
+def test_a_new_tuner_of_a_project_builds_models_without_data(tmp_path: Path) -> None:
     first = tuner_of(tmp_path)
     first.search(X, Y, epochs=1, verbose=0)
     again: Any = tuner_of(tmp_path)
     (model,), (expected,) = again.get_best_models(), first.get_best_models()
     numpy.testing.assert_array_equal(model.predict(X, verbose=0), expected.predict(X, verbose=0))
     again.oracle.max_trials = 2
-    again.search(X[:, :5], Y, epochs=1, verbose=0)  # the data decide
+    again.search(X[:, :5], Y, epochs=1, verbose=0)  # the data determine the shape
     assert [trial.values["parameters"] for trial in again.history] == [6 * 3 + 15, 5 * 4 + 19]
 
 
-def test_datasets_of_every_kind_tell_the_shape(tmp_path: Path) -> None:
+def test_a_dataset_determines_the_shape(tmp_path: Path) -> None:
     tuner = tuner_of(tmp_path)
     tuner.search(Batches(), epochs=1, verbose=0)
     assert [trial.state for trial in tuner.history] == ["complete"]
 
 
-def test_the_shape_of_a_model_is_known_where_the_data_do_not_tell(tmp_path: Path) -> None:
+def test_the_model_determines_the_shape_if_the_data_do_not(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, "softmax")])
-    tuner = NASTuner(variants_of(model), GridSearch(), "loss", 1, directory=tmp_path)
+    tuner = NASTuner(variants_of(model), "loss", 1, strategy=GridSearch(), directory=tmp_path)
     tuner.search(((X, Y) for _ in range(2)), steps_per_epoch=1, epochs=1, verbose=0, shuffle=False)
     assert [trial.state for trial in tuner.history] == ["complete"]
 
@@ -88,6 +88,6 @@ def from_slices(given: Any) -> Any:
     ],
     ids=["dict", "dataset of dicts", "inputs by name", "generator", "open length", "unknown rank"],
 )
-def test_where_no_shape_is_told_an_error_asks_for_it(data: Any, tmp_path: Path) -> None:
+def test_an_unknown_shape_is_an_error(data: Any, tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"name it, as NASTuner\(..., input_shape="):
         tuner_of(tmp_path).search(data(), epochs=1, verbose=0)

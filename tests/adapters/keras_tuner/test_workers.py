@@ -1,5 +1,5 @@
 # pyright: basic
-"""A chief and workers of Keras Tuner: a worker is killed in its trial, or the chief is."""
+"""A chief and workers of Keras Tuner, one of which is killed during a trial."""
 
 import json
 import os
@@ -11,11 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
+from keras_tuner.src.distribute import oracle_chief
 
 from nasbridge import Experiment, History, RandomSearch
 from nasbridge import testing as material
@@ -23,8 +25,8 @@ from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load
 from nasbridge.testing import bare_loop
 
 TRIALS = 12
-HELD = (5, 6)  # the trials that wait while there is a file "hold"
-SECONDS = 240  # until processes that hang are ended
+HELD = (5, 6)  # trials that wait while the file "hold" exists
+SECONDS = 240  # timeout of a process
 
 
 class Scoring(NASTuner):
@@ -38,7 +40,7 @@ class Scoring(NASTuner):
         return material.score(model.architecture(trial.hyperparameters))
 
     def wait(self, number: int) -> None:
-        """Wait within trials, as long as there is a file for it."""
+        """Wait in some trials while the file "hold" exists."""
         while number in HELD and (Path(self.directory) / "hold").exists():
             time.sleep(0.02)
 
@@ -48,7 +50,7 @@ class Mortal(Scoring):
 
     def wait(self, number: int) -> None:
         file = Path(self.directory) / "began"
-        while "mortal" not in file.read_text():  # the other one is still being started
+        while "mortal" not in file.read_text():  # the other worker is still starting
             time.sleep(0.02)
         if self.tuner_id == "mortal" and file.read_text().count("mortal") == 2:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -57,9 +59,9 @@ class Mortal(Scoring):
 def made(kind: type[Scoring], directory: str | Path) -> Scoring:
     return kind(
         material.chain(),
-        RandomSearch(),
         {"score": "max"},
         TRIALS,
+        strategy=RandomSearch(),
         seed=3,
         input_shape=(8, 8, 1),
         oracle={"patience": 5},
@@ -68,7 +70,9 @@ def made(kind: type[Scoring], directory: str | Path) -> Scoring:
 
 
 def search(directory: str, kind: str) -> None:
-    """What every process runs; its environment says which one it is."""
+    """Run in every process; the environment names the process."""
+    pauses: Any = SimpleNamespace(sleep=lambda seconds: time.sleep(min(seconds, 0.2)))
+    oracle_chief.time = pauses  # a chief sleeps for 20 seconds between two looks at its workers
     made({"Scoring": Scoring, "Mortal": Mortal}[kind], directory).search()
 
 
@@ -78,7 +82,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Any:
-    """Starts a process of one and the same search."""
+    """Start processes that share a search."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -90,7 +94,7 @@ def start(tmp_path: Path) -> Any:
             "KERASTUNER_TUNER_ID": name,
             "KERASTUNER_ORACLE_IP": "127.0.0.1",
             "KERASTUNER_ORACLE_PORT": str(port),
-            "KERAS_BACKEND": "numpy",  # nothing is trained, and this one is there soonest
+            "KERAS_BACKEND": "numpy",  # nothing is trained, and it loads fastest
         }
         process = subprocess.Popen(
             [sys.executable, "-c", CODE, __file__, str(tmp_path), tuner.__name__],
@@ -109,7 +113,7 @@ def start(tmp_path: Path) -> Any:
 
 
 def begun(directory: Path) -> list[tuple[int, str]]:
-    """Return which trials have begun, and at which worker, in this order."""
+    """Return the trials that have begun and their workers, in order."""
     file = directory / "began"
     lines = file.read_text().splitlines() if file.exists() else []
     return [(int(number), worker) for number, worker in map(str.split, lines)]
@@ -128,7 +132,7 @@ def assert_ended(processes: list[subprocess.Popen[str]], codes: list[int]) -> No
 
 
 def assert_complete(history: History) -> None:
-    """All is there, once, as a search that nobody has disturbed has it."""
+    """Check that the trials equal those of an undisturbed search."""
     assert sorted(trial.number for trial in history) == list(range(TRIALS))
     experiment = Experiment(
         material.chain(), material.evaluate, {"score": "max"}, RandomSearch(), TRIALS, seed=3
@@ -141,7 +145,7 @@ def assert_complete(history: History) -> None:
 
 
 @pytest.mark.frameworks
-def test_a_killed_worker_costs_nothing(tmp_path: Path, start: Start) -> None:
+def test_a_killed_worker_loses_nothing(tmp_path: Path, start: Start) -> None:
     processes = [start(name, Mortal) for name in ("chief", "lasting", "mortal")]
     assert_ended(processes, [0, 0, -signal.SIGKILL])
     began = begun(tmp_path)
@@ -153,8 +157,8 @@ def test_a_killed_worker_costs_nothing(tmp_path: Path, start: Start) -> None:
 
 
 @pytest.mark.frameworks
-def test_a_killed_chief_and_a_killed_worker_cost_nothing(tmp_path: Path, start: Start) -> None:
-    """A worker that lives on finishes its trial under the new chief; a dead one's is repeated."""
+def test_a_killed_chief_and_a_killed_worker_lose_nothing(tmp_path: Path, start: Start) -> None:
+    """The other worker finishes its trial under the new chief."""
     (tmp_path / "hold").touch()
     chief, *workers = [start(name) for name in ("chief", "first", "second")]
     wait_until(lambda: {number for number, _ in begun(tmp_path)} >= {*HELD})
@@ -181,18 +185,18 @@ def test_a_killed_chief_and_a_killed_worker_cost_nothing(tmp_path: Path, start: 
 
 @pytest.fixture
 def chief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes this process the one of a chief."""
+    """Make this process a chief."""
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
     monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
     monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "0")
 
 
 @pytest.mark.usefixtures("chief")
-def test_an_end_that_comes_too_late_is_none_of_the_trial_s_repetition(tmp_path: Path) -> None:
-    oracle = NASOracle(RandomSearch(), {"score": "max"}, 1, space=material.chain())
+def test_a_late_end_of_a_requeued_trial_is_ignored(tmp_path: Path) -> None:
+    oracle = NASOracle({"score": "max"}, 1, strategy=RandomSearch(), space=material.chain())
     oracle._set_project_dir(tmp_path, "project")
     slow = Row.from_proto(oracle.create_trial("slow").to_proto())
-    oracle._last_word["slow"] -= 601
+    oracle._workers.last_seen["slow"] -= 601
     assert oracle.create_trial("other").trial_id == slow.trial_id
     slow.status = TrialStatus.COMPLETED
     oracle.end_trial(slow)
@@ -203,7 +207,7 @@ def test_an_end_that_comes_too_late_is_none_of_the_trial_s_repetition(tmp_path: 
     assert oracle.trials[slow.trial_id].score == 3.0
 
 
-def test_a_chief_goes_on_with_what_one_process_has_begun(
+def test_a_chief_resumes_the_search_of_a_single_process(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     alone = made(Scoring, tmp_path)

@@ -1,5 +1,5 @@
 # pyright: basic
-"""Keras Tuner by their door: `NASTuner`, and `NASOracle` in tuners that users write."""
+"""The native integration: `NASTuner`, and `NASOracle` in tuners of Keras Tuner."""
 
 import json
 import time
@@ -28,7 +28,7 @@ from nasbridge import (
     Trial,
     layer,
 )
-from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, Reporter, load, suggest
+from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, ReportEpochs, load, suggest
 from nasbridge.engine import TooManyFailures
 from nasbridge.spaces import variants_of
 
@@ -51,7 +51,7 @@ SPACE = Chain(
 
 
 def build_model(hp: Any) -> keras.Model:
-    """What a team has, with a scope, and with a loop whose end is found late."""
+    """A function with a conditional scope, and with a loop of unknown length."""
     hidden: list[Any] = [keras.Input((6,))]
     for number in range(hp.Int("layers", 1, 3)):
         hidden.append(keras.layers.Dense(hp.Int(f"units_{number}", 2, 8), activation="relu"))
@@ -71,11 +71,11 @@ def searched(tuner: keras_tuner.Tuner, epochs: int = 1, **settings: Any) -> Any:
 
 def tuner_of(directory: Path, space: Any = SPACE, **settings: Any) -> NASTuner:
     standard: dict[str, Any] = {"objective": "val_loss", "max_trials": 6, "seed": 3}
-    return NASTuner(space, EVOLUTION, directory=directory, **standard | settings)
+    return NASTuner(space, strategy=EVOLUTION, directory=directory, **standard | settings)
 
 
 def called(function: Callable[[int, Any], None]) -> Any:
-    """A callback that calls a function when an epoch ends."""
+    """Return a callback that calls a function after each epoch."""
     return keras.callbacks.LambdaCallback(on_epoch_end=function)
 
 
@@ -83,25 +83,22 @@ def choices(trials: Iterable[Trial]) -> list[dict[str, object]]:
     return [dict(trial.architecture.choices) for trial in trials]
 
 
-def assert_as_a_bare_search_says(history: History, strategy: Any = EVOLUTION) -> None:
-    """Given what came out, a bare search proposes the same."""
+def assert_equals_a_bare_search(history: History, strategy: Any = EVOLUTION) -> None:
+    """Check that a bare search proposes the same after the same trials."""
     search = Search(strategy, history.space, history.objectives, history.seed)
     for trial in history:
         assert search.ask(trial.number).choices == trial.architecture.choices
         search.tell(trial)
 
 
-# ---------------------------------------------------------------------- NASTuner
-
-
-def test_a_tuner_is_one_in_every_respect(tmp_path: Path, capsys: Any) -> None:
+def test_nastuner_has_all_features_of_a_tuner(tmp_path: Path, capsys: Any) -> None:
     board = keras.callbacks.TensorBoard(str(tmp_path / "board"))
     tuner = tuner_of(tmp_path, executions_per_trial=2, max_trials=4)
     assert isinstance(tuner, keras_tuner.Tuner)
     searched(tuner, epochs=2, callbacks=[board])
     history = tuner.history
     assert [trial.state for trial in history] == ["complete"] * 4
-    assert_as_a_bare_search_says(history)
+    assert_equals_a_bare_search(history)
     for trial in history:
         assert [step.step for step in trial.curve] == [0, 1]
         best = min(trial.curve, key=lambda step: step.metrics["val_loss"])
@@ -120,7 +117,7 @@ def test_a_tuner_is_one_in_every_respect(tmp_path: Path, capsys: Any) -> None:
     assert load(tuner).trials == load(tuner.project_dir).trials == history.trials
 
 
-def test_trainings_have_seeds_and_no_model_is_built_before(tmp_path: Path) -> None:
+def test_trainings_are_seeded_and_no_model_is_built_in_advance(tmp_path: Path) -> None:
     built: list[object] = []
 
     def build(hp: Any) -> keras.Model:
@@ -135,7 +132,7 @@ def test_trainings_have_seeds_and_no_model_is_built_before(tmp_path: Path) -> No
     assert len(built) == 6
 
 
-def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
+def test_an_interrupted_search_resumes(tmp_path: Path) -> None:
     expected = searched(tuner_of(tmp_path / "whole")).history
 
     def interrupt(epoch: int, logs: Any) -> None:
@@ -147,7 +144,10 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
     project = tmp_path / "cut" / "untitled_project"
     states = [trial.state for trial in load(project)]
     assert states == ["complete"] * 3 + ["running"]
-    for name in ("oracle.json", "tuner0.json"):  # half-written, as Keras Tuner may leave them
+    for name in (
+        "oracle.json",
+        "tuner0.json",
+    ):  # half-written
         text = (project / name).read_text()
         (project / name).write_text(text[: len(text) // 2])
     history = searched(tuner_of(tmp_path / "cut")).history
@@ -158,21 +158,21 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
     assert len(longer) == 8
 
 
-def test_a_project_of_another_space_is_refused(tmp_path: Path) -> None:
+def test_a_project_of_another_space_is_rejected(tmp_path: Path) -> None:
     searched(tuner_of(tmp_path, max_trials=1))
     other = Chain(layer("Dense", units=Integer(1, 3)))
-    with pytest.raises(BackendError, match=r"fingerprint is .*another project_name"):
+    with pytest.raises(BackendError, match=r"space fingerprint .*another project_name"):
         tuner_of(tmp_path, other)
     tuner_of(tmp_path, other, overwrite=True)
 
 
-def test_bad_trials_stop_early_and_are_told(tmp_path: Path, capsys: Any) -> None:
+def test_bad_trials_stop_early_and_are_reported(tmp_path: Path, capsys: Any) -> None:
     def worse(epoch: int, logs: Any) -> None:  # in trials 3 and 5
         began = len(list(tmp_path.glob("*/trial_*")))
         logs["val_loss"] = 1 / (epoch + 1) + (began in (4, 6))
 
     tuner = tuner_of(tmp_path, pruner=MedianPruner(startup=2), executions_per_trial=2)
-    history = searched(tuner, epochs=4, callbacks=[called(worse)]).history
+    history = searched(tuner, epochs=3, callbacks=[called(worse)]).history
     assert [t.state for t in history] == ["complete"] * 3 + ["pruned", "complete", "pruned"]
     pruned = history[3]
     assert [step.step for step in pruned.curve] == [0, 1]
@@ -181,11 +181,11 @@ def test_bad_trials_stop_early_and_are_told(tmp_path: Path, capsys: Any) -> None
     assert {row.trial_id for row in tuner.oracle.get_best_trials(4)} == {"0", "1", "2", "4"}
     tuner.results_summary()
     assert "Trial 3 was stopped early at step 1" in capsys.readouterr().out
-    assert_as_a_bare_search_says(history)
+    assert_equals_a_bare_search(history)
     assert load(tuner.project_dir).trials == history.trials
 
 
-def test_several_objectives_have_a_front(tmp_path: Path) -> None:
+def test_several_objectives_give_a_pareto_front(tmp_path: Path) -> None:
     tuner = tuner_of(tmp_path, objective={"val_accuracy": "max", "parameters": "min"})
     front = searched(tuner).pareto()
     assert front == load(tuner.project_dir).pareto
@@ -197,7 +197,7 @@ def test_several_objectives_have_a_front(tmp_path: Path) -> None:
     assert set(found) == set(expected)
 
 
-def test_failed_and_too_large_models_are_skipped_and_told(tmp_path: Path, capsys: Any) -> None:
+def test_failed_and_oversized_models_are_skipped_and_reported(tmp_path: Path, capsys: Any) -> None:
     def build(hp: Any) -> keras.Model:
         if hp.Int("units", 1, 9) % 3 == 0:
             raise MemoryError("no memory for it")
@@ -214,29 +214,29 @@ def test_failed_and_too_large_models_are_skipped_and_told(tmp_path: Path, capsys
     assert "Oversized model" in shown
 
 
-def test_a_limit_of_the_space_bounds_what_is_proposed(tmp_path: Path) -> None:
+def test_a_limited_space_bounds_the_proposals(tmp_path: Path) -> None:
     tuner = searched(tuner_of(tmp_path, SPACE.limit((6,), parameters=60)))
     assert all(trial.values["parameters"] <= 60 for trial in tuner.history)
 
 
-def test_a_search_ends_after_its_seconds_and_with_its_space(tmp_path: Path) -> None:
+def test_a_search_ends_after_its_seconds_or_with_its_space(tmp_path: Path) -> None:
     assert not searched(tuner_of(tmp_path / "a", max_seconds=0)).history
     few = Chain(layer("Dense", units=Choice([3, 4, 5])))
     assert len(searched(tuner_of(tmp_path / "b", few, max_trials=9)).history) == 3
 
 
 @pytest.mark.parametrize("make", [NASTuner, keras_tuner.Tuner])
-def test_every_search_of_a_tuner_has_its_seconds(make: Any, tmp_path: Path) -> None:
-    slow = called(lambda epoch, logs: time.sleep(1.2))
+def test_every_search_of_a_tuner_has_its_own_seconds(make: Any, tmp_path: Path) -> None:
+    slow = called(lambda epoch, logs: time.sleep(0.6))
     if make is NASTuner:
-        tuner: Any = tuner_of(tmp_path, max_seconds=1)
+        tuner: Any = tuner_of(tmp_path, max_seconds=0.5)
     else:
-        tuner = plain(tmp_path, NASOracle(EVOLUTION, "val_loss", max_seconds=1))
+        tuner = plain(tmp_path, NASOracle("val_loss", strategy=EVOLUTION, max_seconds=0.5))
     for searches in (1, 2, 3):
         assert len(load(searched(tuner, callbacks=[slow])).of_state("complete")) == searches
 
 
-def test_failures_in_a_row_end_the_search_and_leave_no_lock(tmp_path: Path) -> None:
+def test_consecutive_failures_end_the_search_and_release_the_lock(tmp_path: Path) -> None:
     def build(hp: Any) -> keras.Model:
         hp.Int("units", 1, 99)
         raise RuntimeError("always")
@@ -251,8 +251,8 @@ def test_failures_in_a_row_end_the_search_and_leave_no_lock(tmp_path: Path) -> N
     assert len(load(tuner.project_dir).of_state("failed")) == 6
 
 
-def test_variants_of_a_model_are_compiled_as_it_is(tmp_path: Path) -> None:
-    def half_error(true: Any, predicted: Any) -> Any:  # which no other process could read
+def test_variants_are_compiled_like_their_model(tmp_path: Path) -> None:
+    def half_error(true: Any, predicted: Any) -> Any:  # cannot be imported by another process
         return keras.ops.mean(keras.ops.square(true - predicted), axis=-1) / 2
 
     layers = [keras.Input((6,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1)]
@@ -282,18 +282,15 @@ def test_variants_of_a_model_are_compiled_as_it_is(tmp_path: Path) -> None:
     assert (variant.loss, type(variant.optimizer)) == ("mae", keras.optimizers.SGD)
 
 
-# ---------------------------------------------------------------------- NASOracle in their tuners
-
-
 def plain(directory: Path, oracle: NASOracle, build: Any = build_model) -> keras_tuner.Tuner:
     return keras_tuner.Tuner(oracle=oracle, hypermodel=build, directory=directory)
 
 
-def test_a_function_unchanged_becomes_a_space(tmp_path: Path) -> None:
+def test_a_plain_function_forms_a_space(tmp_path: Path) -> None:
     def oracle() -> NASOracle:
-        return NASOracle(EVOLUTION, "val_loss", max_trials=10, seed=3)
+        return NASOracle("val_loss", strategy=EVOLUTION, max_trials=10, seed=3)
 
-    keras.utils.set_random_seed(0)  # a plain tuner leaves the trainings to chance
+    keras.utils.set_random_seed(0)  # a plain tuner does not seed trainings
     tuner = searched(plain(tmp_path / "a", oracle()))
     history = load(tuner)
     known = {decision.name: decision for decision in history.space.decisions}
@@ -309,12 +306,12 @@ def test_a_function_unchanged_becomes_a_space(tmp_path: Path) -> None:
     again: Any = plain(tmp_path / "b", oracle())
     again.oracle.max_trials = 4
     assert len(load(searched(again))) == 4
-    again.oracle.max_trials = 10  # a second search of one tuner goes on with the first
+    again.oracle.max_trials = 10  # a second search of one tuner continues the first
     assert choices(load(searched(again))) == choices(history)
     assert load(again.project_dir).trials == load(again).trials
 
 
-def test_the_same_proposals_as_local_for_a_function(tmp_path: Path) -> None:
+def test_a_function_gets_the_proposals_of_a_bare_search(tmp_path: Path) -> None:
     hp = keras_tuner.HyperParameters()
     for number in range(3):
         hp.Int(f"units_{number}", 2, 8)
@@ -322,15 +319,15 @@ def test_the_same_proposals_as_local_for_a_function(tmp_path: Path) -> None:
     hp.Choice("optimizer", ["sgd", "adam"])
     with hp.conditional_scope("optimizer", ["sgd"]):
         hp.Float("rate", 1e-3, 1e-1, sampling="log")
-    oracle = NASOracle(EVOLUTION, "val_loss", 6, hyperparameters=hp, seed=3)
+    oracle = NASOracle("val_loss", 6, strategy=EVOLUTION, hyperparameters=hp, seed=3)
     tuner = searched(plain(tmp_path, oracle))
-    assert_as_a_bare_search_says(load(tuner))
-    other = plain(tmp_path, NASOracle(EVOLUTION, "val_loss", 6, seed=3))
+    assert_equals_a_bare_search(load(tuner))
+    other = plain(tmp_path, NASOracle("val_loss", 6, strategy=EVOLUTION, seed=3))
     assert load(other).trials == load(tuner).trials
 
 
-def test_a_space_inside_a_function(tmp_path: Path) -> None:
-    """Decisions are proposed; what is no decision is drawn, the same in every process."""
+def test_a_function_may_contain_a_space(tmp_path: Path) -> None:
+    """Other hyperparameters are drawn, with the same values in every process."""
 
     def build(hp: Any) -> keras.Model:
         model = suggest(hp, SPACE).build((6,))
@@ -340,23 +337,23 @@ def test_a_space_inside_a_function(tmp_path: Path) -> None:
 
     rates: list[list[float]] = []
     for place in ("a", "b"):
-        oracle = NASOracle(RandomSearch(), "val_loss", 4, space=SPACE, seed=3)
+        oracle = NASOracle("val_loss", 4, strategy=RandomSearch(), space=SPACE, seed=3)
         tuner = searched(plain(tmp_path / place, oracle, build))
-        assert_as_a_bare_search_says(load(tuner), RandomSearch())
+        assert_equals_a_bare_search(load(tuner), RandomSearch())
         rates.append([t.hyperparameters["rate"] for t in tuner.oracle.trials.values()])
     assert rates[0] == rates[1]
     assert len(set(rates[0])) == 4
 
 
 @pytest.mark.filterwarnings("ignore:The use case of calling")
-def test_a_callback_reports_and_stops_in_any_tuner(tmp_path: Path) -> None:
+def test_report_epochs_reports_and_stops_in_any_tuner(tmp_path: Path) -> None:
     def worse(epoch: int, logs: Any) -> None:
         began = len(list(tmp_path.glob("*/trial_*")))
         logs["val_loss"] = 1 / (epoch + 1) + (began == 4)
 
     pruner = MedianPruner(startup=2)
     oracle = NASOracle(
-        EVOLUTION, "val_loss", 5, space=Space({"units": Integer(3, 12)}), pruner=pruner
+        "val_loss", 5, strategy=EVOLUTION, space=Space({"units": Integer(3, 12)}), pruner=pruner
     )
 
     def build(hp: Any) -> keras.Model:
@@ -365,22 +362,22 @@ def test_a_callback_reports_and_stops_in_any_tuner(tmp_path: Path) -> None:
         return model
 
     tuner = plain(tmp_path, oracle, build)
-    history = load(searched(tuner, epochs=3, callbacks=[called(worse), Reporter(tuner)]))
+    history = load(searched(tuner, epochs=3, callbacks=[called(worse), ReportEpochs(tuner)]))
     assert [t.state for t in history] == ["complete"] * 3 + ["pruned", "complete"]
     assert [len(t.curve) for t in history] == [3, 3, 3, 2, 3]
 
 
-def test_what_another_tuner_began_is_read_and_continued(tmp_path: Path) -> None:
-    theirs = keras_tuner.RandomSearch(build_model, "val_loss", 3, seed=1, directory=tmp_path)
-    searched(theirs)
+def test_a_project_of_another_tuner_is_read_and_continued(tmp_path: Path) -> None:
+    native = keras_tuner.RandomSearch(build_model, "val_loss", 3, seed=1, directory=tmp_path)
+    searched(native)
     with pytest.raises(BackendError, match=r"objectives of .* not known.*objectives="):
-        load(theirs.project_dir)
-    begun = load(theirs.project_dir, objectives={"val_loss": "min"})
+        load(native.project_dir)
+    begun = load(native.project_dir, objectives={"val_loss": "min"})
     assert [trial.values["val_loss"] for trial in begun] == [
-        row.score for row in theirs.oracle.trials.values()
+        row.score for row in native.oracle.trials.values()
     ]
-    tuner = searched(plain(tmp_path, NASOracle(EVOLUTION, "val_loss", 5)))
-    assert choices(load(tuner))[:3] == choices(load(theirs.project_dir))[:3]
+    tuner = searched(plain(tmp_path, NASOracle("val_loss", 5, strategy=EVOLUTION)))
+    assert choices(load(tuner))[:3] == choices(load(native.project_dir))[:3]
     assert len(load(tuner)) == 5
     state = json.loads((Path(tuner.project_dir) / "oracle.json").read_text())
     assert len(state["end_order"]) == 5

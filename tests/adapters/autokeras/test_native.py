@@ -1,5 +1,5 @@
 # pyright: basic
-"""AutoKeras by their door: `NASBlock` in AutoModels that `NASTuner` searches."""
+"""The native integration: `NASBlock` in AutoModels that `NASTuner` searches."""
 
 import json
 import subprocess
@@ -80,22 +80,19 @@ def values(history: History) -> list[dict[str, Any]]:
 
 
 def proposed(model: Any) -> list[dict[str, Any]]:
-    """What AutoKeras built, as it has stored it."""
+    """Return the values of the networks that AutoKeras has built."""
     rows = model.tuner.oracle.trials.values()
     return [row.hyperparameters.values for row in rows]
 
 
-def assert_as_a_bare_search_says(history: History, strategy: Any = EVOLUTION) -> None:
+def assert_equals_a_bare_search(history: History, strategy: Any = EVOLUTION) -> None:
     search = Search(strategy, history.space, history.objectives, history.seed)
     for trial in history:
         assert search.ask(trial.number).choices == trial.architecture.choices
         search.tell(trial)
 
 
-# ---------------------------------------------------------------------- a block
-
-
-def test_a_block_is_searched_and_nothing_is_left_to_chance(tmp_path: Path, capsys: Any) -> None:
+def test_a_block_is_searched_and_no_value_is_drawn_unseeded(tmp_path: Path, capsys: Any) -> None:
     model = model_of(tmp_path)
     kind: type = type(model.tuner)
     assert issubclass(kind, AutoTuner)
@@ -103,7 +100,7 @@ def test_a_block_is_searched_and_nothing_is_left_to_chance(tmp_path: Path, capsy
     history = model.tuner.history
     assert history.space is SPACE
     assert [trial.state for trial in history] == ["complete"] * 5
-    assert_as_a_bare_search_says(history)
+    assert_equals_a_bare_search(history)
     kept = {"head/dropout": 0, "optimizer": "adam", "learning_rate": 1e-3}
     for trial, built in zip(history, proposed(model), strict=True):
         own = {f"nas_block/{name}": v for name, v in trial.architecture.choices.items()}
@@ -117,8 +114,8 @@ def test_a_block_is_searched_and_nothing_is_left_to_chance(tmp_path: Path, capsy
     assert "nas_block/depth" in capsys.readouterr().out
 
 
-def test_the_same_proposals_as_local(tmp_path: Path) -> None:
-    """Given the same values, the same goes on: here the number of parameters of a network."""
+def test_proposals_equal_those_of_local(tmp_path: Path) -> None:
+    """The objective is the number of parameters, which both evaluate to the same value."""
     whole = Chain(SPACE, layer("Dense", units=3))
 
     def evaluate(architecture: Any, trial: Any) -> dict[str, float]:
@@ -136,7 +133,7 @@ def test_the_same_proposals_as_local(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_a_block_s_name_changes_no_proposal(name: str) -> None:
+def test_the_name_of_a_block_does_not_change_proposals(name: str) -> None:
     joint = ProductSpace({"some_block": SPACE})
     goal = Experiment(SPACE, lambda a, t: {}, {"score": "max"}).objectives
     searches = [Search(strategy(name), space, goal, 3) for space in (SPACE, joint)]
@@ -147,7 +144,7 @@ def test_a_block_s_name_changes_no_proposal(name: str) -> None:
             search.tell(Trial(number, architecture, "complete", {"score": len(alone) + number % 3}))
 
 
-def test_the_best_network_is_exported_and_loads_anywhere(tmp_path: Path) -> None:
+def test_the_exported_network_loads_without_nasbridge(tmp_path: Path) -> None:
     model = fitted(model_of(tmp_path, max_trials=2))
     exported = model.export_model()
     exported.save(tmp_path / "best.keras")
@@ -162,7 +159,7 @@ def test_the_best_network_is_exported_and_loads_anywhere(tmp_path: Path) -> None
     y = exported.predict(X, verbose=0)
     numpy.testing.assert_allclose(numpy.load(tmp_path / "y.npy"), y, atol=1e-6)
     assert set(model.predict(X, verbose=0).ravel()) <= {"0", "1", "2"}
-    # Nothing was trained after the search: the exported network is the one with the known score.
+    # Nothing was trained after the search, so the exported network has the score of the search.
     loss = exported.evaluate(X[-4:], keras.utils.to_categorical(Y[-4:], 3), verbose=0)[0]
     assert loss == pytest.approx(model.tuner.history.best.values["val_loss"], rel=1e-5)
     saved: Any = keras.models.load_model(
@@ -171,7 +168,7 @@ def test_the_best_network_is_exported_and_loads_anywhere(tmp_path: Path) -> None
     numpy.testing.assert_allclose(saved.predict(X, verbose=0), y, atol=1e-6)
 
 
-def test_a_network_that_is_trained_anew_is_the_one_that_predicts(tmp_path: Path) -> None:
+def test_a_refitted_network_predicts_and_is_exported(tmp_path: Path) -> None:
     model = fitted(model_of(tmp_path, max_trials=2, refit=True), epochs=2)
     exported = model.export_model()
     (checkpoint,) = model.tuner.get_best_models()
@@ -192,7 +189,7 @@ def test_a_block_is_saved_with_its_space(tmp_path: Path) -> None:
         NASBlock.from_config(config)
 
 
-def test_other_tuners_search_a_block_too(tmp_path: Path) -> None:
+def test_other_tuners_search_a_block(tmp_path: Path) -> None:
     source = autokeras.Input()
     output = head()(NASBlock(SPACE)(source))
     model: Any = autokeras.AutoModel(
@@ -205,21 +202,18 @@ def test_other_tuners_search_a_block_too(tmp_path: Path) -> None:
     assert [trial.values["val_loss"] for trial in history] == [row.score for row in rows]
 
 
-def test_bad_blocks_are_told(tmp_path: Path) -> None:
+def test_invalid_blocks_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="takes a space of networks, not 3"):
         NASBlock(3)  # type: ignore[arg-type]
-    with pytest.raises(BackendError, match=r"NASBlock 'nas_block' will not do.*values only"):
+    with pytest.raises(BackendError, match=r"NASBlock 'nas_block' is invalid.*values only"):
         NASBlock(Space({"units": Integer(1, 3)}))
     with pytest.raises(BackendError, match="two blocks are called 'nas_block'"):
         model_of(tmp_path, NASBlock(SPACE), NASBlock(SPACE))
     hp, two = keras_tuner.HyperParameters(), [keras.Input((6,)), keras.Input((6,))]
     with pytest.raises(BackendError, match=r"2 inputs.*autokeras\.Merge"):
         NASBlock(SPACE).build(hp, two)
-    with pytest.raises(BackendError, match=r"shape \(None, 6\), in which sizes are open"):
+    with pytest.raises(BackendError, match=r"shape \(None, 6\), with unknown sizes"):
         NASBlock(SPACE).build(hp, keras.Input((None, 6)))
-
-
-# ---------------------------------------------------------------------- what else is searched
 
 
 def test_several_blocks_and_other_hyperparameters(tmp_path: Path) -> None:
@@ -232,7 +226,7 @@ def test_several_blocks_and_other_hyperparameters(tmp_path: Path) -> None:
     settings = {"others": others, "strategy": RandomSearch(), "max_trials": 6}
     model = fitted(model_of(tmp_path, *blocks, **settings))
     history = model.tuner.history
-    assert_as_a_bare_search_says(history, RandomSearch())
+    assert_equals_a_bare_search(history, RandomSearch())
     for trial, built in zip(history, proposed(model), strict=True):
         architecture = trial.architecture
         assert built == dict(architecture) | {"optimizer": "sgd"}
@@ -244,33 +238,33 @@ def test_several_blocks_and_other_hyperparameters(tmp_path: Path) -> None:
     assert load(tmp_path, history.space).trials == history.trials
     with pytest.raises(BackendError, match="blocks second were not saved"):
         load(tmp_path)
-    with pytest.raises(BackendError, match=r"its others is .*'optimizer': \{'value': 'sgd'\}"):
-        model_of(tmp_path, *renewed(blocks), others={**others, "optimizer": "adam"})
+    with pytest.raises(BackendError, match=r"with others .*'optimizer': \{'value': 'sgd'\}"):
+        model_of(tmp_path, *copies(blocks), others={**others, "optimizer": "adam"})
 
 
 def deep(architecture: Any) -> bool:
     return bool(architecture["depth"] > 1)
 
 
-def renewed(blocks: list[Any]) -> list[NASBlock]:
+def copies(blocks: list[Any]) -> list[NASBlock]:
     return [NASBlock(block.space, name=block.name) for block in blocks]
 
 
 @pytest.mark.parametrize(
     ("others", "message"),
     [
-        ({"optimizer": Choice(["adam", 1])}, "a Choice of numbers, of texts"),
-        ({"optimizer": keras.optimizers.SGD}, "a Choice of numbers, of texts"),
+        ({"optimizer": Choice(["adam", 1])}, "a Choice of numbers, of strings"),
+        ({"optimizer": keras.optimizers.SGD}, "a Choice of numbers, of strings"),
         ({"nas_block/depth": 2}, "belongs to a NASBlock"),
     ],
 )
-def test_bad_values_of_others_are_told(tmp_path: Path, others: Any, message: str) -> None:
+def test_invalid_values_of_others_are_rejected(tmp_path: Path, others: Any, message: str) -> None:
     with pytest.raises(BackendError, match=message):
         model_of(tmp_path, others=others)
 
 
-def test_a_task_is_driven_by_a_strategy(tmp_path: Path) -> None:
-    """An `ImageClassifier` as it is, kept to its small networks."""
+def test_a_strategy_searches_a_task(tmp_path: Path) -> None:
+    """An unchanged `ImageClassifier`, restricted to small networks."""
     kept = {
         "image_block_1/block_type": "vanilla",
         "image_block_1/normalize": False,
@@ -311,7 +305,7 @@ def test_a_task_is_driven_by_a_strategy(tmp_path: Path) -> None:
     assert load(tmp_path / "a" / "image_classifier").trials == history.trials
 
 
-def test_only_others_are_searched_where_they_alone_are_open(tmp_path: Path) -> None:
+def test_others_are_searched_without_a_block(tmp_path: Path) -> None:
     source = autokeras.Input(name="source")
     model: Any = autokeras.AutoModel(
         source,
@@ -327,9 +321,6 @@ def test_only_others_are_searched_where_they_alone_are_open(tmp_path: Path) -> N
     assert units == [trial.architecture["dense/units_0"] for trial in model.tuner.history]
     assert len({*units}) == 3
     assert all(unit in range(3, 8) for unit in units)
-
-
-# ---------------------------------------------------------------------- text and tables
 
 
 def test_text_and_tables(tmp_path: Path) -> None:

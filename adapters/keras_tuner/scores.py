@@ -1,0 +1,114 @@
+# pyright: basic
+# Keras Tuner ships no types.
+"""How the oracle scores a trial: by its result, or else by its best epoch.
+
+All values of a trial are those of one epoch. A pruned trial has the values of its last epoch.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from keras_tuner.engine.trial import Trial as Row
+from keras_tuner.engine.trial import TrialStatus
+
+from ...strategies import Objective
+from .objectives import score_of
+from .protocol import TrialResult
+from .trials import Note, Noted, curve_of, error_in
+
+__all__ = ["pruned_message", "rank_by", "record_result", "score", "settle_end"]
+
+
+def score(noted: Noted, native: Any, objectives: Sequence[Objective]) -> None:
+    """Set the score of a completed trial; NaN, which makes it a failed one, without a value.
+
+    Args:
+        noted: The trial.
+        native: The objective of the oracle.
+        objectives: The same ones as ours.
+    """
+    row, note = noted
+    names = [objective.metric for objective in objectives]
+    row.score = math.nan
+    if "values" in note:
+        if all(math.isfinite(note["values"].get(name, 0.0)) for name in names):
+            row.score = score_of(native, objectives, note["values"])
+        else:
+            del note["values"]
+        return
+    epochs = [
+        step
+        for step in curve_of(row)
+        if all(math.isfinite(step.metrics.get(name, math.nan)) for name in names)
+    ]
+    values: dict[str, float] = {}
+    for epoch in epochs:
+        value = native.get_value(epoch.metrics)
+        if math.isnan(row.score) or native.better_than(value, row.score):
+            row.score, row.best_step = value, epoch.step
+            values = dict(epoch.metrics)
+    if "pruned" in note:
+        values = {name: value for epoch in epochs for name, value in epoch.metrics.items()}
+    if epochs:
+        note["values"] = _without_sum(values)
+
+
+def rank_by(native: Any) -> Callable[[Noted], tuple[bool, float]]:
+    """Return the sort key of completed trials: the best first, pruned ones last."""
+    sign = -1 if native.direction == "max" else 1
+    return lambda noted: (noted.note.get("state") == "pruned", sign * noted.row.score)
+
+
+def record_result(noted: Noted, result: TrialResult, objectives: Sequence[Objective]) -> None:
+    """Record the result of a trial; a pruned trial keeps the values of its last epoch.
+
+    Args:
+        noted: The trial.
+        result: The result.
+        objectives: The objectives.
+    """
+    row, note = noted
+    note.setdefault("steps", [])
+    if "pruned" in note:
+        return
+    note["values"], row.best_step = _without_sum(result.metrics), result.best_epoch
+    after = 1 + max(note["steps"], default=-1)
+    directions = {objective.metric: objective.direction for objective in objectives}
+    for name, value in result.metrics.items():  # so that Keras Tuner displays it
+        if not row.metrics.exists(name):
+            row.metrics.register(name, directions.get(name))
+            row.metrics.update(name, value, step=after)
+
+
+def settle_end(noted: Noted, objectives: Sequence[Objective]) -> None:
+    """Record in the note how a trial has ended, except for its position among the ended ones."""
+    row, note = noted
+    failed = row.status == TrialStatus.FAILED
+    note["state"] = "failed" if failed else "pruned" if "pruned" in note else "complete"
+    note.setdefault("finished", time.time())
+    note.setdefault("seconds", note["finished"] - note.get("started", note["finished"]))
+    if failed:
+        note.setdefault("notes", error_in(row.message or _missing_score(row, objectives)))
+        note.setdefault("values", {})
+    elif "pruned" in note:
+        row.message = pruned_message(note)
+
+
+def pruned_message(note: Note) -> str:
+    """Return the message by which Keras Tuner's record shows that a trial was pruned."""
+    return f"PRUNED: stopped early at step {note['pruned']}"
+
+
+def _missing_score(row: Row, objectives: Sequence[Objective]) -> str:
+    """Return why a trial without an error has failed; nothing if it has a score."""
+    if row.score is None or not math.isnan(row.score):
+        return ""
+    names = " and ".join(repr(objective.metric) for objective in objectives)
+    return f"ValueError: no finite value of the objective {names} was reported"
+
+
+def _without_sum(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return metrics without the sum that Keras Tuner makes of several objectives."""
+    return {name: value for name, value in metrics.items() if name != "multi_objective"}
