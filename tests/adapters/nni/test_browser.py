@@ -17,8 +17,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from nasbridge import Experiment, History, MedianPruner, RandomSearch
+from nasbridge.adapters.nni.database import experiment_in
 from nasbridge.adapters.nni.manager import Manager
-from nasbridge.adapters.nni.trials import experiment_in
 from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture

@@ -17,8 +17,8 @@ import pytest
 
 from nasbridge import BackendError, Experiment, History, MedianPruner
 from nasbridge.adapters import backend
-from nasbridge.adapters.nni.architecture import architecture_from
-from nasbridge.adapters.nni.trials import DATABASE, experiment_in, read_database
+from nasbridge.adapters.nni.database import DATABASE, experiment_in, read_database
+from nasbridge.adapters.nni.space import architecture_from
 from nasbridge.engine.driver import Silent
 from nasbridge.strategies import Trial
 from nasbridge.testing import harness as material

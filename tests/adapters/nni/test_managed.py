@@ -25,9 +25,9 @@ from nni.experiment import launcher
 from nasbridge import BackendError, Experiment, Integer, RandomSearch, Space
 from nasbridge.adapters import backend
 from nasbridge.adapters.nni import manager
-from nasbridge.adapters.nni.architecture import architecture_from
+from nasbridge.adapters.nni.database import DATABASE, Job, experiment_in, read_database
 from nasbridge.adapters.nni.manager import Manager
-from nasbridge.adapters.nni.trials import DATABASE, Job, experiment_in, read_database
+from nasbridge.adapters.nni.space import architecture_from
 from nasbridge.engine import ActiveTrial, TooManyFailures, Unsupported
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from nasbridge import Experiment, History, Integer, RandomSearch, Space
+from nasbridge.adapters.nni.database import DATABASE, Job, experiment_in, read_database
 from nasbridge.adapters.nni.manager import free_port
 from nasbridge.adapters.nni.relay import Link
 from nasbridge.adapters.nni.store import NNIStore
-from nasbridge.adapters.nni.trials import DATABASE, Job, experiment_in, read_database
 from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
@@ -51,14 +51,14 @@ def jobs_in(directory: Path) -> tuple[Job, ...]:
 
 def run_and_die(directory: Path, jobs: int) -> None:
     """Run in a process of its own until the last trial is stored, and NNI was not told."""
-    tell = NNIStore._tell  # pyright: ignore[reportPrivateUsage]
+    tell = NNIStore._send_end  # pyright: ignore[reportPrivateUsage]
 
     def die(self: NNIStore, trial: Trial, link: Link) -> None:
         if trial.number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         tell(self, trial, link)
 
-    NNIStore._tell = die  # type: ignore[method-assign] # pyright: ignore[reportPrivateUsage]
+    NNIStore._send_end = die  # type: ignore[method-assign] # pyright: ignore[reportPrivateUsage]
     if jobs == 2:
         os.environ["NASBRIDGE_TEST_WAITS"] = "1"
     experiment(2).run("nni", directory, jobs, Silent())
