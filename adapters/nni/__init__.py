@@ -8,14 +8,14 @@ configuration. NNI 3.0 gives parameters to trials in the order in which they ask
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from nni.assessor import Assessor
 
-from ...engine.driver import ExperimentSpec, Observer, Silent, drive
+from ...engine.driver import Accepted, ExperimentSpec, Observer
 from ...engine.errors import BackendError
+from ...engine.history_store import HISTORY_FILE, save_history
+from ...engine.run import run_managed
 from ...spaces import SearchSpace
 from ...strategies import History, Objective, objectives_from
 from ..registry import BACKENDS
@@ -24,7 +24,7 @@ from .ctl import nnictl
 from .database import database_at, read_database
 from .history import history_of
 from .serving import view
-from .session import FILE, open_store
+from .session import open_store
 from .space import architecture_from, from_native, to_native
 from .trial_side import next_parameter
 from .tuner import NASTuner
@@ -56,7 +56,7 @@ def run(
     host: str = LOOPBACK,
     keep: bool = False,
     assessor: Assessor | str | None = None,
-    **options: Any,
+    on_accepted: Accepted | None = None,
 ) -> History:
     """Run an experiment as an NNI experiment; an interrupted run continues.
 
@@ -76,21 +76,19 @@ def run(
             authentication.
         keep: Whether the web UI stays up after the run, also after an error, until Ctrl-C.
         assessor: An NNI assessor, or "Medianstop"; None for the experiment's own pruner, if any.
-        **options: None; other backends have some.
+        on_accepted: Called when the storage has accepted the run, before the first trial.
 
     Returns:
         The whole history, earlier runs included.
 
     Raises:
         BackendError: NNI does not start, or has ended.
-        Unsupported: An option is unknown, or the port or the host is invalid.
+        Unsupported: The port or the host is invalid.
         HistoryError: The directory belongs to another experiment, or is in use.
         TooManyFailures: As many trials in a row failed as the experiment allows.
     """
-    CAPABILITIES.check_options("nni", options)
-    with open_store(experiment, directory, jobs, port, host, keep, assessor) as opened:
-        spec, store, executor, place = opened
-        return drive(spec, store, executor, place, observer or Silent())
+    opening = open_store(experiment, directory, jobs, port, host, keep, assessor)
+    return run_managed(experiment, directory, jobs, observer, on_accepted, opening)
 
 
 def load(
@@ -116,17 +114,16 @@ def load(
             a managed run.
     """
     path = Path(location)
-    if (path / FILE).is_file():
+    file = path / HISTORY_FILE
+    if file.is_file():
         if objectives is not None:
-            raise BackendError(
-                f"{path / FILE} holds the objectives of its run: leave out objectives="
-            )
-        return History.load(path / FILE, space)
+            raise BackendError(f"{file} holds the objectives of its run: leave out objectives=")
+        return History.load(file, space)
     wanted = None if objectives is None else objectives_from(objectives)
     return history_of(read_database(database_at(path)), space, wanted)
 
 
-def store_history(history: History, directory: Path, **options: Any) -> None:
+def store_history(history: History, directory: Path) -> None:
     """Store a history so that `run` continues it.
 
     Running trials become interrupted ones, which are repeated. NNI's web UI shows the trials so far
@@ -135,11 +132,8 @@ def store_history(history: History, directory: Path, **options: Any) -> None:
     Args:
         history: The history, of any backend.
         directory: The new run's directory.
-        **options: None; other backends have some.
 
     Raises:
         HistoryError: The directory holds a history already.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("nni", options)
-    replace(history, metadata={**history.metadata, "backend": "nni"}).save(directory / FILE)
+    save_history(history, directory, "nni")

@@ -46,18 +46,21 @@ def history_of(
     wanted = tuple(objectives or (_objective(settings),))
     reader = TrialReader(stored.jobs, space, wanted)
     trials = [trial for job in stored.jobs if (trial := reader.read(job)) is not None]
-    metadata: dict[str, Any] = {
-        "backend": "nni",
-        "experiment": settings.get("experimentName") or "",
-    }
-    if reader.outside:
-        outside = sorted(reader.outside)
+    outside = tuple(sorted(reader.outside))
+    if outside:
         text = f"{len(outside)} of {len(stored.jobs)} trials are outside the space"
         if not trials:
             raise BackendError(f"{text}: give the space of the search, as load(..., space=...)")
-        warnings.warn(f"{text} and were left out: numbers {outside}", stacklevel=3)
-        metadata["skipped"] = outside
-    return History(space, wanted, in_order(trials), strategy=_tuner(settings), metadata=metadata)
+        warnings.warn(f"{text} and were left out: numbers {[*outside]}", stacklevel=3)
+    metadata = {"backend": "nni", "experiment": settings.get("experimentName") or ""}
+    return History(
+        space,
+        wanted,
+        in_order(trials),
+        strategy=_tuner(settings),
+        metadata=metadata,
+        skipped=outside,
+    )
 
 
 def _tuner(settings: Mapping[str, Any]) -> str:

@@ -18,9 +18,8 @@ from nni.assessor import Assessor
 
 from ...engine.driver import ExperimentSpec, executor_for
 from ...engine.errors import BackendError
-from ...engine.executor import Executor
-from ...engine.history_store import HistoryStore, settings_of, strategy_in
-from ...strategies import HistoryFile
+from ...engine.history_store import HistoryStore, open_history_store
+from ...engine.run import OpenStore
 from .compat import LOOPBACK
 from .database import DATABASE, experiment_in, read_database
 from .executor import NNIExecutor
@@ -32,9 +31,7 @@ from .serving import FOLDER, keep_after, keep_after_error
 from .store import NNIStore
 from .webui import shown_space
 
-__all__ = ["FILE", "open_store"]
-
-FILE = "history.jsonl"
+__all__ = ["open_store"]
 
 
 @contextmanager
@@ -46,29 +43,26 @@ def open_store(
     host: str = LOOPBACK,
     keep: bool = False,
     assessor: Assessor | str | None = None,
-) -> Generator[tuple[ExperimentSpec, NNIStore, Executor, Path]]:
-    """Open NNI as the storage of a managed run; see `run` for the arguments.
+) -> Generator[OpenStore]:
+    """Open NNI as the storage of a managed run; see `run` and `run_managed`.
 
     When the run has ended, the context waits until NNI has stored how its trials ended, keeps the
     web UI up if asked to, and ends NNI.
     """
     with ExitStack() as stack:
         place = directory or stack.enter_context(_temporary())
-        experiment = experiment.with_original_strategy(strategy_in(place / FILE))
         if isinstance(assessor, str):
             assessor = assessor_named(assessor, experiment.objectives[0])
         executor = executor_for(experiment, jobs)
-        settings = settings_of(experiment, "nni")
-        file = stack.enter_context(HistoryFile(place / FILE, settings))
-        journal = HistoryStore(experiment, settings, file)
+        journal = stack.enter_context(open_history_store(experiment, place, "nni"))
         manager = Manager(place / FOLDER, port, host)
         stack.callback(manager.close)
         relay = Relay()
         stack.callback(relay.close)
-        store = _store(experiment, journal, place, manager, relay, executor.slots, assessor)
+        store = _store(journal, place, manager, relay, executor.slots, assessor)
         store.report_missed_ends()
         try:
-            yield experiment, store, NNIExecutor(executor, store), place
+            yield OpenStore(store, NNIExecutor(executor, store), directory=place)
         except Exception as error:
             if keep:
                 keep_after_error(error, store, place)
@@ -96,7 +90,6 @@ def _temporary() -> Generator[Path]:
 
 
 def _store(
-    experiment: ExperimentSpec,
     journal: HistoryStore,
     place: Path,
     manager: Manager,
@@ -104,6 +97,7 @@ def _store(
     slots: int,
     assessor: Assessor | None,
 ) -> NNIStore:
+    experiment = journal.experiment
     if experiment_in(place / FOLDER) is None:  # new, or moved here from another backend
         write_experiment(place / FOLDER, journal.history())
     stored = _Stored.read(place / FOLDER)
@@ -116,7 +110,7 @@ def _store(
             "mode": f"{experiment.objectives[0].direction}imize",
             # Restarted processes of finished trials would wait behind the others.
             "jobs": max(slots, stored.unfinished),
-            "trials": stored.limit(experiment, journal),
+            "trials": stored.limit(journal),
         }
         manager.start(settings, relay.address)
         print(f"NNI's web UI: {manager.url}", file=sys.stderr)
@@ -125,7 +119,7 @@ def _store(
     assessment = None
     if assessor is not None:
         assessment = Assessment(assessor, experiment.objectives, journal.history())
-    return NNIStore(experiment, journal, start, relay, stored.resumed, assessment)
+    return NNIStore(journal, start, relay, stored.resumed, assessment)
 
 
 @dataclass(frozen=True)
@@ -155,11 +149,12 @@ class _Stored:
         resumed = frozenset(n for n in numbers if isinstance(n, int))
         return cls(resumed, len(unfinished), len(jobs) - len(unfinished))
 
-    def limit(self, experiment: ExperimentSpec, journal: HistoryStore) -> int | None:
+    def limit(self, journal: HistoryStore) -> int | None:
         """Return the number of trials at which NNI is done; it counts repeated ones again."""
-        if experiment.trials is None:
+        trials = journal.experiment.trials
+        if trials is None:
             return None
         history = journal.history()
         finished = {trial.number for trial in history.of_state("complete", "pruned", "failed")}
         missed = len(self.resumed & finished)
-        return max(experiment.trials - len(finished), 0) + self.finished + missed
+        return max(trials - len(finished), 0) + self.finished + missed

@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-import numpy
-
 from ...engine.errors import BackendError
+from ...engine.native_values import read_architecture
 from ...spaces import (
     Architecture,
     Categorical,
@@ -15,7 +14,6 @@ from ...spaces import (
     Integer,
     IntegerRange,
     InvalidArchitecture,
-    Label,
     Real,
     RealRange,
     SearchSpace,
@@ -37,7 +35,6 @@ __all__ = [
 
 NAME = "_name"  # NNI's key for the label of a nested option
 STEPPED = ("quniform", "qloguniform")  # NNI draws floats from these, even where they are whole
-TOLERANCE = 1e-9  # relative difference below which two numbers count as equal
 OURS = "architecture"  # label of the nested value that holds a whole architecture
 ARCHITECTURE = "arch"  # key of that value
 
@@ -203,7 +200,7 @@ def _steps(low: float, high: float, step: float, log: bool) -> Integer | Choice:
     if whole and low % step == 0 and high % step <= step / 2:  # otherwise NNI rounds up to high
         return Integer(int(low), int(high), int(step), log)
     first, last = math.ceil(low / step), math.floor(high / step)
-    # 12 digits turn 3 * 0.1 into 0.3; `_nearest` finds the values that NNI draws
+    # 12 digits turn 3 * 0.1 into 0.3; `read_architecture` matches what NNI draws
     multiples = {float(f"{k * step:.12g}") for k in range(first, last + 1)}
     return Choice(sorted(multiples | {float(low), float(high)}))
 
@@ -233,13 +230,7 @@ def architecture_from(parameters: Mapping[str, Any], space: SearchSpace) -> Arch
     if known.pop(NAME, None) == OURS:
         known = {name.removeprefix("~"): value for name, value in known.items()}
         return space.architecture(known)
-    known = dict(_flattened(parameters))
-    choices: dict[str, Label] = {}
-    for decision in space.decisions:
-        if decision.name in known and decision.is_active(choices):
-            value = decision.label_of(_nearest(known[decision.name], decision))
-            choices[decision.name] = cast(Label, value)
-    return space.architecture(choices)
+    return read_architecture(dict(_flattened(parameters)), space)
 
 
 def architecture_key(space: SearchSpace) -> str:
@@ -253,39 +244,6 @@ def architecture_key(space: SearchSpace) -> str:
 def decision_key(name: str) -> str:
     """Return the key of a decision; NNI reserves keys that start with an underscore."""
     return name if not name.startswith("_") else f"~{name}"
-
-
-def _nearest(value: object, decision: Decision) -> object:
-    """Return the value of the domain that a number drawn by NNI stands for.
-
-    NNI draws `round(x / q) * q`, which yields 3 * 0.1 = 0.30000000000000004, and a logarithmic
-    range may end one rounding error outside its bounds.
-    """
-    if isinstance(value, numpy.generic):
-        value = cast(object, value.item())
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return value
-    match decision.domain:
-        case IntegerRange():
-            return round(value) if _is_close(value, round(value)) else value
-        case RealRange(low=low, high=high):
-            inside = min(max(value, low), high)
-            return inside if _is_close(value, inside) else value
-        case _:
-            numbers = [
-                option
-                for option in decision.options
-                if isinstance(option, int | float) and not isinstance(option, bool)
-            ]
-            # of 1 and 1.0 the one of the same type; NNI's manager writes 1 for both
-            nearest = min(
-                numbers, key=lambda o: (abs(o - value), type(o) is not type(value)), default=value
-            )
-            return nearest if _is_close(value, nearest) else value
-
-
-def _is_close(value: float, other: float) -> bool:
-    return math.isclose(value, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE * TOLERANCE)
 
 
 def _flattened(parameters: Mapping[str, Any], path: str = "") -> list[tuple[str, Any]]:

@@ -25,7 +25,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import final
 
-from ...engine.driver import ExperimentSpec
 from ...engine.errors import BackendError
 from ...engine.history_store import HistoryStore
 from ...spaces import Architecture, NasbridgeError
@@ -54,8 +53,7 @@ class NNIStore:
     """The trials of a managed run, in its history file and in NNI.
 
     Args:
-        experiment: The experiment.
-        journal: Its history file.
+        journal: The history file.
         start: Starts NNI's manager; called when it is first needed.
         relay: Accepts the connections of trials' processes.
         resumed: Numbers of the trials whose processes NNI restarts.
@@ -64,21 +62,20 @@ class NNIStore:
 
     def __init__(
         self,
-        experiment: ExperimentSpec,
         journal: HistoryStore,
         start: Callable[[], Manager],
         relay: Relay,
         resumed: frozenset[int],
         assessor: Assessment | None,
     ) -> None:
-        self._experiment, self._journal = experiment, journal
+        self._experiment, self._journal = journal.experiment, journal
         self._start, self._relay = start, relay
         self._resumed = set(resumed)
         self._assessor = assessor
         self._manager: Manager | None = None
         self._links: dict[int, Link] = {}
         self._ending: set[int] = set()  # trials whose end was sent to NNI
-        self._parameters = frozenset(shown_space(experiment.space))
+        self._parameters = frozenset(shown_space(self._experiment.space))
 
     def history(self) -> History:
         return self._journal.history()

@@ -14,8 +14,9 @@ from nni.runtime.env_vars import dispatcher_env_vars
 from nni.tuner import Tuner
 
 from ...engine.errors import BackendError
+from ...engine.trial_log import TrialLog
 from ...spaces import Architecture, NasbridgeError, SearchSpace
-from ...strategies import History, Objective, Search, SpaceExhausted, Step, Strategy, Trial
+from ...strategies import History, Objective, SpaceExhausted, Step, Strategy, Trial
 from ...strategies.trial import TrialState
 from .class_args import (
     check_direction,
@@ -90,12 +91,10 @@ class NASTuner(Tuner):
         patch_dispatcher()
         self._lock = threading.RLock()
         self._native: Mapping[str, Any] | None = None
-        self._search: Search | None = None
-        self._next = 0
+        self._log: TrialLog | None = None
         self._numbers: dict[int, int] = {}  # our trial numbers, by NNI's parameter ids
         self._values: dict[int, Any] = {}  # results of trials that have not ended
         self._ended: dict[int, TrialState] = {}  # states of trials without a result so far
-        self._trials: list[Trial] = []
         self.defer: Callable[[Callable[[], None]], None] = lambda call: call()
         self.event: str | None = None  # NNI's status of the trial that ends next
         direction = direction_of(optimize_mode)
@@ -105,7 +104,7 @@ class NASTuner(Tuner):
             check_direction(direction, found.objectives[0], experiment)
             self._objectives: tuple[Objective, ...] = tuple(found.objectives)
             self._strategy, self._seed = found.strategy, found.seed
-            self._search = Search(found.strategy, found.space, found.objectives, found.seed)
+            self._log = TrialLog(found.strategy, found.space, found.objectives, found.seed)
         else:
             self._objectives = (Objective(DEFAULT, direction or "max"),)
             self._strategy, self._seed = strategy_of(strategy, settings), seed or 0
@@ -113,7 +112,7 @@ class NASTuner(Tuner):
     @property
     def space(self) -> SearchSpace:
         """The space, of the experiment or of NNI's configuration."""
-        return self._known.problem.space
+        return self._trials.space
 
     @property
     def strategy(self) -> Strategy[Any]:
@@ -129,35 +128,26 @@ class NASTuner(Tuner):
     def history(self) -> History:
         """The trials that the strategy has observed, and those that are running."""
         with self._lock:
-            running = [Trial(n, each) for n, each in sorted(self._known.running.items())]
-            return History(
-                self.space,
-                self._objectives,
-                (*self._trials, *running),
-                seed=self._seed,
-                strategy=repr(self._strategy),
-                metadata={"backend": "nni"},
-            )
+            return self._trials.history({"backend": "nni"})
 
     def update_search_space(self, search_space: Mapping[str, Any]) -> None:
         """Search NNI's search space, unless an experiment supplies the space."""
-        if self._search is None:
+        if self._log is None:
             self._native = search_space
             space = from_native(search_space)
-            self._search = Search(self._strategy, space, self._objectives, self._seed)
+            self._log = TrialLog(self._strategy, space, self._objectives, self._seed)
 
     def generate_parameters(self, parameter_id: int, **_: Any) -> dict[str, Any]:
         """Propose the parameters of a new trial."""
         with self._lock:
             try:
-                architecture = self._known.ask(self._next)
+                trial = self._trials.begin()
             except SpaceExhausted as error:
                 raise NoMoreTrialError(str(error)) from error
-            self._numbers[parameter_id] = self._next
-            self._next += 1
+            self._numbers[parameter_id] = trial.number
         if self._native is None:
-            return parameters_of(architecture)
-        return _native_parameters(architecture, self._native, "")
+            return parameters_of(trial.architecture)
+        return _native_parameters(trial.architecture, self._native, "")
 
     def receive_trial_result(
         self, parameter_id: int, parameters: Mapping[str, Any], value: Any, **_: Any
@@ -192,20 +182,16 @@ class NASTuner(Tuner):
                 except (NasbridgeError, KeyError, TypeError) as error:
                     LOG.warning("nasbridge leaves out imported data %s: %s", entry, error)
                     continue
-                self._observe(self._completed(self._next, architecture, entry.get("value")))
-                self._next += 1
+                number = self._trials.next_number
+                self._trials.finish(self._completed(number, architecture, entry.get("value")))
 
     @property
-    def _known(self) -> Search:
-        if self._search is None:
+    def _trials(self) -> TrialLog:
+        if self._log is None:
             raise BackendError(
                 "the tuner has no search space: give experiment= in classArgs, or a searchSpace"
             )
-        return self._search
-
-    def _observe(self, trial: Trial) -> None:
-        self._known.tell(trial)
-        self._trials.append(trial)
+        return self._log
 
     def _observe_if_known(self, parameter_id: int) -> None:
         """Observe a trial once its end and, for a complete one, its result are known."""
@@ -214,7 +200,7 @@ class NASTuner(Tuner):
             return
         number, value = self._numbers.pop(parameter_id), self._values.pop(parameter_id, None)
         del self._ended[parameter_id]
-        architecture = self._known.running[number]
+        architecture = self._trials.running[number].architecture
         values = metrics_from(value, self._objectives)
         if state == "complete":
             trial = self._completed(number, architecture, value)
@@ -222,7 +208,7 @@ class NASTuner(Tuner):
             trial = Trial(number, architecture, "pruned", values, (Step(0, values),))
         else:
             trial = Trial(number, architecture, "failed", values)
-        self._observe(trial)
+        self._trials.finish(trial)
 
     def _completed(self, number: int, architecture: Architecture, value: Any) -> Trial:
         """Return a trial that succeeded in NNI; without finite objectives it is a failed one."""
