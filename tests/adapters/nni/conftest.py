@@ -19,6 +19,7 @@ from nasbridge.adapters.nni.database import (
     experiment_in,
     read_database,
 )
+from nasbridge.adapters.nni.manager import Manager
 from nasbridge.adapters.nni.trials import record_of
 
 
@@ -121,9 +122,11 @@ class Fakes:
 
     Attributes:
         prepare: Called with each new manager.
+        real: NNI's own manager, which the fake ones replace.
     """
 
     def __init__(self) -> None:
+        self.real = Manager
         self._made: list[FakeManager] = []
         self.prepare: Callable[[FakeManager], None] = lambda manager: None
 
@@ -148,13 +151,14 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fakes:
 
 @pytest.fixture(scope="session")
 def jobs_in() -> Callable[[Path], dict[int, Job]]:
-    """Reads what NNI has stored of a run's trials, by our numbers."""
+    """Reads what NNI has stored of a run's trials, by number; without those that a user added."""
 
     def read(directory: Path) -> dict[int, Job]:
         known = experiment_in(directory / "nni")
         assert known is not None
         jobs = read_database(directory / "nni" / known / DATABASE).jobs
-        return {job.record["parameter_id"]: job for job in jobs if job.record is not None}
+        numbered = {job.record["parameter_id"]: job for job in jobs if job.record is not None}
+        return {number: job for number, job in numbered.items() if number is not None}
 
     return read
 

@@ -1,21 +1,17 @@
-"""The run rules what NNI does: a killed one is caught up with, and no button can hang one."""
+"""A run that is killed before NNI receives how a trial ended sends it when it is resumed."""
 
-import json
 import multiprocessing
 import os
 import signal
-import threading
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from nasbridge import Experiment, History, Integer, RandomSearch, Space
-from nasbridge.adapters.nni.database import DATABASE, Job, experiment_in, read_database
-from nasbridge.adapters.nni.manager import free_port
+from nasbridge import Experiment, Integer, RandomSearch, Space
 from nasbridge.adapters.nni.relay import Link
 from nasbridge.adapters.nni.store import NNIStore
 from nasbridge.engine import ActiveTrial
@@ -26,120 +22,59 @@ from nasbridge.strategies import Trial
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
 processes = multiprocessing.get_context("forkserver")
+WAITS = "NASBRIDGE_TEST_WAITS"
 
 
 def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Let the last trial of a run that is to be killed end before the others."""
-    if trial.number == 0 and os.environ.get("NASBRIDGE_TEST_WAITS"):
+    """Return the slope; trial 0 waits if it shall be running when the run is killed."""
+    if trial.number == 0 and os.environ.get(WAITS):
         time.sleep(100)
     return {"score": float(architecture["slope"])}
 
 
-def experiment(trials: int) -> Experiment:
-    space = Space({"slope": Integer(1, 40)})
-    return Experiment(space, evaluate, {"score": "max"}, RandomSearch(), trials=trials, seed=1)
+EXPERIMENT = Experiment(
+    Space({"slope": Integer(1, 40)}), evaluate, {"score": "max"}, RandomSearch(), trials=2, seed=1
+)
 
 
-def jobs_in(directory: Path) -> tuple[Job, ...]:
-    known = experiment_in(directory / "nni")
-    assert known is not None
-    return read_database(directory / "nni" / known / DATABASE).jobs
+def run_and_kill(directory: Path) -> None:
+    """Run until trial 1 has ended in the history file, and not in NNI."""
+    send_end = NNIStore._send_end  # pyright: ignore[reportPrivateUsage]
 
-
-# ---------------------------------------------------------------------- killed before NNI is told
-
-
-def run_and_die(directory: Path, jobs: int) -> None:
-    """Run in a process of its own until the last trial is stored, and NNI was not told."""
-    tell = NNIStore._send_end  # pyright: ignore[reportPrivateUsage]
-
-    def die(self: NNIStore, trial: Trial, link: Link) -> None:
+    def kill(self: NNIStore, trial: Trial, link: Link) -> None:
         if trial.number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        tell(self, trial, link)
+        send_end(self, trial, link)
 
-    NNIStore._send_end = die  # type: ignore[method-assign] # pyright: ignore[reportPrivateUsage]
-    if jobs == 2:
-        os.environ["NASBRIDGE_TEST_WAITS"] = "1"
-    experiment(2).run("nni", directory, jobs, Silent())
+    NNIStore._send_end = kill  # type: ignore[method-assign] # pyright: ignore[reportPrivateUsage]
+    os.environ[WAITS] = "1"
+    EXPERIMENT.run("nni", directory, 2, Silent())
 
 
-@pytest.mark.parametrize("jobs", [0, 2], ids=["all have ended", "one has not"])
-def test_nni_is_told_later_how_a_trial_ended(tmp_path: Path, jobs: int) -> None:
-    process = processes.Process(target=run_and_die, args=(tmp_path, jobs))
+def test_a_missed_end_is_sent_when_the_run_is_resumed(
+    tmp_path: Path, jobs_in: Callable[[Path], dict[int, Any]]
+) -> None:
+    """Trial 0 is still running at the kill, so NNI restarts the processes of both trials."""
+    process = processes.Process(target=run_and_kill, args=(tmp_path,))
     process.start()
+    below = wait_for_manager(process)
     process.join(90)
     assert process.exitcode == -signal.SIGKILL
-    time.sleep(1)  # the manager ends, too
-    assert [job.status for job in jobs_in(tmp_path)][1] == "RUNNING"
-    history = experiment(2).run("nni", tmp_path, 0, Silent())  # where one waits for the other
+    assert not psutil.wait_procs(below, 10)[1]
+    assert {number: job.status for number, job in jobs_in(tmp_path).items()} == {
+        0: "RUNNING",
+        1: "RUNNING",
+    }
+    history = EXPERIMENT.run("nni", tmp_path, 0, Silent())  # one trial waits for the other
     assert [trial.state for trial in history] == ["complete"] * 2
-    shown = {job.sequence: (job.status, job.final["default"]) for job in jobs_in(tmp_path)}
+    shown = {n: (job.status, job.final["default"]) for n, job in jobs_in(tmp_path).items()}
     assert shown == {t.number: ("SUCCEEDED", t.values["score"]) for t in history}
 
 
-# ---------------------------------------------------------------------- the web UI's buttons
-
-
-class Presses:
-    """Presses the buttons of the web UI when the first trial has ended."""
-
-    def __init__(self, port: int) -> None:
-        self._address = f"http://127.0.0.1:{port}/api/v1/nni"
-        self._has_pressed = False
-        self.answers: list[str] = []
-
-    def begun(self, history: History) -> None: ...
-
-    def finished(self, trial: Trial) -> None:
-        if not self._has_pressed:  # whichever it is: NNI refuses trials when it has given all out
-            self._has_pressed = True
-            thread = threading.Thread(target=self._press, daemon=True)
-            thread.start()
-            thread.join(60)
-
-    def _press(self) -> None:
-        self._send("POST", "trial-jobs", {"slope": 3})
-        with urllib.request.urlopen(f"{self._address}/experiment", timeout=10) as answer:
-            profile = json.load(answer)
-        for key, kind in (
-            ("trialConcurrency", "TRIAL_CONCURRENCY"),
-            ("maxTrialNumber", "MAX_TRIAL_NUM"),
-        ):
-            changed = {**profile, "params": {**profile["params"], key: 1}}
-            self._send("PUT", f"experiment?update_type={kind}", changed)
-
-    def _send(self, method: str, path: str, content: Any) -> None:
-        request = urllib.request.Request(
-            f"{self._address}/{path}",
-            json.dumps(content).encode(),
-            {"Content-Type": "application/json"},
-            method=method,
-        )
-        try:
-            urllib.request.urlopen(request, timeout=10).close()
-            self.answers.append("")
-        except urllib.error.HTTPError as error:
-            self.answers.append(error.read().decode())
-
-
-def test_no_button_of_the_web_ui_hangs_the_run(tmp_path: Path) -> None:
-    presses, began = Presses(port := free_port()), time.monotonic()
-    history = experiment(8).run("nni", tmp_path, 2, presses, port=port)
-    assert time.monotonic() - began < 100  # nobody waited for what never comes
-    assert [trial.state for trial in history] == ["complete"] * 8
-    added, *refused = presses.answers
-    assert added == ""
-    assert len(refused) == 2
-    assert all("ruled by a run of nasbridge" in answer for answer in refused)
-    ours, theirs = list[str](), list[Job]()
-    for job in jobs_in(tmp_path):
-        assert job.record is not None
-        if job.record["parameter_id"] is None:
-            theirs.append(job)
-        else:
-            ours.append(job.status)
-    assert ours == ["SUCCEEDED"] * 8
-    assert [job.status for job in theirs] == ["FAILED"]
-    (log,) = tmp_path.glob(f"nni/_latest/environments/*/trials/{theirs[0].id}/trial.stderr")
-    assert "the strategy alone proposes" in log.read_text()
+def wait_for_manager(process: Any) -> list[psutil.Process]:
+    """Return the processes below a run once NNI has started."""
+    deadline = time.monotonic() + 60
+    while not (below := psutil.Process(process.pid).children()):
+        assert time.monotonic() < deadline, "NNI does not start"
+        time.sleep(0.05)
+    return below

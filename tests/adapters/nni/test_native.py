@@ -1,6 +1,6 @@
 # pyright: basic
 # NNI ships no types that can be relied on.
-"""Their door: NASTuner in an experiment of NNI's own, made by nnictl; trials `import nni`."""
+"""The native integration: NASTuner in an experiment of nnictl, with trials that `import nni`."""
 
 import json
 import os
@@ -23,11 +23,11 @@ from nasbridge.adapters.nni.space import architecture_from
 from nasbridge.spaces import Integer, Space
 from nasbridge.strategies import Search
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_theirs")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_native")]
 
 SPACE = Space({"slope": Integer(1, 40)})
-CRASHED = 2  # the trial whose code raises
-SEED = 44  # the first two of five random slopes are by far the steepest
+CRASHED = 2  # number of the trial that raises
+SEED = 44  # of the five random slopes the first two are the steepest
 
 SEARCH = f"""
 import json, os, psutil, time
@@ -37,13 +37,13 @@ from nasbridge import Experiment, Integer, RandomSearch, Space
 from nasbridge.strategies import Strategy
 
 if os.environ.get("SDK_PROCESS") == "dispatcher":
-    # As on a busy machine: NNI itself would have given the tuner up after ten seconds.
+    # As on a busy machine: NNI itself gives up after ten seconds.
     time.sleep(max(0, psutil.Process().create_time() + 10.5 - time.time()))
 
-TOLD = Path(__file__).with_name("told.jsonl")
+OBSERVED = Path(__file__).with_name("observed.jsonl")
 
 @dataclass(frozen=True)
-class Noting(Strategy):  # random search that writes down what it is told
+class Recording(Strategy):  # random search that writes down what it observes
     def start(self, problem):
         return problem
 
@@ -51,13 +51,13 @@ class Noting(Strategy):  # random search that writes down what it is told
         return RandomSearch().propose(state, rng)
 
     def observe(self, state, trial):
-        with TOLD.open("a") as file:
-            told = trial.number, trial.architecture["slope"], trial.state, dict(trial.values)
-            print(json.dumps(told), file=file)
+        with OBSERVED.open("a") as file:
+            observed = trial.number, trial.architecture["slope"], trial.state, dict(trial.values)
+            print(json.dumps(observed), file=file)
         return state
 
 space = Space({{"slope": Integer(1, 40)}})
-experiment = Experiment(space, lambda a, t: {{}}, {{"score": "max"}}, Noting(), seed={SEED})
+experiment = Experiment(space, lambda a, t: {{}}, {{"score": "max"}}, Recording(), seed={SEED})
 """
 
 TRIAL = f"""
@@ -74,7 +74,7 @@ for step in range(3):
     nni.report_intermediate_result(slope * (step + 1.0))
     if os.environ["NNI_TRIAL_SEQ_ID"] == "{CRASHED}":
         raise MemoryError("no memory for this one")
-    time.sleep(60 if slope < 20 and step == 1 else 0.1)  # a flat one waits to be stopped
+    time.sleep(60 if slope < 20 and step == 1 else 0.1)  # a flat one waits for the assessor
 nni.report_final_result({{"default": slope * 3.0, "steps": 3}})
 """
 
@@ -96,7 +96,7 @@ CONFIG: dict[str, Any] = {
 QUEUE = """
 import json, os, sys
 if os.environ["NNI_TRIAL_SEQ_ID"] == "0":
-    sys.exit(1)  # before it asks, so that the next one would be given its parameters
+    sys.exit(1)  # before it asks: its parameters stay in NNI's queue
 import nni
 from nasbridge.adapters.nni import next_parameter
 
@@ -107,12 +107,12 @@ nni.report_final_result(1.0)
 
 
 def nnictl(*arguments: str, folder: Path) -> None:
-    # Only what NNI starts itself is found on the path.
+    # NNI finds its own programs on the path
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [sys.executable, "-m", "nasbridge", "nnictl", *arguments],
         cwd=folder,
-        env={**os.environ, "HOME": str(folder), "PATH": path},  # its registry is in the home folder
+        env={**os.environ, "HOME": str(folder), "PATH": path},  # which holds NNI's registry
         capture_output=True,
         text=True,
         timeout=120,
@@ -127,15 +127,15 @@ def status(address: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
-    """An experiment that was created by nnictl, and its port; its tuner takes its time."""
-    folder = tmp_path_factory.mktemp("theirs")
+def created(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
+    """An experiment created by nnictl, and its port; its tuner starts slowly."""
+    folder = tmp_path_factory.mktemp("native")
     (folder / "search.py").write_text(SEARCH)
     (folder / "trial.py").write_text(TRIAL)
     (folder / "work").mkdir()
     config = {**CONFIG, "experimentWorkingDirectory": str(folder / "work")}
     config["tuner"] = {**CONFIG["tuner"], "classArgs": {"experiment": str(folder / "search.py")}}
-    (folder / "config.json").write_text(json.dumps(config))  # which YAML can read
+    (folder / "config.json").write_text(json.dumps(config))  # JSON is YAML
     port = free_port()
     nnictl("create", "--config", "config.json", "--port", str(port), folder=folder)
     yield folder, port
@@ -143,9 +143,9 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]
 
 
 @pytest.fixture(scope="module")
-def folder(begun: tuple[Path, int]) -> Path:
+def folder(created: tuple[Path, int]) -> Path:
     """The experiment when it has ended."""
-    folder, port = begun
+    folder, port = created
     address, deadline = f"http://127.0.0.1:{port}/api/v1/nni", time.monotonic() + 240
     while status(address) not in ("DONE", "ERROR"):
         assert time.monotonic() < deadline, status(address)
@@ -159,19 +159,19 @@ def history(folder: Path) -> History:
     return load(folder / "work", SPACE)
 
 
-@pytest.mark.usefixtures("begun")  # whose tuner can meanwhile take its time
-def test_next_parameter_is_right_where_nni_is_as_it_is(
+@pytest.mark.usefixtures("created")  # its tuner starts meanwhile
+def test_next_parameter_is_right_without_the_node_patches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NNI's own queue gives each trial what was meant for the one before; the first has crashed."""
+    """The first trial crashes, so NNI's queue gives each trial the parameters before its own."""
     (tmp_path / "trial.py").write_text(QUEUE)
     monkeypatch.setattr(nni_manager, "COMMAND", f"{sys.executable} {tmp_path / 'trial.py'}")
     monkeypatch.setenv("NASBRIDGE_STOCK", "1")
     space = {"slope": {"_type": "randint", "_value": [0, 2]}}
-    told = {"name": "queue", "space": space, "strategy": "none", "mode": "maximize"}
+    settings = {"name": "queue", "space": space, "strategy": "none", "mode": "maximize"}
     manager = Manager(tmp_path, None)
     try:
-        manager.start({**told, "jobs": 1, "trials": 3}, "")
+        manager.start({**settings, "jobs": 1, "trials": 3}, "")
         for number, slope in enumerate([2.0, 1.0, 1.0]):
             manager.dispatcher.begin(number, {"slope": slope})
         deadline = time.monotonic() + 90
@@ -186,7 +186,7 @@ def test_next_parameter_is_right_where_nni_is_as_it_is(
     assert [(job.asked, job.final) for job in jobs] == [("1", 1.0), ("2", 1.0)]
     trials = tmp_path / "_latest" / "environments" / "local-env" / "trials"
     trained = [(trials / job.id / "trained.json").read_text() for job in jobs]
-    assert trained == ['{"slope": 1}', '{"slope": 1.0}']  # with its point where that is known
+    assert trained == ['{"slope": 1}', '{"slope": 1.0}']  # a float where the queue agrees
 
 
 def test_an_experiment_of_nnictl_runs_our_strategy(folder: Path, history: History) -> None:
@@ -195,14 +195,14 @@ def test_an_experiment_of_nnictl_runs_our_strategy(folder: Path, history: Histor
     trained = [architecture_from(json.loads(f.read_text()), SPACE).key for f in written]
     assert sorted(trained) == sorted(trial.architecture.key for trial in history)
     assert not any("doubtful" in trial.notes or "stored" in trial.notes for trial in history)
-    # What is proposed does not depend on results here: it is a bare search's.
+    # Random search does not depend on results: a bare search proposes the same.
     search = Search(RandomSearch(), SPACE, {"score": "max"}, SEED)
     proposed = {number: search.ask(number).key for number in range(5)}
     assert {trial.number: trial.architecture.key for trial in history} == proposed
 
 
 def test_an_assessor_of_nnictl_stops_trials(history: History) -> None:
-    """They show as stopped early, with what they had reported."""
+    """They are shown as stopped early, with their reports."""
     for trial in [trial for trial in history if trial.number != CRASHED]:
         slope, steps = trial.architecture["slope"], 3 if trial.number < 2 else 2
         assert trial.state == ("complete" if trial.number < 2 else "pruned")
@@ -211,32 +211,32 @@ def test_an_assessor_of_nnictl_stops_trials(history: History) -> None:
         assert trial.values["default"] == slope * steps
 
 
-def told_in(folder: Path) -> dict[int, list[Any]]:
-    """What the strategy was told, by number."""
-    lines = (folder / "told.jsonl").read_text().splitlines()
+def observed_in(folder: Path) -> dict[int, list[Any]]:
+    """Return the trials that the strategy observed, by number."""
+    lines = (folder / "observed.jsonl").read_text().splitlines()
     return {number: facts for number, *facts in map(json.loads, lines)}
 
 
-def test_the_strategy_is_told_of_stopped_trials(folder: Path, history: History) -> None:
-    """NNI's dispatcher gives the last value as the result, and then a failed end."""
-    told = told_in(folder)
-    assert sorted(told) == list(range(5))
+def test_the_strategy_observes_stopped_trials(folder: Path, history: History) -> None:
+    """NNI's dispatcher passes the last value as the result, and then a failed end."""
+    observed = observed_in(folder)
+    assert sorted(observed) == list(range(5))
     for trial in [trial for trial in history if trial.number != CRASHED]:
-        slope, state, values = told[trial.number]
+        slope, state, values = observed[trial.number]
         assert (slope, state) == (trial.architecture["slope"], trial.state)
         assert values["score"] == trial.values["default"]
 
 
-def test_the_strategy_is_told_of_a_crash_and_the_experiment_goes_on(
+def test_the_strategy_observes_a_crash_and_the_experiment_continues(
     folder: Path, history: History
 ) -> None:
-    """The code of a user's own trial has raised; NNI, our history and the strategy say failed."""
+    """The code of a trial raises: NNI, our history and the strategy have it as failed."""
     (crashed,) = history.of_state("failed")
     slope = crashed.architecture["slope"]
     assert (crashed.number, crashed.values) == (CRASHED, {})
-    assert [step.metrics for step in crashed.curve] == [{"default": slope}]  # until it crashed
+    assert [step.metrics for step in crashed.curve] == [{"default": slope}]  # before the crash
     assert "FAILED" in crashed.notes["error"]
-    assert told_in(folder)[CRASHED] == [slope, "failed", {}]
+    assert observed_in(folder)[CRASHED] == [slope, "failed", {}]
     stored = {job.sequence: job for job in read_database(database_at(folder / "work")).jobs}
     assert stored[CRASHED].status == "FAILED"
     log = folder / "work" / "_latest" / "environments" / "local-env" / "trials" / stored[CRASHED].id
