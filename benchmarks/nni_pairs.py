@@ -29,10 +29,9 @@ from nni.experiment.config import CustomAlgorithmConfig
 
 from nasbridge import Choice, Experiment, History, RandomSearch, Space
 from nasbridge.adapters.nni import architecture_from, manager
-from nasbridge.adapters.nni.history import database_at
+from nasbridge.adapters.nni.compat import NODE_OPTIONS
+from nasbridge.adapters.nni.database import database_at, read_database
 from nasbridge.adapters.nni.manager import CLIENT, free_port
-from nasbridge.adapters.nni.node import NODE_OPTIONS
-from nasbridge.adapters.nni.trials import read_database
 from nasbridge.engine import ActiveTrial
 from nasbridge.engine.modules import load_module
 from nasbridge.spaces import Architecture

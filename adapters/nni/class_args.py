@@ -1,4 +1,4 @@
-"""What stands in `classArgs` of NASTuner: an experiment's file, or a strategy by its name."""
+"""The `classArgs` of NASTuner: an experiment's file, or a strategy by name."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
@@ -15,7 +15,7 @@ from ...strategies import Objective, Strategy, default_strategy
 __all__ = [
     "check_direction",
     "direction_of",
-    "experiment_in",
+    "experiment_from",
     "refuse_beside_experiment",
     "refuse_unknown",
     "strategy_of",
@@ -26,13 +26,10 @@ DIRECTIONS: Mapping[str, Literal["max", "min"]] = {"maximize": "max", "minimize"
 
 
 def direction_of(mode: str | None) -> Literal["max", "min"] | None:
-    """Return what NNI's `optimize_mode` means; None for None.
-
-    Args:
-        mode: What stands in the configuration.
+    """Return the direction of NNI's `optimize_mode`; None for None.
 
     Raises:
-        BackendError: NNI has no such mode.
+        BackendError: The mode is unknown.
     """
     if mode is None:
         return None
@@ -46,106 +43,95 @@ def direction_of(mode: str | None) -> Literal["max", "min"] | None:
 def check_direction(
     direction: Literal["max", "min"] | None, first: Objective, experiment: str
 ) -> None:
-    """Make sure that NNI is told in which direction an experiment optimizes.
+    """Check that the configuration states the direction of the experiment's first objective.
 
-    NNI's web UI and `load` know the configuration, not the experiment's file.
+    NNI's web UI and `load` read the configuration, not the experiment's file.
 
     Args:
-        direction: What the configuration says, if anything.
-        first: The experiment's first objective, which is NNI's "default".
-        experiment: The file, for the message.
+        direction: The configured direction, or None.
+        first: The first objective, NNI's "default".
+        experiment: The experiment's file, for the message.
 
     Raises:
-        BackendError: It says another, or nothing where NNI would take "maximize".
+        BackendError: The directions differ; without a configured one NNI assumes "maximize".
     """
     if (direction or "max") != first.direction:
         raise BackendError(
-            f"{experiment} wants {first.metric!r} at its {first.direction}imum, and NNI would show "
-            f"and load the opposite: write optimize_mode: {first.direction}imize in classArgs, "
-            "beside experiment"
+            f"{experiment} optimizes {first.metric!r} to its {first.direction}imum, and NNI would "
+            f"show and load the opposite: write optimize_mode: {first.direction}imize in "
+            "classArgs, beside experiment"
         )
 
 
 def refuse_unknown(names: Iterable[str]) -> None:
-    """Refuse what NASTuner does not know.
-
-    Args:
-        names: Names in `classArgs` that are none of its arguments.
-
-    Raises:
-        BackendError: There is one; says which may have been meant.
-    """
+    """Raise `BackendError` for the first of some unknown arguments, with a suggestion."""
     for name in names:
         close = get_close_matches(name, ARGUMENTS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(ARGUMENTS)}"
-        raise BackendError(f"NASTuner has no {name!r} in classArgs: {hint}")
+        hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(ARGUMENTS)}"
+        raise BackendError(f"NASTuner has no argument {name!r} in classArgs: {hint}")
 
 
 def refuse_beside_experiment(**given: Any) -> None:
-    """Refuse what an experiment has already.
-
-    Raises:
-        BackendError: Says what to leave out.
-    """
+    """Raise `BackendError` if arguments are given that the experiment's file defines."""
     twice = [name for name, value in given.items() if value is not None]
     if twice:
         raise BackendError(
-            f"classArgs has {', '.join(twice)} beside experiment, which brings its own: leave "
+            f"classArgs has {', '.join(twice)} beside experiment, which defines its own: leave "
             f"{'it' if len(twice) == 1 else 'them'} out, or leave out experiment"
         )
 
 
 def strategy_of(name: str | None, settings: Mapping[str, Any] | None) -> Strategy[Any]:
-    """Make a strategy.
+    """Return a strategy by name.
 
     Args:
-        name: Its name; None for the usual one.
+        name: Its class name; None for the default strategy.
         settings: Its settings.
 
     Raises:
-        BackendError: There is no strategy of this name, or it has no such setting.
+        BackendError: The strategy or a setting is unknown.
     """
-    usual: Any = default_strategy(None)
-    made = cast(Any, type(usual) if name is None else getattr(strategies, str(name), None))
+    default: Any = default_strategy(None)
+    made = cast(Any, type(default) if name is None else getattr(strategies, str(name), None))
     if not _is_strategy(made):
-        there = [each for each in strategies.__all__ if _is_strategy(getattr(strategies, each))]
-        close = get_close_matches(str(name), there, n=1)
+        known = [each for each in strategies.__all__ if _is_strategy(getattr(strategies, each))]
+        close = get_close_matches(str(name), known, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
-        raise BackendError(f"there is no strategy {name!r}: {hint}name one of {', '.join(there)}")
+        raise BackendError(f"unknown strategy {name!r}: {hint}choose one of {', '.join(known)}")
     given: object = {} if settings is None else settings
     if not isinstance(given, Mapping):
         raise BackendError(
-            f"settings={given!r} are none: give names with values, as {{population: 20}}"
+            f"invalid settings={given!r}: give names with values, as {{population: 20}}"
         )
     wanted = cast(Mapping[str, Any], given)
-    known = [field.name for field in fields(made) if field.init]
-    unknown = [key for key in wanted if key not in known]
+    allowed = [field.name for field in fields(made) if field.init]
+    unknown = [key for key in wanted if key not in allowed]
     if unknown:
         raise BackendError(
-            f"{made.__name__} has no setting {', '.join(map(repr, unknown))}: it has "
-            f"{', '.join(known) or 'none'}"
+            f"{made.__name__} has no setting {', '.join(map(repr, unknown))}: choose from "
+            f"{', '.join(allowed) or 'none'}"
         )
-    return replace(usual, **wanted) if name is None else made(**wanted)
+    return replace(default, **wanted) if name is None else made(**wanted)
 
 
 def _is_strategy(made: Any) -> bool:
     return isinstance(made, type) and issubclass(made, Strategy) and made is not Strategy
 
 
-def experiment_in(file: Path, name: str | None) -> Any:
-    """Find an experiment in a file, by what an experiment has.
+def experiment_from(file: Path, name: str | None) -> Any:
+    """Return the experiment that a Python file defines.
 
     Args:
-        file: A Python file.
-        name: The variable in there; None for `experiment`, or the only one.
+        file: The file.
+        name: The variable; None for `experiment`, or the only experiment in the file.
 
     Raises:
-        ExperimentError: There is no such file, or it holds none, or several.
+        ExperimentError: The file does not exist, or holds no experiment, or several.
     """
     if not file.is_absolute() and not file.exists():
         raise ExperimentError(
-            f"{file} does not exist here, and NNI makes a tuner in a folder of its own: write the "
-            "whole path of the experiment's file in classArgs"
+            f"{file} does not exist here, and NNI creates a tuner in a folder of its own: write "
+            "the absolute path of the experiment's file in classArgs"
         )
     module = load_module(f"nasbridge_{file.stem}", file)
     found = {
@@ -158,6 +144,6 @@ def experiment_in(file: Path, name: str | None) -> Any:
     if wanted not in found or (name is None and "experiment" not in found and len(found) > 1):
         raise ExperimentError(
             f"{file} holds {', '.join(found) or 'no Experiment'}: write experiment = "
-            "Experiment(...) at its top level, or say name= in classArgs"
+            "Experiment(...) at its top level, or give name= in classArgs"
         )
     return found[wanted]

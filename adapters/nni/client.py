@@ -1,7 +1,7 @@
-"""The process that NNI starts for a trial; a script of the standard library alone.
+"""The process that NNI starts for each trial of a managed run; standard library only.
 
-It takes the record that NNI has stored for its own id, hands it to the run, and passes on what the
-run says of the trial. Without `import nni` it is there in a tenth of a second.
+It requests the record that NNI stores for its own id, sends it to the run's relay, and passes on
+the run's reports to NNI. Without `import nni` it starts in a tenth of a second.
 """
 
 import json
@@ -11,21 +11,22 @@ import socket
 import sys
 import time
 
-TYPE_CHECKING = False  # `import typing` would cost as much as the rest
+TYPE_CHECKING = False  # `import typing` would take as long as all other imports
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-PATIENCE = 60  # seconds until NNI has stored the record
-AFTER = 5  # seconds that the trial stays when the run is gone, so that NNI does not call it failed
-LOST = 75  # exit code when it is
+RECORD_TIMEOUT = 60  # seconds until NNI must have stored the record
+LINGER_SECONDS = 5  # after the end of the run, so that NNI does not mark the trial as failed
+LOST = 75  # exit code in that case
+POLL_SECONDS = 0.01
 
 
 class Manager:
-    """NNI's manager, as a trial sees it.
+    """The HTTP interface of NNI's manager for trials.
 
     Args:
-        environment: What NNI has told the trial.
+        environment: The environment variables that NNI sets.
     """
 
     def __init__(self, environment: "Mapping[str, str]") -> None:
@@ -37,34 +38,35 @@ class Manager:
         self._prefix = self._channel.split("/env/")[0]
         self._address = "127.0.0.1", int(host.rpartition(":")[2])
 
-    def _ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        """Speak HTTP, which the standard library takes three times as long to import as to speak.
+    def _request(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Send an HTTP request by hand: importing `http.client` takes three times as long.
 
-        Every question has a wire of its own, for NNI hangs up on idle ones.
+        Each request has its own connection, because NNI closes idle ones.
         """
         lines = [
             f"{method} {path} HTTP/1.0",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
         ]
-        with socket.create_connection(self._address, PATIENCE) as wire:
-            wire.sendall("\r\n".join([*lines, "", ""]).encode() + body)
-            answer = b"".join(iter(lambda: wire.recv(65536), b""))
+        with socket.create_connection(self._address, RECORD_TIMEOUT) as connection:
+            connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
         head, _, text = answer.partition(b"\r\n\r\n")
         return int(head.split(None, 2)[1]), text
 
     def record(self) -> "dict[str, Any]":
-        """Return the record that NNI has stored for this trial; not the next in its queue."""
-        deadline = time.monotonic() + PATIENCE
+        """Return the record that NNI stores for this trial, not the next one in its queue."""
+        path = f"{self._prefix}/api/v1/nni/trial-jobs/{self.trial}"
+        deadline = time.monotonic() + RECORD_TIMEOUT
         while True:
-            status, text = self._ask("GET", f"{self._prefix}/api/v1/nni/trial-jobs/{self.trial}")
+            status, text = self._request("GET", path)
             stored = json.loads(text or b"{}").get("hyperParameters") if status == 200 else None
             if stored:
                 record: dict[str, Any] = json.loads(stored[0])
                 return record
             if time.monotonic() > deadline:
                 raise TimeoutError(f"NNI has stored no parameters for trial {self.trial}")
-            time.sleep(0.01)
+            time.sleep(POLL_SECONDS)
 
     def report(self, kind: str, number: int, sequence: int, value: object) -> None:
         """Report a value, as `nni.report_intermediate_result` and `report_final_result` do."""
@@ -75,24 +77,24 @@ class Manager:
             "sequence": sequence,
             "value": json.dumps(value),
         }
-        told = {"type": "metric", "metric": json.dumps(metric)}
-        self._ask("PUT", self._channel, json.dumps(told).encode())
+        message = {"type": "metric", "metric": json.dumps(metric)}
+        self._request("PUT", self._channel, json.dumps(message).encode())
 
 
-def _stay(parent: int) -> None:
-    """Wait for the end of NNI, which resumes what it thinks is running; it may have ended before.
+def _linger(parent: int) -> None:
+    """Wait for the end of NNI: it resumes a trial whose process was running until then.
 
     Args:
-        parent: NNI's process.
+        parent: NNI's process id.
     """
-    deadline = time.monotonic() + AFTER
+    deadline = time.monotonic() + LINGER_SECONDS
     while os.getppid() == parent and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
 def main() -> int:
-    """Run the trial; return the exit code that the run has given it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # NNI stops a trial so
+    """Run the trial; return the exit code that the run has sent."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # NNI stops trials by SIGINT
     parent = os.getppid()
     manager = Manager(os.environ)
     record = manager.record()
@@ -108,23 +110,23 @@ def main() -> int:
             run.write(json.dumps(hello) + "\n")
             run.flush()
             for line in run:
-                said = json.loads(line)
-                if "report" in said:
-                    manager.report(*said["report"])
-                if "say" in said:
-                    sys.stderr.write(said["say"] + "\n")
-                if "sync" in said:  # whatever came before has reached NNI
+                message = json.loads(line)
+                if "report" in message:
+                    manager.report(*message["report"])
+                if "log" in message:
+                    sys.stderr.write(message["log"] + "\n")
+                if "sync" in message:  # NNI has received all earlier reports
                     run.write("{}\n")
                     run.flush()
-                if "end" in said:
-                    return int(said["end"])
+                if "end" in message:
+                    return int(message["end"])
     except OSError:
         pass
-    _stay(parent)
+    _linger(parent)
     return LOST
 
 
 if __name__ == "__main__":
     code = main()
     sys.stderr.flush()
-    os._exit(code)  # there is nothing to clean up
+    os._exit(code)  # skip the interpreter's clean-up

@@ -1,8 +1,8 @@
-"""Evaluations here, for each of which a process of NNI's stands: what ends it, ends the evaluation.
+"""Evaluations here, each paired with a process that NNI has started for the trial.
 
-NNI shows of a trial how its process ended. A process that was ended by a user, in the web UI, with
-`nnictl trial kill` or by a signal, has stopped its trial as a pruner would have, and one that has
-broken down has failed it: whatever the evaluation says afterwards, NNI's word is what counts.
+NNI shows how that process ended, and our history must agree. If the process ends first, NNI's
+status counts, whatever the evaluation returns afterwards: a process that a user killed, in the web
+UI, by `nnictl trial kill` or by a signal, makes a pruned trial; one that crashed a failed trial.
 """
 
 from collections import deque
@@ -14,26 +14,26 @@ from ...engine.evaluation import Outcome, Report, Task
 from ...engine.executor import Executor
 from ...engine.pool import Pool
 from ...strategies import Step
-from .history import STATES
-from .store import Lost, NNIStore
+from .store import NNIStore, TrialProcessEnded
+from .trials import STATES
 
-__all__ = ["Standing"]
+__all__ = ["NNIExecutor"]
 
 
 @final
-class Standing:
-    """A runner for trials whose processes NNI starts.
+class NNIExecutor:
+    """An executor that evaluates a trial once NNI has started its process.
 
     Args:
-        runner: Where they are evaluated.
-        store: Knows of their processes.
+        executor: Where trials are evaluated.
+        store: The store, which watches the processes.
     """
 
     def __init__(self, executor: Executor, store: NNIStore) -> None:
         self._executor, self._store = executor, store
         self._failed: deque[Outcome] = deque()
-        self._values: dict[int, dict[str, float]] = {}  # what running trials have reported last
-        if isinstance(executor, Pool):  # in this process they end with their next report
+        self._values: dict[int, dict[str, float]] = {}  # latest values of running trials
+        if isinstance(executor, Pool):  # the serial executor stops a trial at its next report
             executor.is_cancelled = store.is_lost
 
     @property
@@ -41,20 +41,20 @@ class Standing:
         return self._executor.slots
 
     def submit(self, task: Task) -> None:
-        """Wait for the trial's process, unlike `begin` where Ctrl-C may interrupt it."""
+        """Wait for the trial's process here rather than in `begin`, so that Ctrl-C interrupts."""
         try:
-            given = self._store.take(task.number, task.architecture)
-        except Lost as error:
+            stored = self._store.take(task.number, task.architecture)
+        except TrialProcessEnded as error:
             self._failed.append(Outcome(task.number, "failed", notes={"error": str(error)}))
         else:
-            self._executor.submit(replace(task, architecture=given))
+            self._executor.submit(replace(task, architecture=stored))
 
     def wait(self, report: Report) -> Outcome:
         if self._failed:
             return self._failed.popleft()
 
         def passed(number: int, step: Step) -> bool:
-            if self._store.is_lost(number):  # NNI will not hear of it
+            if self._store.is_lost(number):  # NNI would not receive it
                 return True
             self._values.setdefault(number, {}).update(step.metrics)
             return report(number, step)
@@ -67,11 +67,13 @@ class Standing:
         self._executor.close()
 
     def _ended(self, outcome: Outcome, values: Mapping[str, float]) -> Outcome:
-        """Return how a trial has ended whose process was lost: as `load` would read it."""
-        word = self._store.word(outcome.number)
-        said = f"NNI's process of the trial has ended ({word}) before the trial had"
-        if STATES.get(word) == "pruned":
-            said += ": it was killed, in the web UI, by nnictl or by a signal"
+        """Return the outcome of a trial whose process has ended; equals what `load` reads."""
+        status = self._store.end_status(outcome.number)
+        reason = f"NNI's process of the trial ended ({status}) before the evaluation"
+        if STATES.get(status) == "pruned":
+            reason += ": it was killed in the web UI, by nnictl or by a signal"
             if values:
-                return replace(outcome, state="pruned", values=values, notes={"stopped": said})
-        return replace(outcome, state="failed", values={}, notes={"error": f"ProcessError: {said}"})
+                return replace(outcome, state="pruned", values=values, notes={"stopped": reason})
+        return replace(
+            outcome, state="failed", values={}, notes={"error": f"ProcessError: {reason}"}
+        )

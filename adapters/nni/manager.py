@@ -1,245 +1,180 @@
 # pyright: basic
 # NNI ships no types that can be relied on.
-"""NNI's node manager with its web UI, as a context: started, resumed, viewed, and always ended."""
+"""NNI's node manager with its web UI: started, resumed, viewed, and always ended."""
 
-import json
 import os
 import signal
 import socket
 import sys
-import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen
 from typing import Any, final
 
-import nni
-from nni.common.serializer import dump
 from nni.experiment import Experiment, RunMode, launcher, rest
 from nni.experiment.config import ExperimentConfig
 from nni.runtime.log import silence_stdout
-from nni.runtime.tuner_command_channel import CommandType
-from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.sync.client import connect
+from websockets.exceptions import WebSocketException
 
 from ...engine.errors import BackendError, Unsupported
-from .node import EVERYWHERE, LOOPBACK, check_closed, node_options
+from .compat import (
+    ANOTHER_PORT,
+    ANY_ADDRESS,
+    LOOPBACK,
+    START_TIMEOUT,
+    check_loopback_only,
+    check_port,
+    node_options,
+    patched_launcher,
+    version_info,
+    wait_for_server,
+)
+from .database import experiment_in, update_settings
+from .dispatcher import Dispatcher
 from .registry import forget, is_registered, is_temporary
-from .relay import patiently
-from .trials import experiment_in, update_settings
+from .relay import wait_until
 
-__all__ = ["Manager", "check_port", "free_port", "versions", "wait_for_server"]
+__all__ = ["Manager", "free_port"]
 
 CLIENT = Path(__file__).with_name("client.py")
 COMMAND = 'exec "$NASBRIDGE_PYTHON" -I -S "$NASBRIDGE_CLIENT"'
-ANOTHER = "give another one, by --port (nasbridge run: --option port=...) or port= in Python"
-START = 120  # seconds that the manager may take; NNI itself gives up after three
-LOOK = 5  # seconds from one question to the next of how NNI is
-STOP = 20  # seconds that it may take to end
+STATUS_SECONDS = 5  # between two requests of NNI's status
+STOP_TIMEOUT = 20  # seconds until the manager is killed
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port that nothing listens on."""
     with socket.create_server((LOOPBACK, 0)) as server:
         return int(server.getsockname()[1])
-
-
-def versions() -> str:
-    """Return what NNI would start a Python process of several seconds to ask."""
-    return json.dumps({"nniVersion": nni.__version__, "pythonPath": sys.executable})
-
-
-def check_port(port: int, message: str | None = None) -> None:
-    """Raise if a port is taken; takes the place of NNI's own function, which leaves it open.
-
-    Args:
-        port: The port.
-        message: NNI's own, for others than the web UI's.
-
-    Raises:
-        BackendError: Something listens there.
-    """
-    with socket.socket() as tried:
-        if tried.connect_ex((LOOPBACK, port)) == 0:
-            why = f" ({message})" if message else ""
-            raise BackendError(f"the port {port} is taken{why}: {ANOTHER}")
-
-
-def wait_for_server(port: int, url_prefix: str | None, check: Callable[[], None]) -> None:
-    """Wait as long as a busy machine needs until NNI's server is up.
-
-    Args:
-        port: Its port.
-        url_prefix: NNI's own setting.
-        check: Is called now and then; raises if waiting makes no sense any more.
-    """
-    deadline = time.monotonic() + START
-    while True:
-        try:
-            rest.get(port, "/check-status", url_prefix)
-            return
-        except Exception:  # the server is not up yet, whichever way that shows
-            check()
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.02)
 
 
 def _check_alive(process: Popen[bytes] | None, log: Path) -> None:
     code = None if process is None else process.poll()
     if process is None or code is not None:
         raise BackendError(
-            f"NNI's node manager has ended (exit code {code}); run or resume again to go on, "
+            f"NNI's node manager has ended (exit code {code}): run or resume again to continue; "
             f"its logs are in {log}"
         )
 
 
-@final
-class _Dispatcher:
-    """The run's end of NNI's wire for tuners: the run itself says when there is a new trial.
-
-    NNI's own end reads JSON as if it had comments, and so stumbles over a label with "#" or "//".
-
-    Args:
-        url: The wire's address.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._stack = ExitStack()
-        # NNI's process is watched anyway, and one that was suspended for a while may go on.
-        wire = connect(url, max_size=None, proxy=None, ping_interval=None)
-        self._wire = self._stack.enter_context(wire)
-        self.has_hung_up = False
-        self.ended: dict[int, str] = {}  # NNI's word for how trials ended, by our number
-        self.is_ready = threading.Event()
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def send(self, command: CommandType, content: str) -> None:
-        """Tell NNI something, unless it has ended; `Manager.check` sees that."""
-        with suppress(ConnectionClosed):
-            self._wire.send(json.dumps({"type": command.value, "content": content}))
-
-    def close(self) -> None:
-        """Hang up."""
-        with suppress(Exception):
-            self._stack.close()
-
-    def _listen(self) -> None:
-        """Hear what NNI says; most of it the run knows already."""
-        with suppress(ConnectionClosed):  # by us, or NNI was killed
-            for message in self._wire:
-                said = json.loads(message)
-                if said["type"] == CommandType.Initialize.value:
-                    self.send(CommandType.Initialized, "")
-                    self.is_ready.set()
-                elif said["type"] == CommandType.TrialEnd.value:
-                    self._ended(json.loads(said["content"]))
-        self.has_hung_up = True
-
-    def _ended(self, said: Mapping[str, Any]) -> None:
-        number = json.loads(said["hyper_params"])["parameter_id"]
-        if number is not None:  # a trial that was added in the web UI has none
-            self.ended[number] = said["event"]
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Generator[None]:
+    """Set environment variables for the processes that start now."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
 
 
 @final
 class Manager:
-    """A running node manager.
+    """NNI's node manager.
 
     Args:
-        place: Where NNI keeps everything.
-        port: The web UI's port; None for a free one.
-        host: The address that it listens on.
+        working_directory: Where NNI keeps its experiments.
+        port: The web UI's port, 1 to 65535; None for a free one.
+        host: The address that the web UI listens on: 127.0.0.1 or 0.0.0.0.
 
     Raises:
-        Unsupported: There is no such port, or NNI cannot listen there.
+        Unsupported: The port or the host is invalid.
     """
 
-    def __init__(self, place: Path, port: int | None, host: str = LOOPBACK) -> None:
+    def __init__(self, working_directory: Path, port: int | None, host: str = LOOPBACK) -> None:
         if port is not None and not 1 <= port <= 65535:
-            raise Unsupported(f"there is no port {port}: give one from 1 to 65535, or none")
-        if host not in (LOOPBACK, EVERYWHERE):
+            raise Unsupported(f"invalid port {port}: give one from 1 to 65535, or None")
+        if host not in (LOOPBACK, ANY_ADDRESS):
             raise Unsupported(
-                f"NNI's web UI cannot listen on {host!r} alone, for its trials call it on this "
-                f"machine: leave host out, or give {EVERYWHERE!r} for all addresses"
+                f"NNI's web UI cannot listen on {host!r} alone, because its trials connect to it "
+                f"on this machine: leave host out, or give {ANY_ADDRESS!r} for all addresses"
             )
         if host != LOOPBACK:
             warnings.warn(
-                f"NNI's web UI listens on {host} and has no authentication: whoever reaches it "
-                "can start programs on this machine; leave host out to keep it to yourself",
+                f"NNI's web UI listens on {host} and has no authentication: anyone who reaches it "
+                "can start programs on this machine; leave host out to restrict it to this machine",
                 stacklevel=2,
             )
-        self._place, self._host = place.resolve(), host
-        self._is_registered = False  # by others, before
+        self._folder, self._host = working_directory.resolve(), host
+        self._was_registered = False  # by NNI, before this manager started
         self.port = free_port() if port is None else port
         self._experiment: Any = None
-        self._look = 0.0  # when NNI is asked next how it is
-        self._dispatcher: Any = None
+        self._next_status = 0.0  # when NNI's status is requested next
+        self._dispatcher: Dispatcher | None = None
 
     @property
     def url(self) -> str:
-        """Where the web UI is."""
+        """The web UI's address."""
         return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def log(self) -> Path:
         """The folder with NNI's own logs."""
-        return self._place / (self._experiment.id if self._experiment else "_latest") / "log"
+        return self._folder / (self._experiment.id if self._experiment else "_latest") / "log"
 
     @property
     def is_alive(self) -> bool:
-        """Whether NNI has been started, and is there."""
+        """Whether NNI's process has been started and lives."""
         process = None if self._experiment is None else self._experiment._proc
         return process is not None and process.poll() is None
 
-    # ------------------------------------------------------------------ starting
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """The connection of a started or resumed experiment."""
+        assert self._dispatcher is not None
+        return self._dispatcher
 
     def start(self, settings: Mapping[str, Any], relay: str) -> None:
-        """Begin an experiment, or go on with the one that is there.
+        """Start an experiment, or resume the one in the working directory.
 
         Args:
-            settings: What NNI is told: "name", "space", "strategy", "mode", "jobs", "trials".
-            relay: Where trials' processes find the run.
+            settings: "name", "space", "strategy", "mode", "jobs" and "trials" of the experiment.
+            relay: The address of the run's relay, for the processes of trials.
 
         Raises:
-            BackendError: NNI does not start; says what it said.
+            BackendError: NNI does not start; the message holds its error.
         """
-        self._place.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         config = self._config(settings)
-        known = experiment_in(self._place)
+        known = experiment_in(self._folder)
         self._experiment = Experiment(config, id=known)
         if known is not None:
             self._experiment._action = "resume"
-            update_settings(self._place / known, config.canonical_copy().json())
+            update_settings(self._folder / known, config.canonical_copy().json())
         self._launch(relay)
         try:
-            self._dispatcher = _Dispatcher(f"ws://{LOOPBACK}:{self.port}/tuner")
+            self._dispatcher = Dispatcher(f"ws://{LOOPBACK}:{self.port}/tuner")
         except (OSError, WebSocketException):
-            self.check()  # it was killed
+            self.check()  # NNI was killed
             raise
-        deadline = time.monotonic() + START
+        deadline = time.monotonic() + START_TIMEOUT
         while not self._dispatcher.is_ready.wait(0.2):
             self.check()
             if time.monotonic() > deadline:
                 raise BackendError(
-                    f"NNI did not begin within {START} s; see the logs in {self.log}"
+                    f"NNI did not initialize its tuner within {START_TIMEOUT} s: see the logs in "
+                    f"{self.log}"
                 )
 
-    def view(self, known: str) -> None:
-        """Show what is there, without going on with it.
+    def view(self, experiment: str) -> None:
+        """Show a stopped experiment without resuming it.
 
         Args:
-            known: NNI's id of the experiment.
+            experiment: NNI's id of it.
 
         Raises:
             BackendError: NNI does not start.
         """
-        self._is_registered = is_registered(known)
+        self._was_registered = is_registered(experiment)
         self._experiment = Experiment(
-            launcher.get_stopped_experiment_config(known, str(self._place)), id=known
+            launcher.get_stopped_experiment_config(experiment, str(self._folder)), id=experiment
         )
         self._experiment._action = "view"
         self._launch("")
@@ -249,124 +184,97 @@ class Manager:
         config.experiment_name = settings["name"]
         config.search_space = settings["space"]
         config.trial_command = COMMAND
-        config.trial_code_directory = str(self._place)
+        config.trial_code_directory = str(self._folder)
         config.trial_concurrency = settings["jobs"]
         config.max_trial_number = settings["trials"]
-        config.experiment_working_directory = str(self._place)
-        config.tuner.name = settings["strategy"]  # any text passes; the UI shows it
-        config.tuner.class_args = {"optimize_mode": settings["mode"]}  # how the UI sorts
+        config.experiment_working_directory = str(self._folder)
+        config.tuner.name = settings["strategy"]  # NNI accepts any text; the UI shows it
+        config.tuner.class_args = {"optimize_mode": settings["mode"]}  # the UI's sort order
         return config
 
     def _launch(self, relay: str) -> None:
         silence_stdout()
         started: list[Popen[bytes]] = []
+        start_rest_server = launcher._start_rest_server
 
-        def start(*given: Any) -> Popen[bytes]:
-            started.append(start_rest_server(*given))
+        def start(*arguments: Any) -> Popen[bytes]:
+            started.append(start_rest_server(*arguments))
             return started[0]
 
         def wait(port: int, retry: int = 0, url_prefix: str | None = None) -> None:
             wait_for_server(port, url_prefix, lambda: _check_alive(started[0], self.log))
             if self._host == LOOPBACK:
-                check_closed(port)
+                check_loopback_only(port)
 
-        start_rest_server = launcher._start_rest_server
-        mends = {
-            "_check_rest_server": wait,
-            "_ensure_port_idle": check_port,
-            "_start_rest_server": start,
-        }
-        theirs = {name: getattr(launcher, name) for name in mends}
-        launcher.__dict__.update(mends)
-        ours = {
+        is_view = self._experiment._action == "view"
+        patches = patched_launcher(
+            _check_rest_server=wait, _ensure_port_idle=check_port, _start_rest_server=start
+        )
+        try:
+            with _environment(self._variables(relay)), patches:
+                self.log.mkdir(parents=True, exist_ok=True)
+                self._experiment._start_nni_manager(
+                    self.port,
+                    False,
+                    RunMode.Background,
+                    None if is_view else f"ws://localhost:{self.port}/tuner",
+                )
+        except BackendError:
+            raise
+        except Exception as error:
+            raise BackendError(
+                f"NNI does not start on port {self.port} ({type(error).__name__}: {error}): "
+                f"{ANOTHER_PORT}, or see the logs in {self.log}"
+            ) from error
+
+    def _variables(self, relay: str) -> dict[str, str]:
+        """Return the environment variables that preload.js and client.py read."""
+        return {
             "NODE_OPTIONS": node_options(os.environ.get("NODE_OPTIONS", "")),
             "NASBRIDGE_CLIENT": str(CLIENT),
             "NASBRIDGE_HOST": self._host,
             "NASBRIDGE_OWNER": str(os.getpid()),
             "NASBRIDGE_PYTHON": sys.executable,
             "NASBRIDGE_RELAY": relay,
-            "NASBRIDGE_VERSIONS": versions(),
+            "NASBRIDGE_VERSIONS": version_info(),
         }
-        before = dict(os.environ)
-        os.environ.update(ours)
-        try:
-            self.log.mkdir(parents=True, exist_ok=True)
-            self._experiment._start_nni_manager(
-                self.port,
-                False,
-                RunMode.Background,
-                None if self._experiment._action == "view" else f"ws://localhost:{self.port}/tuner",
-            )
-        except BackendError:
-            raise
-        except Exception as error:
-            raise BackendError(
-                f"NNI does not start on port {self.port} ({type(error).__name__}: {error}): "
-                f"{ANOTHER}, or see the logs in {self.log}"
-            ) from error
-        finally:
-            launcher.__dict__.update(theirs)  # an experiment of the user's own may follow
-            for name in ours:
-                if name in before:
-                    os.environ[name] = before[name]
-                else:
-                    del os.environ[name]
 
-    # ------------------------------------------------------------------ at work
-
-    def begin(self, number: int, parameters: Mapping[str, Any]) -> None:
-        """Let NNI start a trial's process.
-
-        Args:
-            number: The trial's number.
-            parameters: What NNI stores and shows of its architecture.
-        """
-        record = {
-            "parameter_id": number,
-            "parameter_source": "algorithm",
-            "parameters": parameters,
-            "parameter_index": 0,
-        }
-        self._dispatcher.send(CommandType.NewTrialJob, json.dumps(record, allow_nan=False))
-
-    def stop_early(self, job: str) -> None:
-        """Let NNI end a trial's process, and show the trial as stopped early."""
-        self._dispatcher.send(CommandType.KillTrialJob, dump(job))
-
-    def ended(self, number: int) -> str | None:
-        """Return NNI's word for how a trial ended; None while it runs."""
-        return self._dispatcher.ended.get(number)
+    def end_status(self, number: int) -> str | None:
+        """Return NNI's final status of a trial; None while it runs."""
+        return self.dispatcher.ended.get(number)
 
     def status(self) -> str:
-        """Return NNI's word for how the experiment is; "silent" if it does not answer."""
-        return self._said()[0]
+        """Return NNI's status of the experiment; "silent" if it does not answer."""
+        return self._status_and_errors()[0]
 
-    def _said(self) -> tuple[str, str]:
-        """Return NNI's word for how the experiment is, and its errors."""
+    def _status_and_errors(self) -> tuple[str, str]:
         try:
-            said = rest.get(self.port, "/check-status", None)
-            return str(said["status"]), "; ".join(map(str, said["errors"]))
-        except Exception:  # whichever way it does not
+            answer = rest.get(self.port, "/check-status", None)
+            return str(answer["status"]), "; ".join(map(str, answer["errors"]))
+        except Exception:  # NNI does not answer; the exception types vary
             return "silent", ""
 
     def check(self) -> None:
-        """Raise `BackendError` if NNI is at work no more."""
+        """Check that NNI still runs the experiment.
+
+        Raises:
+            BackendError: Its process has ended, its connection is closed, or its status is ERROR.
+        """
         _check_alive(self._experiment._proc, self.log)
-        has_hung_up = self._dispatcher is not None and self._dispatcher.has_hung_up
-        if not has_hung_up and time.monotonic() < self._look:
+        is_closed = self._dispatcher is not None and self._dispatcher.is_closed
+        if not is_closed and time.monotonic() < self._next_status:
             return
-        self._look = time.monotonic() + LOOK
-        status, errors = self._said()
-        if has_hung_up or status == "ERROR":
+        self._next_status = time.monotonic() + STATUS_SECONDS
+        status, errors = self._status_and_errors()
+        if is_closed or status == "ERROR":
             raise BackendError(
-                f"NNI goes on no more: it says that it is {status} ({errors or 'without a reason'})"
-                f"; run or resume again to go on, its logs are in {self.log}"
+                f"NNI has stopped the experiment; its status is {status} "
+                f"({errors or 'no reason given'}): run or resume again to continue; its logs are "
+                f"in {self.log}"
             )
 
-    # ------------------------------------------------------------------ ending
-
     def close(self) -> None:
-        """End the manager and everything that it has started; NNI forgets a temporary place."""
+        """End the manager and its processes; remove a temporary experiment from NNI's registry."""
         experiment, self._experiment = self._experiment, None
         if experiment is None:
             return
@@ -374,13 +282,13 @@ class Manager:
         if process is not None:
             with suppress(Exception):  # it may have been killed
                 rest.delete(self.port, "/experiment", None)
-            if not patiently(lambda: process.poll() is not None, STOP):
+            if not wait_until(lambda: process.poll() is not None, STOP_TIMEOUT):
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if self._dispatcher is not None:
             self._dispatcher.close()
             self._dispatcher = None
-        # after the manager, which notes its end there
-        if is_temporary(self._place) and not self._is_registered:
+        # after the end of the manager, which updates the registry
+        if is_temporary(self._folder) and not self._was_registered:
             forget(experiment.id)

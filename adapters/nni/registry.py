@@ -1,9 +1,9 @@
 # pyright: basic
 # NNI ships no types that can be relied on.
-"""NNI's registry of experiments: one JSON file in the home folder, whatever place they have.
+"""NNI's registry of all experiments: one JSON file in the home folder, read by `nnictl`.
 
-`nnictl` finds experiments there. One whose place goes with the end of its run would stay there for
-ever, with a path that leads nowhere.
+A run in a temporary directory removes its entry, which would otherwise stay with a path that no
+longer exists.
 """
 
 import json
@@ -18,41 +18,37 @@ from nni.tools.nnictl.constants import NNI_HOME_DIR
 
 __all__ = ["forget", "is_registered", "is_temporary"]
 
-STALE = 2  # seconds after which NNI itself takes a lock for one that was left behind
-PATIENCE = 10  # seconds until the entry is left where it is: NNI can live with it
+STALE_SECONDS = 2  # age at which NNI itself considers a lock abandoned
+LOCK_TIMEOUT = 10  # seconds; without the lock the entry stays, which does no harm
 
 
-def is_temporary(place: Path) -> bool:
-    """Tell whether a place is below the system's temporary directory."""
-    return place.resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
+def is_temporary(folder: Path) -> bool:
+    """Return whether a folder is below the system's temporary directory."""
+    return folder.resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
 
 
 def is_registered(experiment: str) -> bool:
-    """Tell whether NNI's registry has an experiment; not where it cannot be read."""
+    """Return whether the registry has an experiment; False if it cannot be read."""
     with suppress(OSError, ValueError):
         return experiment in json.loads((Path(NNI_HOME_DIR) / ".experiment").read_text("utf-8"))
     return False
 
 
 def forget(experiment: str) -> None:
-    """Remove an experiment's entry, and no other, from NNI's registry.
+    """Remove one entry from the registry, by NNI's id.
 
-    A registry that cannot be read, as when a process was killed while it wrote, is left as it is;
-    so is one whose lock is not to be had.
-
-    Args:
-        experiment: NNI's id of it.
+    A registry that is damaged or locked is left unchanged.
     """
     registry = Path(NNI_HOME_DIR) / ".experiment"
     if not registry.is_file():
         return
-    path: Any = str(registry)  # their annotation names a module
-    lock = get_file_lock(path, stale=STALE)
-    with suppress(OSError, ValueError), lock.acquire(timeout=PATIENCE):
+    path: Any = str(registry)  # NNI annotates a module here
+    lock = get_file_lock(path, stale=STALE_SECONDS)
+    with suppress(OSError, ValueError), lock.acquire(timeout=LOCK_TIMEOUT):
         entries = json.loads(registry.read_text("utf-8"))
         if not isinstance(entries, dict) or entries.pop(experiment, None) is None:
             return
-        # Whoever reads without the lock sees the old entries or the new ones, not half of them.
-        made = registry.with_name(f"{registry.name}.{uuid4().hex}")
-        made.write_text(json.dumps(entries, indent=4), "utf-8")
-        made.replace(registry)
+        # Replace the file, because some readers take no lock.
+        draft = registry.with_name(f"{registry.name}.{uuid4().hex}")
+        draft.write_text(json.dumps(entries, indent=4), "utf-8")
+        draft.replace(registry)

@@ -1,4 +1,8 @@
-"""The run's end of the wire to its trials' processes; see `_nni_client`."""
+"""The run's side of the connections from the processes of its trials; see `client`.
+
+Each message is one line of JSON. A process sends its token, id, record and folder once, and `{}`
+after each "sync". The run sends "report", "log", "sync" and "end".
+"""
 
 import json
 import secrets
@@ -12,11 +16,12 @@ from typing import Any, final
 
 from ...engine.errors import BackendError
 
-__all__ = ["FAILED", "Link", "Relay", "patiently"]
+__all__ = ["FAILED", "Link", "Relay", "wait_until"]
 
-FAILED = 1  # exit code of a trial
-SYNC = 5  # seconds that a trial's process may take to pass on what it was told
-TICK = 0.2  # seconds between two looks at whether NNI still lives
+FAILED = 1  # exit code of the process of a failed trial
+SYNC_TIMEOUT = 5  # seconds until a process must have passed on its reports
+CHECK_SECONDS = 0.2  # between two checks that NNI is alive
+POLL_SECONDS = 0.02
 CUSTOMIZED = (
     "nasbridge: this trial was added in NNI's web UI or by nnictl, and is not evaluated: in this "
     "run the strategy alone proposes architectures"
@@ -25,125 +30,127 @@ CUSTOMIZED = (
 
 @final
 class Link:
-    """The wire to one trial's process.
+    """The connection to the process of one trial.
 
     Args:
-        wire: The socket.
+        connection: The socket.
         job: NNI's id of the trial.
-        record: What NNI has stored for it.
-        folder: Where NNI keeps its files, which the web UI serves.
+        record: The record that NNI stores for it.
+        folder: The folder of its files, which the web UI serves.
+
+    Attributes:
+        is_lost: Whether the process has ended.
+        synced: Set when the process has passed on all reports before the last `sync`.
     """
 
     def __init__(
-        self, wire: socket.socket, job: str, record: Mapping[str, Any], folder: Path
+        self, connection: socket.socket, job: str, record: Mapping[str, Any], folder: Path
     ) -> None:
-        self._wire = wire
+        self._connection = connection
         self.folder = folder
         self.job = job
         self.record = record
-        self.is_lost = False  # NNI, or a user in its web UI, has ended the process
+        self.is_lost = False
         self._sequence = 0
         self.synced = threading.Event()
 
     @property
     def number(self) -> int:
-        """The number of our trial."""
+        """The trial's number."""
         return int(self.record["parameter_id"])
 
     @property
-    def is_ours(self) -> bool:
-        """Whether we have begun the trial; NNI gives no number to one that a user has added."""
+    def has_number(self) -> bool:
+        """Whether the run began the trial; trials that a user adds have no number."""
         return isinstance(self.record["parameter_id"], int)
 
     def report(self, value: Mapping[str, float]) -> None:
-        """Report on the way."""
+        """Report an intermediate result to NNI."""
         self._send({"report": ["PERIODICAL", self.number, self._sequence, value]})
         self._sequence += 1
 
     def sync(self) -> None:
-        """Wait until what was reported has reached NNI, unless the process was ended."""
+        """Wait until NNI has received all reports, or the process has ended."""
         self.synced.clear()
         self._send({"sync": True})
-        patiently(lambda: self.synced.is_set() or self.is_lost, SYNC)
+        wait_until(lambda: self.synced.is_set() or self.is_lost, SYNC_TIMEOUT)
 
-    def say(self, text: str) -> None:
-        """Write something into the trial's log."""
-        self._send({"say": text})
+    def log(self, text: str) -> None:
+        """Write a line to the trial's log."""
+        self._send({"log": text})
 
-    def end(self, code: int, final: Mapping[str, float] | None = None, say: str = "") -> None:
+    def end(self, code: int, final: Mapping[str, float] | None = None, log: str = "") -> None:
         """End the trial.
 
         Args:
-            code: Its exit code.
-            final: Its final result, if it has one.
-            say: What its log shall say.
+            code: Exit code of its process.
+            final: Its final result, or None.
+            log: Text for its log.
         """
         if final is not None:
             self._send({"report": ["FINAL", self.number, 0, final]})
-        self._send({"say": say, "end": code} if say else {"end": code})
+        self._send({"log": log, "end": code} if log else {"end": code})
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        with suppress(OSError):  # it was ended; `is_lost` says so
-            self._wire.sendall(json.dumps(message).encode() + b"\n")
+        with suppress(OSError):  # the process has ended; see `is_lost`
+            self._connection.sendall(json.dumps(message).encode() + b"\n")
 
 
 @final
 class Relay:
-    """Listens for trials' processes, on this machine only."""
+    """Accepts connections from the processes of trials, on this machine only."""
 
     def __init__(self) -> None:
         self._token = secrets.token_hex(16)
         self._server = socket.create_server(("127.0.0.1", 0))
         self._arrived: dict[int, Link] = {}
-        self._wires = set[socket.socket]()
+        self._connections = set[socket.socket]()
         self._is_closed = False
-        self._error: OSError | None = None  # why it cannot listen any more
+        self._error: OSError | None = None  # why no connection can be accepted any more
         self._change = threading.Condition()
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
     def address(self) -> str:
-        """What a process must know to be heard: port and token."""
+        """Port and token, as client.py expects them."""
         return f"{self._server.getsockname()[1]}:{self._token}"
 
-    def take(self, wanted: Callable[[int], bool], check: Callable[[], None]) -> Link:
-        """Wait for a trial's process.
+    def take(self, number: int, check: Callable[[], None]) -> Link:
+        """Wait for the process of a trial.
 
         Args:
-            wanted: Tells by number whether this trial is waited for.
-            check: Is called now and then; raises if waiting makes no sense any more.
+            number: The trial's number.
+            check: Called regularly; raises to stop waiting.
 
         Raises:
-            BackendError: No process can be heard any more.
+            BackendError: No connection can be accepted any more.
         """
         with self._change:
-            while True:
-                for number in sorted(self._arrived):
-                    if wanted(number):
-                        return self._arrived.pop(number)
+            while number not in self._arrived:
                 if self._error is not None:
                     raise BackendError(
-                        f"the processes of NNI's trials cannot be heard any more ({self._error}): "
-                        "resume to go on, with a higher limit of open files if that was it"
+                        f"connections from NNI's trials cannot be accepted ({self._error}): "
+                        "resume to continue; if the limit of open files was reached, raise it"
                     ) from self._error
-                if not self._change.wait(TICK):
+                if not self._change.wait(CHECK_SECONDS):
                     check()
+            return self._arrived.pop(number)
 
     def close(self) -> None:
-        """Hang up on everybody."""
+        """Close all connections."""
         with self._change:
             self._is_closed = True
-            wires = [self._server, *self._wires]
-        for wire in wires:
+            sockets = [self._server, *self._connections]
+        for each in sockets:
             with suppress(OSError):
-                wire.shutdown(socket.SHUT_RDWR)
-        self._server.close()  # each other one is closed by the thread that hears it
+                each.shutdown(socket.SHUT_RDWR)
+        self._server.close()  # the thread of each connection closes that
 
     def _accept(self) -> None:
         while True:
             try:
-                wire, _ = self._server.accept()
-            except ConnectionAbortedError:  # whoever called has ended meanwhile
+                connection, _ = self._server.accept()
+            except ConnectionAbortedError:  # the process ended meanwhile
                 continue
             except OSError as error:
                 with self._change:
@@ -153,46 +160,47 @@ class Relay:
                 return
             with self._change:
                 if self._is_closed:
-                    wire.close()
+                    connection.close()
                     return
-                self._wires.add(wire)
-            threading.Thread(target=self._hear, args=(wire,), daemon=True).start()
+                self._connections.add(connection)
+            threading.Thread(target=self._receive, args=(connection,), daemon=True).start()
 
-    def _hear(self, wire: socket.socket) -> None:
+    def _receive(self, connection: socket.socket) -> None:
         link: Link | None = None
         try:
-            # What is no JSON, or not what our client says, comes from somebody else.
-            with suppress(OSError, ValueError, KeyError, TypeError), wire.makefile() as lines:
+            # Lines that client.py would not send come from another program: hang up.
+            errors = (OSError, ValueError, KeyError, TypeError)
+            with suppress(*errors), connection.makefile() as lines:
                 for line in lines:
                     if link is not None:
                         link.synced.set()
                         continue
-                    said: dict[str, Any] = json.loads(line)
-                    if not secrets.compare_digest(str(said.get("token")), self._token):
+                    hello: dict[str, Any] = json.loads(line)
+                    if not secrets.compare_digest(str(hello.get("token")), self._token):
                         break
-                    link = Link(wire, said["job"], said["record"], Path(said["folder"]))
-                    self._arrives(link)
+                    link = Link(connection, hello["job"], hello["record"], Path(hello["folder"]))
+                    self._add(link)
         finally:
             if link is not None:
                 link.is_lost = True
             with self._change:
-                self._wires.discard(wire)
-            wire.close()  # or a long search would run out of open files
+                self._connections.discard(connection)
+            connection.close()  # otherwise a long search runs out of open files
 
-    def _arrives(self, link: Link) -> None:
-        if not link.is_ours:
-            link.end(FAILED, say=CUSTOMIZED)
+    def _add(self, link: Link) -> None:
+        if not link.has_number:
+            link.end(FAILED, log=CUSTOMIZED)
             return
         with self._change:
             self._arrived[link.number] = link
             self._change.notify_all()
 
 
-def patiently(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something is so; tell whether it came about."""
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until a condition holds; return whether it did within some seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(POLL_SECONDS)
     return True

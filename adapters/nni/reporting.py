@@ -1,6 +1,6 @@
 # pyright: basic
 # NNI ships no types that can be relied on.
-"""NNI's assessors at work in our door: they judge at once what a trial reports."""
+"""NNI's assessors in managed runs: they assess each report at once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -26,50 +26,45 @@ def assessor_named(name: str, objective: Objective, **settings: Any) -> Assessor
 
     Args:
         name: "Medianstop" or "Curvefitting".
-        objective: What is optimized.
-        **settings: The assessor's own; Curvefitting needs `epoch_num`, for NNI's default of 20
-            would have it extrapolate to an epoch that no trial may ever reach.
+        objective: The first objective.
+        **settings: The assessor's settings. Curvefitting requires `epoch_num`: with NNI's default
+            of 20 it would extrapolate to an epoch that a trial may never reach.
 
     Raises:
-        BackendError: There is no assessor of this name, or it needs settings.
+        BackendError: The name is unknown, or settings are missing or invalid.
     """
     if name not in ASSESSORS:
         close = get_close_matches(name.capitalize(), ASSESSORS, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise BackendError(
-            f"there is no assessor {name!r} by name: {hint}take one of {', '.join(ASSESSORS)}, or "
-            "give assessor= any assessor of NNI"
+            f"unknown assessor {name!r}: {hint}choose one of {', '.join(ASSESSORS)}, or give "
+            "assessor= an NNI assessor object"
         )
     if name == "Medianstop":
         settings = {"optimize_mode": f"{objective.direction}imize", **settings}
     if name == "Curvefitting" and "epoch_num" not in settings:
         raise BackendError(
-            "the assessor Curvefitting has to know how many epochs a trial has: give it as an "
+            "the assessor Curvefitting requires the number of epochs of a trial: give it as an "
             "object, as assessor=CurvefittingAssessor(epoch_num=20)"
         )
     try:
         return ASSESSORS[name](**settings)
     except TypeError as error:
         raise BackendError(
-            f"the assessor {name} cannot be made ({error}): its settings are those of NNI's "
-            f"{name}Assessor"
+            f"invalid settings of the assessor {name} ({error}): give those of NNI's {name}Assessor"
         ) from error
 
 
 def check_assessor(assessor: Assessor, objective: Objective) -> None:
-    """Make sure that an assessor does not stop the best trials.
-
-    Args:
-        assessor: The assessor.
-        objective: What it will judge.
+    """Check that an assessor has the direction of the objective.
 
     Raises:
-        BackendError: It takes the objective's direction for the opposite.
+        BackendError: It would stop the best trials.
     """
     wants_max = objective.direction == "max"
     if isinstance(assessor, CurvefittingAssessor) and not wants_max:
         raise BackendError(
-            f"NNI's Curvefitting stops what is low, and {objective.metric!r} is minimised: take "
+            f"NNI's Curvefitting stops low values, and {objective.metric!r} is minimised: use "
             "assessor='Medianstop', or report an accuracy as the first objective"
         )
     if (
@@ -77,7 +72,7 @@ def check_assessor(assessor: Assessor, objective: Objective) -> None:
         and getattr(assessor, "_high_better", wants_max) is not wants_max
     ):
         raise BackendError(
-            f"the Medianstop assessor stops what is {'high' if wants_max else 'low'}, and "
+            f"the Medianstop assessor stops {'high' if wants_max else 'low'} values, and "
             f"{objective.metric!r} is {objective.direction}imised: give "
             f"MedianstopAssessor(optimize_mode='{objective.direction}imize'), or 'Medianstop'"
         )
@@ -85,15 +80,15 @@ def check_assessor(assessor: Assessor, objective: Objective) -> None:
 
 @final
 class Assessment:
-    """An assessor of NNI that judges trials in the order in which they report.
+    """An NNI assessor that assesses trials in the order of their reports.
 
     Args:
         assessor: The assessor.
-        objectives: The experiment's; the first one is assessed.
-        before: The trials so far, which it has yet to hear of.
+        objectives: The experiment's objectives; the first one is assessed.
+        before: The trials so far, which the assessor receives first.
 
     Raises:
-        BackendError: The assessor would stop the best trials.
+        BackendError: The assessor has the opposite direction.
     """
 
     def __init__(
@@ -106,19 +101,19 @@ class Assessment:
         for trial in before:
             if trial.state != "running":
                 for step in trial.curve:
-                    self.reported(trial.number, step)
-                self.ended(trial)
+                    self.report(trial.number, step)
+                self.end(trial)
 
-    def reported(self, number: int, step: Step) -> bool:
-        """Take note of a report; tell whether the trial should stop."""
+    def report(self, number: int, step: Step) -> bool:
+        """Pass on a report; return whether the trial should stop."""
         if self._metric not in step.metrics:
             return False
         values = self._values.setdefault(number, [])
         values.append(step.metrics[self._metric])
-        said = self._assessor.assess_trial(str(number), list(values))
-        return said is AssessResult.Bad or said is False
+        verdict = self._assessor.assess_trial(str(number), list(values))
+        return verdict is AssessResult.Bad or verdict is False
 
-    def ended(self, trial: Trial) -> None:
-        """Take note of a trial's end."""
+    def end(self, trial: Trial) -> None:
+        """Pass on the end of a trial."""
         if self._values.pop(trial.number, None):
             self._assessor.trial_end(str(trial.number), trial.state == "complete")

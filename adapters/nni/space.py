@@ -1,42 +1,62 @@
-"""NNI's search-space JSON and our spaces, there and back."""
+"""NNI search spaces to and from our spaces, and NNI parameters as architectures."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ...engine.errors import BackendError
+from ...engine.native_values import read_architecture
 from ...spaces import (
+    Architecture,
     Categorical,
     Choice,
     Decision,
     Integer,
     IntegerRange,
+    InvalidArchitecture,
     Real,
     RealRange,
     SearchSpace,
+    SpaceLike,
     Space,
 )
 
-__all__ = ["NAME", "STEPPED", "from_native", "parameter_of", "to_native", "typed"]
+__all__ = [
+    "NAME",
+    "OURS",
+    "STEPPED",
+    "architecture_from",
+    "architecture_key",
+    "decision_key",
+    "from_native",
+    "parameter_of",
+    "to_native",
+    "typed",
+]
 
 NAME = "_name"  # NNI's key for the label of a nested option
-STEPPED = ("quniform", "qloguniform")  # of which NNI draws floats, also where they are whole
+STEPPED = ("quniform", "qloguniform")  # NNI draws floats from these, even where they are whole
+OURS = "architecture"  # label of the nested value that holds a whole architecture
+ARCHITECTURE = "arch"  # key of that value
 
 Native = Mapping[str, Mapping[str, Any]]
 
 
 def to_native(space: SearchSpace, *, nested: bool = False) -> dict[str, dict[str, Any]]:
-    """Return a space as NNI's search-space JSON.
+    """Return a space as NNI search-space JSON.
 
-    NNI's own TPE, Random, Evolution and GridSearch tuners take both forms; what they propose
-    becomes an architecture by leaving out what is not active.
+    NNI's TPE, Random, Evolution and GridSearch tuners accept both forms. `architecture_from`
+    drops the inactive parameters that they propose.
 
     Args:
         space: Any space.
-        nested: Put a decision that one option alone opens below that option, so that TPE learns
-            nothing from values that were not used. One level deep, for NNI's tuners fail at two:
-            what an option of an option opens is below the outer one. Otherwise all decisions
-            stand beside each other.
+        nested: Put a decision that exactly one option activates below that option, so that TPE
+            does not learn from unused values. The nesting is one level deep, because NNI's tuners
+            fail at two: a decision activated by an option of an option is placed below the outer
+            option. If False, all decisions are at the top level.
+
+    Returns:
+        A dict from parameter names to `{"_type": ..., "_value": ...}`.
 
     Example:
         >>> from nasbridge import Choice, Space
@@ -50,7 +70,7 @@ def to_native(space: SearchSpace, *, nested: bool = False) -> dict[str, dict[str
     if not nested:
         return {decision.name: parameter_of(decision) for decision in space.decisions}
     outer: dict[str, Decision] = {}
-    below: dict[str, dict[str, dict[str, Any]]] = {}  # decision, its label and what that opens
+    below: dict[str, dict[str, dict[str, Any]]] = {}  # decision -> label -> inner parameters
     for decision in space.decisions:
         opener = _opener(decision, outer)
         if opener is None:
@@ -66,9 +86,9 @@ def to_native(space: SearchSpace, *, nested: bool = False) -> dict[str, dict[str
 
 
 def _opener(decision: Decision, outer: Mapping[str, Decision]) -> tuple[str, str] | None:
-    """Return the outer decision, and its option, without which another one is never open.
+    """Return the outer decision and the option of it that every condition requires.
 
-    The names must say it, too, for from them alone it is known again where a value belongs.
+    The decision's name must start with both, because a value is assigned by its name alone.
     """
     for clause in decision.conditions[0]:
         known, label = outer.get(clause.decision), clause.values[0]
@@ -89,7 +109,7 @@ def _with_branches(decision: Decision, below: Mapping[str, Mapping[str, Any]]) -
 
 
 def parameter_of(decision: Decision) -> dict[str, Any]:
-    """Return one decision as NNI's parameter."""
+    """Return one decision as an NNI parameter."""
     match decision.domain:
         case Categorical(labels):
             return typed("choice", list(labels))
@@ -102,22 +122,25 @@ def parameter_of(decision: Decision) -> dict[str, Any]:
         case RealRange(low, high, log):
             return typed("loguniform" if log else "uniform", [low, high])
         case other:
-            raise BackendError(f"the decision {decision.name!r} has the unknown domain {other!r}")
+            raise BackendError(f"decision {decision.name!r} has the unknown domain {other!r}")
 
 
 def typed(kind: str, value: Sequence[Any]) -> dict[str, Any]:
-    """Return a parameter in NNI's own form."""
+    """Return a parameter declaration in NNI's form."""
     return {"_type": kind, "_value": list(value)}
 
 
 def from_native(native: Native) -> Space:
-    """Make a space of NNI's search-space JSON, flat or nested.
+    """Return NNI search-space JSON, flat or nested, as a space.
 
     Args:
-        native: What an NNI experiment has as its search space.
+        native: The `searchSpace` of an NNI experiment.
+
+    Returns:
+        A space with one decision per parameter; nested ones are named `outer.option.inner`.
 
     Raises:
-        BackendError: A parameter has no counterpart; says which, and what to take instead.
+        BackendError: A parameter has no counterpart. The message names it and the supported types.
 
     Example:
         >>> from nasbridge.adapters.nni import from_native
@@ -125,7 +148,7 @@ def from_native(native: Native) -> Space:
         2
     """
     if not native or not isinstance(native, Mapping):
-        raise BackendError("the search space is empty, or none: give NNI's searchSpace, as a dict")
+        raise BackendError("the search space is empty: give NNI's searchSpace as a dict")
     return Space({name: _node(name, parameter) for name, parameter in native.items()})
 
 
@@ -135,7 +158,7 @@ def _node(name: str, parameter: object) -> Any:
         kind, value = given["_type"], list(given["_value"])
     except (KeyError, TypeError) as error:
         raise BackendError(
-            f"the parameter {name!r} is {parameter!r}: NNI has {{'_type': ..., '_value': ...}}"
+            f"the parameter {name!r} is {parameter!r}: NNI expects {{'_type': ..., '_value': ...}}"
         ) from error
     match kind, value:
         case "choice", _:
@@ -148,8 +171,8 @@ def _node(name: str, parameter: object) -> Any:
             return _steps(low, high, step, kind == "qloguniform")
         case _:
             raise BackendError(
-                f"the parameter {name!r} is of the type {kind!r}, which has no counterpart here: "
-                "take choice, randint, uniform, loguniform, quniform or qloguniform"
+                f"the parameter {name!r} has the type {kind!r}, which has no counterpart here: "
+                "use choice, randint, uniform, loguniform, quniform or qloguniform"
             )
 
 
@@ -159,8 +182,8 @@ def _choice(name: str, options: Sequence[Any]) -> Choice:
         return Choice(list(options))
     if not all(nested) or any(NAME not in option for option in options):
         raise BackendError(
-            f"the options of {name!r} must be either plain values or dicts with {NAME!r}, all of "
-            "them, as NNI itself wants it"
+            f"the options of {name!r} must all be plain values, or all be dicts with {NAME!r}, as "
+            "NNI requires"
         )
     trees: dict[str, Any] = {}
     for option in options:
@@ -170,14 +193,74 @@ def _choice(name: str, options: Sequence[Any]) -> Choice:
 
 
 def _steps(low: float, high: float, step: float, log: bool) -> Integer | Choice:
-    """Return what NNI draws in steps: multiples of the step, and the bounds.
+    """Return the values that NNI draws in steps: multiples of the step, and both bounds.
 
-    A choice knows no order and no logarithm; a range in whole steps does.
+    An integer range keeps the order and the logarithm; a choice keeps neither.
     """
     whole = all(float(number).is_integer() for number in (low, high, step))
-    if whole and low % step == 0 and high % step <= step / 2:  # above, NNI rounds up to the high
+    if whole and low % step == 0 and high % step <= step / 2:  # otherwise NNI rounds up to high
         return Integer(int(low), int(high), int(step), log)
     first, last = math.ceil(low / step), math.floor(high / step)
-    # as people write them; _near finds what NNI draws
+    # 12 digits turn 3 * 0.1 into 0.3; `read_architecture` matches what NNI draws
     multiples = {float(f"{k * step:.12g}") for k in range(first, last + 1)}
     return Choice(sorted(multiples | {float(low), float(high)}))
+
+
+def architecture_from(parameters: Mapping[str, Any], space: SearchSpace) -> Architecture:
+    """Return NNI parameters as an architecture.
+
+    Args:
+        parameters: The result of `nni.get_next_parameter()`: proposed by `NASTuner` or by a managed
+            run, or by NNI's own tuners on `to_native(space)` or on your own NNI search space.
+        space: The space.
+
+    Returns:
+        The architecture; parameters of inactive decisions are ignored.
+
+    Raises:
+        InvalidArchitecture: The parameters do not belong to the space.
+
+    Example:
+        >>> from nasbridge import Choice, Space
+        >>> from nasbridge.adapters.nni import architecture_from
+        >>> architecture_from({"units": 32}, Space({"units": Choice([16, 32])}))["units"]
+        32
+    """
+    nested: object = parameters.get(architecture_key(space))
+    known = dict(cast(Mapping[str, Any], nested)) if isinstance(nested, Mapping) else {}
+    if known.pop(NAME, None) == OURS:
+        known = {name.removeprefix("~"): value for name, value in known.items()}
+        return space.architecture(known)
+    return read_architecture(dict(_flattened(parameters)), space)
+
+
+def architecture_key(space: SpaceLike) -> str:
+    """Return the parameter that holds the whole architecture: `arch`, or `arch~` if taken."""
+    taken, key = {decision.name for decision in space.decisions}, ARCHITECTURE
+    while key in taken:
+        key += "~"
+    return key
+
+
+def decision_key(name: str) -> str:
+    """Return the key of a decision; NNI reserves keys that start with an underscore."""
+    return name if not name.startswith("_") else f"~{name}"
+
+
+def _flattened(parameters: Mapping[str, Any], path: str = "") -> list[tuple[str, Any]]:
+    """Return nested parameters under the names that `from_native` gives them."""
+    found: list[tuple[str, Any]] = []
+    for name, value in parameters.items():
+        if isinstance(value, Mapping):
+            inner = dict(cast(Mapping[str, Any], value))
+            if NAME not in inner:
+                raise InvalidArchitecture(
+                    f"the parameter {path}{name} is {value!r}, without {NAME!r}: give parameters "
+                    "that an NNI tuner or NASTuner has proposed"
+                )
+            label = inner.pop(NAME)
+            found += [(f"{path}{name}", label)]
+            found += _flattened(inner, f"{path}{name}.{label}.")
+        else:
+            found.append((f"{path}{name}", value))
+    return found

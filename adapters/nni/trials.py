@@ -1,163 +1,221 @@
-"""NNI's database: SQLite, one a experiment, in the folder that bears the experiment's id."""
+"""One trial in NNI's database to and from our `Trial`.
+
+NNI 3.0 gives parameters to trials in the order in which they ask, and stores which trial should
+have received which. A trial reports the id of its parameters with each metric, so that is what
+counts. A trial that has reported nothing may have received any.
+"""
 
 import json
-import sqlite3
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from numbers import Real
+from typing import Any, Literal, cast
 
-from ...engine.errors import BackendError
+from ...spaces import Architecture, NasbridgeError, SearchSpace
+from ...strategies import Objective, Step, Trial
+from .database import Job
+from .space import architecture_from
+from .webui import DEFAULT, parameters_of, shown_metrics
 
-__all__ = ["DATABASE", "Job", "Stored", "experiment_in", "read_database", "update_settings"]
+__all__ = [
+    "ENDS",
+    "ENVIRONMENT",
+    "STATES",
+    "TrialReader",
+    "event_rows",
+    "metric_rows",
+    "metrics_from",
+    "milliseconds",
+    "objectives_without_number",
+    "record_of",
+]
 
-DATABASE = Path("db") / "nni.sqlite"
-ENDS = ("SUCCEEDED", "FAILED", "USER_CANCELED", "SYS_CANCELED", "EARLY_STOPPED")
-
-
-@dataclass
-class Job:
-    """A trial as NNI has stored it.
-
-    Attributes:
-        id: NNI's id.
-        sequence: Its number in the web UI.
-        record: The parameters that NNI stores for it, with their id; None if it has none.
-        status: NNI's word for how it is.
-        reported: What it has reported on the way, by sequence number.
-        final: Its final result, if it has one.
-        asked: The id of the parameters that it says it had, "None" for a user's own; None if it has
-            said nothing.
-        started: Seconds since 1970.
-        ended: Seconds since 1970.
-    """
-
-    id: str
-    sequence: int = -1
-    record: Mapping[str, Any] | None = None
-    status: str = "UNKNOWN"
-    reported: dict[int, Any] = field(default_factory=dict[int, Any])
-    final: Any = None
-    asked: str | None = None
-    started: float | None = None
-    ended: float | None = None
-
-
-@dataclass(frozen=True)
-class Stored:
-    """An experiment as NNI has stored it.
-
-    Attributes:
-        settings: Its configuration.
-        jobs: Its trials, in the order in which they began.
-        resumed: Whether it was resumed, or given data from elsewhere.
-    """
-
-    settings: Mapping[str, Any]
-    jobs: tuple[Job, ...]
-    resumed: bool
+STATES: Mapping[str, Literal["complete", "pruned", "failed"]] = {
+    "EARLY_STOPPED": "pruned",
+    "FAILED": "failed",
+    "SUCCEEDED": "complete",
+    "SYS_CANCELED": "failed",
+    "USER_CANCELED": "pruned",  # by a user or a signal; in NNI 3.0 by an assessor, too
+}
+ENDS: Mapping[str, str] = {
+    "complete": "SUCCEEDED",
+    "failed": "FAILED",
+    "pruned": "EARLY_STOPPED",
+}
+ENVIRONMENT = "local-env"  # NNI's name for this machine
 
 
-@contextmanager
-def _opened(file: Path) -> Generator[sqlite3.Connection]:
-    try:
-        connection = sqlite3.connect(f"file:{file.resolve().as_posix()}?mode=rw", uri=True)
-    except sqlite3.Error as error:
-        raise BackendError(f"{file} cannot be read ({error}): is the path right?") from error
-    try:
-        with connection:
-            yield connection
-    except sqlite3.Error as error:
-        raise BackendError(f"{file} is no database of NNI 3.0, or damaged ({error})") from error
-    finally:
-        connection.close()
-
-
-def experiment_in(place: Path) -> str | None:
-    """Return the id of the experiment below a folder, the latest of several; None for none.
+class TrialReader:
+    """Reads stored trials as `Trial` objects.
 
     Args:
-        place: What NNI calls the experiment's working directory.
+        jobs: All trials of the experiment.
+        space: The space.
+        objectives: The objectives; the first one is NNI's "default".
+
+    Attributes:
+        outside: Numbers of the trials read so far that are outside the space.
     """
-    found = [file for file in place.glob(f"*/{DATABASE.as_posix()}") if _has_begun(file)]
-    latest = max(found, key=lambda file: file.stat().st_mtime, default=None)
-    return None if latest is None else latest.parent.parent.resolve().name
 
+    def __init__(
+        self, jobs: Sequence[Job], space: SearchSpace, objectives: tuple[Objective, ...]
+    ) -> None:
+        self._space, self._objectives = space, objectives
+        self._by_id = {_id(job): job for job in jobs if job.record is not None}
+        # A resumed experiment restarts its ids, and parameters that a user adds have none.
+        ids = Counter(_id(job) for job in jobs if job.record is not None)
+        self._ambiguous = {each for each, count in ids.items() if count > 1}
+        self._is_shifted = any(_received_others(job) for job in jobs)
+        self.outside: set[int] = set()
 
-def _has_begun(file: Path) -> bool:
-    try:
-        with _opened(file) as database:
-            return database.execute("select 1 from ExperimentProfile").fetchone() is not None
-    except BackendError:  # it was killed before it had made its tables
-        return False
+    def read(self, job: Job) -> Trial | None:
+        """Return a trial, or None if its parameters are outside the space."""
+        record, notes = self._record(job)
+        try:
+            parameters: dict[str, Any] = dict(cast(Any, record)["parameters"])
+            architecture = architecture_from(parameters, self._space)
+        except (NasbridgeError, KeyError, TypeError):
+            self.outside.add(job.sequence)
+            return None
+        return self._trial(job, architecture, notes)
 
+    def _record(self, job: Job) -> tuple[Mapping[str, Any] | None, dict[str, Any]]:
+        """Return the parameters that a trial received, as far as known, and notes on them."""
+        if _received_others(job):
+            other = self._by_id.get(str(job.asked))
+            if other is not None and job.asked not in self._ambiguous:
+                return other.record, {"stored": "NNI shows parameters that it did not receive"}
+            doubt = "it received other parameters than NNI shows, and it is unknown which"
+            return job.record, {"doubtful": doubt}
+        if job.asked is None and self._is_shifted:
+            return job.record, {
+                "doubtful": "it has reported nothing, and other trials of the experiment received "
+                "parameters that were meant for another trial"
+            }
+        return job.record, {}
 
-def update_settings(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Change what a stopped experiment goes on with.
-
-    Args:
-        folder: The experiment's folder.
-        settings: Its new configuration.
-    """
-    with _opened(folder / DATABASE) as database:
-        database.execute(
-            "update ExperimentProfile set params = ?, logDir = ? where revision = "
-            "(select max(revision) from ExperimentProfile)",
-            (json.dumps(settings), str(folder)),
+    def _trial(self, job: Job, architecture: Architecture, notes: dict[str, Any]) -> Trial:
+        state = STATES.get(job.status)
+        steps = (Step(k, self._metrics(job.reported[k])) for k in sorted(job.reported))
+        curve = tuple(step for step in steps if step.metrics)
+        if state is None:
+            return Trial(job.sequence, architecture, curve=curve, started=job.started)
+        values = {} if job.final is None else self._metrics(job.final)
+        if state == "pruned":
+            for step in curve:
+                values |= step.metrics
+            state = "pruned" if values else "failed"
+        if state == "failed":
+            notes["error"] = f"NNI status {job.status}; see its trial.stderr"
+        elif state == "complete" and (
+            missing := objectives_without_number(values, self._objectives)
+        ):
+            state = "failed"
+            notes["error"] = f"its result {job.final!r} has no finite number for {missing}"
+        seconds = job.ended - job.started if job.ended and job.started else None
+        return Trial(
+            job.sequence, architecture, state, values, curve, seconds, job.started, job.ended, notes
         )
 
+    def _metrics(self, value: Any) -> dict[str, float]:
+        return metrics_from(value, self._objectives)
 
-def read_database(file: Path) -> Stored:
-    """Read an experiment; it may be running, stopped or killed.
+
+def _id(job: Job) -> str:
+    return str(cast(Mapping[str, Any], job.record).get("parameter_id"))
+
+
+def _received_others(job: Job) -> bool:
+    """Return whether a trial reports other parameters than NNI stores for it."""
+    return job.asked is not None and job.record is not None and job.asked != _id(job)
+
+
+def metrics_from(value: Any, objectives: Sequence[Objective]) -> dict[str, float]:
+    """Return a result reported to NNI as metrics.
+
+    NNI's client accepts any value; entries that are not numbers are left out.
 
     Args:
-        file: The database.
-
-    Raises:
-        BackendError: It is no database of NNI.
+        value: A number, or a dict with "default".
+        objectives: The objectives; the first one is NNI's "default".
     """
-    with _opened(file) as database:
-        profile = database.execute(
-            "select params from ExperimentProfile order by revision desc"
-        ).fetchone()
-        events = database.execute(
-            "select timestamp, trialJobId, event, data, sequenceId from TrialJobEvent "
-            "order by rowid"
-        ).fetchall()
-        metrics = database.execute(
-            "select trialJobId, parameterId, type, sequence, data from MetricData order by rowid"
-        ).fetchall()
-    if profile is None:
-        raise BackendError(f"{file} holds no experiment: it was killed before it had begun")
-    jobs: dict[str, Job] = {}
-    resumed = False
-    for time, job, event, data, sequence in events:
-        resumed |= event in ("ADD_RESUMED", "IMPORT_DATA")
-        if job:
-            _happened(jobs.setdefault(job, Job(job)), time / 1000, event, data, sequence)
-    for job, parameter, kind, sequence, data in metrics:
-        if job in jobs:
-            _said(jobs[job], parameter, kind, sequence, json.loads(json.loads(data)))
-    return Stored(json.loads(profile[0]), tuple(jobs.values()), resumed)
+    first = objectives[0].metric
+    given = cast(Mapping[str, Any], value if isinstance(value, Mapping) else {DEFAULT: value})
+    numbers = {name: _number(number) for name, number in given.items()}
+    known = {name: number for name, number in numbers.items() if number is not None}
+    if DEFAULT in known and first != DEFAULT:
+        known = {first: known[DEFAULT], **{n: v for n, v in known.items() if n != DEFAULT}}
+    return known
 
 
-def _happened(job: Job, time: float, event: str, data: str | None, sequence: int | None) -> None:
-    if event not in ("ADD_RESUMED", "ADD_HYPERPARAMETER", "USER_TO_CANCEL", "IMPORT_DATA"):
-        job.status = event
-    if data and job.record is None:
-        job.record = json.loads(data)
-    if sequence is not None and job.sequence < 0:
-        job.sequence = sequence
-    if event == "RUNNING":
-        job.started = time
-    if event in ENDS:
-        job.ended = time
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    with suppress(OverflowError):  # an int that is too large for a float
+        return float(value)
+    return None
 
 
-def _said(job: Job, parameter: str | None, kind: str, sequence: int, value: Any) -> None:
-    job.asked = str(parameter)
-    if kind == "FINAL":
-        job.final = value
-    elif kind == "PERIODICAL":
-        job.reported[sequence] = value
+def objectives_without_number(values: Mapping[str, float], objectives: Sequence[Objective]) -> str:
+    """Return the objectives without a finite value; a result that lacks one is a failure."""
+    metrics = [objective.metric for objective in objectives]
+    return ", ".join(m for m in metrics if not math.isfinite(values.get(m, math.nan)))
+
+
+def record_of(number: int, parameters: Mapping[str, Any]) -> str:
+    """Return the record that NNI stores for a trial of a managed run, as JSON.
+
+    Args:
+        number: The trial's number, which becomes NNI's `parameter_id`.
+        parameters: See `webui.parameters_of`.
+    """
+    record = {
+        "parameter_id": number,
+        "parameter_source": "algorithm",
+        "parameters": parameters,
+        "parameter_index": 0,
+    }
+    return json.dumps(record, allow_nan=False)
+
+
+def event_rows(trial: Trial, job: str, folder: str) -> Iterator[tuple[Any, ...]]:
+    """Return a finished trial's rows of the table TrialJobEvent.
+
+    Args:
+        trial: The trial.
+        job: NNI's id of it.
+        folder: The folder of its files.
+    """
+    began = trial.started or time.time()
+    ended = began + trial.seconds if trial.seconds is not None else trial.finished or began
+    record = record_of(trial.number, parameters_of(trial.architecture))
+    for at, event, data in (
+        (began, "WAITING", record),
+        (began, "RUNNING", None),
+        (ended, ENDS[trial.state], None),
+    ):
+        yield milliseconds(at), job, event, data, folder, trial.number, None, ENVIRONMENT
+
+
+def metric_rows(
+    trial: Trial, job: str, objectives: tuple[Objective, ...]
+) -> Iterator[tuple[Any, ...]]:
+    """Return a finished trial's rows of the table MetricData; see `event_rows`."""
+    parameters = frozenset(parameters_of(trial.architecture))
+    reported = [("PERIODICAL", step.metrics) for step in trial.curve]
+    if trial.state == "complete":
+        reported.append(("FINAL", trial.values))
+    at = milliseconds(trial.finished or time.time())
+    for k, (kind, values) in enumerate(reported):
+        shown = shown_metrics(values, objectives, parameters)
+        if shown is not None:
+            data = json.dumps(json.dumps(shown))
+            yield at, job, str(trial.number), kind, k if kind == "PERIODICAL" else 0, data
+
+
+def milliseconds(seconds: float) -> int:
+    """Return a time as NNI stores it."""
+    return round(1000 * seconds)

@@ -1,73 +1,70 @@
 # pyright: basic
 # NNI ships no types that can be relied on.
-"""`NASTuner`: our strategies as a tuner in an NNI experiment of a user's own; and its trials."""
+"""`NASTuner`: our strategies as the tuner of your own NNI experiment."""
 
-import json
 import logging
 import threading
-import time
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
-import nni
 import nni.runtime.msg_dispatcher as md
-import nni.trial
 from nni import NoMoreTrialError
-from nni.runtime.env_vars import dispatcher_env_vars, trial_env_vars
+from nni.runtime.env_vars import dispatcher_env_vars
 from nni.tuner import Tuner
 
 from ...engine.errors import BackendError
-from ...spaces import Architecture, NasbridgeError
-from ...strategies import Objective, Search, SpaceExhausted, Step, Trial
+from ...engine.trial_log import TrialLog
+from ...spaces import Architecture, NasbridgeError, SearchSpace
+from ...strategies import History, Objective, SpaceExhausted, Step, Strategy, Trial
 from ...strategies.trial import TrialState
-from .architecture import architecture_from
 from .class_args import (
     check_direction,
     direction_of,
-    experiment_in,
+    experiment_from,
     refuse_beside_experiment,
     refuse_unknown,
     strategy_of,
 )
-from .compat import mend_dispatcher
-from .history import STATES, metrics_from, without_number
-from .space import NAME, STEPPED, from_native
-from .webui import parameters_of
+from .compat import patch_dispatcher
+from .space import NAME, STEPPED, architecture_from, from_native
+from .trials import STATES, metrics_from, objectives_without_number
+from .webui import DEFAULT, parameters_of
 
-__all__ = ["NASTuner", "next_parameter"]
+__all__ = ["NASTuner"]
 
-LOG = logging.getLogger("nni.nasbridge")  # NNI writes it to the experiment's dispatcher.log
-PATIENCE = 60  # seconds until NNI has stored a trial's parameters
+LOG = logging.getLogger("nni.nasbridge")  # written to the experiment's dispatcher.log
 
 
 @final
 class NASTuner(Tuner):
-    """Lets a strategy of nasbridge propose the parameters of an NNI experiment.
+    """An NNI tuner that proposes by a strategy of nasbridge.
 
-    In NNI's own configuration: `className: nasbridge.adapters.nni.NASTuner`, and as `classArgs`
-    what stands here. With `experiment`, trials are given a few numbers for the web UI and the
-    architecture below `arch`, which `architecture_from(parameters, space)` reads; without, the
-    parameters of the `searchSpace` that stands in the configuration, flat or nested.
+    In NNI's configuration: `className: nasbridge.adapters.nni.NASTuner`, and these arguments as
+    `classArgs`. With `experiment`, a trial receives a few scalars for the web UI and the
+    architecture below `arch`, which `architecture_from(parameters, space)` reads. Without it, a
+    trial receives the parameters of the configured `searchSpace`, flat or nested.
+
+    NNI calls the tuner in two threads and passes the end and the result of a trial in either order.
+    A trial is observed when both are known, or when it has ended without success.
 
     Args:
-        experiment: A Python file with an `Experiment`; its space, objectives, strategy and seed
-            are taken.
-        name: The variable in there; None for `experiment`, or the only one.
-        strategy: Without `experiment`: a strategy's name, as "RegularizedEvolution"; that of
-            `default_strategy` if None.
+        experiment: Path of a Python file with an `Experiment`, which supplies space, objectives,
+            strategy and seed.
+        name: The variable in that file; None for `experiment`, or the only experiment.
+        strategy: Without `experiment`: the class name of a strategy, as "RegularizedEvolution";
+            None for `default_strategy`.
         settings: Without `experiment`: the strategy's settings.
-        optimize_mode: "maximize" or "minimize" what trials report; "maximize" if None. NNI's web
-            UI and `load` read it here, so an experiment whose first objective is minimised
-            needs it, too.
-        seed: Without `experiment`: fixes every proposal; 0 if None.
-        **unknown: Refused, with the name that may have been meant.
+        optimize_mode: "maximize" or "minimize"; None for "maximize". NNI's web UI and `load` read
+            it from the configuration, so it is also required if the first objective of an
+            experiment is minimised.
+        seed: Without `experiment`: seed of the proposals; None for 0.
+        **unknown: Refused with an error.
 
     Raises:
         ExperimentError: The file holds no experiment, or several.
-        BackendError: There is no such argument, strategy, setting or mode, or the experiment says
-            another.
+        BackendError: An argument, strategy, setting or mode is unknown, or `optimize_mode`
+            contradicts the experiment.
 
     Example:
         >>> from nasbridge.adapters.nni import NASTuner
@@ -88,120 +85,135 @@ class NASTuner(Tuner):
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown)
-        # A trial that an assessor stops would else end without any value.
-        told = dispatcher_env_vars._replace(NNI_INCLUDE_INTERMEDIATE_RESULTS="true")
-        md.dispatcher_env_vars = told
-        mend_dispatcher()
-        self._lock = threading.RLock()  # NNI calls in two threads, and in either order
+        # Otherwise a trial that an assessor stops ends without any value.
+        variables = dispatcher_env_vars._replace(NNI_INCLUDE_INTERMEDIATE_RESULTS="true")
+        md.dispatcher_env_vars = variables
+        patch_dispatcher()
+        self._lock = threading.RLock()
         self._native: Mapping[str, Any] | None = None
-        self._search: Search | None = None
-        self._next = 0
-        self._numbers: dict[int, int] = {}  # of our trials, by NNI's ids
-        self._values: dict[int, Any] = {}  # what trials have reported as their results
-        self._ended: dict[int, TrialState] = {}
-        self.later: Callable[[Callable[[], None]], None] = lambda done: done()
-        self.event: str | None = None  # NNI's word for the end that is told next
+        self._log: TrialLog | None = None
+        self._numbers: dict[int, int] = {}  # our trial numbers, by NNI's parameter ids
+        self._values: dict[int, Any] = {}  # results of trials that have not ended
+        self._ended: dict[int, TrialState] = {}  # states of trials without a result so far
+        self.defer: Callable[[Callable[[], None]], None] = lambda call: call()
+        self.event: str | None = None  # NNI's status of the trial that ends next
         direction = direction_of(optimize_mode)
         if experiment is not None:
             refuse_beside_experiment(strategy=strategy, settings=settings, seed=seed)
-            found = experiment_in(Path(experiment), name)
+            found = experiment_from(Path(experiment), name)
             check_direction(direction, found.objectives[0], experiment)
-            self._objectives: Sequence[Objective] = found.objectives
+            self._objectives: tuple[Objective, ...] = tuple(found.objectives)
             self._strategy, self._seed = found.strategy, found.seed
-            self._search = Search(found.strategy, found.space, found.objectives, found.seed)
+            self._log = TrialLog(found.strategy, found.space, found.objectives, found.seed)
         else:
-            self._objectives = (Objective("default", direction or "max"),)
+            self._objectives = (Objective(DEFAULT, direction or "max"),)
             self._strategy, self._seed = strategy_of(strategy, settings), seed or 0
 
-    # ------------------------------------------------------------------ what NNI asks
+    @property
+    def space(self) -> SearchSpace:
+        """The space, of the experiment or of NNI's configuration."""
+        return self._trials.space
+
+    @property
+    def strategy(self) -> Strategy[Any]:
+        """The strategy."""
+        return self._strategy
+
+    @property
+    def seed(self) -> int:
+        """The seed of the proposals."""
+        return self._seed
+
+    @property
+    def history(self) -> History:
+        """The trials that the strategy has observed, and those that are running."""
+        with self._lock:
+            return self._trials.history({"backend": "nni"})
 
     def update_search_space(self, search_space: Mapping[str, Any]) -> None:
-        """Take NNI's search space, unless an experiment has brought one."""
-        if self._search is None:
+        """Search NNI's search space, unless an experiment supplies the space."""
+        if self._log is None:
             self._native = search_space
             space = from_native(search_space)
-            self._search = Search(self._strategy, space, self._objectives, self._seed)
+            self._log = TrialLog(self._strategy, space, self._objectives, self._seed)
 
     def generate_parameters(self, parameter_id: int, **_: Any) -> dict[str, Any]:
         """Propose the parameters of a new trial."""
         with self._lock:
             try:
-                architecture = self._known.ask(self._next)
+                trial = self._trials.begin()
             except SpaceExhausted as error:
                 raise NoMoreTrialError(str(error)) from error
-            self._numbers[parameter_id] = self._next
-            self._next += 1
+            self._numbers[parameter_id] = trial.number
         if self._native is None:
-            return parameters_of(architecture)
-        return _native_parameters(architecture, self._native, "")
+            return parameters_of(trial.architecture)
+        return _native_parameters(trial.architecture, self._native, "")
 
     def receive_trial_result(
         self, parameter_id: int, parameters: Mapping[str, Any], value: Any, **_: Any
     ) -> None:
-        """Take note of a result; of a trial that was stopped early, the last that it reported."""
+        """Receive a result; for a trial that was stopped early, the last value it reported."""
         with self._lock:
             if parameter_id in self._numbers:
                 self._values[parameter_id] = value
-                self._tell(parameter_id)
+                self._observe_if_known(parameter_id)
 
     def trial_end(self, parameter_id: int, success: bool, **_: Any) -> None:
-        """Take note of a trial's end, when all that was reported before has been heard."""
+        """Receive the end of a trial; handled after all values reported before it."""
         state = STATES.get(self.event or ("SUCCEEDED" if success else "EARLY_STOPPED"), "failed")
         self.event = None
-        self.later(lambda: self._end(parameter_id, state))
+        self.defer(lambda: self._end(parameter_id, state))
 
     def _end(self, parameter_id: int, state: TrialState) -> None:
         with self._lock:
             if parameter_id in self._numbers:
                 self._ended[parameter_id] = state
-                self._tell(parameter_id)
+                self._observe_if_known(parameter_id)
 
     def import_data(self, data: Sequence[Mapping[str, Any]]) -> None:
-        """Take note of what has finished before, as when NNI resumes an experiment.
+        """Observe finished trials, as NNI passes them when it resumes an experiment.
 
-        What is outside of the space cannot be learned from, and is left out with a warning.
+        Trials outside the space are left out with a warning in the log.
         """
         with self._lock:
             for entry in data:
                 try:
-                    architecture = architecture_from(entry["parameter"], self._known.problem.space)
+                    architecture = architecture_from(entry["parameter"], self.space)
                 except (NasbridgeError, KeyError, TypeError) as error:
                     LOG.warning("nasbridge leaves out imported data %s: %s", entry, error)
                     continue
-                self._known.tell(self._complete(self._next, architecture, entry.get("value")))
-                self._next += 1
-
-    # ------------------------------------------------------------------ telling
+                number = self._trials.next_number
+                self._trials.finish(self._completed(number, architecture, entry.get("value")))
 
     @property
-    def _known(self) -> Search:
-        if self._search is None:
+    def _trials(self) -> TrialLog:
+        if self._log is None:
             raise BackendError(
                 "the tuner has no search space: give experiment= in classArgs, or a searchSpace"
             )
-        return self._search
+        return self._log
 
-    def _tell(self, parameter_id: int) -> None:
-        """Tell a trial when its result and its end are known; a crash has no result."""
-        state, is_known = self._ended.get(parameter_id), parameter_id in self._values
-        if state is None or (state == "complete" and not is_known):
+    def _observe_if_known(self, parameter_id: int) -> None:
+        """Observe a trial once its end and, for a complete one, its result are known."""
+        state, has_result = self._ended.get(parameter_id), parameter_id in self._values
+        if state is None or (state == "complete" and not has_result):
             return
         number, value = self._numbers.pop(parameter_id), self._values.pop(parameter_id, None)
         del self._ended[parameter_id]
-        architecture = self._known.running[number]
+        architecture = self._trials.running[number].architecture
         values = metrics_from(value, self._objectives)
         if state == "complete":
-            trial = self._complete(number, architecture, value)
+            trial = self._completed(number, architecture, value)
         elif state == "pruned" and values:
             trial = Trial(number, architecture, "pruned", values, (Step(0, values),))
         else:
             trial = Trial(number, architecture, "failed", values)
-        self._known.tell(trial)
+        self._trials.finish(trial)
 
-    def _complete(self, number: int, architecture: Architecture, value: Any) -> Trial:
-        """Return a trial that ran to its end; without numbers it has failed, as `load` says."""
+    def _completed(self, number: int, architecture: Architecture, value: Any) -> Trial:
+        """Return a trial that succeeded in NNI; without finite objectives it is a failed one."""
         values = metrics_from(value, self._objectives)
-        if missing := without_number(values, self._objectives):
+        if missing := objectives_without_number(values, self._objectives):
             LOG.warning(
                 "trial %d has failed: %r has no finite number for %s", number, value, missing
             )
@@ -212,7 +224,7 @@ class NASTuner(Tuner):
 def _native_parameters(
     architecture: Architecture, native: Mapping[str, Any], path: str
 ) -> dict[str, Any]:
-    """Return an architecture as NNI's own tuners would give it for a search space."""
+    """Return an architecture in the form that NNI's own tuners propose for a search space."""
     made: dict[str, Any] = {}
     for name, parameter in native.items():
         options = parameter["_value"]
@@ -226,36 +238,3 @@ def _native_parameters(
         value = architecture[f"{path}{name}"]
         made[name] = float(value) if parameter["_type"] in STEPPED else value
     return made
-
-
-# ---------------------------------------------------------------------- in a trial
-
-
-def next_parameter() -> dict[str, Any]:
-    """Return the parameters that NNI stores for this trial; instead of `nni.get_next_parameter`.
-
-    NNI 3.0 itself returns those that are next in a queue, which may be another trial's. Where they
-    are, 1.0 has become 1 in those that are returned here.
-
-    Returns:
-        The parameters; outside of an experiment an empty dict, as NNI's own function.
-    """
-    given = nni.get_next_parameter()
-    url, trial = trial_env_vars.NNI_TRIAL_COMMAND_CHANNEL, trial_env_vars.NNI_TRIAL_JOB_ID
-    if not url or not str(url).startswith("http"):
-        return dict(given or {})
-    address = f"{str(url).split('/env/')[0]}/api/v1/nni/trial-jobs/{trial}"
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
-            stored = json.loads(answer.read() or b"{}").get("hyperParameters")
-        if stored:
-            break
-        if time.monotonic() > deadline:
-            raise BackendError(f"NNI has stored no parameters for the trial {trial}")
-        time.sleep(0.05)
-    record = json.loads(stored[0])
-    if record["parameters"] == given:  # NNI's server, JavaScript, tells of 1.0 as 1
-        record["parameters"] = given
-    nni.trial._params = record  # what it reports is then counted for these parameters
-    return dict(record["parameters"])

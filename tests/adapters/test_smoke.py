@@ -56,7 +56,7 @@ def optuna(directory: Path) -> list[dict[str, Any]]:
 
     from nasbridge.adapters.optuna import NASSampler, suggest
 
-    study = create_study(direction="maximize", sampler=NASSampler(SPACE, STRATEGY, seed=3))
+    study = create_study(direction="maximize", sampler=NASSampler(SPACE, strategy=STRATEGY, seed=3))
     study.optimize(lambda trial: score(suggest(trial, SPACE))["score"], n_trials=TRIALS)
     return [trial.params for trial in study.trials]
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-__all__ = ["uninterrupted"]
+__all__ = ["interruptible", "uninterrupted"]
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -42,3 +42,24 @@ def uninterrupted() -> Generator[None]:
             signal.signal(caught, handler)
         if held:
             signal.raise_signal(held[0])
+
+
+@contextmanager
+def interruptible() -> Generator[None]:
+    """Let SIGINT raise KeyboardInterrupt, even if the process was started with SIGINT ignored.
+
+    Shells start background jobs with SIGINT ignored, so a wait "until Ctrl-C" would not end there.
+    A handler that is not "ignore" stays, and so do handlers outside the main thread. The previous
+    handler is restored.
+    """
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    ):
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

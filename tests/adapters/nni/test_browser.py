@@ -1,9 +1,8 @@
-r"""NNI's web UI in a browser: it shows the trials, their values and whole architectures.
+"""NNI's web UI in a browser: it shows the trials, their values and whole architectures.
 
-The screenshots of docs/nni.md show a run that keep=true has left open, by two commands:
+The screenshots of the NNI page show a run that `--keep` has left open, by two commands:
 
-    nasbridge run examples/digits.py --backend nni --jobs 2 --option port=8080 \
-        --option assessor=Medianstop --option keep=true
+    nasbridge run examples/digits.py --backend nni --port 8080 --jobs 2 --assessor Medianstop --keep
     python tests/adapters/nni/test_browser.py http://127.0.0.1:8080 docs
 """
 
@@ -18,20 +17,21 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from nasbridge import Experiment, History, MedianPruner, RandomSearch
-from nasbridge import testing as material
+from nasbridge.adapters.nni.database import experiment_in
 from nasbridge.adapters.nni.manager import Manager
-from nasbridge.adapters.nni.trials import experiment_in
-from nasbridge.engine import ActiveTrial, Silent
+from nasbridge.engine import ActiveTrial
+from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
+from nasbridge import testing as material
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_browser")]
 
-SETTLED = 4000  # milliseconds until the page has drawn everything
-FONTS = "res.cdn.office.net"  # NNI's page asks for its fonts there
+DRAWN = 4000  # milliseconds until the page has drawn everything
+FONTS = "res.cdn.office.net"  # host of the page's fonts
 
 
 def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Fails now and then, and reports on its way."""
+    """Report a curve; trial 4 fails."""
     if trial.number == 4:
         raise MemoryError("no memory for this one")
     return material.evaluate_curve(architecture, trial)
@@ -50,7 +50,7 @@ EXPERIMENT = Experiment(
 
 @contextmanager
 def shown(directory: Path) -> Generator[tuple[str, History]]:
-    """Run the experiment, and show it as `nasbridge view` does; give the page and the history."""
+    """Run the experiment and show it as `nasbridge view` does; yield its address and history."""
     history = EXPERIMENT.run("nni", directory, 0, Silent())
     assert len(history.of_state("failed")) == 1
     assert len(history.of_state("pruned")) >= 1
@@ -66,17 +66,17 @@ def shown(directory: Path) -> Generator[tuple[str, History]]:
 
 @contextmanager
 def chromium() -> Generator[Browser]:
-    """A browser without pytest."""
+    """Yield a browser without pytest."""
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--headless", "--no-sandbox"]
         )
 
 
-def opened(browser: Browser, wrong: list[str]) -> Page:
+def open_page(browser: Browser, errors: list[str]) -> Page:
     page = browser.new_page(viewport=ViewportSize(width=1440, height=900))
     page.route(f"**/{FONTS}/**", lambda route: route.abort())
-    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("pageerror", lambda error: errors.append(str(error)))
     return page
 
 
@@ -87,13 +87,13 @@ def details(page: Page, url: str, tab: str) -> None:
 
 
 def row_of(page: Page, number: int) -> Locator:
-    """Find the row of a trial."""
+    """Return the row of a trial."""
     cell = page.locator("[data-automation-key=sequenceId]", has_text=re.compile(f"^{number}$"))
     return page.locator(".ms-DetailsRow-fields", has=cell).first
 
 
 def expand(page: Page, number: int) -> Locator:
-    """Open the row of a trial; return what has opened."""
+    """Expand the row of a trial and return its details."""
     row_of(page, number).locator("[data-icon-name=ChevronRight]").click()
     return page.locator(".openRow")
 
@@ -116,10 +116,10 @@ def history(run: tuple[str, History]) -> History:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    wrong: list[str] = []
-    page = opened(browser, wrong)
+    errors: list[str] = []
+    page = open_page(browser, errors)
     yield page
-    assert not wrong
+    assert not errors
     page.close()
 
 
@@ -144,20 +144,22 @@ def test_each_row_shows_the_value_of_its_own_trial(page: Page, url: str, history
     for trial in history:
         row = row_of(page, trial.number)
         row.scroll_into_view_if_needed()
-        said = re.findall(r"(-?[0-9.]+) \((FINAL|LATEST)\)", row.inner_text())
+        shown_values = re.findall(r"(-?[0-9.]+) \((FINAL|LATEST)\)", row.inner_text())
         if trial.state == "failed":
-            assert said == []
+            assert shown_values == []
         else:
-            ((value, _),) = said
+            ((value, _),) = shown_values
             assert float(value) == pytest.approx(trial.values["score"], abs=1e-5)
 
 
-def test_a_row_opens_with_the_whole_architecture(page: Page, url: str, history: History) -> None:
+def test_an_expanded_row_shows_the_whole_architecture(
+    page: Page, url: str, history: History
+) -> None:
     details(page, url, "Default metric")
-    opened_row = expand(page, 1)
+    details_of_row = expand(page, 1)
     architecture = next(trial.architecture for trial in history if trial.number == 1)
     for text in ("arch", "n_conv", *architecture.choices):
-        expect(opened_row).to_contain_text(text)
+        expect(details_of_row).to_contain_text(text)
 
 
 def test_metrics_are_axes_of_the_parallel_plot(page: Page, url: str) -> None:
@@ -167,7 +169,7 @@ def test_metrics_are_axes_of_the_parallel_plot(page: Page, url: str) -> None:
         expect(page.locator(".ms-Dialog-main")).to_contain_text(axis)
 
 
-def test_the_picture_of_an_architecture_is_a_link_away(page: Page, url: str) -> None:
+def test_the_server_has_a_picture_of_each_architecture(page: Page, url: str) -> None:
     jobs = page.request.get(f"{url}/api/v1/nni/trial-jobs").json()
     for job in jobs:
         address = f"{url}/api/v1/nni/trial-file/{job['trialJobId']}/architecture.svg"
@@ -177,21 +179,21 @@ def test_the_picture_of_an_architecture_is_a_link_away(page: Page, url: str) -> 
 def screenshots(page: Page, url: str, folder: Path) -> None:
     """Write the four screenshots."""
     page.goto(f"{url}/oview")
-    page.wait_for_timeout(SETTLED)
+    page.wait_for_timeout(DRAWN)
     page.screenshot(path=folder / "nni_overview.png")
     for tab in ("Hyper-parameter", "Intermediate result"):
         details(page, url, tab)
-        page.wait_for_timeout(SETTLED)
+        page.wait_for_timeout(DRAWN)
         page.screenshot(path=folder / f"nni_{tab.split()[0].lower()}.png")
     details(page, url, "Hyper-parameter")
     expand(page, 1)
     page.mouse.wheel(0, 600)
-    page.wait_for_timeout(SETTLED)
+    page.wait_for_timeout(DRAWN)
     page.screenshot(path=folder / "nni_row.png")
 
 
 if __name__ == "__main__":
-    complaints: list[str] = []
+    page_errors: list[str] = []
     with chromium() as drawing:
-        screenshots(opened(drawing, complaints), sys.argv[1], Path(sys.argv[2]))
-    sys.exit("\n".join(complaints) or None)
+        screenshots(open_page(drawing, page_errors), sys.argv[1], Path(sys.argv[2]))
+    sys.exit("\n".join(page_errors) or None)

@@ -1,124 +1,244 @@
 # pyright: basic
 # NNI ships no types that can be relied on.
-"""What NNI's own tuners draw is of our space; a team's own names clash with none of ours."""
+"""The native integration: NASTuner in an experiment of nnictl, with trials that `import nni`."""
 
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from nni.algorithms.hpo.random_tuner import RandomTuner
-from nni.algorithms.hpo.tpe_tuner import TpeTuner
 
-from nasbridge.adapters.nni import NASTuner, architecture_from, from_native
-from nasbridge.adapters.nni.webui import parameters_of, shown_space
-from nasbridge.spaces import Choice, InvalidArchitecture, Space
+from nasbridge import History, RandomSearch
+from nasbridge.adapters.nni import load
+from nasbridge.adapters.nni import manager as nni_manager
+from nasbridge.adapters.nni.database import DATABASE, database_at, read_database
+from nasbridge.adapters.nni.manager import Manager, free_port
+from nasbridge.adapters.nni.space import architecture_from
+from nasbridge.spaces import Integer, Space
+from nasbridge.strategies import Search
 
-DRAWN = {
-    "tenths": {"_type": "quniform", "_value": [0.1, 0.9, 0.1]},
-    "odd": {"_type": "quniform", "_value": [0.25, 2.0, 0.3]},
-    "thousandths": {"_type": "qloguniform", "_value": [0.001, 0.2, 0.001]},
-    "even": {"_type": "quniform", "_value": [2, 64, 2]},
-    "threes": {"_type": "quniform", "_value": [3, 11, 3]},  # NNI clips 12 to 11
-    "whole": {"_type": "qloguniform", "_value": [1, 64, 1]},
-    "rate": {"_type": "loguniform", "_value": [1e-5, 1e-1]},
-    "drawn": {"_type": "randint", "_value": [0, 7]},
-    "mixed": {"_type": "choice", "_value": [1, 1.0, 1.5, "x", True]},
-}
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_native")]
 
+SPACE = Space({"slope": Integer(1, 40)})
+CRASHED = 2  # number of the trial that raises
+SEED = 44  # of the five random slopes the first two are the steepest
 
-@pytest.mark.parametrize("tuner", [TpeTuner, RandomTuner])
-def test_every_value_that_nni_draws_is_in_the_space(tuner: Any) -> None:
-    space, made = from_native(DRAWN), tuner(seed=0)
-    made.update_search_space(DRAWN)
-    drawn: set[object] = set()
-    for number in range(80):
-        (given,) = made.generate_multiple_parameters([number], st_callback=lambda *_: None)
-        architecture = architecture_from(given, space)
-        drawn.add(given["tenths"])
-        for name, value in given.items():
-            if name == "mixed":
-                assert (architecture[name], type(architecture[name])) == (value, type(value))
-            else:
-                assert architecture[name] == pytest.approx(value, rel=1e-9)
-    assert 0.30000000000000004 in drawn  # 3 * 0.1
+SEARCH = f"""
+import json, os, psutil, time
+from dataclasses import dataclass
+from pathlib import Path
+from nasbridge import Experiment, Integer, RandomSearch, Space
+from nasbridge.strategies import Strategy
 
+if os.environ.get("SDK_PROCESS") == "dispatcher":
+    # As on a busy machine: NNI itself gives up after ten seconds.
+    time.sleep(max(0, psutil.Process().create_time() + 10.5 - time.time()))
 
-@pytest.mark.parametrize("tuner", [TpeTuner, RandomTuner])
-def test_a_trial_gets_the_kinds_of_numbers_that_nni_gives(tuner: Any) -> None:
-    """Also below an option; 4.0 where NNI draws in whole steps, which a trial may rely on."""
-    inner = {"_name": "conv", **{k: v for k, v in DRAWN.items() if k != "mixed"}}
-    space = DRAWN | {"block": {"_type": "choice", "_value": [inner]}}
-    theirs, ours = tuner(seed=0), NASTuner(strategy="RandomSearch")
-    for each in (theirs, ours):
-        each.update_search_space(space)
-    for number in range(6):
-        (given,) = theirs.generate_multiple_parameters([number], st_callback=lambda *_: None)
-        proposed = ours.generate_parameters(number)
-        kinds = {name: type(value) for name, value in proposed["block"].items()}
-        assert kinds == {name: type(value) for name, value in given["block"].items()}
-        assert architecture_from(proposed, from_native(space))["even"] == proposed["even"]
-        drawn = {name: type(proposed[name]) for name in DRAWN if name != "mixed"}
-        assert drawn == {name: type(given[name]) for name in drawn}
+OBSERVED = Path(__file__).with_name("observed.jsonl")
 
+@dataclass(frozen=True)
+class Recording(Strategy):  # random search that writes down what it observes
+    def start(self, problem):
+        return problem
 
-def test_a_whole_number_has_lost_its_point_on_the_way() -> None:
-    """NNI's manager is JavaScript, which writes 1.0 as 1."""
-    space = from_native({"p": {"_type": "quniform", "_value": [0.5, 2.0, 0.5]}})
-    assert architecture_from({"p": 1}, space)["p"] == 1.0
+    def propose(self, state, rng):
+        return RandomSearch().propose(state, rng)
 
+    def observe(self, state, trial):
+        with OBSERVED.open("a") as file:
+            observed = trial.number, trial.architecture["slope"], trial.state, dict(trial.values)
+            print(json.dumps(observed), file=file)
+        return state
 
-def test_an_end_of_a_logarithmic_range_may_be_rounded() -> None:
-    space = from_native({"rate": DRAWN["rate"]})
-    assert architecture_from({"rate": 1e-5 * (1 - 1e-15)}, space)["rate"] == 1e-5
-    assert architecture_from({"rate": 0.1 * (1 + 1e-15)}, space)["rate"] == 0.1
+space = Space({{"slope": Integer(1, 40)}})
+experiment = Experiment(space, lambda a, t: {{}}, {{"score": "max"}}, Recording(), seed={SEED})
+"""
 
+TRIAL = f"""
+import json, os, time
+import nni
+from nasbridge.adapters.nni import architecture_from
+from search import space
 
-@pytest.mark.parametrize("wrong", [{"tenths": 0.31}, {"rate": 0.2}, {"even": 3}, {"even": 2.4}])
-def test_another_value_is_refused(wrong: dict[str, Any]) -> None:
-    space = from_native({name: DRAWN[name] for name in wrong})
-    with pytest.raises(InvalidArchitecture):
-        architecture_from(wrong, space)
+parameters = nni.get_next_parameter()
+slope = architecture_from(parameters, space)["slope"]
+with open(os.path.join(os.environ["NNI_OUTPUT_DIR"], "trained.json"), "w") as file:
+    json.dump(parameters, file)
+for step in range(3):
+    nni.report_intermediate_result(slope * (step + 1.0))
+    if os.environ["NNI_TRIAL_SEQ_ID"] == "{CRASHED}":
+        raise MemoryError("no memory for this one")
+    time.sleep(60 if slope < 20 and step == 1 else 0.1)  # a flat one waits for the assessor
+nni.report_final_result({{"default": slope * 3.0, "steps": 3}})
+"""
 
-
-# ---------------------------------------------------------------------- names of a team's own
-
-TEAM: dict[str, Any] = {
-    "arch": {
-        "_type": "choice",
-        "_value": [
-            {"_name": "architecture", "kernel": {"_type": "choice", "_value": [1, 3]}},
-            {"_name": "skip"},
-        ],
+CONFIG: dict[str, Any] = {
+    "trialCommand": f"{sys.executable} trial.py",
+    "trialCodeDirectory": ".",
+    "trialConcurrency": 2,
+    "maxTrialNumber": 5,
+    "searchSpace": {},
+    "tuner": {"className": "nasbridge.adapters.nni.NASTuner", "codeDirectory": "."},
+    "assessor": {
+        "name": "Medianstop",
+        "classArgs": {"optimize_mode": "maximize", "start_step": 2},
     },
-    "units": {"_type": "choice", "_value": [16, 32]},
+    "trainingService": {"platform": "local"},
 }
 
 
-def test_a_parameter_of_a_team_may_have_our_name() -> None:
-    space = from_native(TEAM)
-    theirs = {"arch": {"_name": "architecture", "kernel": 3}, "units": 32}
-    assert architecture_from(theirs, space).choices == {
-        "arch": "architecture",
-        "arch.architecture.kernel": "3",
-        "units": "32",
-    }
-    tuner = NASTuner(strategy="RandomSearch")
-    tuner.update_search_space(TEAM)
-    for number in range(6):
-        given = tuner.generate_parameters(number)
-        assert architecture_from(given, space)["units"] == given["units"]
+QUEUE = """
+import json, os, sys
+if os.environ["NNI_TRIAL_SEQ_ID"] == "0":
+    sys.exit(1)  # before it asks: its parameters stay in NNI's queue
+import nni
+from nasbridge.adapters.nni import next_parameter
+
+with open(os.path.join(os.environ["NNI_OUTPUT_DIR"], "trained.json"), "w") as file:
+    json.dump(next_parameter(), file)
+nni.report_final_result(1.0)
+"""
 
 
-@pytest.mark.parametrize("names", [("arch", "units"), ("arch", "arch~")])
-def test_a_decision_of_ours_may_have_that_name(names: tuple[str, ...]) -> None:
-    space = Space({name: Choice(["a", "b"]) for name in names})
-    declared = shown_space(space)
-    for member in space.enumerate():
-        shown = parameters_of(member)
-        assert list(shown) == list(declared)
-        assert all(shown[name] == member[name] for name in names)
-        assert architecture_from(shown, space) == member
+def nnictl(*arguments: str, folder: Path) -> None:
+    # NNI finds its own programs on the path
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "nasbridge", "nnictl", *arguments],
+        cwd=folder,
+        env={**os.environ, "HOME": str(folder), "PATH": path},  # which holds NNI's registry
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_nested_value_without_a_label_is_said() -> None:
-    with pytest.raises(InvalidArchitecture, match=r"arch is .*without '_name'"):
-        architecture_from({"arch": {"units": 3}}, from_native(TEAM))
+def status(address: str) -> str:
+    with urllib.request.urlopen(f"{address}/check-status", timeout=10) as answer:
+        return str(json.load(answer)["status"])
+
+
+@pytest.fixture(scope="module")
+def created(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
+    """An experiment created by nnictl, and its port; its tuner starts slowly."""
+    folder = tmp_path_factory.mktemp("native")
+    (folder / "search.py").write_text(SEARCH)
+    (folder / "trial.py").write_text(TRIAL)
+    (folder / "work").mkdir()
+    config = {**CONFIG, "experimentWorkingDirectory": str(folder / "work")}
+    config["tuner"] = {**CONFIG["tuner"], "classArgs": {"experiment": str(folder / "search.py")}}
+    (folder / "config.json").write_text(json.dumps(config))  # JSON is YAML
+    port = free_port()
+    nnictl("create", "--config", "config.json", "--port", str(port), folder=folder)
+    yield folder, port
+    nnictl("stop", "--port", str(port), folder=folder)
+
+
+@pytest.fixture(scope="module")
+def folder(created: tuple[Path, int]) -> Path:
+    """The experiment when it has ended."""
+    folder, port = created
+    address, deadline = f"http://127.0.0.1:{port}/api/v1/nni", time.monotonic() + 240
+    while status(address) not in ("DONE", "ERROR"):
+        assert time.monotonic() < deadline, status(address)
+        time.sleep(0.2)
+    assert status(address) == "DONE"
+    return folder
+
+
+@pytest.fixture
+def history(folder: Path) -> History:
+    return load(folder / "work", SPACE)
+
+
+@pytest.mark.usefixtures("created")  # its tuner starts meanwhile
+def test_next_parameter_is_right_without_the_node_patches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first trial crashes, so NNI's queue gives each trial the parameters before its own."""
+    (tmp_path / "trial.py").write_text(QUEUE)
+    monkeypatch.setattr(nni_manager, "COMMAND", f"{sys.executable} {tmp_path / 'trial.py'}")
+    monkeypatch.setenv("NASBRIDGE_STOCK", "1")
+    space = {"slope": {"_type": "randint", "_value": [0, 2]}}
+    settings = {"name": "queue", "space": space, "strategy": "none", "mode": "maximize"}
+    manager = Manager(tmp_path, None)
+    try:
+        manager.start({**settings, "jobs": 1, "trials": 3}, "")
+        for number, slope in enumerate([2.0, 1.0, 1.0]):
+            manager.dispatcher.begin(number, {"slope": slope})
+        deadline = time.monotonic() + 90
+        while manager.end_status(2) is None:
+            manager.check()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert [manager.end_status(number) for number in range(3)] == ["FAILED", *["SUCCEEDED"] * 2]
+    finally:
+        manager.close()
+    _, *jobs = read_database(tmp_path / "_latest" / DATABASE).jobs
+    assert [(job.asked, job.final) for job in jobs] == [("1", 1.0), ("2", 1.0)]
+    trials = tmp_path / "_latest" / "environments" / "local-env" / "trials"
+    trained = [(trials / job.id / "trained.json").read_text() for job in jobs]
+    assert trained == ['{"slope": 1}', '{"slope": 1.0}']  # a float where the queue agrees
+
+
+def test_an_experiment_of_nnictl_runs_our_strategy(folder: Path, history: History) -> None:
+    assert sorted(trial.number for trial in history) == list(range(5))
+    written = (folder / "work" / "_latest").glob("environments/*/trials/*/trained.json")
+    trained = [architecture_from(json.loads(f.read_text()), SPACE).key for f in written]
+    assert sorted(trained) == sorted(trial.architecture.key for trial in history)
+    assert not any("doubtful" in trial.notes or "stored" in trial.notes for trial in history)
+    # Random search does not depend on results: a bare search proposes the same.
+    search = Search(RandomSearch(), SPACE, {"score": "max"}, SEED)
+    proposed = {number: search.ask(number).key for number in range(5)}
+    assert {trial.number: trial.architecture.key for trial in history} == proposed
+
+
+def test_an_assessor_of_nnictl_stops_trials(history: History) -> None:
+    """They are shown as stopped early, with their reports."""
+    for trial in [trial for trial in history if trial.number != CRASHED]:
+        slope, steps = trial.architecture["slope"], 3 if trial.number < 2 else 2
+        assert trial.state == ("complete" if trial.number < 2 else "pruned")
+        reported = [step.metrics["default"] for step in trial.curve]
+        assert reported == [slope * (k + 1) for k in range(steps)]
+        assert trial.values["default"] == slope * steps
+
+
+def observed_in(folder: Path) -> dict[int, list[Any]]:
+    """Return the trials that the strategy observed, by number."""
+    lines = (folder / "observed.jsonl").read_text().splitlines()
+    return {number: facts for number, *facts in map(json.loads, lines)}
+
+
+def test_the_strategy_observes_stopped_trials(folder: Path, history: History) -> None:
+    """NNI's dispatcher passes the last value as the result, and then a failed end."""
+    observed = observed_in(folder)
+    assert sorted(observed) == list(range(5))
+    for trial in [trial for trial in history if trial.number != CRASHED]:
+        slope, state, values = observed[trial.number]
+        assert (slope, state) == (trial.architecture["slope"], trial.state)
+        assert values["score"] == trial.values["default"]
+
+
+def test_the_strategy_observes_a_crash_and_the_experiment_continues(
+    folder: Path, history: History
+) -> None:
+    """The code of a trial raises: NNI, our history and the strategy have it as failed."""
+    (crashed,) = history.of_state("failed")
+    slope = crashed.architecture["slope"]
+    assert (crashed.number, crashed.values) == (CRASHED, {})
+    assert [step.metrics for step in crashed.curve] == [{"default": slope}]  # before the crash
+    assert "FAILED" in crashed.notes["error"]
+    assert observed_in(folder)[CRASHED] == [slope, "failed", {}]
+    stored = {job.sequence: job for job in read_database(database_at(folder / "work")).jobs}
+    assert stored[CRASHED].status == "FAILED"
+    log = folder / "work" / "_latest" / "environments" / "local-env" / "trials" / stored[CRASHED].id
+    assert "MemoryError: no memory for this one" in (log / "trial.stderr").read_text()
+    assert {trial.number for trial in history if trial.state != "failed"} == {0, 1, 3, 4}

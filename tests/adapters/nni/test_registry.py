@@ -1,6 +1,6 @@
 # pyright: basic
 # NNI ships no types that can be relied on.
-"""NNI's registry of experiments, in the home folder: what goes leaves no entry, others stay."""
+"""NNI's registry of experiments in the home folder: temporary runs remove their entry only."""
 
 import json
 import os
@@ -26,7 +26,7 @@ HOME = Path.home() / "nni-experiments"
 
 def evaluate(architecture, trial):
     known = json.loads((HOME / ".experiment").read_text())
-    assert len(known) == 2  # NNI has made an entry
+    assert len(known) == 2  # one is of this run
     return {"score": float(architecture["x"])}
 
 space = Space({"x": Integer(1, 99)})
@@ -37,7 +37,7 @@ assert len(experiment.run("nni").of_state("complete")) == 2
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """NNI's folder in a home folder of its own."""
+    """NNI's folder in a temporary home folder."""
     home = tmp_path / "home" / "nni-experiments"
     home.mkdir(parents=True)
     monkeypatch.setattr(registry, "NNI_HOME_DIR", str(home))
@@ -51,7 +51,7 @@ def add(home: Path, *names: str) -> None:
 
 
 def entries(home: Path) -> dict[str, Any]:
-    """Read the registry as a whole; it must be one."""
+    """Read the whole registry, which must be valid JSON."""
     known: dict[str, Any] = json.loads((home / ".experiment").read_text())
     return known
 
@@ -60,7 +60,7 @@ def names(home: Path) -> set[str]:
     return set(entries(home))
 
 
-def test_only_its_own_entry_goes(home: Path) -> None:
+def test_only_the_own_entry_is_removed(home: Path) -> None:
     forget("none")  # there is no registry yet
     assert not list(home.iterdir())
     add(home, "ours", "other")
@@ -68,21 +68,21 @@ def test_only_its_own_entry_goes(home: Path) -> None:
     forget("ours")
     forget("none")
     assert entries(home) == {"other": before}
-    assert [file.name for file in home.iterdir()] == [".experiment"]  # nor a lock, nor a copy
+    assert [file.name for file in home.iterdir()] == [".experiment"]  # no lock and no draft
 
 
 @pytest.mark.parametrize("text", ['{"ours": {"id": "ou', "", '["ours"]', "\udcff"])
-def test_a_damaged_registry_is_left_as_it_is(home: Path, text: str) -> None:
+def test_a_damaged_registry_is_left_unchanged(home: Path, text: str) -> None:
     registry = home / ".experiment"
     registry.write_bytes(text.encode(errors="surrogateescape"))
     forget("ours")
     assert registry.read_bytes() == text.encode(errors="surrogateescape")
 
 
-def test_a_lock_is_waited_for_and_a_dead_one_is_not(
+def test_a_lock_is_respected_and_a_stale_one_is_not(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "PATIENCE", 0.5)
+    monkeypatch.setattr(registry, "LOCK_TIMEOUT", 0.5)
     add(home, "ours")
     lock = home / ".experiment.lock.1"  # as a node manager's
     lock.touch()
@@ -93,7 +93,9 @@ def test_a_lock_is_waited_for_and_a_dead_one_is_not(
     assert names(home) == set()
 
 
-def test_what_is_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_below_the_temporary_directory_are_temporary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert is_temporary(tmp_path)
     assert not is_temporary(Path.home() / "runs")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
@@ -101,7 +103,7 @@ def test_what_is_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_run_in_a_temporary_directory_leaves_no_entry(tmp_path: Path) -> None:
-    """That one whose place stays leaves one, test_nni_view.py shows."""
+    """test_view.py shows that a run in another directory keeps its entry."""
     home, run = tmp_path / "home", tmp_path / "run.py"
     add(home / "nni-experiments", "other")
     run.write_text(RUN)

@@ -1,4 +1,4 @@
-"""The relay to trials' processes, with sockets for processes: many trials, and odd callers."""
+"""The relay with sockets in place of processes: many trials, and unknown programs."""
 
 import errno
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from nasbridge import BackendError
-from nasbridge.adapters.nni.relay import FAILED, Relay, patiently
+from nasbridge.adapters.nni.relay import FAILED, Relay, wait_until
 
 WAIT = 10  # seconds
 
@@ -25,55 +25,55 @@ def relay() -> Generator[Relay]:
     relay.close()
 
 
-def nothing() -> None:
-    """Never gives up."""
+def no_check() -> None:
+    """Check nothing."""
 
 
-def call(relay: Relay, number: int | None, **said: Any) -> socket.socket:
-    """Do as a trial's process."""
+def connect(relay: Relay, number: int | None, **changed: Any) -> socket.socket:
+    """Connect as a trial's process does."""
     port, token = relay.address.split(":")
-    wire = socket.create_connection(("127.0.0.1", int(port)), timeout=WAIT)
+    connection = socket.create_connection(("127.0.0.1", int(port)), timeout=WAIT)
     hello = {"token": token, "job": "a", "record": {"parameter_id": number}, "folder": "."}
-    wire.sendall(json.dumps({**hello, **said}).encode() + b"\n")
-    return wire
+    connection.sendall(json.dumps({**hello, **changed}).encode() + b"\n")
+    return connection
 
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def heard(wire: socket.socket) -> list[dict[str, Any]]:
-    """Hear what a process is told until somebody hangs up."""
-    with wire.makefile() as lines:
+def received(connection: socket.socket) -> list[dict[str, Any]]:
+    """Return all messages until the connection is closed."""
+    with connection.makefile() as lines:
         return [json.loads(line) for line in lines]
 
 
 def test_a_trial_leaves_no_open_file(relay: Relay) -> None:
     before = open_files()
     for number in range(50):
-        with call(relay, number) as wire:
-            link = relay.take(number.__eq__, nothing)
+        with connect(relay, number) as connection:
+            link = relay.take(number, no_check)
             link.end(0, {"default": 1.0})
-            assert b'"end": 0' in wire.recv(1000)
-        assert patiently(lambda: link.is_lost, WAIT)  # noqa: B023 - it is called at once
-    assert patiently(lambda: open_files() <= before, WAIT), open_files() - before
+            assert b'"end": 0' in connection.recv(1000)
+        assert wait_until(lambda: link.is_lost, WAIT)  # noqa: B023 - called before the next iteration
+    assert wait_until(lambda: open_files() <= before, WAIT), open_files() - before
 
 
-def test_a_trial_that_a_user_has_added_fails_and_says_why(relay: Relay) -> None:
-    with call(relay, None) as wire:
-        message = json.loads(wire.makefile().readline())
+def test_a_trial_that_a_user_added_fails_with_a_reason(relay: Relay) -> None:
+    with connect(relay, None) as connection:
+        message = json.loads(connection.makefile().readline())
     assert message["end"] == FAILED
-    assert "the strategy alone proposes" in message["say"]
-    with call(relay, 7):  # the next one is heard
-        assert relay.take(lambda one: True, nothing).number == 7
+    assert "the strategy alone proposes" in message["log"]
+    with connect(relay, 7):  # the next process is accepted
+        assert relay.take(7, no_check).number == 7
 
 
-@pytest.mark.parametrize("said", [{"token": "other"}, {"record": None}, {"folder": 3}])
-def test_who_says_something_else_is_hung_up_on(relay: Relay, said: dict[str, Any]) -> None:
+@pytest.mark.parametrize("changed", [{"token": "other"}, {"record": None}, {"folder": 3}])
+def test_an_invalid_hello_closes_the_connection(relay: Relay, changed: dict[str, Any]) -> None:
     before = open_files()
-    with call(relay, 1, **said) as wire:
-        assert heard(wire) == []
-    assert patiently(lambda: open_files() <= before, WAIT)
+    with connect(relay, 1, **changed) as connection:
+        assert received(connection) == []
+    assert wait_until(lambda: open_files() <= before, WAIT)
 
 
 class Exhausted:
@@ -89,23 +89,23 @@ class Exhausted:
         return getattr(self._server, name)
 
 
-def test_running_out_of_open_files_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exhausted_open_files_are_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     create = socket.create_server
     monkeypatch.setattr(socket, "create_server", lambda address: Exhausted(create(address)))  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     relay, began = Relay(), time.monotonic()
     with pytest.raises(BackendError, match=r"open files.*resume"):
-        relay.take(lambda number: True, nothing)
+        relay.take(0, no_check)
     assert time.monotonic() - began < WAIT
     relay.close()
 
 
-def test_closing_hangs_up_on_everybody() -> None:
+def test_closing_closes_every_connection() -> None:
     relay, before = Relay(), threading.active_count()
-    wires = [call(relay, number) for number in range(3)]
+    connections = [connect(relay, number) for number in range(3)]
     for number in range(3):
-        relay.take(number.__eq__, nothing)
+        relay.take(number, no_check)
     relay.close()
-    assert [heard(wire) for wire in wires] == [[], [], []]
-    for wire in wires:
-        wire.close()
-    assert patiently(lambda: threading.active_count() < before, WAIT)
+    assert [received(connection) for connection in connections] == [[], [], []]
+    for connection in connections:
+        connection.close()
+    assert wait_until(lambda: threading.active_count() < before, WAIT)

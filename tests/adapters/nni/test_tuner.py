@@ -1,21 +1,35 @@
 # pyright: basic
 # NNI ships no types that can be relied on.
-"""`NASTuner` in process: its `classArgs`, and how what it was asked for is read again."""
+"""`NASTuner` in this process: its `classArgs`, proposals, results and history."""
 
-import json
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nni import NoMoreTrialError
 
-from nasbridge import BackendError, RandomSearch
-from nasbridge.adapters.nni import NASTuner, load
-from nasbridge.adapters.nni.trials import DATABASE
-from nasbridge.strategies import Objective, Strategy, StrategyError, Trial
+from nasbridge import BackendError, Experiment, RandomSearch, RegularizedEvolution
+from nasbridge.adapters.nni import NASTuner, architecture_from
+from nasbridge.adapters.nni.webui import parameters_of
+from nasbridge.engine import ExperimentError
+from nasbridge.strategies import Strategy, Trial
+from nasbridge import testing as material
+from nasbridge.testing import bare_loop, comparable
 
-SPACE = {"units": {"_type": "choice", "_value": [10, 11, 12, 13]}}
+FLAT = {"units": {"_type": "choice", "_value": [10, 11, 12, 13]}}
+
+NESTED: dict[str, Any] = {
+    "rate": {"_type": "loguniform", "_value": [1e-4, 1e-1]},
+    "block": {
+        "_type": "choice",
+        "_value": [
+            {"_name": "conv", "kernel": {"_type": "choice", "_value": [1, 3]}},
+            {"_name": "skip"},
+        ],
+    },
+}
+
 
 MINIMISED = """
 from nasbridge import Experiment, Integer, RandomSearch, Space
@@ -33,38 +47,8 @@ def minimised(folder: Path) -> str:
     return str(file)
 
 
-def database(folder: Path, settings: dict[str, Any], finals: list[Any]) -> Path:
-    """Write what NNI stores of successful trials that have reported the given results."""
-    place = folder / DATABASE
-    place.parent.mkdir(parents=True)
-    connection = sqlite3.connect(place)
-    connection.executescript(
-        "create table TrialJobEvent (timestamp integer, trialJobId text, event text, data text,"
-        " sequenceId integer);"
-        "create table MetricData (trialJobId text, parameterId text, type text, sequence integer,"
-        " data text);"
-        "create table ExperimentProfile (params text, revision integer);"
-    )
-    profile = json.dumps({"searchSpace": SPACE, **settings})
-    connection.execute("insert into ExperimentProfile values (?, 1)", (profile,))
-    for number, final in enumerate(finals):
-        record = json.dumps({"parameter_id": number, "parameters": {"units": 10 + number}})
-        event = "insert into TrialJobEvent values (?, ?, ?, ?, ?)"
-        connection.execute(event, (1000, f"job{number}", "RUNNING", record, number))
-        connection.execute(event, (9000, f"job{number}", "SUCCEEDED", None, number))
-        metric = "insert into MetricData values (?, ?, 'FINAL', 0, ?)"
-        said = json.dumps(json.dumps(final))
-        connection.execute(metric, (f"job{number}", str(number), said))
-    connection.commit()
-    connection.close()
-    return place
-
-
-# ---------------------------------------------------------------------- what stands in classArgs
-
-
-def test_a_minimised_experiment_tells_nni_so(tmp_path: Path) -> None:
-    """NNI's web UI and `load` know only what stands in the configuration."""
+def test_a_minimised_experiment_requires_optimize_mode(tmp_path: Path) -> None:
+    """NNI's web UI and `load` read the configuration alone."""
     file = minimised(tmp_path)
     for wrong in (None, "maximize"):
         with pytest.raises(BackendError, match=r"'loss'.*write optimize_mode: minimize"):
@@ -73,75 +57,132 @@ def test_a_minimised_experiment_tells_nni_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("beside", "said"),
+    ("beside", "message"),
     [
         ({"optimize_mode": "x"}, r"'x'.*'maximize' or 'minimize'"),
         ({"strategy": "Nothing"}, "strategy beside experiment.*leave it out"),
         ({"settings": {}, "seed": 0}, "settings, seed beside experiment.*leave them out"),
     ],
 )
-def test_nothing_beside_an_experiment_is_ignored(
-    tmp_path: Path, beside: dict[str, Any], said: str
+def test_arguments_that_contradict_an_experiment_are_refused(
+    tmp_path: Path, beside: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(BackendError, match=said):
+    with pytest.raises(BackendError, match=message):
         NASTuner(**{"experiment": minimised(tmp_path), "optimize_mode": "minimize", **beside})
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "said"),
+    ("name", "settings", "message"),
     [
         ("RegularizedEvolution", {"popsize": 3}, "RegularizedEvolution has no.*'popsize'.*popula"),
-        (None, {"popsize": 3}, "'popsize'.*it has"),
+        (None, {"popsize": 3}, "'popsize'.*choose from"),
         ("RandomSearch", 3, "settings=3"),
-        ("Strategy", {}, "no strategy 'Strategy'"),
+        ("Strategy", {}, "unknown strategy 'Strategy'"),
     ],
 )
-def test_settings_that_a_strategy_has_not_are_said(name: Any, settings: Any, said: str) -> None:
-    with pytest.raises(BackendError, match=said):
+def test_an_unknown_strategy_or_setting_is_refused(name: Any, settings: Any, message: str) -> None:
+    with pytest.raises(BackendError, match=message):
         NASTuner(strategy=name, settings=settings)
 
 
-# ---------------------------------------------------------------------- and is read again
+FILE = """
+from nasbridge import Experiment, RegularizedEvolution
+from nasbridge import testing as material
+
+experiment = Experiment(
+    material.chain(), material.evaluate_or_fail, {"score": "max"},
+    RegularizedEvolution(population=8, sample=3), trials=20, seed=5,
+)
+other = experiment
+"""
 
 
-def test_an_experiment_is_read_in_the_direction_that_it_had(tmp_path: Path) -> None:
-    tuner = {"className": "nasbridge.adapters.nni.NASTuner"}
-    mode = {"experiment": "minimised.py", "optimize_mode": "minimize"}
-    finals = [{"default": 0.5, "size": 3}, {"default": 0.2, "size": 4}, {"default": 0.9, "size": 5}]
-    place = database(tmp_path, {"tuner": {**tuner, "classArgs": mode}}, finals)
-    assert load(place).best.number == 1
-    history = load(place, objectives={"loss": "min", "size": "min"})
-    assert history.objectives == (Objective("loss", "min"), Objective("size", "min"))
-    assert history[0].values == {"loss": 0.5, "size": 3}
-    assert [trial.number for trial in history.pareto] == [0, 1]
-    with pytest.raises(StrategyError, match="direction"):
-        load(place, objectives={"loss": "least"})
+def experiment() -> Experiment:
+    return Experiment(
+        material.chain(),
+        material.evaluate_or_fail,
+        {"score": "max"},
+        RegularizedEvolution(population=8, sample=3),
+        trials=20,
+        seed=5,
+    )
 
 
-def test_objectives_are_not_for_a_run_of_ours(tmp_path: Path) -> None:
-    (tmp_path / "history.jsonl").write_text("")
-    with pytest.raises(BackendError, match="leave out objectives="):
-        load(tmp_path, objectives={"loss": "min"})
+def tuner_of(tmp_path: Path) -> NASTuner:
+    file = tmp_path / "search.py"
+    file.write_text(FILE)
+    return NASTuner(experiment=str(file))
+
+
+@pytest.mark.parametrize("end_first", [False, True])
+def test_the_tuner_proposes_as_a_bare_search(tmp_path: Path, end_first: bool) -> None:
+    """NNI may pass the end of a trial before its result."""
+    tuner, searched = tuner_of(tmp_path), experiment()
+    for trial in bare_loop(searched):
+        given = tuner.generate_parameters(trial.number)
+        assert architecture_from(given, searched.space) == trial.architecture
+        succeeded = trial.state == "complete"
+        if end_first:
+            tuner.trial_end(trial.number, succeeded)
+        if succeeded:
+            value = {"default": trial.values["score"], "size": trial.values["size"]}
+            tuner.receive_trial_result(trial.number, given, value)
+        if not end_first:
+            tuner.trial_end(trial.number, succeeded)
+
+
+def test_a_resumed_tuner_does_not_repeat_imported_trials(tmp_path: Path) -> None:
+    searched = experiment()
+    done = [trial for trial in bare_loop(searched) if trial.state == "complete"]
+    tuner = tuner_of(tmp_path)
+    tuner.import_data(
+        [{"parameter": parameters_of(t.architecture), "value": t.values["score"]} for t in done]
+    )
+    new = architecture_from(tuner.generate_parameters(0), searched.space)
+    assert new.canonical not in {trial.architecture.canonical for trial in done}
+
+
+def test_the_tuner_searches_a_nested_native_space() -> None:
+    tuner = NASTuner(strategy="RandomSearch", optimize_mode="minimize")
+    tuner.update_search_space(NESTED)
+    seen: set[str] = set()
+    for number in range(20):
+        given = tuner.generate_parameters(number)
+        block = given["block"]
+        seen.add(block["_name"])
+        assert set(block) == ({"_name", "kernel"} if block["_name"] == "conv" else {"_name"})
+        tuner.receive_trial_result(number, given, 1.0)
+        tuner.trial_end(number, True)
+    assert seen == {"conv", "skip"}
+
+
+def test_an_exhausted_space_ends_the_experiment() -> None:
+    tuner = NASTuner(strategy="RandomSearch")
+    tuner.update_search_space({"a": {"_type": "choice", "_value": [1, 2]}})
+    assert {tuner.generate_parameters(number)["a"] for number in range(2)} == {1, 2}
+    with pytest.raises(NoMoreTrialError):
+        tuner.generate_parameters(2)
+
+
+def test_invalid_class_args_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match=r"'Nothing'.*RandomSearch"):
+        NASTuner(strategy="Nothing")
+    with pytest.raises(BackendError, match=r"'max'.*'maximize'"):
+        NASTuner(optimize_mode="max")
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    with pytest.raises(ExperimentError, match=r"empty\.py holds no Experiment"):
+        NASTuner(experiment=str(tmp_path / "empty.py"))
 
 
 @pytest.mark.parametrize(
     "wrong", ["diverged", None, float("nan"), float("inf"), {"accuracy": 0.5}, [1.0], 10**400]
 )
-def test_one_result_that_is_no_number_is_one_failed_trial(tmp_path: Path, wrong: Any) -> None:
-    """NNI stores whatever a trial reports; the strategy and `load` say the same of it."""
-    history = load(database(tmp_path, {}, [0.5, wrong, 0.7]))
-    assert [trial.state for trial in history] == ["complete", "failed", "complete"]
-    assert "no finite number for default" in history[1].notes["error"]
-    told = told_by([0.5, wrong, 0.7])
-    assert [trial.state for trial in told] == [trial.state for trial in history]
-
-
-def told_by(finals: list[Any]) -> list[Trial]:
-    """Let trials end with results; return what the strategy is told."""
-    told: list[Trial] = []
+def test_a_result_without_a_finite_number_is_a_failed_trial(wrong: Any) -> None:
+    """`load` reads such a trial in the same way."""
+    observed: list[Trial] = []
 
     @dataclass(frozen=True)
-    class Noting(Strategy[Any]):
+    class Recording(Strategy[Any]):
         def start(self, problem: Any) -> Any:
             return problem
 
@@ -150,14 +191,34 @@ def told_by(finals: list[Any]) -> list[Trial]:
 
         def observe(self, state: Any, trial: Trial) -> Any:
             if trial.state != "running":
-                told.append(trial)
+                observed.append(trial)
             return state
 
     tuner = NASTuner(strategy="RandomSearch")
-    tuner._strategy = Noting()
-    tuner.update_search_space(SPACE)
-    for number, final in enumerate(finals):
+    tuner._strategy = Recording()
+    tuner.update_search_space(FLAT)
+    for number, final in enumerate([0.5, wrong, 0.7]):
         given = tuner.generate_parameters(number)
         tuner.receive_trial_result(number, given, final)
         tuner.trial_end(number, True)
-    return told
+    assert [trial.state for trial in observed] == ["complete", "failed", "complete"]
+
+
+def test_the_tuner_has_space_strategy_seed_and_history(tmp_path: Path) -> None:
+    tuner, searched = tuner_of(tmp_path), experiment()
+    assert (tuner.space, tuner.strategy, tuner.seed) == (searched.space, searched.strategy, 5)
+    given = tuner.generate_parameters(0)
+    tuner.receive_trial_result(0, given, {"default": 0.5, "size": 3.0})
+    tuner.trial_end(0, True)
+    tuner.generate_parameters(1)
+    history = tuner.history
+    assert [(trial.number, trial.state) for trial in history] == [(0, "complete"), (1, "running")]
+    assert history.objectives == searched.objectives
+    assert comparable(history.of_state("complete")) == [
+        (0, history[0].architecture.choices, "complete", {"score": 0.5, "size": 3.0})
+    ]
+
+
+def test_without_a_search_space_there_is_nothing_to_propose() -> None:
+    with pytest.raises(BackendError, match=r"no search space: give experiment= .*searchSpace"):
+        NASTuner(strategy="RandomSearch").generate_parameters(0)

@@ -1,4 +1,4 @@
-"""By the command line: the web UI stays with keep=true, and `nasbridge view` opens it again."""
+"""On the command line: the web UI stays with --keep, and `nasbridge view` shows it again."""
 
 import json
 import os
@@ -32,7 +32,7 @@ experiment = Experiment(
 
 
 def environment(folder: Path, temporary: Path) -> dict[str, str]:
-    """A home folder and a temporary directory of its own."""
+    """Return an environment with its own home folder and temporary directory."""
     home = folder / "home"
     for place in (home, temporary):
         place.mkdir(exist_ok=True)
@@ -41,17 +41,17 @@ def environment(folder: Path, temporary: Path) -> dict[str, str]:
 
 @contextmanager
 def nasbridge(folder: Path, *arguments: str, temporary: str = "temporary") -> Generator[None]:
-    """Run a command of nasbridge until Ctrl-C, which must end all that it has started."""
+    """Run a command of nasbridge, then press Ctrl-C, which must end all of its processes."""
     command = [sys.executable, "-m", "nasbridge", *arguments]
-    said = folder / "said"
+    printed = folder / "printed"
     places = environment(folder, folder / temporary)
-    with said.open("w") as stream:
+    with printed.open("w") as stream:
         process = subprocess.Popen(command, cwd=folder, env=places, stderr=stream)
     try:
         yield
         deadline = time.monotonic() + 30
-        while "until Ctrl-C" not in said.read_text():  # before, it would end a run
-            assert time.monotonic() < deadline, said.read_text()
+        while "until Ctrl-C" not in printed.read_text():  # earlier, Ctrl-C would interrupt the run
+            assert time.monotonic() < deadline, printed.read_text()
             time.sleep(0.1)
         below = psutil.Process(process.pid).children()
         assert below
@@ -63,7 +63,7 @@ def nasbridge(folder: Path, *arguments: str, temporary: str = "temporary") -> Ge
         process.wait()
 
 
-def asked(port: int, path: str) -> Any:
+def request(port: int, path: str) -> Any:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/nni/{path}", timeout=10) as answer:
         return json.load(answer)
 
@@ -73,30 +73,30 @@ def wait_for(port: int, wanted: str) -> None:
     while status != wanted:
         assert time.monotonic() < deadline, status
         time.sleep(0.1)
-        with suppress(OSError, ValueError):  # it is about to start
-            status = asked(port, "check-status")["status"]
+        with suppress(OSError, ValueError):  # the server has not started yet
+            status = request(port, "check-status")["status"]
 
 
 def values(port: int) -> list[float]:
-    jobs = asked(port, "trial-jobs")
+    jobs = request(port, "trial-jobs")
     return [json.loads(json.loads(job["finalMetricData"][0]["data"]))["default"] for job in jobs]
 
 
 def test_the_web_ui_stays_and_comes_back(tmp_path: Path) -> None:
     (tmp_path / "search.py").write_text(FILE)
-    run = "run", "search.py", "--backend", "nni", "--directory", "run", "--option", "keep=true"
+    run = "run", "search.py", "--backend", "nni", "--directory", "run", "--keep"
     port = free_port()
-    with nasbridge(tmp_path, *run, "--option", f"port={port}"):
+    with nasbridge(tmp_path, *run, "--port", str(port)):
         wait_for(port, "DONE")
         kept = values(port)
         assert len(kept) == 3
-    assert "3 trials, the best has {'score': " in (tmp_path / "said").read_text()
+    assert "3 trials, the best has {'score': " in (tmp_path / "printed").read_text()
     port = free_port()
-    # also by its own folder, and if that goes some day: it was there before
+    # by the experiment's own folder, below the temporary directory: its entry existed before
     (folder,) = {file.resolve().parent.parent for file in tmp_path.glob("run/nni/*/db/*.sqlite")}
     with nasbridge(tmp_path, "view", str(folder), "--port", str(port), temporary="."):
         wait_for(port, "VIEWED")
         assert values(port) == kept
     known = json.loads((tmp_path / "home" / "nni-experiments" / ".experiment").read_text())
-    (entry,) = known.values()  # nnictl finds it, too
+    (entry,) = known.values()  # so nnictl finds it
     assert (entry["status"], entry["logDir"]) == ("STOPPED", str(tmp_path / "run" / "nni"))

@@ -54,7 +54,7 @@ def test_a_study_with_skipped_trials_moves_and_continues(
     )
     begun = replace(load(study, SPACE), strategy=repr(EVOLUTION), seed=3)
     begun.save(tmp_path / "x.jsonl")
-    import_history(tmp_path / "x.jsonl", tmp_path / "run", backend, None, {})
+    import_history(tmp_path / "x.jsonl", tmp_path / "run", backend, None, [])
     history = continued(tmp_path / "run")
     study.optimize(objective, n_trials=8)
     assert history == results_of(load(study, SPACE))

@@ -1,6 +1,6 @@
 # pyright: basic
 # NNI ships no types that can be relied on.
-"""`NASTuner` in NNI's dispatcher, with its two threads, and without NNI's manager."""
+"""`NASTuner` in NNI's dispatcher with its two threads, and without NNI's manager."""
 
 import json
 import threading
@@ -19,17 +19,17 @@ from nni.runtime.tuner_command_channel import CommandType
 
 from nasbridge import RandomSearch
 from nasbridge.adapters.nni import NASTuner
-from nasbridge.adapters.nni.compat import Later
+from nasbridge.adapters.nni.compat import Deferred
 from nasbridge.strategies import Strategy, Trial
 
 SPACE = {"units": {"_type": "choice", "_value": list(range(40))}}
 
 
 @dataclass(frozen=True)
-class Noting(Strategy[Any]):
-    """Random search that notes which ends it is told, and can be made to wait or to fail."""
+class Recording(Strategy[Any]):
+    """Random search that records what it observes, and can be made to wait or to fail."""
 
-    told: list[Trial] = field(default_factory=list)
+    observed: list[Trial] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
 
     def start(self, problem: Any) -> Any:
@@ -41,12 +41,12 @@ class Noting(Strategy[Any]):
 
     def observe(self, state: Any, trial: Trial) -> Any:
         if trial.state != "running":
-            self.told.append(trial)
+            self.observed.append(trial)
         return state
 
 
 class Strict:
-    """An assessor that stops whatever reports."""
+    """An assessor that stops every trial that reports."""
 
     def assess_trial(self, trial_job_id: str, trial_history: list[Any]) -> AssessResult:
         return AssessResult.Bad
@@ -62,36 +62,36 @@ def tuner_of(strategy: Strategy[Any]) -> NASTuner:
     return tuner
 
 
-def until(is_so: Callable[[], object]) -> None:
+def wait_for(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 20
-    while not is_so():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-Said = list[tuple[CommandType, str]]
+Sent = list[tuple[CommandType, str]]
 
 
 @contextmanager
 def dispatching(
     tuner: NASTuner, monkeypatch: pytest.MonkeyPatch, assessor: Any = None
-) -> Iterator[tuple[msg_dispatcher.MsgDispatcher, Said]]:
-    """Start the threads of a dispatcher; give it, and what it sends to the manager."""
-    said: Said = []
+) -> Iterator[tuple[msg_dispatcher.MsgDispatcher, Sent]]:
+    """Start the threads of a dispatcher; yield it and what it sends to the manager."""
+    sent: Sent = []
     monkeypatch.setattr(msg_dispatcher, "_next_parameter_id", 0)
     monkeypatch.setattr(msg_dispatcher, "_trial_params", {})
     monkeypatch.setattr(msg_dispatcher, "_trial_history", defaultdict(dict))
     monkeypatch.setattr(msg_dispatcher, "_ended_trials", set())
     dispatcher = msg_dispatcher.MsgDispatcher("ws://_unittest_", tuner, assessor)
-    monkeypatch.setattr(dispatcher, "send", lambda *command: said.append(command))
+    monkeypatch.setattr(dispatcher, "send", lambda *command: sent.append(command))
     dispatcher.default_worker.start()
     dispatcher.assessor_worker.start()
     try:
-        yield dispatcher, said
+        yield dispatcher, sent
     finally:
         dispatcher.stopping = True
         for queue in (dispatcher.default_command_queue, dispatcher.assessor_command_queue):
-            queue.put((Later(lambda: None), None))  # or they would look after three seconds
+            queue.put((Deferred(lambda: None), None))  # otherwise they end after three seconds
         dispatcher.default_worker.join()
         dispatcher.assessor_worker.join()
 
@@ -112,25 +112,25 @@ def end(number: int, event: str) -> dict[str, Any]:
 
 
 def test_an_error_of_the_strategy_reaches_nni(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NNI's own dispatcher keeps it for itself: the experiment would stay RUNNING for ever."""
+    """NNI's own dispatcher swallows it, and the experiment stays RUNNING for ever."""
 
     def fail() -> None:
-        raise ZeroDivisionError("of the strategy")
+        raise ZeroDivisionError("in the strategy")
 
-    with dispatching(tuner_of(Noting(before=fail)), monkeypatch) as (dispatcher, said):
+    with dispatching(tuner_of(Recording(before=fail)), monkeypatch) as (dispatcher, sent):
         dispatcher.enqueue_command(CommandType.RequestTrialJobs, 1)
-        until(lambda: dispatcher.worker_exceptions)
-    ((command, text),) = said
+        wait_for(lambda: dispatcher.worker_exceptions)
+    ((command, text),) = sent
     assert command is CommandType.Error
-    assert "ZeroDivisionError: of the strategy" in text
+    assert "ZeroDivisionError: in the strategy" in text
     assert isinstance(dispatcher.worker_exceptions[0], ZeroDivisionError)
 
 
-def test_imported_data_that_is_of_no_use_ends_nothing(
+def test_unusable_imported_data_is_left_out(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[Trial] = []
-    with dispatching(tuner_of(Noting(told)), monkeypatch) as (dispatcher, said):
+    observed: list[Trial] = []
+    with dispatching(tuner_of(Recording(observed)), monkeypatch) as (dispatcher, sent):
         data = [
             {"parameter": {"units": 99}, "value": 0.5},
             {"parameter": {"others": 1}, "value": 0.5},
@@ -138,30 +138,30 @@ def test_imported_data_that_is_of_no_use_ends_nothing(
             {"parameter": {"units": 8}, "value": {"default": 0.25}},
         ]
         dispatcher.enqueue_command(CommandType.ImportData, data)
-        until(lambda: len(told) == 2)
+        wait_for(lambda: len(observed) == 2)
         dispatcher.enqueue_command(CommandType.RequestTrialJobs, 1)
-        until(lambda: said)
-    assert [(t.number, t.architecture["units"], t.state) for t in told] == [
+        wait_for(lambda: sent)
+    assert [(t.number, t.architecture["units"], t.state) for t in observed] == [
         (0, 7, "failed"),
         (1, 8, "complete"),
     ]
     assert "'units': 99" in caplog.text
-    assert [command for command, _ in said] == [CommandType.NewTrialJob]
+    assert [command for command, _ in sent] == [CommandType.NewTrialJob]
 
 
 @pytest.mark.parametrize(
     ("event", "state", "values"),
     [
         ("EARLY_STOPPED", "pruned", {"default": 0.5}),
-        ("USER_CANCELED", "pruned", {"default": 0.5}),  # NNI's word where it is not mended
+        ("USER_CANCELED", "pruned", {"default": 0.5}),  # NNI's status without our patch
         ("FAILED", "failed", {"default": 0.5}),
     ],
 )
 def test_the_last_value_of_a_stopped_trial_arrives_while_the_tuner_proposes(
     monkeypatch: pytest.MonkeyPatch, event: str, state: str, values: dict[str, float]
 ) -> None:
-    """NNI gives the value to the thread of the tuner, and the end to that of the assessor."""
-    told: list[Trial] = []
+    """NNI handles the value in the tuner's thread, and the end in the assessor's."""
+    observed: list[Trial] = []
     proposes = threading.Event()
     free = threading.Event()
     free.set()
@@ -170,38 +170,38 @@ def test_the_last_value_of_a_stopped_trial_arrives_while_the_tuner_proposes(
         proposes.set()
         assert free.wait(20)
 
-    tuner = tuner_of(Noting(told, wait))
-    with dispatching(tuner, monkeypatch, Strict()) as (dispatcher, said):
+    tuner = tuner_of(Recording(observed, wait))
+    with dispatching(tuner, monkeypatch, Strict()) as (dispatcher, sent):
         dispatcher.enqueue_command(CommandType.RequestTrialJobs, 1)
-        until(lambda: said)
+        wait_for(lambda: sent)
         free.clear()
         proposes.clear()
         dispatcher.enqueue_command(CommandType.RequestTrialJobs, 1)
         assert proposes.wait(20)
         dispatcher.enqueue_command(CommandType.ReportMetricData, metric(0, "PERIODICAL", 0.5))
         dispatcher.enqueue_command(CommandType.TrialEnd, end(0, event))
-        until(lambda: "job0" in msg_dispatcher._ended_trials)
-        until(lambda: dispatcher.default_command_queue.qsize() >= 2)  # its value and its end
-        assert not told
+        wait_for(lambda: "job0" in msg_dispatcher._ended_trials)
+        wait_for(lambda: dispatcher.default_command_queue.qsize() >= 2)  # its value and its end
+        assert not observed
         free.set()
-        until(lambda: told)
-    assert [(trial.number, trial.state, dict(trial.values)) for trial in told] == [
+        wait_for(lambda: observed)
+    assert [(trial.number, trial.state, dict(trial.values)) for trial in observed] == [
         (0, state, values)
     ]
 
 
-def test_a_crash_is_an_end_without_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the end of a success may come before its result."""
-    told: list[Trial] = []
-    with dispatching(tuner_of(Noting(told)), monkeypatch) as (dispatcher, said):
+def test_a_crash_needs_no_result_to_be_observed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a successful trial may come before its result."""
+    observed: list[Trial] = []
+    with dispatching(tuner_of(Recording(observed)), monkeypatch) as (dispatcher, sent):
         dispatcher.enqueue_command(CommandType.RequestTrialJobs, 2)
-        until(lambda: len(said) == 2)
+        wait_for(lambda: len(sent) == 2)
         dispatcher.enqueue_command(CommandType.TrialEnd, end(1, "SUCCEEDED"))
         dispatcher.enqueue_command(CommandType.TrialEnd, end(0, "FAILED"))
-        until(lambda: told)
+        wait_for(lambda: observed)
         dispatcher.enqueue_command(CommandType.ReportMetricData, metric(1, "FINAL", 0.75))
-        until(lambda: len(told) == 2)
-    assert [(trial.number, trial.state, dict(trial.values)) for trial in told] == [
+        wait_for(lambda: len(observed) == 2)
+    assert [(trial.number, trial.state, dict(trial.values)) for trial in observed] == [
         (0, "failed", {}),
         (1, "complete", {"default": 0.75}),
     ]
