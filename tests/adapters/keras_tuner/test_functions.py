@@ -242,7 +242,7 @@ def test_one_name_in_two_scopes_has_the_value_that_was_proposed(make: Any, tmp_p
 def test_a_plain_tuner_builds_at_most_one_model_when_it_is_made(
     told: bool, overwrite: bool, models: int, tmp_path: Path
 ) -> None:
-    """If the last row fails, Keras Tuner has changed: docs/keras_tuner.md has to."""
+    """If the last row fails, Keras Tuner has changed: docs/integrations/keras_tuner.md has to."""
     built: list[str] = []
 
     def build(hp: Any) -> keras.Model:

@@ -366,7 +366,7 @@ def test_the_manager_ends_with_the_run(tmp_path: Path, how: signal.Signals) -> N
 
 
 def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
-    page = Path(__file__).resolve().parents[3] / "docs" / "nni.md"
+    page = Path(__file__).resolve().parents[3] / "docs" / "integrations" / "nni.md"
     run, space = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
     (tmp_path / "block.py").write_text(run)
     subprocess.run([sys.executable, "block.py"], cwd=tmp_path, check=True, timeout=90)
