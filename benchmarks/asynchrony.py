@@ -98,7 +98,9 @@ def main() -> None:
     """Simulate, write the table, print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "asynchrony.md")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "asynchrony.md"
+    )
     arguments = parser.parse_args()
     began = time.process_time()
     table = load_table("nb201-cifar10")

@@ -132,7 +132,9 @@ def pairs(what: str, trials: int, repeats: int) -> str:
 def main() -> None:
     """Measure, write the table, print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "overhead.md")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "overhead.md"
+    )
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     cpu_ms(OURS, 0, 50)  # warm up

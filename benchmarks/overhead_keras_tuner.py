@@ -114,7 +114,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--most", type=int, default=1000, help="the most trials in one search")
     parser.add_argument(
-        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "overhead_keras_tuner.md"
+        "--output",
+        type=Path,
+        default=REPOSITORY / "docs" / "benchmarks" / "overhead_keras_tuner.md",
     )
     arguments = parser.parse_args()
     for make in TUNERS.values():

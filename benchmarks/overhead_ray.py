@@ -106,7 +106,9 @@ def measure(trials: int, repeats: int) -> list[str]:
 def main() -> None:
     """Measure, write the table, print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "overhead_ray.md")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "overhead_ray.md"
+    )
     arguments = parser.parse_args()
     with instance(None, {"cpu": 1}, 1):
         for way in WAYS.values():

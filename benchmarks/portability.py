@@ -1,6 +1,8 @@
 """The same proposals under every backend, and from one to another: a table made by running it.
 
-    python benchmarks/portability.py     # writes docs/benchmarks/portability.md; exit code 1: a cell is wrong
+    python benchmarks/portability.py     # writes docs/benchmarks/portability.md
+
+The exit code is 1 if a cell is wrong.
 
 A cell of the first table: 60 trials of a strategy under a backend, once as they come and once with
 SIGKILL in trial 30 and resumed, each compared with what a bare `Search` proposes, on a space with
@@ -208,7 +210,9 @@ def main() -> int:
     parser.add_argument("--backends", nargs="+", default=known, choices=sorted(BACKENDS))
     parser.add_argument("--strategies", nargs="+", default=sorted(STRATEGIES))
     parser.add_argument("--trials", type=int, default=60)
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "portability.md")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "portability.md"
+    )
     arguments = parser.parse_args()
     names, trials = arguments.backends, arguments.trials
     rows: list[list[str]] = []

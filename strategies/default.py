@@ -20,8 +20,8 @@ def default_strategy(trials: int | None) -> Strategy[Any]:
     """Return the strategy of a search that names none, under every backend and by both doors.
 
     Bayesian optimization: on NAS-Bench-201 it is ahead of all others from 30 trials on
-    (see docs/benchmarks/nas_bench.md), takes several objectives, conditions and numbers, and has nothing
-    that must be tuned. A fifth of the trials, from 4 to 10, are random.
+    (docs/benchmarks/nas_bench.md), takes several objectives, conditions and numbers, and needs
+    no tuning. A fifth of the trials, from 4 to 10, are random.
 
     Args:
         trials: How many trials there will be, or None.

@@ -123,9 +123,6 @@ def _standard_error(values: Array) -> float:
     return float(values.std() / numpy.sqrt(len(values)))
 
 
-# ---------------------------------------------------------------------- the target
-
-
 def standings(trials: Sequence[Trial], objective: Objective) -> Array:
     """Return the share of the others that each trial beats, ties counting half.
 
@@ -165,9 +162,6 @@ def _filled(table: Array) -> tuple[Array, NDArray[numpy.intp]]:
     latest = numpy.maximum.accumulate(numpy.where(known, columns, -1), axis=1)
     source = numpy.where(latest < 0, known.argmax(axis=1)[:, None], latest)
     return numpy.take_along_axis(table, source, axis=1), latest[:, -1]
-
-
-# ---------------------------------------------------------------------- the forests
 
 
 @dataclass(frozen=True)
