@@ -1,7 +1,7 @@
 # pyright: basic, reportMissingImports=false
 """What strategies lose when many trials run at a time: up to 1,000 workers, simulated on a table.
 
-    python benchmarks/asynchrony.py     # writes docs/benchmarks/asynchrony.md; needs the extra `bench`
+    python benchmarks/asynchrony.py     # writes docs/benchmarks/asynchrony.md; extra `bench`
 
 NAS-Bench-201 on CIFAR-10: validation accuracy after 200 epochs, and the seconds that each training
 took. A worker that is free asks at once, so it is given a proposal that knows nothing of what the

@@ -224,8 +224,8 @@ def test_any_history_has_every_section(report: Report, history: History) -> None
 
 def test_what_is_missing_is_said(report: Report) -> None:
     text = report(AWKWARD["only failed"]).text
-    assert "No trial is complete yet, so there is no best value." in text
-    assert "Too few trials to say: 0 have a value, 30 are needed." in text
+    assert "There is no best value yet: no trial is complete." in text
+    assert "Too few trials: 0 have a value, 30 are needed." in text
     assert "No trial has begun." in report(AWKWARD["empty"]).text
 
 

@@ -1,4 +1,4 @@
-"""The command `backends`: what can run an experiment, and what each can do."""
+"""The command `backends`: what is installed, and what each backend supports."""
 
 from rich.text import Text
 
@@ -11,23 +11,23 @@ __all__ = ["show_backends"]
 
 
 def show_backends() -> None:
-    """Print what each backend can do, or how it is installed."""
+    """Print what each backend supports, or how to install it."""
     table = new_table("backend", "", "")
     for name in backend_names():
         first = name
-        for title, said in _said(name).items():
-            table.add_row(Text(first, "bold"), Text(title), Text(said))
+        for title, text in _entries(name).items():
+            table.add_row(Text(first, "bold"), Text(title), Text(text))
             first = ""
         table.add_section()
     out.print(table)
 
 
-def _said(name: str) -> dict[str, str]:
+def _entries(name: str) -> dict[str, str]:
     if not is_installed(name):
         return {"not installed": f"pip install 'nasbridge[{BACKENDS[name].extra}]'"}
     try:
         support = capabilities_of(name)
-    except ImportError as error:  # that of another package
+    except ImportError as error:  # a backend of another package
         return {"cannot be imported": str(error)}
-    said = {ABILITIES[field]: str(ability) for field, ability in support.abilities().items()}
-    return {**said, "options of its own": ", ".join(support.options) or "none"}
+    entries = {ABILITIES[field]: str(ability) for field, ability in support.abilities().items()}
+    return {**entries, "options of its own": ", ".join(support.options) or "none"}

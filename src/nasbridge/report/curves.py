@@ -85,7 +85,7 @@ def _chart(data: ReportData, objective: Objective, name: str, curves: Sequence[C
 
 
 def _spread(curves: Sequence[Curve]) -> list[Curve]:
-    """Pick as many curves as can be told apart, evenly from the lowest end to the highest."""
+    """Pick as many curves as remain distinct, evenly from the lowest end to the highest."""
     if len(curves) <= MOST:
         return list(curves)
     ranked = sorted(curves, key=lambda curve: curve[1][-1][1])

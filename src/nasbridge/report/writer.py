@@ -28,8 +28,8 @@ def write_report(
 ) -> Path:
     """Write a report: what was searched, what came out, what mattered, and how to repeat it.
 
-    The page holds everything that it shows; it opens without a network, on a phone, too. The
-    same history gives the same page.
+    The page is self-contained: it opens without a network, and on a phone. The same history
+    gives the same page.
 
     Args:
         history: What to report; finished, interrupted or empty.
@@ -59,7 +59,7 @@ def write_report(
         shown=BARS,
         first=ROWS,
         tiles=list(summary.tiles(data)),
-        summary=[(term, said) for term, said in summary.summary(data, note) if said],
+        summary=[(term, text) for term, text in summary.summary(data, note) if text],
         decisions=summary.decisions(data),
         progress=list(progress_charts(data)),
         curves=list(curve_charts(data)),
