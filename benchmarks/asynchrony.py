@@ -1,7 +1,7 @@
 # pyright: basic, reportMissingImports=false
 """What strategies lose when many trials run at a time: up to 1,000 workers, simulated on a table.
 
-    python benchmarks/asynchrony.py     # writes docs/asynchrony.md; needs the extra `bench`
+    python benchmarks/asynchrony.py     # writes docs/benchmarks/asynchrony.md; extra `bench`
 
 NAS-Bench-201 on CIFAR-10: validation accuracy after 200 epochs, and the seconds that each training
 took. A worker that is free asks at once, so it is given a proposal that knows nothing of what the
@@ -98,7 +98,9 @@ def main() -> None:
     """Simulate, write the table, print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "asynchrony.md")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "asynchrony.md"
+    )
     arguments = parser.parse_args()
     began = time.process_time()
     table = load_table("nb201-cifar10")

@@ -1,7 +1,7 @@
 # pyright: basic
 """Our strategies beside Keras Tuner's own tuners, on Fashion-MNIST and one space.
 
-    python benchmarks/fashion_mnist_keras_tuner.py    # writes docs/fashion_mnist_keras_tuner.md
+    python benchmarks/fashion_mnist_keras_tuner.py    # writes the page in docs/benchmarks/
 
 Each search has the same number of trials of the same number of epochs (Hyperband spends as many
 epochs in all), three seeds each, on the space and the data of examples/fashion_mnist.py. Networks
@@ -151,7 +151,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--directory", type=Path, default=Path("runs/fashion_mnist_keras_tuner"))
     parser.add_argument(
-        "--output", type=Path, default=REPOSITORY / "docs" / "fashion_mnist_keras_tuner.md"
+        "--output",
+        type=Path,
+        default=REPOSITORY / "docs" / "benchmarks" / "fashion_mnist_keras_tuner.md",
     )
     arguments = parser.parse_args()
     arguments.directory.mkdir(parents=True, exist_ok=True)

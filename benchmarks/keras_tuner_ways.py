@@ -1,7 +1,7 @@
 # pyright: basic
 """The three ways into Keras Tuner, trained for real, beside `local` and `optuna`.
 
-    python benchmarks/keras_tuner_ways.py    # writes docs/keras_tuner_ways.md
+    python benchmarks/keras_tuner_ways.py    # writes docs/benchmarks/keras_tuner_ways.md
 
 A space, a `build_model(hp)` and a `keras.Model` are searched under Keras Tuner on digits and on
 Fashion-MNIST, as examples/keras_tuner_digits.py does it. Then the same space, strategy and seed run
@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--images", type=int, default=2_000, help="of Fashion-MNIST")
-    output = REPOSITORY / "docs" / "keras_tuner_ways.md"
+    output = REPOSITORY / "docs" / "benchmarks" / "keras_tuner_ways.md"
     parser.add_argument("--output", type=Path, default=output)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:

@@ -1,8 +1,8 @@
 # pyright: basic
 """Memory of a whole run, worker processes included, over 100 trials of the digits example.
 
-    python benchmarks/memory.py                          # writes docs/memory.md
-    python benchmarks/memory.py --backend keras_tuner    # writes docs/memory_keras_tuner.md
+    python benchmarks/memory.py                          # writes docs/benchmarks/memory.md
+    python benchmarks/memory.py --backend keras_tuner    # writes memory_keras_tuner.md there
 
 TensorFlow keeps some MB of every network that a process has trained, whatever is cleared; the
 worker processes are therefore replaced now and then. The figure is the unique memory (USS) of the
@@ -216,7 +216,9 @@ def main() -> None:
     parser.add_argument("--backend", choices=["local", "keras_tuner"], default="local")
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--output", type=Path, help="docs/memory.md, or its backend's own")
+    parser.add_argument(
+        "--output", type=Path, help="docs/benchmarks/memory.md, or its backend's own"
+    )
     parser.add_argument("--door", help="measure one only, and print it as JSON")
     arguments = parser.parse_args()
     if arguments.door:
@@ -224,7 +226,7 @@ def main() -> None:
         return
     doors = [RUN] if arguments.backend == "local" else [RUN, TUNER, LOOP]
     ending = "" if arguments.backend == "local" else f"_{arguments.backend}"
-    output = arguments.output or REPOSITORY / "docs" / f"memory{ending}.md"
+    output = arguments.output or REPOSITORY / "docs" / "benchmarks" / f"memory{ending}.md"
     output.write_text(page({door: measured(door) for door in doors}, arguments))
     print(output.read_text())
 

@@ -1,7 +1,7 @@
 # pyright: basic
 """NNI with nasbridge beside NNI as it is: are networks those that were trained, and how fast.
 
-    python benchmarks/nni_pairs.py          # writes docs/nni_measured.md; about 13 minutes
+    python benchmarks/nni_pairs.py   # writes docs/benchmarks/nni_measured.md; about 13 minutes
 
 Pairs: 40 trials of examples/digits.py for one epoch each, two at a time. The processes that NNI
 starts for them sleep at random before they ask for their parameters; three crash before they do.
@@ -188,7 +188,9 @@ def pairs() -> str:
 def main() -> None:
     """Measure, write the tables, print them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "nni_measured.md")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "nni_measured.md"
+    )
     parser.add_argument("--pairs", type=int, default=3)
     arguments = parser.parse_args()
     table = pairs()

@@ -1,7 +1,7 @@
 # pyright: basic
 """What a proposal costs under Optuna: our sampler beside Optuna's own, with nothing to train.
 
-    python benchmarks/overhead.py          # writes docs/overhead.md
+    python benchmarks/overhead.py          # writes docs/benchmarks/overhead.md
 
 A study in memory, 30 decisions of 5 options each, the same objective for all samplers. Samplers
 take turns in one process, so that a drifting machine is fair to all; the figure is CPU time a
@@ -132,7 +132,9 @@ def pairs(what: str, trials: int, repeats: int) -> str:
 def main() -> None:
     """Measure, write the table, print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "overhead.md")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "overhead.md"
+    )
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     cpu_ms(OURS, 0, 50)  # warm up

@@ -1,7 +1,7 @@
 # pyright: basic
 """What a trial costs under AutoGluon: our searcher beside its own random one, nothing to train.
 
-    python benchmarks/overhead_autogluon.py     # writes docs/overhead_autogluon.md
+    python benchmarks/overhead_autogluon.py     # writes docs/benchmarks/overhead_autogluon.md
 
 Twelve decisions of five options each, and a model that learns nothing. The searchers take turns in
 one process, so that a drifting machine is fair to both; what a fit without any search takes is
@@ -97,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--most", type=int, default=100, help="the most trials in one search")
     parser.add_argument(
-        "--output", type=Path, default=REPOSITORY / "docs" / "overhead_autogluon.md"
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "overhead_autogluon.md"
     )
     arguments = parser.parse_args()
     for make in SEARCHERS.values():

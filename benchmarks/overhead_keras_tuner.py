@@ -1,7 +1,7 @@
 # pyright: basic
 """What a trial costs under Keras Tuner: our tuner beside RandomSearch, with nothing to train.
 
-    python benchmarks/overhead_keras_tuner.py     # writes docs/overhead_keras_tuner.md
+    python benchmarks/overhead_keras_tuner.py     # writes docs/benchmarks/overhead_keras_tuner.md
 
 Twelve decisions of five options each, a trial that returns at once, and projects on disk as ever.
 The tuners take turns in one process, so that a drifting machine is fair to both; the figure is CPU
@@ -114,7 +114,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--most", type=int, default=1000, help="the most trials in one search")
     parser.add_argument(
-        "--output", type=Path, default=REPOSITORY / "docs" / "overhead_keras_tuner.md"
+        "--output",
+        type=Path,
+        default=REPOSITORY / "docs" / "benchmarks" / "overhead_keras_tuner.md",
     )
     arguments = parser.parse_args()
     for make in TUNERS.values():

@@ -1,7 +1,7 @@
 # pyright: basic
 """What a trial costs under Ray Tune: our searcher and our door beside Ray's own random search.
 
-    python benchmarks/overhead_ray.py     # writes docs/overhead_ray.md
+    python benchmarks/overhead_ray.py     # writes docs/benchmarks/overhead_ray.md
 
 Twelve decisions of five options each, a trial that returns at once, one at a time, workers reused.
 The ways take turns on one private Ray; what is measured is the CPU time of the driver, for seconds
@@ -106,7 +106,9 @@ def measure(trials: int, repeats: int) -> list[str]:
 def main() -> None:
     """Measure, write the table, print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "overhead_ray.md")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "overhead_ray.md"
+    )
     arguments = parser.parse_args()
     with instance(None, {"cpu": 1}, 1):
         for way in WAYS.values():

@@ -2,6 +2,8 @@
 
     python benchmarks/portability.py     # writes docs/benchmarks/portability.md
 
+The exit code is 1 if a cell is wrong.
+
 The first table has a row per strategy and a column per backend. A cell runs 60 trials twice, once
 without interruption and once killed (SIGKILL) in trial 30 and resumed, and compares both with a
 bare `Search`. The space has conditional decisions, and a third of the trials fail. The second table

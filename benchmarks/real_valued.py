@@ -1,7 +1,7 @@
 # pyright: basic
 """Decisions on real numbers: two test functions, our default strategy beside Optuna's samplers.
 
-    python benchmarks/real_valued.py       # writes docs/benchmarks_real.md
+    python benchmarks/real_valued.py       # writes docs/benchmarks/real_valued.md
 
 Everyone is a sampler in an Optuna study in memory, with the same seeds. Optuna's GPSampler takes
 long and needs PyTorch, so it plays fewer of them; `--slow 0` leaves it out.
@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from nasbridge import BayesianOptimization, Real, RegularizedEvolution, Space
 from nasbridge.adapters.optuna import NASSampler
 
-OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks_real.md"
+OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "real_valued.md"
 MARKS = (30, 50, 100)
 FIRST = 300  # seeds on which nothing was chosen
 

@@ -1,7 +1,7 @@
 # pyright: basic
 """Networks that were searched for, in AutoGluon's leaderboard beside what it has by itself.
 
-    python examples/autogluon_tables.py             # writes docs/autogluon_measured.md
+    python examples/autogluon_tables.py             # writes docs/benchmarks/autogluon_measured.md
     python examples/autogluon_tables.py --covertype # writes its last section alone: 20 minutes
 
 Two tables that scikit-learn ships, a larger synthetic one of seven classes, and one as large as
@@ -265,7 +265,7 @@ def main() -> None:
     )
     parser.add_argument("--time-limit", type=float, default=900, help="seconds, for --covertype")
     parser.add_argument(
-        "--output", type=Path, default=REPOSITORY / "docs" / "autogluon_measured.md"
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "autogluon_measured.md"
     )
     arguments = parser.parse_args()
     if arguments.covertype is None:

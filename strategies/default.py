@@ -20,8 +20,8 @@ def default_strategy(trials: int | None) -> Strategy[Any]:
     """Return the default strategy, the same for managed runs and native integrations.
 
     It is `BayesianOptimization`: on NAS-Bench-201 it leads from 30 trials on (see
-    docs/benchmarks.md), it supports several objectives, conditional and numeric decisions, and it
-    needs no tuning. A fifth of the trials, but 4 to 10, are random.
+    docs/benchmarks/nas_bench.md), it supports several objectives, conditional and numeric
+    decisions, and it needs no tuning. A fifth of the trials, but 4 to 10, are random.
 
     Args:
         trials: The planned number of trials; None if it is not known.

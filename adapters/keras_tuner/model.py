@@ -9,7 +9,7 @@ import keras
 import keras_tuner
 
 from ...engine.errors import BackendError
-from ...evaluators.fresh import anew, check_configuration
+from ...evaluators.copies import check_configuration, fresh_copy
 from ...spaces import Architecture, SearchSpace, SpaceError
 from ...spaces.keras import build
 from .space import architecture_in
@@ -64,7 +64,7 @@ class SpaceModel(keras_tuner.HyperModel):
         architecture = self.architecture(hp)
         name, graph = f"architecture_{architecture.key}", architecture.graph(self._part)
         model = build(graph, self.input_shape, name, self._input_name)
-        settings = anew(self._compiling)
+        settings = fresh_copy(self._compiling)
         optimizer = settings["optimizer"]
         if callable(optimizer) and not hasattr(optimizer, "from_config"):
             settings["optimizer"] = optimizer(architecture)

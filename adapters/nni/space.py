@@ -17,8 +17,8 @@ from ...spaces import (
     Real,
     RealRange,
     SearchSpace,
-    SpaceLike,
     Space,
+    SpaceLike,
 )
 
 __all__ = [

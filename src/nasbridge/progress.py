@@ -1,4 +1,4 @@
-"""Progress of a search in a terminal: best value, trials left, time left."""
+"""The progress bar of a search: best value, trials, remaining time."""
 
 import sys
 import time
@@ -21,11 +21,11 @@ __all__ = ["ProgressBar", "duration", "progress"]
 
 @contextmanager
 def progress(experiment: "ExperimentSpec", observer: Observer | None) -> Generator[Observer]:
-    """Show a progress bar while the context lasts, if there is a terminal to show it in.
+    """Show a progress bar inside the context, if standard error is a terminal.
 
     Args:
         experiment: What is run.
-        observer: Takes the bar's place.
+        observer: Replaces the bar.
     """
     from rich.console import Console
     from rich.live import Live
@@ -41,7 +41,7 @@ def progress(experiment: "ExperimentSpec", observer: Observer | None) -> Generat
 
 @final
 class ProgressBar:
-    """A line that says how far a search has come; anything of rich can show it.
+    """One line of progress, a renderable of rich.
 
     Args:
         experiment: What is run.
@@ -71,8 +71,6 @@ class ProgressBar:
             best = known.pareto if len(known.objectives) > 1 else (known.best,)
             self._best = replace(known, trials=best)
 
-    # ------------------------------------------------------------------ what is shown
-
     def __rich__(self) -> "Table":
         from rich.progress_bar import ProgressBar as Bar
         from rich.table import Table
@@ -82,11 +80,11 @@ class ProgressBar:
         shown = Table.grid(padding=(0, 1))
         shown.add_column(width=20)
         shown.add_column(no_wrap=True, overflow="ellipsis")
-        shown.add_row(Bar(total=1, completed=self._share(now)), Text(self._said(now)))
+        shown.add_row(Bar(total=1, completed=self._share(now)), Text(self._text(now)))
         return shown
 
     def _share(self, now: float) -> float:
-        """Return how much of what is limited has been used up, from 0 to 1."""
+        """Return the used share of the trials or of the time, from 0 to 1."""
         shares = [0.0]
         if self._trials is not None:
             shares.append(self._states.total() / self._trials)
@@ -94,16 +92,16 @@ class ProgressBar:
             shares.append((now - self._began) / self._seconds)
         return min(max(shares), 1.0)
 
-    def _said(self, now: float) -> str:
+    def _text(self, now: float) -> str:
         done, left = self._states.total(), self._left(now)
-        said = [
+        parts = [
             f"{done}/{self._trials}" if self._trials else f"{done} trials",
             self._best_value(),
             "" if left is None else f"about {duration(left)} left",
             *(f"{n} {state}" for state in ("pruned", "failed") if (n := self._states[state])),
             duration(now - self._began),
         ]
-        return ", ".join(filter(None, said))
+        return ", ".join(filter(None, parts))
 
     def _best_value(self) -> str:
         if not self._best.trials:
@@ -114,7 +112,7 @@ class ProgressBar:
         return f"best {metrics[0]} {self._best.best.values[metrics[0]]:.4g}"
 
     def _left(self, now: float) -> float | None:
-        """Estimate the seconds until the end from those that this run's trials took."""
+        """Estimate the remaining seconds from the pace of this run's trials."""
         bounds: list[float] = []
         if self._trials is not None and self._ended:
             pace = (self._latest - self._began) / self._ended
@@ -126,7 +124,7 @@ class ProgressBar:
 
 
 def duration(seconds: float) -> str:
-    """Say how long something takes, as "3 min 20 s"."""
+    """Format a duration, as "3 min 20 s"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -1,51 +1,75 @@
-"""The support table; `python -m nasbridge.support_table` renews it in the README."""
+"""The support tables; `python -m nasbridge.support_table` writes them into the documents."""
 
-import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .adapters import BACKENDS
 from .adapters.registry import capabilities_of
+from .engine import NotSupported
 
-__all__ = ["ABILITIES", "renewed", "replaced", "support_table"]
-
-PLACE = "support table"
+__all__ = ["ABILITIES", "DOCUMENTS", "renewed", "replaced", "support_table", "support_ticks"]
 
 ABILITIES = {
-    "storage": "where trials are stored",
-    "hook": "objects for code of your own",
+    "storage": "trials are stored in",
+    "hook": "native classes and functions",
     "pruning": "early stopping",
     "several_objectives": "several objectives",
-    "pruning_several": "early stopping with several",
-    "resume": "going on after a kill",
-    "jobs": "several trials at a time",
-    "sharing": "several processes on one search",
-    "importing": "going on with another's history",
+    "pruning_several": "early stopping with several objectives",
+    "resume": "resume after a kill",
+    "jobs": "parallel trials",
+    "sharing": "several processes share one search",
+    "importing": "continue the history of another backend",
 }
-"""What the fields of `Support` are called in tables."""
+"""What the fields of `Capabilities` are called in tables."""
+
+DESCRIPTIONS = ("storage", "hook")  # every backend has them: a tick says nothing
 
 
 def support_table() -> str:
-    """Return the abilities of our backends as Markdown, a row an ability."""
-    supports = {name: capabilities_of(name).abilities() for name in sorted(BACKENDS)}
-    rows = [["", *(f"`{name}`" for name in supports)], ["---"] * (len(supports) + 1)]
-    for field, title in ABILITIES.items():
-        said = (str(abilities[field]) for abilities in supports.values())
-        rows.append([title, *(cell.replace("|", r"\|") for cell in said)])
+    """Return the capabilities of our backends as Markdown, one row per ability."""
+    return _table(list(ABILITIES), str)
+
+
+def support_ticks() -> str:
+    """Return the short form: a tick where a backend has an ability, a dash where it has not."""
+    fields = [field for field in ABILITIES if field not in DESCRIPTIONS]
+    return _table(fields, lambda ability: "-" if isinstance(ability, NotSupported) else "✓")
+
+
+def _table(fields: list[str], show: Callable[[object], str]) -> str:
+    columns = {name: capabilities_of(name).abilities() for name in sorted(BACKENDS)}
+    rows = [["", *(f"`{name}`" for name in columns)], ["---"] * (len(columns) + 1)]
+    for field in fields:
+        cells = (show(abilities[field]) for abilities in columns.values())
+        rows.append([ABILITIES[field], *(cell.replace("|", r"\|") for cell in cells)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def renewed(text: str) -> str:
-    """Return a document with the support table as it should be; see `replaced`."""
-    return replaced(text, PLACE, support_table())
+DOCUMENTS: Mapping[str, tuple[str, Callable[[], str]]] = {
+    "README.md": ("support ticks", support_ticks),
+    "docs/integrations/index.md": ("support table", support_table),
+}
+"""Where the tables stand: path, name of the markers, what stands between them."""
+
+
+def renewed(document: str, text: str) -> str:
+    """Return the text of a document with its table up to date.
+
+    Args:
+        document: A key of `DOCUMENTS`.
+        text: The document as it is.
+    """
+    place, table = DOCUMENTS[document]
+    return replaced(text, place, table())
 
 
 def replaced(text: str, place: str, content: str) -> str:
-    """Return a document with something new between two markers.
+    """Return a document with new content between two markers.
 
     Args:
         text: Markdown with both markers.
         place: Their name: `<!-- place -->` and `<!-- end of place -->`.
-        content: What is to stand there.
+        content: The new content.
 
     Raises:
         LookupError: A marker is missing.
@@ -59,5 +83,6 @@ def replaced(text: str, place: str, content: str) -> str:
 
 
 if __name__ == "__main__":
-    document = Path(sys.argv[1] if len(sys.argv) > 1 else "README.md")
-    document.write_text(renewed(document.read_text("utf-8")), "utf-8")
+    for name in DOCUMENTS:
+        file = Path(name)
+        file.write_text(renewed(name, file.read_text("utf-8")), "utf-8")

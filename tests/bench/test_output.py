@@ -50,7 +50,7 @@ def test_a_picture_and_a_page(summary: Summary, pair: Table, tmp_path: Path) -> 
 
 
 def test_each_protocol_has_a_section_in_the_document(tmp_path: Path) -> None:
-    document = tmp_path / "docs" / "benchmarks.md"
+    document = tmp_path / "docs" / "benchmarks" / "nas_bench.md"
     update_document(document, "queries", "first")
     update_document(document, "cost", "seconds")
     update_document(document, "queries", "second")

@@ -52,12 +52,17 @@ def test_a_bench_is_run_once_and_told(folder: Path, nasbridge: Run, data: Path) 
     lines = (folder / "bench" / "results.jsonl").read_text().splitlines()
     assert len(lines) == 6
     assert {len(json.loads(line)["rows"]) for line in lines} == {8}
-    again = nasbridge(*arguments, "--seeds", 3, "--jobs", 0, "--document", "docs/benchmarks.md")
+    again = nasbridge(
+        *arguments, "--seeds", 3, "--jobs", 0, "--document", "docs/benchmarks/nas_bench.md"
+    )
     assert "6 of 9 runs are there already" in again.stderr
     now = (folder / "bench" / "results.jsonl").read_text().splitlines()
     assert now[:6] == lines
     assert len(now) == 9
-    assert "--evaluations 8 --data FOLDER" in (folder / "docs" / "benchmarks.md").read_text()
+    assert (
+        "--evaluations 8 --data FOLDER"
+        in (folder / "docs" / "benchmarks" / "nas_bench.md").read_text()
+    )
 
 
 def test_a_document_without_a_place_is_told_before_anything_is_played(

@@ -46,7 +46,7 @@ def wrong(folder: Path) -> None:
         ("run failing.py", "failing.py cannot be imported: ZeroDivisionError: division"),
         ("run bare.py", "bare.py holds no Experiment: write experiment = Experiment(...) at its"),
         ("run bare.py", "where it has number (int), helper (function)"),
-        ("run two.py", "two.py holds 2 of them, first, second: choose one, as --name first"),
+        ("run two.py", "two.py holds 2 candidates (first, second): choose one, as --name first"),
         ("run two.py --name third", "two.py holds no Experiment 'third': it has first, second"),
         ("run running.py", "put that line below if __name__ == '__main__'"),
         (
@@ -119,7 +119,7 @@ def test_resume_says_what_it_misses(folder: Path, nasbridge: Run, refused: Refus
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 3)
     (folder / "toy.py").rename(folder / "moved.py")
     error = refused("resume", "d")
-    assert "toy.py, which holds the experiment of d, is not there any more" in error
+    assert "toy.py, the file with the experiment of d, no longer exists" in error
     assert "nasbridge run FILE --directory d" in error
     nasbridge("run", "moved.py", "--directory", "d", "--trials", 4)  # the way out
     nasbridge("resume", "d", "--trials", 5)

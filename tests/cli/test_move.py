@@ -86,7 +86,7 @@ def test_a_history_whose_file_is_unknown_can_be_gone_on_with(
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 4)
     done = nasbridge("import", "d/history.jsonl", "e", "--backend", "optuna")
     assert "nasbridge run FILE --directory e" in done.stderr
-    assert "does not say which file holds its experiment" in refused("resume", "e")
+    assert "does not name the file of its experiment" in refused("resume", "e")
     nasbridge("run", "toy.py", "--directory", "e", "--trials", 6)
     nasbridge("resume", "e", "--trials", 7)
     assert len(load_run(folder / "e")) == 7

@@ -20,12 +20,12 @@ def test_space_shows_decisions_numbers_and_samples(nasbridge: Run, edit: Edit) -
     assert re.search(r"^width +an integer from 1 to 4 +always", table, re.MULTILINE)
     assert re.search(r"one of '\[deep\]', 'flat' +always", table)
     assert re.search(r"one of 'a', 'b' +delay in \('\[deep\]'\)", table)
-    assert "4 decisions, 24 architectures\n24 of these differ" in table
+    assert "4 decisions, 24 architectures\n24 of these are not equivalent" in table
     assert table.count("Architecture(") == 3
     assert nasbridge("space", "toy.py", "--sample", 3, "--seed", 1).stdout != table
 
 
-def test_space_knows_large_and_endless_ones(nasbridge: Run, edit: Edit) -> None:
+def test_space_counts_large_and_infinite_spaces(nasbridge: Run, edit: Edit) -> None:
     edit("Integer(0, 9)", "Integer(0, 99999)")
     assert "3 decisions, 12,000,000 architectures\nArch" in nasbridge("space", "toy.py").stdout
     edit("Integer(0, 99999)", "Real(0, 1)")
@@ -33,7 +33,7 @@ def test_space_knows_large_and_endless_ones(nasbridge: Run, edit: Edit) -> None:
     assert "3 decisions, some of them real: infinitely many" in nasbridge("space", "toy.py").stdout
 
 
-def test_space_knows_twins_constraints_and_json(folder: Path, nasbridge: Run) -> None:
+def test_space_counts_equivalents_and_constraints(folder: Path, nasbridge: Run) -> None:
     (folder / "nets.py").write_text(
         "from nasbridge import Chain, Choice, layer\n"
         "def op(name):\n"
@@ -43,20 +43,20 @@ def test_space_knows_twins_constraints_and_json(folder: Path, nasbridge: Run) ->
         "few = space.limit((8,), parameters=100)\n"
     )
     done = nasbridge("space", "nets.py", "--draw", "net.svg")
-    assert "2 decisions, 4 architectures\n3 of these differ" in done.stdout
+    assert "2 decisions, 4 architectures\n3 of these are not equivalent" in done.stdout
     assert "<svg" in (folder / "net.svg").read_text()
     few = nasbridge("space", "nets.py", "--name", "few").stdout
-    assert "3 of them meet the constraints\n2 of these differ" in few
+    assert "3 of them meet the constraints\n2 of these are not equivalent" in few
     (folder / "few.json").write_text(
         nasbridge("space", "nets.py", "--name", "few", "--json").stdout
     )
     assert nasbridge("space", "few.json").stdout == few
 
 
-def test_backends_say_what_they_can_do(nasbridge: Run) -> None:
+def test_backends_lists_capabilities(nasbridge: Run) -> None:
     shown = nasbridge("backends").stdout
-    assert re.search(r"^local +where trials are stored +history", shown, re.MULTILINE)
-    assert re.search(r"^optuna +where trials are stored +a study", shown, re.MULTILINE)
+    assert re.search(r"^local +trials are stored in +history", shown, re.MULTILINE)
+    assert re.search(r"^optuna +trials are stored in +a study", shown, re.MULTILINE)
     assert "no: the history file has one writer" in shown
     assert re.search(r"--option storage= +text: ", shown)
 
@@ -70,7 +70,7 @@ def without_optuna(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def test_a_missing_framework_comes_with_its_command(folder: Path) -> None:
+def test_a_missing_framework_is_named_with_its_extra(folder: Path) -> None:
     done = without_optuna("backends", cwd=folder)
     assert re.search(
         r"^optuna +not installed +pip install 'nasbridge\[optuna\]'", done.stdout, re.M
@@ -95,7 +95,7 @@ def test_a_missing_framework_comes_with_its_command(folder: Path) -> None:
         ("backends", ""),
     ],
 )
-def test_every_command_explains_itself(nasbridge: Run, command: str, options: str) -> None:
+def test_every_command_has_help(nasbridge: Run, command: str, options: str) -> None:
     shown = nasbridge(*command.split(), "--help").stdout
     assert "Usage: nasbridge" in shown
     assert set(options.split()) <= set(re.findall(r"--([\w-]+)", shown))

@@ -129,11 +129,11 @@ def test_the_monitor_is_the_objective_unless_told(
 @pytest.mark.parametrize(
     ("settings", "objectives", "said"),
     [
-        ({}, {"parameters": "min"}, r"none of the objectives \['parameters'\] .* monitor='val_acc"),
+        ({}, {"parameters": "min"}, r"no objective of \['parameters'\] .* monitor='val_acc"),
         (
             {"monitor": "val_accuracy"},
             {"val_loss": "min"},
-            "but 'val_loss' is the objective: leave",
+            "but 'val_loss' is the objective: omit",
         ),
         (
             {"mode": "min"},

@@ -136,7 +136,7 @@ def test_an_experiment_tells_its_objectives() -> None:
     made = evaluator(callbacks=scripted(**SCRIPT), jobs=0)
     history = Experiment(SPACE, made, {"val_loss": "min"}, trials=1).run(observer=Silent())
     assert history.best.values["val_own"] == 2
-    with pytest.raises(TooManyFailures, match="which epoch is the best is not known"):
+    with pytest.raises(TooManyFailures, match="no metric selects the best epoch"):
         Experiment(SPACE, made, {"flops": "min"}, trials=1, max_failures=1).run(observer=Silent())
 
 
@@ -288,11 +288,11 @@ class Needy(keras.metrics.Mean):  # type: ignore[misc]
 
 def test_objects_that_could_not_be_made_anew_are_refused() -> None:
     evaluator(metrics=[Share(0.5)], loss=keras.losses.Huber(delta=1.0))
-    with pytest.raises(ExperimentError, match=r"leaves out \{'delta': 3.0\}.* give a function"):
+    with pytest.raises(ExperimentError, match=r"omits \{'delta': 3.0\}.* pass a function"):
         evaluator(loss=keras.losses.Huber(delta=3.0))
-    with pytest.raises(ExperimentError, match=r"leaves out \{'threshold': 0.7\}"):
+    with pytest.raises(ExperimentError, match=r"omits \{'threshold': 0.7\}"):
         evaluator(metrics=["accuracy", Share(0.7)])
-    with pytest.raises(ExperimentError, match=r"anew for each training \(TypeError: .*threshold"):
+    with pytest.raises(ExperimentError, match=r"copied for each training \(TypeError: .*threshold"):
         evaluator(metrics=[Needy(0.7)])
 
 
@@ -322,7 +322,7 @@ def test_train_keeps_the_best_epoch_of_validation_data() -> None:
     stopped = replace(made, monitor="val_accuracy", mode="min", patience=1)
     assert marks(stopped.train(SMALL, *DATA)) == {0}
     with pytest.raises(
-        ExperimentError, match=r"best is not known: give KerasEvaluator\(\.\.\., mo"
+        ExperimentError, match=r"selects the best epoch; pass KerasEvaluator\(\.\.\., mo"
     ):
         made.train(SMALL, *DATA)
 

@@ -137,7 +137,7 @@ def test_parts_of_the_encoding_are_the_encoding(space: SearchSpace) -> None:
 def test_noise_is_not_explained(seed: int) -> None:
     rng = numpy.random.default_rng(seed)
     found = importance(searched(FLAT, lambda _: rng.random(), 60), ACCURACY)
-    assert "Too few trials to say" in found.doubt
+    assert "Too few trials" in found.doubt
     assert not found.shares
     assert found.fit is not None
     assert found.fit < 0.1
@@ -146,7 +146,7 @@ def test_noise_is_not_explained(seed: int) -> None:
 @pytest.mark.parametrize("trials", [0, 1, 29])
 def test_few_trials_say_nothing(trials: int) -> None:
     found = importance(searched(FLAT, lambda a: a["big"], trials), ACCURACY)
-    assert found.doubt == f"Too few trials to say: {trials} have a value, 30 are needed."
+    assert found.doubt == f"Too few trials: {trials} have a value, 30 are needed."
     assert found.fit is None
 
 

@@ -20,10 +20,10 @@ from nasbridge import Experiment, RandomSearch
 from nasbridge.engine import ActiveTrial
 from nasbridge.report import write_report
 from nasbridge.report.curves import curve_charts
+from nasbridge.report.data import ReportData
 from nasbridge.report.front import front_charts
 from nasbridge.report.progress import progress_charts
 from nasbridge.report.trials import cards
-from nasbridge.report.view import View
 from nasbridge.spaces import (
     Architecture,
     Chain,
@@ -224,8 +224,8 @@ def test_any_history_has_every_section(report: Report, history: History) -> None
 
 def test_what_is_missing_is_said(report: Report) -> None:
     text = report(AWKWARD["only failed"]).text
-    assert "No trial is complete yet, so there is no best value." in text
-    assert "Too few trials to say: 0 have a value, 30 are needed." in text
+    assert "There is no best value yet: no trial is complete." in text
+    assert "Too few trials: 0 have a value, 30 are needed." in text
     assert "No trial has begun." in report(AWKWARD["empty"]).text
 
 
@@ -243,7 +243,7 @@ def test_best_so_far(way: Literal["max", "min"], best: list[float]) -> None:
     trials = [ended(k, "complete", [value]) for k, value in enumerate(values)]
     trials.insert(1, ended(9, "failed"))
     history = History(VALUES, (Objective("accuracy", way),), tuple(trials))
-    (chart,) = progress_charts(View(history))
+    (chart,) = progress_charts(ReportData(history))
     line = series(chart, "best so far")
     assert line["y"] == best
     assert line["x"] == [1, 3, 4, 5, 5]
@@ -256,7 +256,7 @@ def test_time_stands_still_while_no_trial_runs() -> None:
         ended(k, "complete", [k], started=float(a), finished=float(b))
         for k, (a, b) in enumerate(spans)
     ]
-    view = View(one(*trials))
+    view = ReportData(one(*trials))
     assert view.searched == 150
     assert [view.clock(trial) for trial in trials] == [100, 130, 150, 145]
     _, chart = progress_charts(view)
@@ -267,7 +267,7 @@ def test_time_stands_still_while_no_trial_runs() -> None:
 def test_a_diverged_value_is_left_outside_and_told() -> None:
     values = [0.5, 0.6, 0.7, 0.65, 0.55, -1e9]
     (chart,) = progress_charts(
-        View(one(*(ended(k, "complete", [v]) for k, v in enumerate(values))))
+        ReportData(one(*(ended(k, "complete", [v]) for k, v in enumerate(values))))
     )
     low, high = chart.layout["yaxis"]["range"]
     assert 0.4 < low < 0.5
@@ -277,7 +277,7 @@ def test_a_diverged_value_is_left_outside_and_told() -> None:
 
 def test_sizes_over_decades_have_a_logarithmic_axis() -> None:
     trials = [ended(k, "complete", [0.5, 10.0**k]) for k in range(6)]
-    accuracy, size = progress_charts(View(two(*trials)))
+    accuracy, size = progress_charts(ReportData(two(*trials)))
     assert size.layout["yaxis"]["type"] == "log"
     assert "type" not in accuracy.layout["yaxis"]
 
@@ -289,7 +289,7 @@ def test_learning_curves_mark_what_was_pruned() -> None:
         ended(2, "pruned", [0.1], curve=curve(0.1)),
         ended(3, "pruned", [0.3], curve=curve(0.1, 0.3)),
     ]
-    (chart,) = curve_charts(View(one(*trials)))
+    (chart,) = curve_charts(ReportData(one(*trials)))
     assert series(chart, "complete")["x"] == [1, 2, 3, None, 1, 3, None]
     assert series(chart, "complete")["customdata"][4:6] == (1, 1)
     assert series(chart, "best")["y"] == [0.3, 0.6, 0.9, None]
@@ -299,7 +299,7 @@ def test_learning_curves_mark_what_was_pruned() -> None:
 
 def test_of_many_curves_some_are_drawn_from_the_worst_to_the_best() -> None:
     trials = [ended(k, "complete", [k], curve=curve(0.0, k)) for k in range(1000)]
-    (chart,) = curve_charts(View(one(*trials)))
+    (chart,) = curve_charts(ReportData(one(*trials)))
     drawn = [n for n in series(chart, "complete")["customdata"] if n is not None]
     assert len(set(drawn)) == 100
     assert {0, 999} <= set(drawn)
@@ -308,14 +308,14 @@ def test_of_many_curves_some_are_drawn_from_the_worst_to_the_best() -> None:
 
 def test_what_never_changes_within_a_trial_has_no_learning_curve() -> None:
     steps = tuple(Step(k, {"accuracy": k / 9, "size": 5.0}) for k in range(3))
-    charts = list(curve_charts(View(two(ended(0, "complete", [0.5, 5.0], curve=steps)))))
+    charts = list(curve_charts(ReportData(two(ended(0, "complete", [0.5, 5.0], curve=steps)))))
     assert [chart.title for chart in charts] == ["accuracy while training"]
 
 
 def test_the_front_is_the_history_s() -> None:
     rng = numpy.random.default_rng(0)
     history = two(*(ended(k, "complete", rng.random(2).tolist()) for k in range(60)))
-    (chart,) = front_charts(View(history))
+    (chart,) = front_charts(ReportData(history))
     front, rest = series(chart, "Pareto front"), series(chart, "dominated")
     expected = {(t.values["size"], t.values["accuracy"]) for t in history.pareto}
     assert set(zip(front["x"], front["y"], strict=True)) == expected
@@ -329,7 +329,7 @@ def test_three_objectives_are_drawn_in_pairs() -> None:
     objectives = (ACCURACY, SIZE, Objective("latency", "min"))
     architecture = VALUES.sample(numpy.random.default_rng(0))
     trial = Trial(0, architecture, "complete", {"accuracy": 1, "size": 2, "latency": 3})
-    charts = list(front_charts(View(History(VALUES, objectives, (trial,)))))
+    charts = list(front_charts(ReportData(History(VALUES, objectives, (trial,)))))
     pairs = ["accuracy by size", "accuracy by latency", "size by latency"]
     assert [chart.title for chart in charts] == pairs
 
@@ -339,19 +339,19 @@ def test_three_objectives_are_drawn_in_pairs() -> None:
 
 def test_the_best_five_are_shown_in_order() -> None:
     history = one(*(ended(k, "complete", [value]) for k, value in enumerate([3, 9, 1, 7, 5, 7, 2])))
-    assert [card.number for card in cards(View(history))] == [1, 3, 5, 4, 0]
+    assert [card.number for card in cards(ReportData(history))] == [1, 3, 5, 4, 0]
 
 
 def test_five_of_a_front_are_spread_over_it() -> None:
     history = two(*(ended(k, "complete", [k, k]) for k in range(9)))
-    assert [card.number for card in cards(View(history))] == [8, 6, 4, 2, 0]
+    assert [card.number for card in cards(ReportData(history))] == [8, 6, 4, 2, 0]
 
 
 def test_networks_are_drawn_and_values_listed(report: Report) -> None:
     mixed = Space({"lr": Choice([0.1, 0.2]), "body": NETWORK})
     for space, pictures in ((VALUES, 0), (NETWORK, 1), (mixed, 1)):
         history = History(space, (ACCURACY,), (ended(0, "complete", [1], space),))
-        (card,) = cards(View(history))
+        (card,) = cards(ReportData(history))
         assert len(card.pictures) == pictures
         assert card.choices.keys() == history[0].architecture.choices.keys()
         assert report(history).tags["svg"] == pictures

@@ -1,4 +1,4 @@
-"""What every command shares: how results and errors are told, and how work is stopped."""
+"""Shared by all commands: output, errors, and how Ctrl-C stops them."""
 
 import signal
 import sys
@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 __all__ = ["Commands", "err", "new_table", "out", "say"]
 
-ENDLESS = 10_000  # columns of a pipe: what reads it wants whole lines
+ENDLESS = 10_000  # columns of a pipe, whose reader expects whole lines
 
 out = Console(
     markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else ENDLESS
@@ -34,7 +34,7 @@ err = Console(
 
 
 def say(text: str, style: str = "") -> None:
-    """Tell the user something that is no result."""
+    """Print a message to standard error."""
     err.print(Text(text, style), soft_wrap=True)
 
 
@@ -46,15 +46,12 @@ def new_table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-# ---------------------------------------------------------------------- the group of commands
-
-
 class Commands(TyperGroup):
-    """The commands; an error that is ours, or a file's, becomes a message and exit code 1."""
+    """The commands. Errors of nasbridge and of files become a message and exit code 1."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         flag = "--traceback"
-        if flag in args:  # people add it at the end of the command that failed
+        if flag in args:  # users append it to the command that failed
             args = [flag, *(arg for arg in args if arg != flag)]
         return super().parse_args(ctx, args)
 
@@ -68,7 +65,7 @@ class Commands(TyperGroup):
         except (typer.Exit, BrokenPipeError):
             raise
         except Exception as error:
-            from ..spaces import NasbridgeError  # late: `--help` shall be quick
+            from ..spaces import NasbridgeError  # late, to keep `--help` fast
 
             if ctx.params["traceback"] or not isinstance(error, NasbridgeError | OSError):
                 raise
@@ -78,7 +75,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def _stoppable() -> Generator[None]:
-    """Let Ctrl-C and SIGTERM end the work in good order, and a second one at once."""
+    """Let Ctrl-C and SIGTERM stop the work cleanly; a second one stops it at once."""
     signals = (signal.SIGINT, signal.SIGTERM)
 
     def stop(number: int, _: FrameType | None) -> None:

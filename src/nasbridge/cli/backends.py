@@ -1,4 +1,4 @@
-"""The command `backends`: what can run an experiment, and what each can do."""
+"""The command `backends`: what is installed, and what each backend supports."""
 
 from rich.text import Text
 
@@ -13,29 +13,29 @@ __all__ = ["show_backends"]
 
 
 def show_backends() -> None:
-    """Print what each backend can do, or how it is installed."""
+    """Print what each backend supports, or how to install it."""
     table = new_table("backend", "", "")
     for name in backend_names():
         first = name
-        for title, said in _said(name).items():
-            table.add_row(Text(first, "bold"), Text(title), Text(said))
+        for title, text in _entries(name).items():
+            table.add_row(Text(first, "bold"), Text(title), Text(text))
             first = ""
         table.add_section()
     out.print(table)
 
 
-def _said(name: str) -> dict[str, str]:
+def _entries(name: str) -> dict[str, str]:
     if not is_installed(name):
         return {"not installed": f"pip install 'nasbridge[{BACKENDS[name].extra}]'"}
     try:
         support = capabilities_of(name)
-    except ImportError as error:  # that of another package
+    except ImportError as error:  # a backend of another package
         return {"cannot be imported": str(error)}
-    said = {ABILITIES[field]: str(ability) for field, ability in support.abilities().items()}
+    entries = {ABILITIES[field]: str(ability) for field, ability in support.abilities().items()}
     options = options_of(backend(name).run)
     if not options:
-        return {**said, "options": "none"}
-    return {**said, **{f"--option {o.name}=": _described(o) for o in options.values()}}
+        return {**entries, "options": "none"}
+    return {**entries, **{f"--option {o.name}=": _described(o) for o in options.values()}}
 
 
 def _described(option: Option) -> str:

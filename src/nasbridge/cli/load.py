@@ -1,4 +1,4 @@
-"""Finding what a command speaks of: experiments and spaces in files, histories anywhere."""
+"""Finds the arguments of commands: experiments and spaces in files, histories anywhere."""
 
 import re
 import sys
@@ -32,7 +32,7 @@ def experiment_in(file: Path, name: str | None) -> tuple[str, Experiment]:
         The variable's name and the experiment.
 
     Raises:
-        ExperimentError: The file cannot be loaded, or it is not clear which experiment is meant.
+        ExperimentError: The file cannot be loaded, or several experiments are possible.
     """
     module = _load(file)
     found = {n: value for n, value in vars(module).items() if isinstance(value, Experiment)}
@@ -43,21 +43,21 @@ def experiment_of(origin: Origin, directory: Path) -> tuple[str, Experiment]:
     """Find the experiment that a run's directory was made with; see `experiment_in`.
 
     Args:
-        origin: Where the directory says that it comes from.
+        origin: Where the experiment comes from, by the note in the directory.
         directory: The directory, for messages.
 
     Raises:
-        ExperimentError: It is not there any more; says the way out.
+        ExperimentError: The file no longer exists.
     """
     again = f"nasbridge run FILE --directory {directory}"
     if not origin.script:
         raise ExperimentError(
-            f"{directory} does not say which file holds its experiment: name it, as {again}"
+            f"{directory} does not name the file of its experiment: name it, as {again}"
         )
     if not Path(origin.script).is_file():
         raise ExperimentError(
-            f"{origin.script}, which holds the experiment of {directory}, is not there any more: "
-            f"put it back, or say where it is now, as {again}"
+            f"{origin.script}, the file with the experiment of {directory}, no longer exists: "
+            f"restore it, or name its new place, as {again}"
         )
     return experiment_in(Path(origin.script), origin.variable or None)
 
@@ -66,8 +66,8 @@ def space_in(file: Path, name: str | None) -> SearchSpace:
     """Load a space: from JSON, or from a Python file's experiment, or from the file itself.
 
     Raises:
-        ExperimentError: The file cannot be loaded, or it is not clear which space is meant.
-        SpaceFormatError: The JSON is not that of a space.
+        ExperimentError: The file cannot be loaded, or several spaces are possible.
+        SpaceFormatError: The JSON does not describe a space.
     """
     if file.suffix == ".json":
         return from_json(file.read_bytes())
@@ -84,11 +84,11 @@ def history_at(location: Path, experiment: Path | None = None) -> History:
 
     Args:
         location: The file or directory.
-        experiment: The experiment's file, where the history cannot carry its space; the note in
-            a directory usually knows it.
+        experiment: The experiment's file, if the history does not include its space; the note
+            in a directory usually names it.
 
     Raises:
-        NasbridgeError: There is no history, it is damaged, or its space is not known.
+        NasbridgeError: There is no history, it is damaged, or its space is unknown.
     """
     space = None if experiment is None else space_in(experiment, None)
     if not location.is_dir():
@@ -104,12 +104,9 @@ def history_at(location: Path, experiment: Path | None = None) -> History:
     return load_run(location, space)
 
 
-# ---------------------------------------------------------------------- modules
-
-
 def _load(file: Path) -> ModuleType:
     name = re.sub(r"\W", "_", file.stem)
-    if name in sys.modules or find_spec(name) is not None:  # as digits.py beside a package digits
+    if name in sys.modules or find_spec(name) is not None:  # digits.py beside a package digits
         name += "_experiment"
     return load_module(name, file)
 
@@ -131,14 +128,14 @@ def _pick(
         )
     if len({id(value) for value in found.values()}) > 1:
         raise ExperimentError(
-            f"{file} holds {len(found)} of them, {_listed(found)}: choose one, as "
+            f"{file} holds {len(found)} candidates ({_listed(found)}): choose one, as "
             f"--name {next(iter(found))}, or call it {usual}"
         )
     return next(iter(found.items()))
 
 
 def _contents(module: ModuleType) -> list[str]:
-    """Say what a file itself defines, for messages."""
+    """Return what a file itself defines, for messages."""
     return [
         f"{name} ({type(value).__name__})"
         for name, value in vars(module).items()

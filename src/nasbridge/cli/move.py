@@ -1,4 +1,4 @@
-"""The commands `export`, `import` and `report`: histories that leave, arrive, and are shown."""
+"""The commands `export`, `import` and `report`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -15,7 +15,7 @@ __all__ = ["export_run", "import_history", "report_history"]
 
 
 def export_run(directory: Path, file: Path) -> None:
-    """Write the history of a run to a file; it remembers where its experiment comes from."""
+    """Write the history of a run to a file, with the origin of its experiment."""
     origin = asdict(read_note(directory).origin)
     history = history_at(directory)
     replace(history, metadata={**history.metadata, "origin": origin}).save(file)
@@ -44,10 +44,10 @@ def import_history(
     options = parse_options(backend_name, texts)  # report a wrong name before reading anything
     history = history_at(file, experiment)
     origin = Origin("" if experiment is None else str(experiment.resolve()))
-    if experiment is None and "origin" in history.metadata:  # `export` has put it there
+    if experiment is None and "origin" in history.metadata:  # written by `export`
         origin = replace(origin_from(history.metadata["origin"]), folder=origin.folder)
     begin_with(history, str(file), backend_name, directory, options, origin)
-    say(f"{len(history)} trials in {directory}; go on with")
+    say(f"{len(history)} trials in {directory}; continue with")
     if origin.script:
         say(f"  nasbridge resume {quote(str(directory))}", "bold")
     else:

@@ -1,4 +1,4 @@
-"""The command `space`: what can be searched, in numbers and in examples."""
+"""The command `space`: decisions, counts and samples of a space."""
 
 import math
 from pathlib import Path
@@ -12,7 +12,7 @@ from .load import space_in
 
 __all__ = ["show_space"]
 
-FEW = 2_000  # architectures of a space that are all looked at
+FEW = 2_000  # architectures up to which all are enumerated
 
 
 def show_space(
@@ -54,14 +54,14 @@ def _conditions(decision: Decision) -> str:
 
 
 def _numbers(space: SearchSpace) -> list[str]:
-    """Say how many architectures there are, and how many of them differ in what they compute."""
+    """Return the number of architectures, and how many of them are not equivalent."""
     count = space.count()
     if math.isinf(count):
         return [f"{len(space.decisions)} decisions, some of them real: infinitely many"]
-    said = [f"{len(space.decisions)} decisions, {count:,} architectures"]
+    lines = [f"{len(space.decisions)} decisions, {count:,} architectures"]
     if count <= FEW:
         forms = [architecture.canonical for architecture in space.enumerate()]
         if len(forms) < count:
-            said.append(f"{len(forms):,} of them meet the constraints")
-        said.append(f"{len(set(forms)):,} of these differ in what they compute")
-    return said
+            lines.append(f"{len(forms):,} of them meet the constraints")
+        lines.append(f"{len(set(forms)):,} of these are not equivalent")
+    return lines

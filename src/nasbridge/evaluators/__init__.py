@@ -1,4 +1,4 @@
-"""Ready evaluators: what `evaluate` is in the common cases."""
+"""Ready evaluators: `evaluate` functions for common cases."""
 
 from .keras import KerasEvaluator
 

@@ -1,5 +1,5 @@
 # pyright: basic
-"""Ready evaluators: what `evaluate` is in the common cases."""
+"""`KerasEvaluator`: trains the network of an architecture."""
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 from ..engine import ActiveTrial, ExperimentError
 from ..spaces import Architecture, BuildError, MissingExtra
 from ..strategies import Objective
-from .fresh import anew, check_configuration
+from .copies import check_configuration, fresh_copy
 
 if TYPE_CHECKING:
     from .keras_training import BestEpoch
@@ -31,31 +31,31 @@ class KerasEvaluator:
     Args:
         data: Training and validation data, `((x, y), (x_val, y_val))`, with examples along the
             first axis; or a function without arguments that returns it, called in each worker.
-        epochs: Number of epochs, at least 1; a trial's `budget` overrules it.
+        epochs: Number of epochs, at least 1; a trial's `budget` overrides it.
         batch_size: Examples in a batch, at least 1.
         optimizer: As in `model.compile`; or a function from the architecture to an optimizer,
             which may read decisions such as the learning rate.
         loss: As in `model.compile`.
-        metrics: As in `model.compile`. Objects of Keras, like optimizers and losses, are made
-            anew from their configuration for each training.
-        monitor: The metric that tells the best epoch; None takes the first objective of the
+        metrics: As in `model.compile`. Keras objects (optimizers, losses, metrics) are copied from
+            their configuration for each training.
+        monitor: The metric that selects the best epoch; None takes the first objective of the
             experiment that is a validation metric.
         mode: Whether the monitor should rise ("max") or fall ("min"); None takes the direction
             of the objective of this name, or else what Keras knows of the metric.
         callbacks: A function from the number of epochs to more callbacks of Keras, as a schedule
-            of the learning rate; called anew for each training.
+            of the learning rate; called for each training.
         patience: Epochs without improvement after which training ends, at least 1; None trains to
             the end.
         part: Which network, where a `Space` of a mapping has several.
         save: Keep the trained model as `model.keras` in the trial's directory.
-        jobs: Worker processes that an experiment uses if not told; 1 keeps memory flat, for a
-            worker is replaced now and then.
+        jobs: Worker processes of an experiment without `jobs=`; 1 keeps memory flat, because
+            workers are replaced now and then.
 
     Returns from a call:
         The metrics of the best epoch, as `val_loss`; `parameters`, `flops`, and `epochs` trained.
 
     Raises:
-        ExperimentError: A setting has no meaning, or it is not clear which epoch is the best.
+        ExperimentError: A setting is invalid, or no metric selects the best epoch.
 
     Example:
         >>> import numpy
@@ -129,7 +129,7 @@ class KerasEvaluator:
             return {**best.metrics, **size, "epochs": float(trained)}
         finally:
             keras.backend.clear_session(free_memory=False)
-            keras.config.set_dtype_policy(policy)  # which is no leftover of this training
+            keras.config.set_dtype_policy(policy)  # clear_session resets it
             gc.collect()
 
     def train(
@@ -140,13 +140,13 @@ class KerasEvaluator:
         epochs: int | None = None,
         seed: int = 0,
     ) -> Any:
-        """Train an architecture from scratch, as after a search.
+        """Train an architecture from scratch, for example after a search.
 
         Args:
             architecture: What to train.
             train: Inputs and targets; the evaluator's training data if None.
-            validation: Tells the best epoch by `monitor`, whose weights are restored; without
-                any, the last epoch's weights are kept.
+            validation: Selects the best epoch by `monitor`, whose weights are restored; None keeps
+                the weights of the last epoch.
             epochs: Number of epochs; the evaluator's own if None.
             seed: Seed of weights and batches.
 
@@ -166,8 +166,6 @@ class KerasEvaluator:
             best.restore()
         return model
 
-    # ------------------------------------------------------------------ training
-
     def _data(self) -> tuple[Arrays, Arrays]:
         if not self._loaded:
             data = self.data() if callable(self.data) else self.data
@@ -176,7 +174,7 @@ class KerasEvaluator:
         return self._loaded[0]
 
     def _best_epoch(self, objectives: Sequence[Objective]) -> "BestEpoch":
-        """Return what tells the best epoch, to an experiment with these objectives."""
+        """Return the callback that selects the best epoch under these objectives."""
         from .keras_training import BestEpoch
 
         directions: dict[str, Literal["max", "min"]] = {
@@ -184,23 +182,22 @@ class KerasEvaluator:
         }
         validated = [metric for metric in directions if metric.startswith("val_")]
         if self.monitor is None and not validated:
-            known = f"none of the objectives {list(directions)} is a validation metric"
+            reason = f"no objective of {list(directions)} is a validation metric"
             raise ExperimentError(
-                f"which epoch is the best is not known{f', for {known}' * bool(directions)}: "
-                "give KerasEvaluator(..., monitor='val_accuracy') or another metric"
+                f"no metric selects the best epoch{f': {reason}' * bool(directions)}; pass "
+                "KerasEvaluator(..., monitor='val_accuracy') or another metric"
             )
         monitor = self.monitor or validated[0]
         if validated and monitor not in validated and self.mode is None:
             raise ExperimentError(
-                f"monitor={monitor!r} would tell the best epoch, but {validated[0]!r} is the "
-                "objective: leave monitor out, or give mode='max' or mode='min' with it to have "
-                "it so"
+                f"monitor={monitor!r} would select the best epoch, but {validated[0]!r} is the "
+                "objective: omit monitor, or pass mode='max' or mode='min' with it to confirm"
             )
         direction = directions.get(monitor)
         if direction and self.mode and direction != self.mode:
             raise ExperimentError(
                 f"mode={self.mode!r}, but the objective {monitor!r} has the direction "
-                f"{direction!r}: leave mode out"
+                f"{direction!r}: omit mode"
             )
         return BestEpoch(monitor, self.mode or direction, self.patience)
 
@@ -213,22 +210,25 @@ class KerasEvaluator:
         seed: int,
         callbacks: Sequence[Any],
     ) -> tuple[Any, int]:
-        """Train, and return the model and the number of epochs that it took."""
+        """Train; return the model and the number of epochs."""
         _keras().utils.set_random_seed(seed)
         model = architecture.build(_input_shape(train), self.part)
         custom = callable(self.optimizer)
         model.compile(
-            optimizer=self.optimizer(architecture) if custom else anew(self.optimizer),
-            loss=anew(self.loss),
-            metrics=[anew(metric) for metric in self.metrics],
+            optimizer=self.optimizer(architecture) if custom else fresh_copy(self.optimizer),
+            loss=fresh_copy(self.loss),
+            metrics=[fresh_copy(metric) for metric in self.metrics],
         )
-        theirs = [] if self.callbacks is None else self.callbacks(epochs)
+        users = [] if self.callbacks is None else self.callbacks(epochs)
         fitted = model.fit(
             *train,
             batch_size=self.batch_size,
             epochs=epochs,
             validation_data=validation,
-            callbacks=[*theirs, *callbacks],  # theirs may add metrics, or exchange weights
+            callbacks=[
+                *users,
+                *callbacks,
+            ],  # theirs first: they may add metrics or exchange weights
             verbose=0,
         )
         return model, len(fitted.epoch)

@@ -1,5 +1,5 @@
 # pyright: basic
-"""Callbacks of a training: which epoch is the best one, and what the trial is told."""
+"""Callbacks of a training: select the best epoch, report every epoch to the trial."""
 
 import math
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ Mode = Literal["max", "min"]
 
 @final
 class BestEpoch(keras.callbacks.Callback):
-    """Keeps the metrics and the weights of the best epoch; ends a training that stands still.
+    """Keeps the metrics and weights of the best epoch, and stops a training without progress.
 
     A value that is not finite is worse than any other; of equal epochs the first is the best.
 
     Args:
-        monitor: The metric that tells the best epoch.
-        mode: Whether it should rise ("max") or fall ("min"); None asks Keras.
-        patience: Epochs without improvement after which training ends; None for no end.
+        monitor: The metric that selects the best epoch.
+        mode: "max" or "min"; None asks Keras.
+        patience: Epochs without improvement after which training stops; None never stops.
 
     Raises:
         ExperimentError: There is no such metric, or Keras does not know its mode.

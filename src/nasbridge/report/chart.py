@@ -1,7 +1,7 @@
-"""What a chart is: data and layout for Plotly, and what those read who cannot see it.
+"""Charts: data and layout for Plotly, and an alternative text.
 
 Colours and fonts of axes come from the page, which may be light or dark; the colours here are
-those that are legible on both, and told apart by the colour-blind.
+legible on both and distinct for colour-blind readers.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Chart:
     Attributes:
         name: The id of its element.
         title: Its heading.
-        alt: What it shows, for those who cannot see it.
+        alt: Alternative text.
         caption: How to read it.
         data: Plotly's traces.
         layout: Plotly's layout.
@@ -93,16 +93,16 @@ def axis_of_counts(title: str, most: int) -> dict[str, Any]:
 
 
 def axis_of(objective: Objective, values: Sequence[float], arrows: str) -> dict[str, Any]:
-    """Return the axis of an objective, which says what is better.
+    """Return the axis of an objective, with an arrow in the better direction.
 
-    It is logarithmic where most values are positive and span decades. Else values that are much
-    worse than the others, as of a diverged training, are left outside, so that the others can be
-    told apart.
+    It is logarithmic if most values are positive and span decades. Otherwise values that are much
+    worse than the others, for example of a diverged training, are left outside, so that the others
+    remain distinct.
 
     Args:
         objective: The objective.
-        values: What is to be shown.
-        arrows: What points to larger and to smaller values, as "↑↓".
+        values: The values to show.
+        arrows: Arrows towards larger and smaller values, as "↑↓".
     """
     arrow = arrows[0] if objective.direction == "max" else arrows[1]
     title = f"{objective.metric} ({arrow} better)"

@@ -18,8 +18,8 @@ from .chart import (
     outside,
     trace,
 )
+from .data import ReportData
 from .text import number
-from .view import View
 
 __all__ = ["curve_charts"]
 
@@ -38,16 +38,16 @@ Point = tuple[int, float]
 Curve = tuple[Trial, list[Point]]
 
 
-def curve_charts(view: View) -> Iterator[Chart]:
+def curve_charts(data: ReportData) -> Iterator[Chart]:
     """Draw the learning curves of each objective that trials have reported.
 
     An objective that never changes within a trial, as the number of parameters, has none.
     """
-    for position, objective in enumerate(view.history.objectives):
-        curves = [(trial, _points(trial, objective.metric)) for trial in view.history]
+    for position, objective in enumerate(data.history.objectives):
+        curves = [(trial, _points(trial, objective.metric)) for trial in data.history]
         curves = [(trial, points) for trial, points in curves if points]
         if any(len({value for _, value in points}) > 1 for _, points in curves):
-            yield _chart(view, objective, f"curves-{position}", curves)
+            yield _chart(data, objective, f"curves-{position}", curves)
 
 
 def _points(trial: Trial, metric: str) -> list[Point]:
@@ -55,23 +55,23 @@ def _points(trial: Trial, metric: str) -> list[Point]:
     return [(step, value) for step, value in points if math.isfinite(value)]
 
 
-def _chart(view: View, objective: Objective, name: str, curves: Sequence[Curve]) -> Chart:
-    data: list[dict[str, Any]] = []
+def _chart(data: ReportData, objective: Objective, name: str, curves: Sequence[Curve]) -> Chart:
+    traces: list[dict[str, Any]] = []
     captions: list[str] = []
-    for state in view.states:
+    for state in data.states:
         chosen = [curve for curve in curves if curve[0].state == state]
         if len(chosen) > MOST:
             captions.append(f"{MOST} of the {len(chosen):,} curves of {state} trials are drawn.")
         if chosen:
-            data.append(_lines(state, _spread(chosen), line=STYLES[state], opacity=0.6))
+            traces.append(_lines(state, _spread(chosen), line=STYLES[state], opacity=0.6))
     stopped = [curve for curve in curves if curve[0].state == "pruned"]
     if stopped:
-        data.append(_ends(stopped))
-    leaders = {trial.number for trial in view.leaders}
+        traces.append(_ends(stopped))
+    leaders = {trial.number for trial in data.leaders}
     leading = [curve for curve in curves if curve[0].number in leaders]
     if leading:
-        label = "best" if len(view.history.objectives) == 1 else "Pareto front"
-        data.append(_lines(label, leading, line={"color": BEST, "width": 2}))
+        label = "best" if len(data.history.objectives) == 1 else "Pareto front"
+        traces.append(_lines(label, leading, line={"color": BEST, "width": 2}))
     values = [value for _, points in curves for _, value in points]
     y = axis_of(objective, values, "↑↓")
     title = f"{objective.metric} while training"
@@ -81,11 +81,11 @@ def _chart(view: View, objective: Objective, name: str, curves: Sequence[Curve])
     )
     caption = " ".join(filter(None, [*captions, outside(y, values)]))
     x = axis_of_counts("step", max(points[-1][0] for _, points in curves))
-    return Chart(name, title, alt, caption, data, layout(x, y))
+    return Chart(name, title, alt, caption, traces, layout(x, y))
 
 
 def _spread(curves: Sequence[Curve]) -> list[Curve]:
-    """Pick as many curves as can be told apart, evenly from the lowest end to the highest."""
+    """Pick as many curves as remain distinct, evenly from the lowest end to the highest."""
     if len(curves) <= MOST:
         return list(curves)
     ranked = sorted(curves, key=lambda curve: curve[1][-1][1])

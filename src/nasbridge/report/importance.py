@@ -1,23 +1,22 @@
 # pyright: basic
 # scikit-learn ships no types.
-"""Importance of decisions: how much of the difference between trials each of them explains.
+"""Importance of decisions: how much of the variation between trials each one explains.
 
-1. Trials are ranked at equal training: the *standing* of a trial is the share of the others that
-   it beats, each pair being compared at the last step that both reached. So pruned trials count
-   for what they showed, and one diverged loss does not drown all else.
+1. Trials are ranked at equal training: the *standing* of a trial is the share of other trials that
+   it beats, each pair compared at the last step that both reached. So pruned trials count with
+   what they reported, and one diverged loss does not dominate.
 2. A random forest learns the standing from `space.encode`, in five folds. Its fit is R² on the
-   trials that it has not seen. A forest that predicts nothing explains nothing: with fewer than
-   30 trials, or a fit below 0.1, the answer is that there are too few trials to say. (Of 100
-   searches in which nothing mattered, 2 passed that bound, with 30 trials as with 50.)
+   held-out trials. With fewer than 30 trials, or a fit below 0.1, no importance is reported. (Of
+   100 searches in which no decision mattered, 2 passed that bound, with 30 trials and with 50.)
 3. A decision is *shuffled* in the trials held out: its value is replaced by that of another trial
    in which it is active, together with the values of the decisions that depend on it, so that what
-   the forest is asked about remains an architecture. Where the decision is inactive, nothing is
-   shuffled: a decision that is seldom active counts seldom.
+   the forest evaluates remains an architecture. Where the decision is inactive, nothing is
+   shuffled: a decision that is seldom active counts little.
 
 Half the increase of the squared error, over the variance of the standing, estimates the share of
 the variance that the decision takes part in, alone or with others (the total effect of Sobol'). A
-decision's share includes those that depend on it, and shares of decisions that interact overlap,
-so they need not add up to one.
+decision's share includes that of the decisions that depend on it, and shares of interacting
+decisions overlap, so they need not sum to one.
 
 References:
     Breiman 2001, Random Forests, doi:10.1023/A:1010933404324; Gregorutti, Michel & Saint-Pierre
@@ -39,9 +38,9 @@ __all__ = ["Importance", "Share", "encoded", "importance", "standings"]
 
 Array = NDArray[numpy.float64]
 
-FEWEST = 30  # trials below which nothing is said
-MOST = 1000  # trials that the forests see; of more, as many are picked evenly
-FIT = 0.1  # R² below which nothing is said
+FEWEST = 30  # trials below which no importance is reported
+MOST = 1000  # trials that the forests use; more are thinned evenly
+FIT = 0.1  # R² below which no importance is reported
 FOLDS = 5
 TREES = 100
 SHUFFLES = 8  # of each decision, for each trial held out
@@ -70,8 +69,8 @@ class Importance:
         objective: The objective.
         trials: Number of trials that were asked.
         fit: R² of the forests on trials they had not seen; None if there were none.
-        shares: Decisions, the most important first; empty where nothing can be said.
-        doubt: Why nothing can be said, as a sentence; empty if there are shares.
+        shares: Decisions, the most important first; empty if there is a doubt.
+        doubt: Why no importance is reported, as a sentence; empty if there are shares.
     """
 
     objective: Objective
@@ -85,7 +84,7 @@ def importance(history: History, objective: Objective) -> Importance:
     """Estimate how much each decision explains of an objective; see the module.
 
     Args:
-        history: Complete and pruned trials are asked, up to 1,000 of them.
+        history: Complete and pruned trials are used, at most 1,000 of them.
         objective: The objective.
 
     Raises:
@@ -95,7 +94,7 @@ def importance(history: History, objective: Objective) -> Importance:
     picked = numpy.linspace(0, len(asked) - 1, min(len(asked), MOST)).astype(int)
     trials = [asked[k] for k in picked]
     if len(trials) < FEWEST:
-        doubt = f"Too few trials to say: {len(trials)} have a value, {FEWEST} are needed."
+        doubt = f"Too few trials: {len(trials)} have a value, {FEWEST} are needed."
         return Importance(objective, len(trials), doubt=doubt)
     target = standings(trials, objective)
     if numpy.ptp(target) == 0:
@@ -107,7 +106,7 @@ def importance(history: History, objective: Objective) -> Importance:
     fit = float(1 - errors[0].mean() / target.var())
     if fit < FIT:
         doubt = (
-            f"Too few trials to say: from these {len(trials)}, the decisions do not predict "
+            f"Too few trials: from these {len(trials)}, the decisions do not predict "
             f"the value of another trial (R² {fit:.2f}; {FIT} is needed)."
         )
         return Importance(objective, len(trials), fit, doubt=doubt)
@@ -121,9 +120,6 @@ def importance(history: History, objective: Objective) -> Importance:
 
 def _standard_error(values: Array) -> float:
     return float(values.std() / numpy.sqrt(len(values)))
-
-
-# ---------------------------------------------------------------------- the target
 
 
 def standings(trials: Sequence[Trial], objective: Objective) -> Array:
@@ -159,15 +155,12 @@ def _table(trials: Sequence[Trial], metric: str) -> Array:
 
 
 def _filled(table: Array) -> tuple[Array, NDArray[numpy.intp]]:
-    """Fill gaps of rows with what was known before, or came first; and tell where each row ends."""
+    """Fill gaps of rows forward, then backward; also return the last known column of each row."""
     known = ~numpy.isnan(table)
     columns = numpy.arange(table.shape[1])
     latest = numpy.maximum.accumulate(numpy.where(known, columns, -1), axis=1)
     source = numpy.where(latest < 0, known.argmax(axis=1)[:, None], latest)
     return numpy.take_along_axis(table, source, axis=1), latest[:, -1]
-
-
-# ---------------------------------------------------------------------- the forests
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from .chart import (
     outside,
     trace,
 )
+from .data import ReportData
 from .text import hover, number
-from .view import View
 
 __all__ = ["progress_charts"]
 
@@ -39,19 +39,19 @@ class Clock(NamedTuple):
     places: Mapping[int, float]
 
 
-def progress_charts(view: View) -> Iterator[Chart]:
+def progress_charts(data: ReportData) -> Iterator[Chart]:
     """Draw the best value so far of each objective: over trials and, if known, over time."""
-    if view.scored:
-        clocks = list(_clocks(view))
-        for position, objective in enumerate(view.history.objectives):
+    if data.scored:
+        clocks = list(_clocks(data))
+        for position, objective in enumerate(data.history.objectives):
             for clock in clocks:
-                yield _chart(view, objective, clock, f"progress-{position}-{clock.name}")
+                yield _chart(data, objective, clock, f"progress-{position}-{clock.name}")
 
 
-def _clocks(view: View) -> Iterator[Clock]:
-    counted = {trial.number: float(k) for k, trial in enumerate(view.finished, start=1)}
+def _clocks(data: ReportData) -> Iterator[Clock]:
+    counted = {trial.number: float(k) for k, trial in enumerate(data.finished, start=1)}
     yield Clock("trials", axis_of_counts("trials finished", len(counted)), counted)
-    ended = {trial.number: view.clock(trial) for trial in view.finished}
+    ended = {trial.number: data.clock(trial) for trial in data.finished}
     known = {number: seconds for number, seconds in ended.items() if seconds is not None}
     if known.keys() == counted.keys():
         longest = max(known.values())
@@ -60,11 +60,11 @@ def _clocks(view: View) -> Iterator[Clock]:
         yield Clock("time", across, {n: known[n] / unit for n in known})
 
 
-def _chart(view: View, objective: Objective, clock: Clock, name: str) -> Chart:
+def _chart(data: ReportData, objective: Objective, clock: Clock, name: str) -> Chart:
     metric, sign = objective.metric, objective.sign
-    values = [trial.values[metric] for trial in view.scored]
+    values = [trial.values[metric] for trial in data.scored]
     best = [sign * score for score in accumulate((sign * value for value in values), max)]
-    places = [clock.places[trial.number] for trial in view.scored]
+    places = [clock.places[trial.number] for trial in data.scored]
     line = trace(
         "best so far",
         [*places, max(clock.places.values())],
@@ -79,11 +79,11 @@ def _chart(view: View, objective: Objective, clock: Clock, name: str) -> Chart:
         values,
         mode="markers",
         marker={"color": COMPLETE, "size": 7, "opacity": 0.6},
-        hovertext=[hover(trial, view.history.objectives) for trial in view.scored],
+        hovertext=[hover(trial, data.history.objectives) for trial in data.scored],
         hoverinfo="text",
     )
     y = axis_of(objective, values, "↑↓")
-    leader = view.scored[best.index(best[-1])].number
+    leader = data.scored[best.index(best[-1])].number
     title = f"Best {metric} over {clock.name}"
     alt = (
         f"{title}: from {number(best[0])} to {number(best[-1])}, which trial {leader} reached; "

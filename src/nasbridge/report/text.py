@@ -1,4 +1,4 @@
-"""Words and numbers as a report shows them."""
+"""Texts and numbers as a report displays them."""
 
 import html
 import math
@@ -16,7 +16,7 @@ SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number(value: object) -> str:
-    """Show a number in four digits; anything else as it is.
+    """Format a number with four digits; return anything else as text.
 
     Example:
         >>> number(0.912345), number(48213.0), number(1.5e-5), number("conv3")
@@ -30,7 +30,7 @@ def number(value: object) -> str:
 
 
 def how_many(count: float) -> str:
-    """Show how many architectures there are.
+    """Format a number of architectures.
 
     Example:
         >>> how_many(15625), how_many(5**40), how_many(math.inf)
@@ -45,7 +45,7 @@ def how_many(count: float) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Show how long something took; empty if that is not known.
+    """Format a duration in seconds; empty if unknown.
 
     Example:
         >>> seconds(0.0421), seconds(200), seconds(None)
@@ -57,7 +57,7 @@ def seconds(value: float | None) -> str:
 
 
 def moment(value: float | None) -> str:
-    """Show a time of day, given in seconds since 1970; empty if that is not known.
+    """Format a time in seconds since 1970; empty if unknown.
 
     Example:
         >>> moment(0)
@@ -69,7 +69,7 @@ def moment(value: float | None) -> str:
 
 
 def clip(text: str, longest: int) -> str:
-    """Shorten a text to one line of so many characters.
+    """Shorten a text to one line of at most `longest` characters.
 
     Example:
         >>> clip("cannot allocate a tensor", 16)
@@ -80,22 +80,22 @@ def clip(text: str, longest: int) -> str:
 
 
 def pairs(values: Mapping[str, object]) -> str:
-    """Show a table in one line, as "width=32, depth=3"."""
+    """Format a mapping in one line, as "width=32, depth=3"."""
     return ", ".join(f"{name}={number(value)}" for name, value in values.items())
 
 
 def choices(architecture: Architecture) -> str:
-    """Show what an architecture has chosen, in one line."""
+    """Format the choices of an architecture in one line."""
     return pairs(architecture.choices)
 
 
 def safe(text: str) -> str:
-    """Return a text for Plotly, which reads its texts as a kind of HTML."""
+    """Escape a text for Plotly, which interprets some HTML."""
     return html.escape(text, quote=False)
 
 
 def hover(trial: Trial, objectives: tuple[Objective, ...]) -> str:
-    """Say what a trial is, for who points at it in a chart."""
+    """Return the tooltip of a trial in a chart."""
     made = list(trial.architecture.choices.items())
     lines = [
         f"trial {trial.number}, {trial.state}",

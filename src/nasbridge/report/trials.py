@@ -6,8 +6,8 @@ from typing import final
 from ..spaces import Architecture
 from ..spaces.graph.graph import HierarchicalGraph
 from ..strategies import Trial
+from .data import ReportData
 from .text import choices, clip, number, pairs, seconds
-from .view import View
 
 __all__ = ["Card", "Cell", "Row", "cards", "rows"]
 
@@ -36,16 +36,16 @@ class Card:
     summary: str
 
 
-def cards(view: View) -> list[Card]:
+def cards(data: ReportData) -> list[Card]:
     """Return the best trials with their pictures."""
-    return [_card(view, trial) for trial in view.top]
+    return [_card(data, trial) for trial in data.top]
 
 
-def _card(view: View, trial: Trial) -> Card:
+def _card(data: ReportData, trial: Trial) -> Card:
     architecture = trial.architecture
     return Card(
         number=trial.number,
-        values={o.metric: number(trial.values[o.metric]) for o in view.history.objectives},
+        values={o.metric: number(trial.values[o.metric]) for o in data.history.objectives},
         seconds=seconds(trial.seconds),
         pictures={part: architecture.draw(part=part) for part in networks(architecture)},
         choices={name: number(label) for name, label in architecture.choices.items()},
@@ -57,9 +57,6 @@ def networks(architecture: Architecture) -> list[str]:
     """Return the names of the networks that an architecture describes."""
     parts = architecture.space.resolve(architecture.choices, compact=True)
     return [name for name, part in parts.items() if isinstance(part, HierarchicalGraph)]
-
-
-# ---------------------------------------------------------------------- the table
 
 
 @final
@@ -97,10 +94,10 @@ class Row:
     error: str
 
 
-def rows(view: View) -> list[Row]:
+def rows(data: ReportData) -> list[Row]:
     """Return all trials, in the order of the history."""
-    metrics = [objective.metric for objective in view.history.objectives]
-    return [_row(trial, metrics) for trial in view.history]
+    metrics = [objective.metric for objective in data.history.objectives]
+    return [_row(trial, metrics) for trial in data.history]
 
 
 def _row(trial: Trial, metrics: list[str]) -> Row:

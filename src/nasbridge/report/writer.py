@@ -4,14 +4,14 @@ from pathlib import Path
 
 from ..engine.run_note import read_note
 from ..strategies import History
-from . import facts
+from . import summary
 from .curves import curve_charts
+from .data import ReportData
 from .front import front_charts
 from .importance import importance
 from .page import render
 from .progress import progress_charts
 from .trials import cards, rows
-from .view import View
 
 __all__ = ["write_report"]
 
@@ -28,8 +28,8 @@ def write_report(
 ) -> Path:
     """Write a report: what was searched, what came out, what mattered, and how to repeat it.
 
-    The page holds everything that it shows; it opens without a network, on a phone, too. The
-    same history gives the same page.
+    The page is self-contained: it opens without a network, and on a phone. The same history
+    gives the same page.
 
     Args:
         history: What to report; finished, interrupted or empty.
@@ -48,29 +48,29 @@ def write_report(
         `write_report(experiment.run(directory="runs/a"), "report.html", directory="runs/a")`
     """
     file = Path(path)
-    view = View(history)
+    data = ReportData(history)
     note = None if directory is None else read_note(Path(directory))
-    backend = facts.backend_of(view, note)
+    backend = summary.backend_of(data, note)
     page = render(
         title=title,
-        lead=facts.lead(view, backend),
+        lead=summary.lead(data, backend),
         several=len(history.objectives) > 1,
         metrics=[objective.metric for objective in history.objectives],
         shown=BARS,
         first=ROWS,
-        tiles=list(facts.tiles(view)),
-        summary=[(term, said) for term, said in facts.summary(view, note) if said],
-        decisions=facts.decisions(view),
-        progress=list(progress_charts(view)),
-        curves=list(curve_charts(view)),
-        fronts=list(front_charts(view)),
-        cards=cards(view),
+        tiles=list(summary.tiles(data)),
+        summary=[(term, text) for term, text in summary.summary(data, note) if text],
+        decisions=summary.decisions(data),
+        progress=list(progress_charts(data)),
+        curves=list(curve_charts(data)),
+        fronts=list(front_charts(data)),
+        cards=cards(data),
         importances=[importance(history, objective) for objective in history.objectives],
-        rows=rows(view),
-        command=facts.command(view, note),
+        rows=rows(data),
+        command=summary.command(data, note),
         folder=note.origin.folder if note else "",
-        call=facts.call(view, backend),
-        versions=facts.versions(view, backend),
+        call=summary.call(data, backend),
+        versions=summary.versions(data, backend),
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(page, "utf-8")

@@ -11,7 +11,7 @@ import pytest
 from nasbridge import GridSearch
 from nasbridge.adapters.keras_tuner import NASTuner
 from nasbridge.engine import ExperimentError
-from nasbridge.evaluators.fresh import check_configuration
+from nasbridge.evaluators.copies import check_configuration
 from nasbridge.spaces import variants_of
 
 X, Y = numpy.eye(6, 4, dtype="float32"), numpy.eye(6, 3, dtype="float32")
@@ -46,7 +46,7 @@ def test_exclusion_from_decay_by_variable_is_rejected(tmp_path: Path) -> None:
     optimizer = keras.optimizers.AdamW()
     optimizer.exclude_from_weight_decay(var_list=[model.layers[0].bias])
     model.compile(optimizer, "mse")
-    with pytest.raises(ExperimentError, match=r"keeps weights of one model .*var_names=\["):
+    with pytest.raises(ExperimentError, match=r"excludes variables of one model .*var_names=\["):
         member_of(model, tmp_path)
 
 
@@ -84,7 +84,7 @@ ARRAY = numpy.array([1.0, float("nan")])
     ids=str,
 )
 def test_state_missing_from_get_config_is_rejected(held: Any, tmp_path: Path) -> None:
-    with pytest.raises(ExperimentError, match=r"leaves out \{'held': "):
+    with pytest.raises(ExperimentError, match=r"omits \{'held': "):
         member_of(model_of("sgd", Weighted(held)), tmp_path)
 
 
@@ -100,7 +100,7 @@ def test_state_in_get_config_is_copied(held: Any, tmp_path: Path) -> None:
     ids=lambda held: type(held).__name__,
 )
 def test_missing_state_that_cannot_be_compared_is_rejected(held: Any, tmp_path: Path) -> None:
-    with pytest.raises(ExperimentError, match=r"leaves out \{'held': "):
+    with pytest.raises(ExperimentError, match=r"omits \{'held': "):
         member_of(model_of("sgd", Weighted(held)), tmp_path)
 
 

@@ -1,6 +1,6 @@
 """NNI's web UI in a browser: it shows the trials, their values and whole architectures.
 
-The screenshots of the NNI page show a run that `--keep` has left open, by two commands:
+The screenshots of docs/integrations/nni.md show a run with `--keep`, by two commands:
 
     nasbridge run examples/digits.py --backend nni --port 8080 --jobs 2 --assessor Medianstop --keep
     python tests/adapters/nni/test_browser.py http://127.0.0.1:8080 docs
@@ -17,12 +17,12 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from nasbridge import Experiment, History, MedianPruner, RandomSearch
+from nasbridge import testing as material
 from nasbridge.adapters.nni.database import experiment_in
 from nasbridge.adapters.nni.manager import Manager
 from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
-from nasbridge import testing as material
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_browser")]
 

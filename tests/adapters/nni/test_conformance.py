@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from nasbridge.adapters.nni import session
-from nasbridge.testing import BackendTests
-from nasbridge.testing import BackendHarness
+from nasbridge.testing import BackendHarness, BackendTests
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 

@@ -17,12 +17,12 @@ import psutil
 import pytest
 
 from nasbridge import BackendError, Experiment, History, MedianPruner
+from nasbridge import testing as material
 from nasbridge.adapters import backend
 from nasbridge.adapters.nni.database import DATABASE, experiment_in, read_database
 from nasbridge.adapters.nni.space import architecture_from
 from nasbridge.engine.driver import Silent
 from nasbridge.strategies import Trial
-from nasbridge import testing as material
 from nasbridge.testing import bare_loop, comparable, strategy
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]

@@ -25,6 +25,7 @@ import psutil
 import pytest
 
 from nasbridge import BackendError, Experiment, History, Integer, RandomSearch, Space
+from nasbridge import testing as material
 from nasbridge.adapters import backend
 from nasbridge.adapters.nni import manager
 from nasbridge.adapters.nni.compat import node_options
@@ -36,7 +37,6 @@ from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import Trial
-from nasbridge import testing as material
 from nasbridge.testing import comparable
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_managed")]

@@ -11,9 +11,9 @@ from nni.algorithms.hpo.random_tuner import RandomTuner
 from nni.algorithms.hpo.tpe_tuner import TpeTuner
 
 from nasbridge import BackendError
+from nasbridge import testing as material
 from nasbridge.adapters.nni import NASTuner, architecture_from, from_native, to_native
 from nasbridge.spaces import Choice, Integer, InvalidArchitecture, Real, Space
-from nasbridge import testing as material
 
 NESTED: dict[str, Any] = {
     "rate": {"_type": "loguniform", "_value": [1e-4, 1e-1]},

@@ -10,11 +10,11 @@ import pytest
 from nni import NoMoreTrialError
 
 from nasbridge import BackendError, Experiment, RandomSearch, RegularizedEvolution
+from nasbridge import testing as material
 from nasbridge.adapters.nni import NASTuner, architecture_from
 from nasbridge.adapters.nni.webui import parameters_of
 from nasbridge.engine import ExperimentError
 from nasbridge.strategies import Strategy, Trial
-from nasbridge import testing as material
 from nasbridge.testing import bare_loop, comparable
 
 FLAT = {"units": {"_type": "choice", "_value": [10, 11, 12, 13]}}

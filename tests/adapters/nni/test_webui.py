@@ -7,11 +7,11 @@ from typing import Any
 import numpy
 import pytest
 
+from nasbridge import testing as material
 from nasbridge.adapters.nni.space import architecture_from, from_native
 from nasbridge.adapters.nni.webui import AXES, parameters_of, shown_metrics, shown_space
 from nasbridge.spaces import Choice, Integer, Real, SearchSpace, Space, library
 from nasbridge.strategies import Objective
-from nasbridge import testing as material
 
 NESTED: dict[str, Any] = {
     "block": {

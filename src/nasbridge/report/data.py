@@ -1,4 +1,4 @@
-"""A history as a report sees it: which trials count, which lead, and how time passed."""
+"""The history of a report: which trials count, which are best, and when they ran."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -8,15 +8,15 @@ from typing import final
 
 from ..strategies import History, Trial, non_dominated
 
-__all__ = ["View"]
+__all__ = ["ReportData"]
 
 TOP = 5  # trials that are shown as pictures
 
 
 @final
 @dataclass(frozen=True)
-class View:
-    """What the parts of a report ask of a history.
+class ReportData:
+    """A history with the derived values that the parts of a report share.
 
     Attributes:
         history: The history.
@@ -26,7 +26,7 @@ class View:
 
     @cached_property
     def finished(self) -> tuple[Trial, ...]:
-        """The trials that have ended, in the order in which they did."""
+        """The finished trials, in the order in which they finished."""
         return self.history.of_state("complete", "pruned", "failed")
 
     @cached_property
@@ -41,16 +41,14 @@ class View:
 
     @cached_property
     def states(self) -> dict[str, int]:
-        """How many trials are in each state, empty states left out."""
+        """The number of trials in each state that occurs."""
         counted = Counter[str](trial.state for trial in self.history)
         order = ("complete", "pruned", "failed", "running")
         return {state: counted[state] for state in order if counted[state]}
 
-    # ------------------------------------------------------------------ who leads
-
     @cached_property
     def front(self) -> tuple[Trial, ...]:
-        """The trials that no other dominates, the best in the first objective first."""
+        """The non-dominated trials, the best in the first objective first."""
         objectives = self.history.objectives
         scores = [trial.scores(objectives) or () for trial in self.scored]
         order = sorted(non_dominated(scores), key=lambda k: scores[k], reverse=True)
@@ -63,7 +61,7 @@ class View:
 
     @cached_property
     def top(self) -> tuple[Trial, ...]:
-        """The best five; of a Pareto front, five that are spread over it."""
+        """The five best trials, or five spread over the Pareto front."""
         objectives = self.history.objectives
         if len(objectives) == 1:
             ranked = sorted(self.scored, key=lambda t: t.scores(objectives) or (), reverse=True)
@@ -72,46 +70,44 @@ class View:
         last = len(self.front) - 1
         return tuple(self.front[round(k * last / max(number - 1, 1))] for k in range(number))
 
-    # ------------------------------------------------------------------ time
-
     @cached_property
     def _busy(self) -> list[tuple[float, float, float]]:
-        """Spans in which at least one trial ran: beginning, end, and seconds before it."""
+        """Spans in which at least one trial ran: start, end, and busy seconds before the start."""
         spans: list[tuple[float, float, float]] = []
         for started, finished in sorted(filter(None, map(_span, self.finished))):
             if spans and started <= spans[-1][1]:
-                begun, ended, before = spans[-1]
-                spans[-1] = begun, max(ended, finished), before
+                start, end, before = spans[-1]
+                spans[-1] = start, max(end, finished), before
             else:
                 before = spans[-1][2] + spans[-1][1] - spans[-1][0] if spans else 0.0
                 spans.append((started, finished, before))
         return spans
 
     def clock(self, trial: Trial) -> float | None:
-        """Return for how long the search had run when a trial ended, in seconds.
+        """Return the search time at which a trial ended, in seconds.
 
-        Pauses, in which no trial ran, do not count. None if the trial's times are not known.
+        Pauses in which no trial ran do not count. None if the trial's times are unknown.
         """
         span = _span(trial)
         if span is None:
             return None
         position = bisect_right(self._busy, span[1], key=lambda busy: busy[0]) - 1
-        begun, _, before = self._busy[position]
-        return before + span[1] - begun
+        start, _, before = self._busy[position]
+        return before + span[1] - start
 
     @cached_property
     def searched(self) -> float | None:
-        """For how long at least one trial ran, in seconds; None if that is not known."""
-        return sum(ended - begun for begun, ended, _ in self._busy) if self._busy else None
+        """The seconds in which at least one trial ran; None if unknown."""
+        return sum(end - start for start, end, _ in self._busy) if self._busy else None
 
     @cached_property
     def evaluated(self) -> float:
-        """How long all evaluations took together, in seconds."""
+        """The seconds of all evaluations, summed."""
         return sum(trial.seconds or 0.0 for trial in self.finished)
 
 
 def _span(trial: Trial) -> tuple[float, float] | None:
-    """Return when a trial began and ended, if both are known and in order."""
+    """Return the start and the end of a trial, if both are known and in order."""
     if trial.started is None or trial.finished is None or trial.finished < trial.started:
         return None
     return trial.started, trial.finished

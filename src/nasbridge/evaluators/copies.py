@@ -1,6 +1,6 @@
 # pyright: basic
 # Optimizers, losses and metrics are Keras's.
-"""Objects of Keras as they are before any training."""
+"""Untrained copies of Keras objects, one per training."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,10 @@ import numpy
 
 from ..engine.errors import ExperimentError
 
-__all__ = ["anew", "check_configuration"]
+__all__ = ["check_configuration", "fresh_copy"]
 
-# What Keras notes in an object when it is used, or what `check_configuration` looks at by itself.
-NOTED = {
+# Attributes that Keras sets on use, or that `check_configuration` checks separately.
+IGNORED = {
     "built",
     "_built",
     "_build_input_shape",
@@ -24,15 +24,15 @@ NOTED = {
     "_trainable_variables_indices",
 }
 
-SMALL = 1000  # numbers in an array that is compared as a list is
+SMALL = 1000  # numbers in an array that is compared like a list
 
 
-def anew(thing: Any) -> Any:
-    """Return an object of Keras as it was before any training, anything else as it is."""
+def fresh_copy(thing: Any) -> Any:
+    """Return an untrained copy of a Keras object; return anything else unchanged."""
     if isinstance(thing, list | tuple):
-        return [anew(part) for part in thing]
+        return [fresh_copy(part) for part in thing]
     if isinstance(thing, dict):
-        return {name: anew(part) for name, part in thing.items()}
+        return {name: fresh_copy(part) for name, part in thing.items()}
     if isinstance(thing, type) or not hasattr(thing, "from_config"):
         return thing
     copy = type(thing).from_config(thing.get_config())
@@ -44,78 +44,81 @@ def anew(thing: Any) -> Any:
 
 
 def _optimizers(thing: Any) -> Iterator[Any]:
-    """Return an optimizer and those inside it; of anything else, the thing."""
+    """Yield an optimizer and the optimizers that it wraps; yield any other object alone."""
     while thing is not None:
         yield thing
         thing = getattr(thing, "inner_optimizer", None)
 
 
 def check_configuration(thing: Any) -> None:
-    """Refuse an object whose copies, in the next training or another process, would differ."""
+    """Refuse an object whose copies would differ from it.
+
+    Raises:
+        ExperimentError: The object has no usable configuration, or the configuration omits a value.
+    """
     if isinstance(thing, list | tuple | dict):
         for part in thing.values() if isinstance(thing, dict) else thing:
             check_configuration(part)
         return
-    way_out = (
-        "give a function, of targets and predictions for a loss or metric, of the architecture "
-        "for an optimizer"
+    fix = (
+        "pass a function: of targets and predictions for a loss or metric, of the architecture for "
+        "an optimizer"
     )
     try:
-        copy = anew(thing)
+        copy = fresh_copy(thing)
     except Exception as error:
         raise ExperimentError(
-            f"{thing!r} cannot be made anew for each training ({type(error).__name__}: {error}): "
-            f"let get_config() say how, or {way_out}"
+            f"{thing!r} cannot be copied for each training ({type(error).__name__}: {error}): "
+            f"implement get_config(), or {fix}"
         ) from error
     if any(getattr(one, "_exclude_from_weight_decay", None) for one in _optimizers(thing)):
         raise ExperimentError(
-            f"{thing!r} keeps weights of one model from decay, and no other network has these: "
-            'name them, as exclude_from_weight_decay(var_names=["bias"])'
+            f"{thing!r} excludes variables of one model from weight decay, which no other network "
+            'has: name them, as exclude_from_weight_decay(var_names=["bias"])'
         )
     if copy is thing:
         return
     had, has = _settings(thing), _settings(copy)
     lost = [name for name, value in had.items() if name not in has and not _is_empty(value)]
     lost += [name for name, value in has.items() if name in had and had[name] != value]
-    if not hasattr(thing, "variables"):  # a loss has nothing that it gets only when it is used
+    if not hasattr(thing, "variables"):  # a loss creates no attribute when it is used
         kept = _held(copy)
         gone = (name for name, value in _held(thing).items() if value is not None)
         lost += [name for name in gone if name not in lost and kept.get(name) is None]
     if lost:
-        told = {name: _held(thing)[name] for name in lost}
+        omitted = {name: _held(thing)[name] for name in lost}
         raise ExperimentError(
-            f"get_config() of {thing!r} leaves out {told}, so that no other training would have "
-            f"it: {way_out}"
+            f"get_config() of {thing!r} omits {omitted}, which other trainings would lack: {fix}"
         )
 
 
 def _held(thing: Any) -> Mapping[str, Any]:
-    """Return what an object holds, or hands to the function that it wraps."""
+    """Return the attributes of an object and the arguments of the function that it wraps."""
     held = dict(getattr(thing, "__dict__", {}))
     held |= held.pop("_fn_kwargs", {})
-    return {name: value for name, value in held.items() if name not in NOTED}
+    return {name: value for name, value in held.items() if name not in IGNORED}
 
 
 def _settings(thing: Any) -> Mapping[str, Any]:
-    """Return those of the values that an object holds which can be compared."""
+    """Return the attributes of an object that can be compared."""
     found: dict[str, Any] = {}
     for name, value in _held(thing).items():
-        with suppress(TypeError, RecursionError):  # what holds itself cannot be compared, either
+        with suppress(TypeError, RecursionError):  # an object may contain itself
             found[name] = _plain(value)
     return found
 
 
 def _is_empty(value: Any) -> bool:
-    """Tell whether a value is what building alone makes, which a copy that is not built lacks."""
+    """Return whether only building sets this value, so that an unbuilt copy lacks it."""
     is_blank = isinstance(value, tuple) and all(part is None for part in value)
     return is_blank or bool(value == type(value)())
 
 
 def _plain(value: Any) -> Any:
-    """Return a value so that it can be compared: lists, tuples, arrays and tensors are alike.
+    """Return a value in comparable form: lists, tuples, arrays and tensors are alike.
 
     Raises:
-        TypeError: It holds anything else, as a variable, which training changes.
+        TypeError: It contains anything else, such as a variable, which training changes.
     """
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
@@ -127,7 +130,7 @@ def _plain(value: Any) -> Any:
         array = _array(value)
         return _plain(array.tolist()) if array.size <= SMALL else (array.shape, array.tobytes())
     if isinstance(value, float) and math.isnan(value):
-        return "nan"  # which is equal to itself
+        return "nan"  # equal to itself
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"{type(value).__name__} is not plain")
@@ -139,7 +142,7 @@ def _array(value: Any) -> Any:
         raise TypeError("a variable is not plain")
     try:
         array = numpy.asarray(value.cpu() if hasattr(value, "requires_grad") else value)
-    except Exception as error:  # it has a value in a graph alone
+    except Exception as error:  # a tensor of a graph has no value
         raise TypeError(f"{type(value).__name__} is not plain") from error
     if array.dtype == object:
         raise TypeError("an array of objects is not plain")

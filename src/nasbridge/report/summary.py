@@ -1,4 +1,4 @@
-"""What was searched, how, with what, and how to do it again."""
+"""The summary of a search: space, settings, versions, and the command to repeat it."""
 
 import platform
 import shlex
@@ -12,24 +12,21 @@ from .. import __version__
 from ..adapters import BACKENDS
 from ..engine.run_note import RunNote
 from ..spaces import Decision, Space
+from .data import ReportData
 from .text import how_many, moment, number, seconds
 from .trials import networks
-from .view import View
 
 __all__ = ["backend_of", "call", "command", "decisions", "lead", "summary", "tiles", "versions"]
 
 
-def backend_of(view: View, note: RunNote | None) -> str:
-    """Return the backend's name; empty if nothing says it."""
-    return note.backend if note else str(view.history.metadata.get("backend", ""))
+def backend_of(data: ReportData, note: RunNote | None) -> str:
+    """Return the backend's name; empty if unknown."""
+    return note.backend if note else str(data.history.metadata.get("backend", ""))
 
 
-# ---------------------------------------------------------------------- what was searched
-
-
-def lead(view: View, backend: str) -> str:
-    """Return the search in a sentence."""
-    history = view.history
+def lead(data: ReportData, backend: str) -> str:
+    """Return the search as one sentence."""
+    history = data.history
     number_of = "one trial" if len(history) == 1 else f"{len(history):,} trials"
     strategy = f" of {history.strategy}" if history.strategy else ""
     return f"{number_of}{strategy}, seed {history.seed}" + (
@@ -37,46 +34,46 @@ def lead(view: View, backend: str) -> str:
     )
 
 
-def tiles(view: View) -> Iterator[tuple[str, str, str]]:
-    """Return what to see first: a heading, a value, and a remark."""
-    history = view.history
-    if view.scored and len(history.objectives) == 1:
-        metric, best = history.objectives[0].metric, view.top[0]
+def tiles(data: ReportData) -> Iterator[tuple[str, str, str]]:
+    """Return the tiles at the top: heading, value and remark."""
+    history = data.history
+    if data.scored and len(history.objectives) == 1:
+        metric, best = history.objectives[0].metric, data.top[0]
         yield f"best {metric}", number(best.values[metric]), f"trial {best.number}"
-    elif view.scored:
+    elif data.scored:
         metrics = ", ".join(objective.metric for objective in history.objectives)
-        yield "Pareto front", f"{len(view.front)} trials", metrics
-    states = ", ".join(f"{count} {state}" for state, count in view.states.items())
+        yield "Pareto front", f"{len(data.front)} trials", metrics
+    states = ", ".join(f"{count} {state}" for state, count in data.states.items())
     yield "trials", number(len(history)), states
-    if view.searched is not None:
-        yield "time", seconds(view.searched), f"{seconds(view.evaluated)} of evaluation"
+    if data.searched is not None:
+        yield "time", seconds(data.searched), f"{seconds(data.evaluated)} of evaluation"
     open_points = len(history.space.decisions)
     yield "space", how_many(history.space.count()), f"architectures, {open_points} decisions"
 
 
-def summary(view: View, note: RunNote | None) -> Iterator[tuple[str, str]]:
-    """Return what a reader may want to know of the search: a term and its description."""
-    history = view.history
+def summary(data: ReportData, note: RunNote | None) -> Iterator[tuple[str, str]]:
+    """Return the settings of the search as pairs of term and description."""
+    history = data.history
     yield "objectives", ", ".join(f"{o.metric} ({o.direction})" for o in history.objectives)
     yield "strategy", history.strategy
     yield "seed", str(history.seed)
-    yield "backend", backend_of(view, note)
+    yield "backend", backend_of(data, note)
     if note and note.jobs:
         yield "worker processes", str(note.jobs)
     if note and note.options:
         yield "options", ", ".join(f"{key}={value!r}" for key, value in note.options.items())
     if isinstance(history.space, Space) and history.space.constraints:
         yield "constraints", ", ".join(map(str, history.space.constraints))
-    for name, fact in history.metadata.items():
-        if name != "backend" and isinstance(fact, str | int | float):
-            yield name, str(fact)
+    for name, value in history.metadata.items():
+        if name != "backend" and isinstance(value, str | int | float):
+            yield name, str(value)
     yield "first trial began", moment(min((t.started for t in history if t.started), default=None))
     yield "last trial ended", moment(max((t.finished for t in history if t.finished), default=None))
 
 
-def decisions(view: View) -> list[tuple[str, str, str]]:
-    """Return each decision: its name, what can be chosen, and when it is open."""
-    return [(d.name, str(d.domain), _needs(d)) for d in view.history.space.decisions]
+def decisions(data: ReportData) -> list[tuple[str, str, str]]:
+    """Return each decision: name, domain and condition."""
+    return [(d.name, str(d.domain), _needs(d)) for d in data.history.space.decisions]
 
 
 def _needs(decision: Decision) -> str:
@@ -85,12 +82,9 @@ def _needs(decision: Decision) -> str:
     return " or ".join(" and ".join(map(str, clauses)) for clauses in decision.conditions)
 
 
-# ---------------------------------------------------------------------- how to do it again
-
-
-def command(view: View, note: RunNote | None) -> str:
-    """Return the command line that ran the search; empty if nothing says it."""
-    origin: Any = asdict(note.origin) if note else view.history.metadata.get("origin")
+def command(data: ReportData, note: RunNote | None) -> str:
+    """Return the command line that ran the search; empty if unknown."""
+    origin: Any = asdict(note.origin) if note else data.history.metadata.get("origin")
     words: Any = cast(Mapping[str, Any], origin).get("command") if origin else None
     if not words:
         return ""
@@ -102,9 +96,9 @@ def command(view: View, note: RunNote | None) -> str:
     return shlex.join([*start, *rest])
 
 
-def call(view: View, backend: str) -> str:
-    """Return the search as a call in Python, for those who have the space and `evaluate`."""
-    history = view.history
+def call(data: ReportData, backend: str) -> str:
+    """Return the search as a call in Python."""
+    history = data.history
     lines = [
         "Experiment(",
         "    space,",
@@ -118,17 +112,17 @@ def call(view: View, backend: str) -> str:
     return "\n".join(filter(None, lines))
 
 
-def versions(view: View, backend: str) -> dict[str, str]:
-    """Return the versions of what takes part, as they are installed where the report is written.
+def versions(data: ReportData, backend: str) -> dict[str, str]:
+    """Return the versions of the libraries involved, as installed where the report is written.
 
     Args:
-        view: The history.
+        data: The history.
         backend: The backend's name.
     """
     libraries: list[str] = []
     if backend in BACKENDS and BACKENDS[backend].library:
         libraries.append(BACKENDS[backend].library)
-    if len(view.history) and networks(view.history[0].architecture):
+    if len(data.history) and networks(data.history[0].architecture):
         libraries.append("keras")
     found = {library: _version(library) for library in libraries}
     ours = {"python": platform.python_version(), "nasbridge": __version__}
@@ -139,6 +133,6 @@ def _version(library: str) -> str:
     """Return a library's version by its import name; empty if it is not installed."""
     try:
         return version(library)
-    except PackageNotFoundError:  # its distribution may bear another name
+    except PackageNotFoundError:  # its distribution may have another name
         homes = packages_distributions().get(library)
         return version(homes[0]) if homes else ""
