@@ -164,7 +164,7 @@ def test_a_native_integration_of_autokeras(tmp_path: Path, eager: None) -> None:
 
     space = Chain(layer("Dense", units=Choice([2, 4, 8], name="units")))
     source = autokeras.Input()
-    model = autokeras.AutoModel(
+    model: Any = autokeras.AutoModel(
         source,
         autokeras.RegressionHead()(NASBlock(space)(source)),
         tuner=NASTuner,
