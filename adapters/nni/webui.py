@@ -7,7 +7,7 @@ chosen for the eye: at most six numbers as axes, and one nested value with the w
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from ...spaces import Architecture, Categorical, Decision, IntegerRange, Label, SpaceLike
+from ...spaces import Architecture, Categorical, Decision, DecisionSpace, IntegerRange, Label
 from ...spaces.nodes.constraints import Limit
 from .space import NAME, parameter_of, typed
 
@@ -63,7 +63,7 @@ def _itself(decision: Decision) -> _Axis:
     return _Axis(parameter_of(decision), (decision,))
 
 
-def _axes(space: SpaceLike) -> dict[str, _Axis]:
+def _axes(space: DecisionSpace) -> dict[str, _Axis]:
     """Choose the axes: of plain values the first; else depths, operations, and other numbers."""
     room = AXES - len(_costs(space))
     open_ = [decision for decision in space.decisions if () in decision.conditions]
@@ -86,7 +86,7 @@ def _axes(space: SpaceLike) -> dict[str, _Axis]:
     return axes or {"decisions": _Axis(typed("randint", [0, len(space.decisions) + 1]), ())}
 
 
-def _costs(space: SpaceLike) -> dict[str, tuple[Limit, int]]:
+def _costs(space: DecisionSpace) -> dict[str, tuple[Limit, int]]:
     """Return the costs that the space is limited in, which makes them known; up to which value."""
     limits = [one for one in getattr(space, "constraints", ()) if isinstance(one, Limit)]
     taken = {decision.name for decision in space.decisions}
@@ -98,7 +98,7 @@ def _costs(space: SpaceLike) -> dict[str, tuple[Limit, int]]:
     }
 
 
-def shown_space(space: SpaceLike) -> dict[str, dict[str, Any]]:
+def shown_space(space: DecisionSpace) -> dict[str, dict[str, Any]]:
     """Return what the web UI is told: a few axes, and every decision nested below `arch`.
 
     Where a decision has that name, it is `arch~`. A value with a key that is not declared would
@@ -130,7 +130,7 @@ def parameters_of(architecture: Architecture) -> dict[str, Any]:
     return shown | {place_of(architecture.space): {NAME: OURS, **nested}}
 
 
-def place_of(space: SpaceLike) -> str:
+def place_of(space: DecisionSpace) -> str:
     """Return the key of the whole architecture: none that the space has as a decision."""
     taken, key = {decision.name for decision in space.decisions}, ARCHITECTURE
     while key in taken:

@@ -295,5 +295,5 @@ def test_a_part_must_be_named_where_there_are_several() -> None:
         architecture.graph()
     with pytest.raises(SpaceError, match="part='three' is not a network"):
         architecture.graph("three")
-    with pytest.raises(SpaceError, match="this space describes values only, no network"):
+    with pytest.raises(SpaceError, match="this space contains values only, no network"):
         next(Space({"a": 1}).enumerate()).graph()
