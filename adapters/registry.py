@@ -91,7 +91,6 @@ BACKENDS: Mapping[str, Entry] = MappingProxyType(
                 sharing=NotSupported(
                     "the project's files have one writer", "use jobs=, or backend='optuna'"
                 ),
-                options=("project_name",),
             ),
         ),
         "keras_tuner": Entry(
@@ -106,7 +105,6 @@ BACKENDS: Mapping[str, Entry] = MappingProxyType(
                     "the project's files have one writer",
                     "use jobs=, or NASTuner with a chief and workers",
                 ),
-                options=("project_name",),
             ),
         ),
         "local": Entry(
@@ -127,7 +125,6 @@ BACKENDS: Mapping[str, Entry] = MappingProxyType(
                 storage="NNI's database, and history.jsonl for what it has no column for",
                 hook="NASTuner, next_parameter, architecture_from",
                 pruning="NNI's own assessors, or nasbridge.MedianPruner",
-                options=("port", "host", "keep", "assessor"),
             ),
         ),
         "optuna": Entry(
@@ -140,7 +137,6 @@ BACKENDS: Mapping[str, Entry] = MappingProxyType(
                 pruning="Optuna's own pruners, or nasbridge.MedianPruner",
                 resume='yes, identically; pruners, too, unless their resource is "auto"',
                 sharing="any number of processes on one study",
-                options=("storage", "study_name", "pruner", "reclaim"),
             ),
         ),
         "ray_tune": Entry(
@@ -152,7 +148,6 @@ BACKENDS: Mapping[str, Entry] = MappingProxyType(
                 hook="NASSearcher, architecture_from",
                 pruning="Ray's own schedulers that stop trials, or nasbridge.MedianPruner",
                 jobs="Ray's workers, on any number of machines",
-                options=("address", "resources", "retries", "scheduler", "callbacks"),
             ),
         ),
     }

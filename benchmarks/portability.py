@@ -28,7 +28,7 @@ from nasbridge import Experiment, MedianPruner
 from nasbridge.adapters import BACKENDS
 from nasbridge.adapters.registry import is_installed
 from nasbridge.engine import NotSupported
-from nasbridge.runs import Origin, note_of, write_note
+from nasbridge.engine.run_note import Origin, note_of, write_note
 from nasbridge.testing import harness as material
 from nasbridge.testing.harness import STRATEGIES, BackendHarness, bare_loop, facts, strategy
 from nasbridge.testing.killing import kill_in_a_trial

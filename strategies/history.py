@@ -28,7 +28,10 @@ class History(Sequence[Trial]):
         trials: The trials.
         seed: The experiment's seed.
         strategy: The strategy's settings, as text.
-        facts: Anything else that a report should say, JSON-ready: the backend, the command.
+        metadata: Further JSON-serializable information for reports, such as the backend and the
+            command.
+        skipped: The numbers of trials that failed before sampling, so without an architecture.
+            No other trial takes these numbers.
 
     Example:
         >>> from nasbridge.spaces import Choice, Space
@@ -45,6 +48,7 @@ class History(Sequence[Trial]):
     seed: int = 0
     strategy: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    skipped: tuple[int, ...] = ()
 
     # ------------------------------------------------------------------ a sequence of trials
 

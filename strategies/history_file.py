@@ -20,6 +20,7 @@ import numpy
 from ..spaces import NasbridgeError, SearchSpace, SpaceError, from_json
 from .errors import HistoryError
 from .history import History
+from .identity import difference
 from .lock import try_lock
 from .trial import Step, Trial, TrialState, objectives_from
 
@@ -157,6 +158,7 @@ def _header(history: History) -> Event:
         "strategy": history.strategy,
         "seed": history.seed,
         "metadata": history.metadata,
+        "skipped": history.skipped,
     }
 
 
@@ -210,7 +212,13 @@ def read_history(path: Path, space: SearchSpace | None) -> History:
     except NasbridgeError as error:
         raise HistoryError(f"{path}, line 1: {error}") from error
     history = History(
-        space, objectives, (), header["seed"], header["strategy"], header.get("metadata", {})
+        space,
+        objectives,
+        (),
+        header["seed"],
+        header["strategy"],
+        header["metadata"],
+        _skipped(header, path),
     )
     return replace(history, trials=_Folder(space, path).fold())
 
@@ -244,11 +252,30 @@ def _read_header(path: Path) -> Event:
             f"{path}, line 1: a history of version {header.get('version')!r}, and this nasbridge "
             f"reads version {VERSION}: export it anew with the nasbridge that wrote it"
         )
-    kinds = {"objectives": dict, "strategy": str, "seed": int, "fingerprint": str}
+    kinds = {
+        "objectives": dict,
+        "strategy": str,
+        "seed": int,
+        "fingerprint": str,
+        "metadata": dict,
+        "skipped": list,
+    }
     for name, kind in kinds.items():
         if not isinstance(header.get(name), kind):
             raise HistoryError(f"{path}, line 1: {name!r} is missing or damaged")
     return header
+
+
+def _skipped(header: Event, path: Path) -> tuple[int, ...]:
+    """Return the numbers of trials that failed before sampling."""
+    numbers = cast(list[object], header["skipped"])
+    for number in numbers:
+        if type(number) is not int or number < 0:
+            raise HistoryError(
+                f"{path}, line 1: invalid trial number {number!r} in 'skipped': numbers are "
+                "integers of at least 0"
+            )
+    return tuple(cast(list[int], numbers))
 
 
 def _space_of(header: Event, space: SearchSpace | None, path: Path) -> SearchSpace:
@@ -272,13 +299,12 @@ def _space_of(header: Event, space: SearchSpace | None, path: Path) -> SearchSpa
 
 
 def _check_same(header: Event, history: History, path: Path) -> None:
-    ours = _plain(_header(history))
-    for name in ("fingerprint", "objectives", "strategy", "seed"):
-        if header[name] != ours[name]:
-            raise HistoryError(
-                f"{path} is of another experiment: its {name} is {header[name]!r}, not "
-                f"{ours[name]!r}; continue it with the same settings, or use another directory"
-            )
+    found = difference(header, _plain(_header(history)))
+    if found:
+        raise HistoryError(
+            f"{path} is of another experiment, with {found}; continue it with the same settings, "
+            "or use another directory"
+        )
 
 
 @dataclass

@@ -51,7 +51,7 @@ def test_only_the_same_experiment_is_continued(
     tmp_path: Path, name: str, change: dict[str, Any]
 ) -> None:
     history = begun(tmp_path / "here")
-    with pytest.raises(ExperimentError, match=f"of another experiment: its {name} is"):
+    with pytest.raises(ExperimentError, match=f"of another experiment, with {name}"):
         experiment(**change).run(directory=tmp_path / "there", continue_from=history)
     assert not (tmp_path / "there").exists()
 
@@ -59,7 +59,7 @@ def test_only_the_same_experiment_is_continued(
 def test_only_the_same_space_is_continued(tmp_path: Path) -> None:
     history = begun(tmp_path / "here")
     other = replace(experiment(), space=material.cell())
-    with pytest.raises(ExperimentError, match="of another experiment: its space is"):
+    with pytest.raises(ExperimentError, match="of another experiment, with space fingerprint"):
         other.run(directory=tmp_path / "there", continue_from=history)
 
 

@@ -9,22 +9,21 @@ Ours: `run` drives a whole experiment, whatever it evaluates, with AutoGluon's o
 loop is ours. AutoGluon stores no search, so `history.jsonl` does.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
+from ...engine.driver import Accepted, ExperimentSpec, Observer
 from ...engine.errors import BackendError
-from ...engine.history_store import HistoryStore, settings_of, strategy_in
+from ...engine.history_store import HISTORY_FILE, open_history_store, save_history
+from ...engine.run import OpenStore, run_managed
 from ...spaces import SearchSpace
-from ...strategies import History, HistoryFile
+from ...strategies import History
 from ..registry import BACKENDS
 from .executor import scheduled
 from .fit import SEARCH, fit_in_two_passes, nas_hyperparameters
 from .model import KerasModel
-from .search import FILE
 from .searcher import NASSearcher
 from .space import ArchitectureSpace, architecture_from, from_native, to_native
 from .torch import TorchModel
@@ -48,47 +47,41 @@ __all__ = [
 CAPABILITIES = BACKENDS["autogluon"].capabilities
 
 
+@contextmanager
+def open_store(
+    experiment: ExperimentSpec, directory: Path | None, jobs: int
+) -> Generator[OpenStore]:
+    """Open the history file of a run; see `run_managed`."""
+    with open_history_store(experiment, directory, "autogluon") as store:
+        yield OpenStore(store, loop=scheduled if jobs < 2 else None)
+
+
 def run(
     experiment: ExperimentSpec,
     directory: Path | None = None,
     jobs: int = 0,
     observer: Observer | None = None,
-    **options: Any,
+    on_accepted: Accepted | None = None,
 ) -> History:
-    """Run a whole experiment; one that was interrupted goes on where it was.
+    """Run an experiment under AutoGluon's scheduler; an interrupted run continues.
 
     Args:
-        experiment: What to run.
-        directory: Where `history.jsonl` and the trials' files are; None keeps all in memory.
-        jobs: Number of worker processes; 0 evaluates in this process. With more than one the loop
-            is ours, not AutoGluon's.
-        observer: Is told what happens.
-        **options: None; other backends have some.
+        experiment: The experiment.
+        directory: Holds `history.jsonl` and the trials' files; None keeps the trials in memory.
+        jobs: Number of worker processes; 0 evaluates in this process. With more than one, the
+            driver's loop replaces AutoGluon's, which runs one trial at a time.
+        observer: Receives events.
+        on_accepted: Called when the storage has accepted the run, before the first trial.
 
     Returns:
-        The whole history.
+        The whole history, earlier runs included.
 
     Raises:
-        Unsupported: An option is given.
         HistoryError: The directory belongs to another experiment, or is in use.
+        TooManyFailures: As many trials in a row failed as the experiment allows.
     """
-    CAPABILITIES.check_options("autogluon", options)
-    if directory is not None:
-        experiment = experiment.with_original_strategy(strategy_in(directory / FILE))
-    settings = settings_of(experiment, "autogluon")
-    executor = executor_for(experiment, jobs)
-    with ExitStack() as stack:
-        file = None
-        if directory is not None:
-            file = stack.enter_context(HistoryFile(directory / FILE, settings))
-        return drive(
-            experiment,
-            HistoryStore(experiment, settings, file),
-            executor,
-            directory,
-            observer or Silent(),
-            scheduled if executor.slots == 1 else None,
-        )
+    opening = open_store(experiment, directory, jobs)
+    return run_managed(experiment, directory, jobs, observer, on_accepted, opening)
 
 
 def load(location: Path | str | Any, space: SearchSpace | None = None) -> History:
@@ -108,8 +101,8 @@ def load(location: Path | str | Any, space: SearchSpace | None = None) -> Histor
     found = sorted(_files_in(path))
     if not found:
         raise BackendError(
-            f"there is no {FILE} in {path}: give the directory of a run, or of a predictor that "
-            "was fitted with nas_hyperparameters or a NASSearcher"
+            f"there is no {HISTORY_FILE} in {path}: give the directory of a run, or of a predictor "
+            "that was fitted with nas_hyperparameters or a NASSearcher"
         )
     if len(found) > 1:
         raise BackendError(
@@ -119,26 +112,23 @@ def load(location: Path | str | Any, space: SearchSpace | None = None) -> Histor
 
 
 def _files_in(path: Path) -> Iterator[Path]:
-    if (path / FILE).is_file():
-        yield path / FILE
+    if (path / HISTORY_FILE).is_file():
+        yield path / HISTORY_FILE
     else:
-        yield from path.glob(f"models/*/{FILE}")
-        yield from path.glob(f"{SEARCH}/models/*/{FILE}")  # of a first pass that was killed
+        yield from path.glob(f"models/*/{HISTORY_FILE}")
+        yield from path.glob(f"{SEARCH}/models/*/{HISTORY_FILE}")  # of a first pass that was killed
 
 
-def store_history(history: History, directory: Path, **options: Any) -> None:
-    """Write a history where `run` goes on with it as if it had always been here.
+def store_history(history: History, directory: Path) -> None:
+    """Store a history so that `run` continues it.
 
     Running trials become interrupted ones, which are repeated.
 
     Args:
         history: The history, of any backend.
         directory: The new run's directory.
-        **options: None; other backends have some.
 
     Raises:
         HistoryError: The directory holds a history already.
-        Unsupported: An option is given.
     """
-    CAPABILITIES.check_options("autogluon", options)
-    replace(history, metadata={**history.metadata, "backend": "autogluon"}).save(directory / FILE)
+    save_history(history, directory, "autogluon")

@@ -12,10 +12,11 @@ from typing import Any
 from autogluon.core.models import AbstractModel
 
 from ...engine.errors import BackendError
+from ...engine.history_store import HISTORY_FILE
 from ...spaces import SearchSpace, library
 from ...strategies import History, HistoryError, Objective, Strategy, default_strategy
 from .model import KerasModel, keras_part
-from .search import BEFORE, FILE
+from .search import BEFORE
 from .searcher import NASSearcher
 from .space import ArchitectureSpace, bare, to_native
 from .trials import SCORE
@@ -201,7 +202,7 @@ def _search(
         raise BackendError("trials=0 searches nothing: give the history of a search before")
     history = searcher.history if searcher.searches else searcher.before
     assert history is not None
-    _keep(history, Path(predictor.path, FILE))
+    _keep(history, Path(predictor.path, HISTORY_FILE))
     shutil.rmtree(place, ignore_errors=True)
     return history
 
@@ -262,6 +263,6 @@ def _fit_winners(predictor: Any, table: Any, fit: Mapping[str, Any]) -> None:
     except Exception as error:
         raise BackendError(
             f"the second pass failed ({type(error).__name__}: {error}); the search is whole, in "
-            f"{Path(predictor.path, FILE)}: mend the cause and give a new predictor with "
+            f"{Path(predictor.path, HISTORY_FILE)}: mend the cause and give a new predictor with "
             "history=load(that file) and trials=0"
         ) from error

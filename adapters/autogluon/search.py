@@ -19,6 +19,7 @@ from autogluon.common import space as native
 from autogluon.core.searcher.exceptions import ExhaustedSearchSpaceError
 
 from ...engine.errors import BackendError, TooManyFailures
+from ...engine.history_store import HISTORY_FILE
 from ...spaces import Architecture, SearchSpace
 from ...strategies import (
     History,
@@ -33,9 +34,8 @@ from ...strategies import (
 from .space import ArchitectureSpace, bare, from_native, native_values
 from .trials import SCORE, LastError, measured
 
-__all__ = ["BEFORE", "FILE", "ModelSearch", "Settings"]
+__all__ = ["BEFORE", "ModelSearch", "Settings"]
 
-FILE = "history.jsonl"
 BEFORE = "history.before.jsonl"  # where a file of another search in the same folder goes
 SHARES = 2  # of the time that is left: what one trial may take
 EXPECTED = 20  # trials still to come, as one reckons where nobody has said how many
@@ -97,7 +97,7 @@ class ModelSearch:
         self._file = self._opened()
 
     def _opened(self) -> HistoryFile:
-        file = self._place / FILE
+        file = self._place / HISTORY_FILE
         # Nothing tells a searcher of a Ctrl-C. Who begins a search here, has left the one before.
         before = _OPEN.get(file.resolve())
         if before is not None and before._over():

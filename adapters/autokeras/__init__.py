@@ -15,7 +15,7 @@ from typing import Any
 import autokeras
 from autokeras.engine.tuner import AutoTuner
 
-from ...engine.driver import ExperimentSpec, Observer
+from ...engine.driver import Accepted, ExperimentSpec, Observer
 from ...spaces import SearchSpace
 from ...strategies import History
 from ..keras_tuner.history import history_in
@@ -52,7 +52,7 @@ def run(
     jobs: int = 0,
     observer: Observer | None = None,
     project_name: str = PROJECT,
-    **options: Any,
+    on_accepted: Accepted | None = None,
 ) -> History:
     """Run a whole experiment as a project of AutoKeras; one that was interrupted goes on.
 
@@ -66,17 +66,15 @@ def run(
         jobs: Number of worker processes; 0 evaluates in this process.
         observer: Is told what happens.
         project_name: The project's name, as for an AutoModel.
-        **options: None.
+        on_accepted: Called when the storage has accepted the run, before the first trial.
 
     Returns:
         The whole history.
 
     Raises:
         BackendError: The project belongs to another experiment, or is in use.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("autokeras", options)
-    return _named(run_project(experiment, directory, jobs, observer, project_name))
+    return _named(run_project(experiment, directory, jobs, observer, project_name, on_accepted))
 
 
 def load(
@@ -102,9 +100,7 @@ def load(
     return _named(alone(history_in(project, space or space_in(project), objectives)))
 
 
-def store_history(
-    history: History, directory: Path, project_name: str = PROJECT, **options: Any
-) -> None:
+def store_history(history: History, directory: Path, project_name: str = PROJECT) -> None:
     """Make a project of a history, so that `run` goes on with it as if it had always been here.
 
     Running trials become interrupted ones, which are repeated.
@@ -113,13 +109,10 @@ def store_history(
         history: The history, of any backend.
         directory: The new run's directory.
         project_name: The project's name.
-        **options: None.
 
     Raises:
         BackendError: There is such a project already, or it cannot be made.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("autokeras", options)
     store_project(history, directory, project_name)
 
 

@@ -8,12 +8,12 @@ user's own search. Both give the same proposals. The files of the trials are the
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
-from ...engine.driver import ExperimentSpec, Observer
+from ...engine.driver import Accepted, ExperimentSpec, Observer
 from ...spaces import SearchSpace
 from ...strategies import History
 from ..registry import BACKENDS
@@ -48,7 +48,7 @@ def run(
     jobs: int = 0,
     observer: Observer | None = None,
     project_name: str = PROJECT,
-    **options: Any,
+    on_accepted: Accepted | None = None,
 ) -> History:
     """Run a whole experiment as a project of Keras Tuner; one that was interrupted goes on.
 
@@ -60,17 +60,15 @@ def run(
         jobs: Number of worker processes; 0 evaluates in this process.
         observer: Is told what happens.
         project_name: The project's name, as for a tuner.
-        **options: None.
+        on_accepted: Called when the storage has accepted the run, before the first trial.
 
     Returns:
         The whole history.
 
     Raises:
         BackendError: The project belongs to another experiment, or is in use.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("keras_tuner", options)
-    return run_project(experiment, directory, jobs, observer, project_name)
+    return run_project(experiment, directory, jobs, observer, project_name, on_accepted)
 
 
 def load(
@@ -101,9 +99,7 @@ def load(
     return history_in(project_at(Path(location), project_name), space, objectives)
 
 
-def store_history(
-    history: History, directory: Path, project_name: str = PROJECT, **options: Any
-) -> None:
+def store_history(history: History, directory: Path, project_name: str = PROJECT) -> None:
     """Make a project of a history, so that `run` goes on with it as if it had always been here.
 
     Running trials become interrupted ones, which are repeated.
@@ -112,11 +108,8 @@ def store_history(
         history: The history, of any backend.
         directory: The new run's directory.
         project_name: The project's name.
-        **options: None.
 
     Raises:
         BackendError: There is such a project already, or it cannot be made.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("keras_tuner", options)
     store_project(history, directory, project_name)

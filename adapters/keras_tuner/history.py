@@ -166,12 +166,13 @@ def history_of(
         elif trial is not None:
             ended.append((row.note["ended"], trial))
     ended.sort(key=lambda pair: pair[0])
-    skipped = [row.number for row in rows if row.note.get("state") == SKIPPED]
+    skipped = tuple(row.number for row in rows if row.note.get("state") == SKIPPED)
     return History(
         space,
         objectives,
         (*(trial for _, trial in ended), *running),
         noted.get("seed", 0),
         noted.get("strategy", ""),
-        {"backend": "keras_tuner"} | ({"skipped": skipped} if skipped else {}),
+        {"backend": "keras_tuner"},
+        skipped,
     )

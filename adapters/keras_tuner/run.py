@@ -10,7 +10,7 @@ from typing import Any
 
 import keras_tuner
 
-from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
+from ...engine.driver import Accepted, ExperimentSpec, Observer, Silent, drive, executor_for
 from ...engine.errors import BackendError
 from ...engine.locks import lock_in
 from ...strategies import History, RandomSearch
@@ -29,6 +29,7 @@ def run_project(
     jobs: int,
     observer: Observer | None,
     project_name: str,
+    on_accepted: Accepted | None,
 ) -> History:
     """Run an experiment as a project; one that was interrupted goes on.
 
@@ -38,6 +39,7 @@ def run_project(
         jobs: Number of worker processes; 0 evaluates in this process.
         observer: Is told what happens.
         project_name: The project's name, as for a tuner.
+        on_accepted: Called when the storage has accepted the run, before the first trial.
 
     Raises:
         BackendError: The project belongs to another experiment, or is in use.
@@ -62,7 +64,12 @@ def run_project(
         oracle.pruner = experiment.pruner
         oracle.reload()
         return drive(
-            experiment, ProjectStore(experiment, oracle), executor, directory, observer or Silent()
+            experiment,
+            ProjectStore(experiment, oracle),
+            executor,
+            directory,
+            observer or Silent(),
+            on_accepted=on_accepted,
         )
 
 

@@ -90,7 +90,7 @@ def fill(oracle: NASOracle, history: History) -> None:
         history: The history.
     """
     known: Mapping[int, Trial] = {trial.number: trial for trial in history}
-    for number in range(max([*known, *history.metadata.get("skipped", ())], default=-1) + 1):
+    for number in range(max([*known, *history.skipped], default=-1) + 1):
         row = Row(oracle.hyperparameters.copy(), str(number))
         if number not in known:
             row.status = TrialStatus.FAILED

@@ -1,14 +1,14 @@
-"""The backend `local`: no framework at all; a history file is the storage."""
+"""The backend `local`: no framework; a history file is the storage."""
 
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
-from ...engine.history_store import HistoryStore, settings_of, strategy_in
+from ...engine.driver import Accepted, ExperimentSpec, Observer
+from ...engine.history_store import HISTORY_FILE, open_history_store, save_history
+from ...engine.run import OpenStore, run_managed
 from ...spaces import SearchSpace, from_json
-from ...strategies import History, HistoryFile
+from ...strategies import History
 from ..registry import BACKENDS
 
 __all__ = [
@@ -22,17 +22,22 @@ __all__ = [
 
 CAPABILITIES = BACKENDS["local"].capabilities
 
-FILE = "history.jsonl"
-
 
 def to_native(space: SearchSpace) -> str:
-    """Return a space as this backend's own description, which is ours: JSON."""
+    """Return a space as this backend describes it: our own JSON."""
     return space.to_json()
 
 
 def from_native(native: str) -> SearchSpace:
-    """Read a space from its JSON."""
+    """Return a space from its JSON."""
     return from_json(native)
+
+
+@contextmanager
+def open_store(experiment: ExperimentSpec, directory: Path | None) -> Generator[OpenStore]:
+    """Open the history file of a run; see `run_managed`."""
+    with open_history_store(experiment, directory, "local") as store:
+        yield OpenStore(store)
 
 
 def run(
@@ -40,63 +45,52 @@ def run(
     directory: Path | None = None,
     jobs: int = 0,
     observer: Observer | None = None,
-    **options: Any,
+    on_accepted: Accepted | None = None,
 ) -> History:
-    """Run a whole experiment; one that was interrupted goes on where it was.
+    """Run an experiment; an interrupted run continues.
 
     Args:
-        experiment: What to run.
-        directory: Where `history.jsonl` and the trials' files are; None keeps all in memory.
+        experiment: The experiment.
+        directory: Holds `history.jsonl` and the trials' files; None keeps the trials in memory.
         jobs: Number of worker processes; 0 evaluates in this process.
-        observer: Is told what happens.
-        **options: None; other backends have some.
+        observer: Receives events.
+        on_accepted: Called when the storage has accepted the run, before the first trial.
 
     Returns:
-        The whole history.
+        The whole history, earlier runs included.
 
     Raises:
-        Unsupported: An option is given.
         HistoryError: The directory belongs to another experiment, or is in use.
+        TooManyFailures: As many trials in a row failed as the experiment allows.
     """
-    CAPABILITIES.check_options("local", options)
-    if directory is not None:
-        experiment = experiment.with_original_strategy(strategy_in(directory / FILE))
-    settings = settings_of(experiment, "local")
-    executor = executor_for(experiment, jobs)
-    with ExitStack() as stack:
-        file = None
-        if directory is not None:
-            file = stack.enter_context(HistoryFile(directory / FILE, settings))
-        store = HistoryStore(experiment, settings, file)
-        return drive(experiment, store, executor, directory, observer or Silent())
+    opening = open_store(experiment, directory)
+    return run_managed(experiment, directory, jobs, observer, on_accepted, opening)
 
 
 def load(location: Path | str, space: SearchSpace | None = None) -> History:
-    """Read a finished or half-finished experiment.
+    """Return the history of a run, finished or not.
 
     Args:
-        location: The experiment's directory, or its history file.
-        space: The space, where the file's own description is not enough.
+        location: The run's directory, or its history file.
+        space: The space; needed if it holds functions or classes.
 
     Raises:
         HistoryError: There is no history, or it is damaged.
     """
     path = Path(location)
-    return History.load(path / FILE if path.is_dir() else path, space)
+    return History.load(path / HISTORY_FILE if path.is_dir() else path, space)
 
 
-def store_history(history: History, directory: Path, **options: Any) -> None:
-    """Write a history where `run` goes on with it as if it had always been here.
+def store_history(history: History, directory: Path) -> None:
+    """Store a history so that `run` continues it.
 
     Running trials become interrupted ones, which are repeated.
 
     Args:
         history: The history, of any backend.
         directory: The new run's directory.
-        **options: None; other backends have some.
 
     Raises:
         HistoryError: The directory holds a history already.
     """
-    CAPABILITIES.check_options("local", options)
-    replace(history, metadata={**history.metadata, "backend": "local"}).save(directory / FILE)
+    save_history(history, directory, "local")

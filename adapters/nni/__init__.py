@@ -11,19 +11,22 @@ import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import Any
 
 from nni.assessor import Assessor
 
-from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
+from ...engine.driver import Accepted, ExperimentSpec, Observer, Silent, drive, executor_for
 from ...engine.errors import BackendError
-from ...engine.history_store import HistoryStore, settings_of, strategy_in
+from ...engine.history_store import (
+    HISTORY_FILE,
+    HistoryStore,
+    open_history_store,
+    save_history,
+)
 from ...spaces import SearchSpace
-from ...strategies import History, HistoryFile, Objective, objectives_from
+from ...strategies import History, Objective, objectives_from
 from ..registry import BACKENDS
 from .architecture import architecture_from
 from .ctl import nnictl
@@ -57,7 +60,6 @@ __all__ = [
 
 CAPABILITIES = BACKENDS["nni"].capabilities
 
-FILE = "history.jsonl"
 FOLDER = "nni"  # NNI's working directory, below ours
 
 
@@ -70,7 +72,7 @@ def run(
     host: str = LOOPBACK,
     keep: bool = False,
     assessor: Assessor | str | None = None,
-    **options: Any,
+    on_accepted: Accepted | None = None,
 ) -> History:
     """Run a whole experiment as one of NNI's; one that was interrupted goes on where it was.
 
@@ -90,30 +92,27 @@ def run(
         keep: Whether the web UI stays up in the end, also after an error, until Ctrl-C.
         assessor: Any assessor of NNI, or "Medianstop"; by default none, or the experiment's own
             pruner.
-        **options: None.
+        on_accepted: Called when the storage has accepted the run, before the first trial.
 
     Returns:
         The whole history.
 
     Raises:
         BackendError: NNI does not start, or has been ended.
-        Unsupported: An option is unknown.
         HistoryError: The directory belongs to another experiment, or is in use.
     """
-    CAPABILITIES.check_options("nni", options)
     with ExitStack() as stack:
         place = directory or stack.enter_context(_temporary())
-        experiment = experiment.with_original_strategy(strategy_in(place / FILE))
         if isinstance(assessor, str):
             assessor = assessor_named(assessor, experiment.objectives[0])
         executor = executor_for(experiment, jobs)
-        file = stack.enter_context(HistoryFile(place / FILE, settings_of(experiment, "nni")))
+        journal = stack.enter_context(open_history_store(experiment, place, "nni"))
         manager = Manager(place / FOLDER, port, host)
         stack.callback(manager.close)
-        store = _store(experiment, file, manager, executor.slots, assessor, stack)
+        store = _store(journal, place, manager, executor.slots, assessor, stack)
         store.heal()
         standing = Standing(executor, store)
-        return _driven(experiment, store, standing, place, observer or Silent(), keep)
+        return _driven(experiment, store, standing, place, observer or Silent(), keep, on_accepted)
 
 
 def _driven(
@@ -123,10 +122,11 @@ def _driven(
     place: Path,
     observer: Observer,
     keep: bool,
+    on_accepted: Accepted | None,
 ) -> History:
     """Run, and keep the web UI up, also after an error that NNI has survived."""
     try:
-        history = drive(experiment, store, standing, place, observer)
+        history = drive(experiment, store, standing, place, observer, on_accepted=on_accepted)
     except Exception as error:
         if keep and store.is_at_work:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
@@ -160,24 +160,24 @@ def _temporary() -> Generator[Path]:
 
 
 def _store(
-    experiment: ExperimentSpec,
-    file: HistoryFile,
+    journal: HistoryStore,
+    place: Path,
     manager: Manager,
     slots: int,
     assessor: Assessor | None,
     stack: ExitStack,
 ) -> NNIStore:
     """Return the trials so far as a store; the manager is started with the first new one."""
-    journal = HistoryStore(experiment, settings_of(experiment, "nni"), file)
-    if experiment_in(file.path.parent / FOLDER) is None:  # it comes from another backend
-        write_experiment(file.path.parent / FOLDER, journal.history())
-    resumed, open_, ended = _stored(file.path.parent / FOLDER)
+    experiment = journal.experiment
+    if experiment_in(place / FOLDER) is None:  # it comes from another backend
+        write_experiment(place / FOLDER, journal.history())
+    resumed, open_, ended = _stored(place / FOLDER)
     relay = Relay()
     stack.callback(relay.close)
 
     def start() -> Manager:
         told = {
-            "name": file.path.parent.name,
+            "name": place.name,
             "space": shown_space(experiment.space),
             "strategy": type(experiment.strategy).__name__,
             "mode": f"{experiment.objectives[0].direction}imize",
@@ -276,17 +276,17 @@ def load(
             for a run that has its own.
     """
     path = Path(location)
-    if (path / FILE).is_file():
+    if (path / HISTORY_FILE).is_file():
         if objectives is not None:
             raise BackendError(
-                f"{path / FILE} says itself what its run optimized: leave out objectives="
+                f"{path / HISTORY_FILE} says itself what its run optimized: leave out objectives="
             )
-        return History.load(path / FILE, space)
+        return History.load(path / HISTORY_FILE, space)
     wanted = None if objectives is None else objectives_from(objectives)
     return history_of(read_database(database_at(path)), space, wanted)
 
 
-def store_history(history: History, directory: Path, **options: Any) -> None:
+def store_history(history: History, directory: Path) -> None:
     """Write a history where `run` goes on with it as if it had always been here.
 
     Running trials become interrupted ones, which are repeated. When the run goes on, NNI's web UI
@@ -295,11 +295,8 @@ def store_history(history: History, directory: Path, **options: Any) -> None:
     Args:
         history: The history, of any backend.
         directory: The new run's directory.
-        **options: None that matter here.
 
     Raises:
         HistoryError: The directory holds a history already.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("nni", options)
-    replace(history, metadata={**history.metadata, "backend": "nni"}).save(directory / FILE)
+    save_history(history, directory, "nni")

@@ -88,15 +88,21 @@ def history_of(
     wanted = tuple(objectives or (_objective(settings),))
     reader = _Reader(stored, space, wanted)
     trials = [trial for job in stored.jobs if (trial := reader.trial(job)) is not None]
-    facts: dict[str, Any] = {"backend": "nni", "experiment": settings.get("experimentName") or ""}
+    metadata = {"backend": "nni", "experiment": settings.get("experimentName") or ""}
     skipped = sorted(job.sequence for job in stored.jobs if job.sequence in reader.outside)
     if skipped:
         told = f"{len(skipped)} of {len(stored.jobs)} trials are outside the space"
         if not trials:
             raise BackendError(f"{told}: give the one that was searched, as load(..., space=...)")
         warnings.warn(f"{told} and were left out, by number {skipped}", stacklevel=3)
-        facts["skipped"] = skipped
-    return History(space, wanted, in_order(trials), strategy=_tuner(settings), metadata=facts)
+    return History(
+        space,
+        wanted,
+        in_order(trials),
+        strategy=_tuner(settings),
+        metadata=metadata,
+        skipped=tuple(skipped),
+    )
 
 
 def _tuner(settings: Mapping[str, Any]) -> str:

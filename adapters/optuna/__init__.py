@@ -15,7 +15,7 @@ from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.study import Study
 
-from ...engine.driver import ExperimentSpec, Observer, Silent, drive, executor_for
+from ...engine.driver import Accepted, ExperimentSpec, Observer, Silent, drive, executor_for
 from ...engine.errors import BackendError
 from ...engine.locks import lock_in
 from ...spaces import SearchSpace
@@ -56,7 +56,7 @@ def run(
     study_name: str = STUDY_NAME,
     pruner: BasePruner | str | None = None,
     reclaim: bool = False,
-    **options: Any,
+    on_accepted: Accepted | None = None,
 ) -> History:
     """Run a whole experiment as an Optuna study; one that was interrupted goes on where it was.
 
@@ -74,16 +74,14 @@ def run(
         reclaim: Repeat what processes of other hosts have left unfinished. They are believed to
             live, so say this only when none of them works on the study any more: as after a
             container was started anew, under another name.
-        **options: None.
+        on_accepted: Called when the storage has accepted the run, before the first trial.
 
     Returns:
         The whole history.
 
     Raises:
         BackendError: The study belongs to another experiment, or the pruner has no such name.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("optuna", options)
     if isinstance(pruner, str):
         pruner = pruner_named(pruner)
     executor = executor_for(experiment, jobs)
@@ -99,7 +97,14 @@ def run(
         stack.callback(store.close)
         if lock is not None:
             share_lock(lock)
-        return drive(experiment, store, executor, directory, observer or Silent())
+        return drive(
+            experiment,
+            store,
+            executor,
+            directory,
+            observer or Silent(),
+            on_accepted=on_accepted,
+        )
 
 
 def load(
@@ -165,7 +170,6 @@ def store_history(
     directory: Path | None = None,
     storage: str | BaseStorage | None = None,
     study_name: str = STUDY_NAME,
-    **options: Any,
 ) -> None:
     """Make a study of a history, so that `run` goes on with it as if it had always been here.
 
@@ -178,13 +182,10 @@ def store_history(
         directory: Where the default storage is.
         storage: Any storage of Optuna, or its URL; by default SQLite in `directory`.
         study_name: The new study's name.
-        **options: None.
 
     Raises:
         BackendError: There is such a study already.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("optuna", options)
     with ExitStack() as stack:
         if directory is not None:
             try_lock(stack.enter_context(lock_in(directory)))

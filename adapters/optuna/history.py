@@ -153,7 +153,7 @@ def history_of(study: Study, space: SearchSpace | None) -> History:
     space = space or _space_of(study, noted)
     numbering, reader = Numbering(), RowReader(space, objectives)
     trials: dict[int, Trial] = {}
-    skipped: list[int] = []  # they failed before there was an architecture
+    skipped: list[int] = []  # numbers of trials that failed before sampling
     for row in rows_of(study):
         number = numbering.number(row)
         trial = reader.trial(row, number)
@@ -168,8 +168,8 @@ def history_of(study: Study, space: SearchSpace | None) -> History:
         in_order(trials.values()),
         noted.get("seed", 0),
         noted.get("strategy", ""),
-        {"backend": "optuna", "study": study.study_name}
-        | ({"skipped": skipped} if skipped else {}),
+        {"backend": "optuna", "study": study.study_name},
+        tuple(skipped),
     )
 
 
@@ -208,6 +208,6 @@ def fill_study(history: History, storage: Source, study_name: str) -> None:
         rows[trial.number] = row_of(trial, history.objectives, distributions, ended)
     lost = create_trial(state=TrialState.FAIL, user_attrs={VOID: SURPLUS})
     failed = create_trial(state=TrialState.FAIL)
-    rows = dict.fromkeys(history.metadata.get("skipped", ()), failed) | rows
+    rows = dict.fromkeys(history.skipped, failed) | rows
     for number in range(max(rows, default=-1) + 1):  # the position of a row is its number
         study.add_trial(rows.get(number, lost))

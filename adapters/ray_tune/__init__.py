@@ -7,24 +7,23 @@ cluster has their resources; and `NASSearcher` works in a `tune.Tuner` of a user
 the same proposals.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from ray.tune import Callback
 from ray.tune.schedulers import TrialScheduler
 
-from ...engine.driver import ExperimentSpec, Observer, Silent, drive
+from ...engine.driver import Accepted, ExperimentSpec, Observer
 from ...engine.errors import BackendError
-from ...engine.history_store import HistoryStore, settings_of, strategy_in
-from ...strategies import History, HistoryFile
+from ...engine.history_store import open_history_store, save_history
+from ...engine.run import OpenStore, run_managed
+from ...strategies import History
 from ..registry import BACKENDS
 from .cluster import instance
 from .executor import RayExecutor
-from .history import FILE, load
+from .history import load
 from .reporting import SchedulerAdapter
 from .searcher import NASSearcher
 from .space import architecture_from, from_native, to_native
@@ -47,6 +46,36 @@ __all__ = [
 CAPABILITIES = BACKENDS["ray_tune"].capabilities
 
 
+@contextmanager
+def open_store(
+    experiment: ExperimentSpec,
+    directory: Path | None,
+    jobs: int,
+    address: str | None,
+    resources: Mapping[str, float] | None,
+    retries: int,
+    scheduler: TrialScheduler | None,
+    callbacks: Sequence[Callback],
+) -> Generator[OpenStore]:
+    """Open the history file of a run, and Ray as its executor; see `run_managed`."""
+    slots, needs, times = max(jobs, 1), dict(resources or {"cpu": 1}), _checked(retries)
+    with ExitStack() as stack:
+        place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
+        judge = None if scheduler is None else SchedulerAdapter(scheduler, experiment.objectives[0])
+        store = RayStore(stack.enter_context(open_history_store(experiment, place, "ray_tune")))
+        executor = RayExecutor(
+            experiment,
+            store,
+            slots,
+            lambda end: end.enter_context(instance(address, needs, slots)),
+            lambda: Trials(experiment, place, needs, times),
+            lambda: worker_class(experiment, place),
+            judge,
+            callbacks,
+        )
+        yield OpenStore(store, executor, directory=place)
+
+
 def run(
     experiment: ExperimentSpec,
     directory: Path | None = None,
@@ -57,7 +86,7 @@ def run(
     retries: int = 1,
     scheduler: TrialScheduler | None = None,
     callbacks: Sequence[Callback] = (),
-    **options: Any,
+    on_accepted: Accepted | None = None,
 ) -> History:
     """Run a whole experiment under Ray Tune; one that was interrupted goes on where it was.
 
@@ -77,7 +106,7 @@ def run(
         scheduler: A scheduler of Ray that stops trials, as ASHAScheduler and MedianStoppingRule;
             by default none, or the experiment's own pruner.
         callbacks: Callbacks of Ray, as its loggers for TensorBoard or MLflow.
-        **options: None.
+        on_accepted: Called when the storage has accepted the run, before the first trial.
 
     Returns:
         The whole history.
@@ -87,26 +116,10 @@ def run(
         Unsupported: An option is unknown.
         HistoryError: The directory belongs to another experiment, or is in use.
     """
-    CAPABILITIES.check_options("ray_tune", options)
-    slots, needs, times = max(jobs, 1), dict(resources or {"cpu": 1}), _checked(retries)
-    with ExitStack() as stack:
-        place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
-        experiment = experiment.with_original_strategy(strategy_in(place / FILE))
-        judge = None if scheduler is None else SchedulerAdapter(scheduler, experiment.objectives[0])
-        settings = settings_of(experiment, "ray_tune")
-        file = stack.enter_context(HistoryFile(place / FILE, settings))
-        store = RayStore(HistoryStore(experiment, settings, file))
-        executor = RayExecutor(
-            experiment,
-            store,
-            slots,
-            lambda end: end.enter_context(instance(address, needs, slots)),
-            lambda: Trials(experiment, place, needs, times),
-            lambda: worker_class(experiment, place),
-            judge,
-            callbacks,
-        )
-        return drive(experiment, store, executor, place, observer or Silent())
+    opening = open_store(
+        experiment, directory, jobs, address, resources, retries, scheduler, callbacks
+    )
+    return run_managed(experiment, directory, jobs, observer, on_accepted, opening)
 
 
 def _checked(retries: object) -> int:
@@ -119,19 +132,16 @@ def _checked(retries: object) -> int:
     return retries
 
 
-def store_history(history: History, directory: Path, **options: Any) -> None:
-    """Write a history where `run` goes on with it, and shows its trials as Ray's own.
+def store_history(history: History, directory: Path) -> None:
+    """Store a history so that `run` continues it, and shows its trials as Ray's own.
 
     Running trials become interrupted ones, which are repeated.
 
     Args:
         history: The history, of any backend.
         directory: The new run's directory.
-        **options: None that matter here.
 
     Raises:
         HistoryError: The directory holds a history already.
-        Unsupported: An option is unknown.
     """
-    CAPABILITIES.check_options("ray_tune", options)
-    replace(history, metadata={**history.metadata, "backend": "ray_tune"}).save(directory / FILE)
+    save_history(history, directory, "ray_tune")

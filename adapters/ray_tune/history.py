@@ -4,12 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...engine.errors import BackendError
+from ...engine.history_store import HISTORY_FILE
 from ...spaces import InvalidArchitecture, SearchSpace
 from ...strategies import History, Objective, Trial
 
-__all__ = ["FILE", "load", "moved"]
-
-FILE = "history.jsonl"
+__all__ = ["load", "moved"]
 
 
 def load(location: Path | str, space: SearchSpace | None = None) -> History:
@@ -24,8 +23,8 @@ def load(location: Path | str, space: SearchSpace | None = None) -> History:
         HistoryError: It is damaged.
     """
     path = Path(location)
-    if (path / FILE).is_file() or not path.is_dir():
-        return History.load(path / FILE if path.is_dir() else path, space)
+    if (path / HISTORY_FILE).is_file() or not path.is_dir():
+        return History.load(path / HISTORY_FILE if path.is_dir() else path, space)
     saved = sorted(path.glob("searcher-state-*.pkl"))
     if not saved:
         raise BackendError(

@@ -125,7 +125,7 @@ class NASSearcher(Searcher):
         self._ids: dict[str, int] = {}  # numbers of running trials, by Ray's ids
         self._again: dict[str, Reports] = {}  # failed trials that Ray has begun anew, by its ids
         self._taken: set[int] = set()  # numbers
-        self._skipped: dict[str, Any] = {}  # what the history says of them
+        self._skipped: tuple[int, ...] = ()  # numbers of trials that failed before sampling
         self._next = 0  # no number below is free
         self._running: dict[int, Reports] = {}
         self._finished: list[Trial] = []
@@ -248,7 +248,8 @@ class NASSearcher(Searcher):
             (*self._finished, *(self._running[number].trial for number in sorted(self._running))),
             self._seed,
             repr(self._strategy),
-            {"backend": "ray_tune", "running": dict(self._ids), **self._skipped},
+            {"backend": "ray_tune", "running": dict(self._ids)},
+            self._skipped,
         )
 
     def save(self, checkpoint_path: str) -> None:
@@ -312,9 +313,8 @@ class NASSearcher(Searcher):
 
     def _take(self, history: History) -> None:
         """Let no new trial have the number of one in a history."""
-        skipped = history.metadata.get("skipped", ())  # numbers that a backend has given in vain
-        self._skipped = {"skipped": list(skipped)} if skipped else {}
-        self._taken = {*skipped, *(trial.number for trial in history)}
+        self._skipped = history.skipped
+        self._taken = {*history.skipped, *(trial.number for trial in history)}
 
     def _free_number(self) -> int:
         while self._next in self._taken:

@@ -1,83 +1,86 @@
-"""Moving: a run begins with the history of another one, of any backend."""
+"""Moving an experiment: a run begins with the history of another one, of any backend."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .adapters import backend
-from .engine import ExperimentError
-from .runs import FILE, Origin, load_run, note_of, write_note
+from .engine import ExperimentError, ExperimentIdentity, ExperimentSpec
+from .engine.options import accepted_options, check_options
+from .engine.run_note import RUN_NOTE, Origin, note_of, write_note
+from .runs import load_run
 from .spaces import SearchSpace
 from .strategies import History
-
-if TYPE_CHECKING:
-    from .experiment import Experiment
 
 __all__ = ["begin_with", "continue_experiment"]
 
 
 def continue_experiment(
-    experiment: "Experiment",
+    experiment: ExperimentSpec,
     source: History | Path,
     name: str,
     directory: Path | None,
     options: Mapping[str, Any],
     origin: Origin | None = None,
 ) -> None:
-    """Begin the directory of an experiment with what has been found of it elsewhere.
+    """Begin the directory of a run with earlier trials of the same experiment.
 
     Args:
-        experiment: The experiment, which must be the same: its space, objectives, strategy, seed.
+        experiment: The experiment, with the same space, objectives, strategy and seed.
         source: A history, its file, or the directory of a run under any backend.
-        name: The backend that is to go on.
+        name: The backend that continues it.
         directory: The new directory.
         options: The backend's own options.
-        origin: Where the experiment comes from; None takes the script that is running.
+        origin: Where the experiment is defined; None for the running script.
 
     Raises:
-        ExperimentError: It is another experiment, or the directory holds a run already.
+        ExperimentError: The history is of another experiment, or the directory holds a run.
     """
     if directory is None:
-        raise ExperimentError("continue_from= needs directory=: the trials so far are stored there")
-    if (directory / FILE).exists():
+        raise ExperimentError("continue_from= needs directory=: earlier trials are stored there")
+    if (directory / RUN_NOTE).exists():
         raise ExperimentError(
-            f"{directory} holds a run already: go on with it without continue_from, or give a new "
-            "directory"
+            f"{directory} holds a run already: leave out continue_from= to continue that run, or "
+            "give a new directory"
         )
-    said = "the history" if isinstance(source, History) else str(source)
+    label = "the history" if isinstance(source, History) else str(source)
     history = _read(source, experiment.space)
-    _check_same(history, experiment, said)
-    begin_with(history, said, name, directory, options, origin or Origin())
+    ExperimentIdentity.of(history).resume(
+        experiment, label, "continue it with the same settings", ExperimentError
+    )
+    begin_with(history, label, name, directory, options, origin or Origin())
 
 
 def begin_with(
     history: History,
-    said: str,
+    label: str,
     name: str,
     directory: Path,
     options: Mapping[str, Any],
     origin: Origin,
 ) -> None:
-    """Begin a run's directory with a history from elsewhere.
+    """Store a history in a new run's directory, in the form of the backend that continues it.
 
     Args:
         history: The history.
-        said: What messages call it.
-        name: The backend that is to go on.
+        label: What messages call it.
+        name: The backend.
         directory: The new directory.
-        options: The backend's own options.
-        origin: Where the experiment comes from.
+        options: The options of the backend's `run`; `store_history` is given those it takes.
+        origin: Where the experiment is defined.
 
     Raises:
-        ExperimentError: The directory holds a run already, or the history has gaps.
-        Unsupported: The backend cannot go on with a history.
+        ExperimentError: The directory holds a run, or the history has gaps.
+        Unsupported: The backend cannot continue a history, or has no such option.
     """
-    if (directory / FILE).exists():
+    if (directory / RUN_NOTE).exists():
         raise ExperimentError(f"{directory} holds a run already: give a new directory")
     adapter = backend(name)
     adapter.CAPABILITIES.require(name, "importing")
-    _check_numbers(history, said)
-    adapter.store_history(history, directory, **options)
+    check_options(name, adapter.run, options)
+    _check_numbers(history, label)
+    accepted = accepted_options(adapter.store_history, options)
+    adapter.store_history(history, directory, **accepted)
     write_note(directory, note_of(name, None, options, origin))
 
 
@@ -87,27 +90,11 @@ def _read(source: History | Path, space: SearchSpace) -> History:
     return load_run(source, space) if source.is_dir() else History.load(source, space)
 
 
-def _check_same(history: History, experiment: "Experiment", said: str) -> None:
-    begun = experiment.with_original_strategy(history.strategy)
-    ours = {
-        "space": (history.space.fingerprint, experiment.space.fingerprint),
-        "objectives": (history.objectives, experiment.objectives),
-        "strategy": (history.strategy, repr(begun.strategy)),
-        "seed": (history.seed, experiment.seed),
-    }
-    for name, (there, here) in ours.items():
-        if there != here:
-            raise ExperimentError(
-                f"{said} is of another experiment: its {name} is {there!r}, not {here!r}; "
-                "continue it with the same settings"
-            )
-
-
-def _check_numbers(history: History, said: str) -> None:
-    known = {trial.number for trial in history} | set(history.metadata.get("skipped", ()))
+def _check_numbers(history: History, label: str) -> None:
+    known = {trial.number for trial in history} | set(history.skipped)
     missing = set(range(max(known, default=-1) + 1)) - known
     if missing:
         raise ExperimentError(
-            f"{said} has {len(history)} trials, but none with the number {min(missing)}: it "
-            "cannot be gone on with, for what a trial is given depends on its number"
+            f"{label} has {len(history)} trials, but no trial {min(missing)}: it cannot be "
+            "continued, since each proposal depends on its trial's number; give a complete history"
         )

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from nasbridge import ExperimentError
-from nasbridge.runs import load_run, read_note
+from nasbridge.engine.run_note import read_note
+from nasbridge.runs import load_run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]
@@ -59,8 +60,8 @@ def wrong(folder: Path) -> None:
         ("run toy.py --trials 0", "trials=0: give an int of at least 1"),
         ("run toy.py --jobs -1", "jobs=-1: give 0"),
         ("run toy.py --directory notes.txt", "notes.txt"),
-        ("resume nothing", "nothing is no directory of a run: it has no run.json"),
-        ("export nothing h.jsonl", "nothing is no directory of a run"),
+        ("resume nothing", "nothing is not the directory of a run: it has no run.json"),
+        ("export nothing h.jsonl", "nothing is not the directory of a run"),
         ("import missing.jsonl d --backend local", "missing.jsonl cannot be read"),
         ("import notes.txt d --backend local", "notes.txt, line 1"),
         ("import missing.jsonl d --backend optnua", "no backend 'optnua'"),
@@ -107,7 +108,7 @@ def test_a_run_belongs_to_its_directory(folder: Path, nasbridge: Run, refused: R
     before = (folder / "d" / "run.json").read_text()
     run = ("run", "toy.py", "--directory", "d")
     assert "d holds a run under 'local'" in refused(*run, "--backend", "optuna")
-    assert "another experiment: its seed is 3, not 9" in refused(*run, "--seed", 9)
+    assert "another experiment, with seed 3, not 9" in refused(*run, "--seed", 9)
     assert (folder / "d" / "run.json").read_text() == before
 
 

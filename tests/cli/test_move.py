@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from nasbridge import History
-from nasbridge.runs import Origin, load_run, note_of
+from nasbridge.engine.run_note import Origin, note_of
+from nasbridge.runs import load_run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]
@@ -60,7 +61,7 @@ def test_a_run_begins_with_another_one(
     nasbridge("run", "toy.py", *to)
     assert told("two") == told("whole")
     assert load_run(folder / "two").metadata["backend"] == "optuna"
-    assert "go on with it without continue_from" in refused("run", "toy.py", *to)
+    assert "leave out continue_from= to continue" in refused("run", "toy.py", *to)
 
 
 def test_a_history_without_space_asks_for_the_experiment(
@@ -121,7 +122,7 @@ def test_import_needs_a_new_directory_and_all_trials(
     (folder / "gap.jsonl").write_text("".join(kept))
     for backend in ("local", "optuna"):
         error = refused("import", "gap.jsonl", "e", "--backend", backend)
-        assert "3 trials, but none with the number 1" in error
+        assert "3 trials, but no trial 1" in error
 
 
 def test_a_damaged_origin_is_told(folder: Path, nasbridge: Run, refused: Refused) -> None:
@@ -129,7 +130,7 @@ def test_a_damaged_origin_is_told(folder: Path, nasbridge: Run, refused: Refused
     nasbridge("export", "d", "h.jsonl")
     text = (folder / "h.jsonl").read_text()
     (folder / "h.jsonl").write_text(re.sub(r'"variable":"\w+"', '"variable":5', text))
-    assert "variable=5" in refused("import", "h.jsonl", "e", "--backend", "local")
+    assert "'variable' is 5" in refused("import", "h.jsonl", "e", "--backend", "local")
     assert not (folder / "e").exists()
 
 

@@ -236,17 +236,17 @@ RUNS: list[Bad] = [
     Bad(
         "always failing",
         lambda p: run(evaluate=harness.evaluate_never, max_failures=2),
-        "mend",
+        "fix evaluate",
     ),
     Bad(
         "another experiment",
         lambda p: [run(p, seed=1), run(p, seed=2)],
-        "seed is 1, not 2; continue it with the same settings, or use another directory",
+        "seed 1, not 2; continue it with the same settings, or use another directory",
     ),
     Bad(
         "another experiment, Optuna",
         lambda p: [run(p, "optuna", seed=1), run(p, "optuna", seed=2)],
-        "its seed is 1, not 2; continue it with the same settings, or use another",
+        "seed.* 1, not 2; continue it with the same settings, or use another",
     ),
     Bad("another backend", lambda p: [run(p), run(p, "optuna")], "'local'.*another directory"),
     Bad("a storage", lambda p: run(p, "optuna", storage="nonsense"), "opened in nonsense.*right"),

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -130,7 +131,8 @@ def histories(draw: st.DrawFn) -> History:
         values, noted = draw(metrics), draw(notes)
         made = Trial(number, architecture, state, values, curve, 1.5, time, time + 1, noted)
         trials.append(made)
-    return history(*trials)
+    skipped = draw(st.lists(st.integers(5, 99), max_size=3, unique=True))
+    return replace(history(*trials), skipped=tuple(skipped))
 
 
 def alike(value: object) -> object:
@@ -150,6 +152,7 @@ def test_any_history_comes_back_from_its_file(
     assert loaded.space == told.space
     assert (loaded.objectives, loaded.seed, loaded.strategy) == (SCORE, 7, "RandomSearch()")
     assert loaded.metadata == {"a": 1}
+    assert loaded.skipped == told.skipped
 
 
 def test_running_trials_stay_running_with_what_they_reported(tmp_path: Path) -> None:
@@ -261,6 +264,8 @@ def changed(line: int, **entries: Any) -> Callable[[list[str]], list[str]]:
         (changed(1, version=99), r"line 1: a history of version 99.*reads version 1"),
         (changed(1, objectives=None), "line 1: 'objectives' is missing or damaged"),
         (changed(1, seed="x"), "line 1: 'seed' is missing or damaged"),
+        (changed(1, skipped=None), "line 1: 'skipped' is missing or damaged"),
+        (changed(1, skipped=[0, -1]), "line 1: invalid trial number -1 in 'skipped'"),
         (changed(1, objectives={"score": "up"}), "line 1: .*'up'"),
         (changed(1, objectives={"": "max"}), "line 1: .*''.* is not a name"),
         (changed(1, space={"format": "else"}), "line 1: .*no space"),

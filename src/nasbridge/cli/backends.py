@@ -2,8 +2,9 @@
 
 from rich.text import Text
 
-from ..adapters import BACKENDS, backend_names
+from ..adapters import BACKENDS, backend, backend_names
 from ..adapters.registry import capabilities_of, is_installed
+from ..engine.options import options_of
 from ..support_table import ABILITIES
 from .app import new_table, out
 
@@ -30,4 +31,5 @@ def _said(name: str) -> dict[str, str]:
     except ImportError as error:  # that of another package
         return {"cannot be imported": str(error)}
     said = {ABILITIES[field]: str(ability) for field, ability in support.abilities().items()}
-    return {**said, "options of its own": ", ".join(support.options) or "none"}
+    options = options_of(backend(name).run)
+    return {**said, "options of its own": ", ".join(options) or "none"}

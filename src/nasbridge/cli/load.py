@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from ..engine import ExperimentError
 from ..engine.modules import load_module
+from ..engine.run_note import Origin, in_folder, read_note
 from ..experiment import Experiment
-from ..runs import Origin, in_folder, load_run, read_note
+from ..runs import load_run
 from ..spaces import NasbridgeError, SearchSpace, from_json
 from ..strategies import History
 

@@ -7,8 +7,8 @@ from shlex import quote
 from typing import Any
 
 from ..adapters import backend
+from ..engine.run_note import Origin, origin_from, read_note
 from ..moving import begin_with
-from ..runs import Origin, origin_from, read_note
 from .app import say
 from .load import history_at
 

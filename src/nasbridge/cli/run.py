@@ -9,9 +9,11 @@ from typing import Any
 
 from ..adapters import backend
 from ..engine import ExperimentError
+from ..engine.options import options_of
+from ..engine.run_note import RUN_NOTE, Origin, RunNote, in_folder, read_note
 from ..experiment import Experiment
 from ..moving import continue_experiment
-from ..runs import FILE, Origin, RunNote, in_folder, read_note, run_experiment
+from ..runs import run_experiment
 from ..strategies import History, MedianPruner, Pruner, Trial
 from .app import new_table, out, say
 from .load import experiment_in, experiment_of
@@ -47,9 +49,9 @@ def start_run(
     """
     shown = directory or Path("runs") / f"{file.stem}-{backend_name or 'local'}"
     new = RunNote(backend_name or "local", None, {})
-    before = read_note(shown) if (shown / FILE).exists() else new
+    before = read_note(shown) if (shown / RUN_NOTE).exists() else new
     chosen = backend_name or before.backend
-    theirs = backend(chosen).CAPABILITIES.options
+    theirs = options_of(backend(chosen).run)
     settings, options = dict(settings), {**before.options, **options}
     if "pruner" in settings and "pruner" in theirs:
         options["pruner"] = settings.pop("pruner")
@@ -98,7 +100,7 @@ def view_run(directory: Path, options: Mapping[str, Any]) -> None:
     Raises:
         ExperimentError: The backend has no web UI.
     """
-    name = read_note(directory).backend if (directory / FILE).exists() else "nni"
+    name = read_note(directory).backend if (directory / RUN_NOTE).exists() else "nni"
     show = getattr(backend(name), "view", None)
     if show is None:
         raise ExperimentError(
@@ -133,7 +135,7 @@ def _run(experiment: Experiment, note: RunNote, directory: Path, shown: Path) ->
             experiment, note.backend, directory, note.jobs, None, note.options, note.origin
         )
     except KeyboardInterrupt:
-        if (directory / FILE).exists():
+        if (directory / RUN_NOTE).exists():
             say("stopped; what was running will be repeated. Go on with")
             say(f"  nasbridge resume {place}", "bold")
         raise

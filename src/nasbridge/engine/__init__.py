@@ -1,18 +1,32 @@
 """The engine: runs trials, whichever framework stores them."""
 
 from .capabilities import Capabilities, NotSupported
-from .driver import Observer
+from .driver import ExperimentSpec, Observer, Store
 from .errors import BackendError, ExperimentError, Pruned, TooManyFailures, Unsupported
 from .evaluation import ActiveTrial
+from .failures import ConsecutiveFailures
+from .identity import ExperimentIdentity
+from .native_values import read_architecture, read_label
+from .run import OpenStore, run_managed
+from .trial_log import TrialLog
 
 __all__ = [
     "ActiveTrial",
     "BackendError",
     "Capabilities",
+    "ConsecutiveFailures",
     "ExperimentError",
+    "ExperimentIdentity",
+    "ExperimentSpec",
     "NotSupported",
     "Observer",
+    "OpenStore",
     "Pruned",
+    "Store",
     "TooManyFailures",
+    "TrialLog",
     "Unsupported",
+    "read_architecture",
+    "read_label",
+    "run_managed",
 ]

@@ -1,8 +1,6 @@
 """What each backend can do, as data: errors and the README's table come from it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 from .errors import Unsupported
 
@@ -45,7 +43,6 @@ class Capabilities:
         jobs: Several trials at a time.
         sharing: Several processes on one experiment.
         importing: Going on with another backend's history.
-        options: Names of `run`'s own options.
     """
 
     storage: str
@@ -59,7 +56,6 @@ class Capabilities:
         "the history file has one writer", "use jobs=, or backend='optuna'"
     )
     importing: Ability = "yes"
-    options: tuple[str, ...] = ()
 
     def require(self, backend: str, ability: str) -> None:
         """Raise `Unsupported` if the backend cannot do this.
@@ -72,13 +68,6 @@ class Capabilities:
         if isinstance(said, NotSupported):
             raise Unsupported(f"{backend} cannot do {ability!r}: {said.reason}; {said.instead}")
 
-    def check_options(self, backend: str, options: Mapping[str, Any]) -> None:
-        """Raise `Unsupported` for options that the backend does not have."""
-        for name in options:
-            if name not in self.options:
-                known = ", ".join(self.options) or "none"
-                raise Unsupported(f"backend {backend!r} has no option {name!r}: it has {known}")
-
     def abilities(self) -> dict[str, Ability]:
         """Return what the support table shows, by the name of each ability."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "options"}
+        return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -16,13 +16,14 @@ from typing import Any, Protocol, final
 
 from ..spaces import SearchSpace
 from ..strategies import History, Objective, Pruner, SpaceExhausted, Step, Strategy, Trial
-from .errors import TooManyFailures
 from .evaluation import Evaluate, Outcome, Task, trial_seed
 from .executor import Executor, SerialExecutor
+from .failures import ConsecutiveFailures
 from .pool import Pool
 from .signals import uninterrupted
 
 __all__ = [
+    "Accepted",
     "Driver",
     "ExperimentSpec",
     "Loop",
@@ -140,21 +141,24 @@ def drive(
     directory: Path | None,
     observer: Observer,
     loop: "Loop | None" = None,
+    on_accepted: "Accepted | None" = None,
 ) -> History:
     """Run the experiment until its trials, its seconds or its space are used up.
 
     Args:
-        experiment: What to run.
+        experiment: The experiment.
         store: Where trials are stored.
-        executor: Where trials are evaluated.
-        directory: Where trials may keep files; None for a place that is removed afterwards.
-        observer: Is told what happens.
-        loop: A framework's own loop, which begins and ends trials one after the other; ours if
-            None.
+        executor: Evaluates the trials.
+        directory: Where trials may keep files; None for a temporary directory.
+        observer: Receives events.
+        loop: A framework's own loop, which begins and ends one trial after the other; None for
+            the driver's.
+        on_accepted: Called once, when the store has accepted the run: its stored trials have been
+            read and belong to this experiment. Trials begin afterwards.
 
     Returns:
-        The whole history, earlier runs included; the fact "exhausted" says that the run ended
-        because the space has no more.
+        The whole history, earlier runs included. Its metadata has "exhausted" if the run ended
+        because every architecture of the space has been tried.
 
     Raises:
         TooManyFailures: As many trials in a row failed as the experiment allows.
@@ -162,7 +166,7 @@ def drive(
     with ExitStack() as stack:
         place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
         stack.callback(executor.close)
-        driver = Driver(experiment, store, executor, place, observer)
+        driver = Driver(experiment, store, executor, place, observer, on_accepted)
         driver.run(loop)
     history = store.history()
     if driver.exhausted:
@@ -179,11 +183,11 @@ class Driver:
         store: Where trials are stored.
         executor: Where trials are evaluated.
         directory: Where trials may keep files.
-        observer: Is told what happens.
-        running: The trials under way, by number.
-        exhausted: Whether the space has no more.
-        failures: How many trials in a row have failed.
-        deadline: When no trial begins any more, on the clock of `time.monotonic`.
+        observer: Receives events.
+        on_accepted: See `drive`.
+        running: The running trials, by number.
+        exhausted: Whether every architecture of the space has been tried.
+        deadline: No trial begins after this time of `time.monotonic`.
     """
 
     experiment: ExperimentSpec
@@ -191,15 +195,23 @@ class Driver:
     executor: Executor
     directory: Path
     observer: Observer
+    on_accepted: "Accepted | None" = None
     running: dict[int, Trial] = field(default_factory=dict[int, Trial])
     exhausted: bool = False
-    failures: int = 0
     deadline: float = math.inf
+
+    def __post_init__(self) -> None:
+        self._failures = ConsecutiveFailures(
+            self.experiment.max_failures,
+            "fix evaluate or the space, then resume, or raise max_failures",
+        )
 
     def run(self, loop: "Loop | None" = None) -> None:
         """Run until nothing is left to do, by a loop of the framework's own or by ours."""
         with uninterrupted():
             history = self.store.history()
+        if self.on_accepted is not None:
+            self.on_accepted()
         self.observer.begun(history)
         seconds = self.experiment.seconds
         self.deadline = math.inf if seconds is None else time.monotonic() + seconds
@@ -247,12 +259,7 @@ class Driver:
             TooManyFailures: As many trials in a row failed as the experiment allows.
         """
         trial = self._ended(self.executor.wait(self._report))
-        if self.failures >= self.experiment.max_failures:
-            raise TooManyFailures(
-                f"the last {self.failures} trials failed, trial {trial.number} with "
-                f"{trial.notes.get('error')}; mend evaluate or the space and resume, or raise "
-                "max_failures"
-            )
+        self._failures.check()
         return trial
 
     def _ended(self, outcome: Outcome) -> Trial:
@@ -267,12 +274,15 @@ class Driver:
         with uninterrupted():
             self.store.finish(trial)
         self.observer.finished(trial)
-        self.failures = self.failures + 1 if outcome.state == "failed" else 0
+        self._failures.record(trial)
         return trial
 
 
 Loop = Callable[[Driver], None]
-"""Calls `begin` and `end` in turn until there is no more to begin."""
+"""Calls `begin` and `end` in turn until no trial begins."""
+
+Accepted = Callable[[], None]
+"""Called when the store has accepted a run; `Experiment.run` writes the run note then."""
 
 
 def pruned_by(

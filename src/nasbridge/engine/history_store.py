@@ -1,24 +1,74 @@
-"""A history file as the store of an experiment's trials; one process at a time."""
+"""A history file as the store of an experiment's trials; one process at a time.
+
+Each event is one line, appended and flushed before the driver continues. A kill leaves at most one
+torn line, which is dropped, and running trials, which are repeated under their numbers.
+"""
 
 import json
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import final
 
-from ..strategies import History, HistoryFile, Search, Step, Trial
+from ..strategies import History, HistoryFile, Step, Trial
 from .driver import ExperimentSpec, pruned_by
+from .trial_log import TrialLog
 
-__all__ = ["HistoryStore", "settings_of", "strategy_in"]
+__all__ = ["HISTORY_FILE", "HistoryStore", "open_history_store", "save_history"]
+
+HISTORY_FILE = "history.jsonl"
 
 
-def settings_of(experiment: ExperimentSpec, backend: str) -> History:
-    """Return an empty history that says what is searched.
+@contextmanager
+def open_history_store(
+    experiment: ExperimentSpec, directory: Path | None, backend: str
+) -> Generator["HistoryStore"]:
+    """Open the history file of a run while the context lasts.
 
     Args:
         experiment: The experiment.
-        backend: The backend's name.
+        directory: The run's directory; None keeps the trials in memory.
+        backend: The backend's name, for the history's metadata.
+
+    Raises:
+        HistoryError: The file is of another experiment, is damaged or in use.
     """
+    if directory is None:
+        yield HistoryStore(experiment, backend)
+        return
+    path = directory / HISTORY_FILE
+    experiment = experiment.with_original_strategy(_strategy_in(path))
+    with HistoryFile(path, _empty_history(experiment, backend)) as file:
+        yield HistoryStore(experiment, backend, file)
+
+
+def save_history(history: History, directory: Path, backend: str) -> None:
+    """Write a history as the history file of a new run.
+
+    Args:
+        history: The history, of any backend.
+        directory: The new run's directory.
+        backend: The backend that will continue it.
+
+    Raises:
+        HistoryError: The directory holds a history already.
+    """
+    metadata = {**history.metadata, "backend": backend}
+    replace(history, metadata=metadata).save(directory / HISTORY_FILE)
+
+
+def _strategy_in(file: Path) -> str:
+    """Return the strategy in a file's header; `HistoryFile` reports damage."""
+    try:
+        with file.open("rb") as lines:
+            return str(json.loads(lines.readline())["strategy"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _empty_history(experiment: ExperimentSpec, backend: str) -> History:
     return History(
         experiment.space,
         experiment.objectives,
@@ -28,93 +78,66 @@ def settings_of(experiment: ExperimentSpec, backend: str) -> History:
     )
 
 
-def strategy_in(file: Path) -> str:
-    """Return the strategy in a history file's header, as text; damage is told elsewhere."""
-    try:
-        with file.open("rb") as lines:
-            return str(json.loads(lines.readline())["strategy"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
 @final
 class HistoryStore:
-    """The trials of an experiment in memory and, with a directory, in its history file.
+    """The trials of an experiment in memory and, with a file, on disk.
 
     Args:
         experiment: The experiment.
-        settings: What is searched; see `settings_of`.
+        backend: The backend's name, for the history's metadata.
         file: The history file, or None.
+
+    Attributes:
+        experiment: The experiment, with the strategy that its run was begun with.
     """
 
     def __init__(
-        self, experiment: ExperimentSpec, settings: History, file: HistoryFile | None
+        self, experiment: ExperimentSpec, backend: str, file: HistoryFile | None = None
     ) -> None:
-        self._experiment = experiment
-        self._search = Search(
+        self.experiment = experiment
+        self._backend, self._file = backend, file
+        self._log = TrialLog(
             experiment.strategy, experiment.space, experiment.objectives, experiment.seed
         )
-        self._history = settings
-        self._file = file
-        self._next = 0  # the number of the next new trial
-        self._trials: dict[int, Trial] = {}
-        self._running: dict[int, Trial] = {}
-        self._interrupted: list[Trial] = []
         if file is not None:
-            self._continue(History.load(file.path, experiment.space))
-
-    def _continue(self, before: History) -> None:
-        self._search.replay(before)
-        if "skipped" in before.metadata:  # numbers that another backend has given in vain
-            metadata = {**self._history.metadata, "skipped": before.metadata["skipped"]}
-            self._history = replace(self._history, metadata=metadata)
-            self._next = max(before.metadata["skipped"]) + 1
-        for trial in before:
-            if trial.state == "running":
-                self._interrupted.append(trial)
-            else:
-                self._trials[trial.number] = trial
-            self._next = max(self._next, trial.number + 1)
+            self._log.replay(History.load(file.path, experiment.space))
+        self._interrupted = list(self._log.running)  # numbers, to be repeated in this order
 
     def history(self) -> History:
-        unfinished = (*self._running.values(), *self._interrupted)
-        trials = (*self._trials.values(), *sorted(unfinished, key=lambda trial: trial.number))
-        return replace(self._history, trials=trials)
+        return self._log.history({"backend": self._backend})
 
     def begin(self, limit: float) -> Trial | None:
         if self._interrupted:
-            architecture = self._interrupted[0].architecture
-            trial = Trial(self._interrupted.pop(0).number, architecture, started=time.time())
+            interrupted = self._log.running[self._interrupted.pop(0)]
+            trial = Trial(interrupted.number, interrupted.architecture, started=time.time())
+            self._log.adopt(trial)
+        elif self._log.next_number < limit:
+            trial = self._log.begin()
         else:
-            if self._next >= limit:
-                return None
-            trial = Trial(self._next, self._search.ask(self._next), started=time.time())
-            self._next += 1
-        self._running[trial.number] = trial
+            return None
         if self._file is not None:
             self._file.start(trial)
         return trial
 
     def report(self, trial: Trial, step: Step) -> bool:
-        self._running[trial.number] = trial
+        self._log.adopt(trial)
         if self._file is not None:
             self._file.report(trial.number, step)
         others = [
-            *self._trials.values(),
-            *(other for number, other in self._running.items() if number != trial.number),
+            other
+            for other in self._log.others(trial.number)
+            if other.number not in self._interrupted
         ]
-        return pruned_by(self._experiment.pruner, trial, others, self._experiment.objectives)
+        return pruned_by(self.experiment.pruner, trial, others, self.experiment.objectives)
 
     def restart(self, number: int) -> None:
-        """Forget what a running trial has reported: it begins anew."""
-        trial = replace(self._running[number], curve=(), started=time.time())
-        self._running[number] = trial
+        """Discard the reports of a running trial, which begins again."""
+        trial = replace(self._log.running[number], curve=(), started=time.time())
+        self._log.adopt(trial)
         if self._file is not None:
             self._file.start(trial)
 
     def finish(self, trial: Trial) -> None:
         if self._file is not None:
             self._file.finish(trial)
-        del self._running[trial.number]
-        self._trials[trial.number] = trial
-        self._search.tell(trial)
+        self._log.finish(trial)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from .. import __version__
 from ..adapters import BACKENDS
-from ..runs import RunNote
+from ..engine.run_note import RunNote
 from ..spaces import Decision, Space
 from .text import how_many, moment, number, seconds
 from .trials import networks

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..runs import read_note
+from ..engine.run_note import read_note
 from ..strategies import History
 from . import facts
 from .curves import curve_charts

@@ -17,6 +17,7 @@ from ..adapters.registry import backend
 from ..engine.capabilities import Capabilities
 from ..engine.driver import ExperimentSpec, Silent, pruned_by
 from ..engine.evaluation import ActiveTrial, Task, evaluate_task, trial_seed
+from ..engine.options import accepted_options, check_options
 from ..spaces import (
     Architecture,
     Cell,
@@ -309,7 +310,9 @@ class BackendHarness:
         self, experiment: ExperimentSpec, directory: Path | None = None, jobs: int = 0
     ) -> History:
         """Run an experiment under the backend."""
-        return backend(self.backend).run(
+        adapter = backend(self.backend)
+        check_options(self.backend, adapter.run, self.options)
+        return adapter.run(
             experiment, directory=directory, jobs=jobs, observer=Silent(), **self.options
         )
 
@@ -319,7 +322,8 @@ class BackendHarness:
 
     def store(self, history: History, directory: Path) -> None:
         """Write a history where a run goes on with it."""
-        backend(self.backend).store_history(history, directory, **self.options)
+        store_history = backend(self.backend).store_history
+        store_history(history, directory, **accepted_options(store_history, self.options))
 
 
 def comparable(trials: Iterable[Trial]) -> list[Fact]:

@@ -227,4 +227,4 @@ def test_a_study_moves_whose_objective_once_failed_before_it_began(
     assert history == told_of(load(study, SPACE))
     assert not {number for number, *_ in history} & set(failing)
     export_run(tmp_path / "run", tmp_path / "y.jsonl")
-    assert History.load(tmp_path / "y.jsonl").metadata["skipped"] == list(failing)
+    assert History.load(tmp_path / "y.jsonl").skipped == tuple(failing)

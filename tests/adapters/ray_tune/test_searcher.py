@@ -134,7 +134,7 @@ def proposed(searcher: NASSearcher, number: int) -> list[str]:
     return keys
 
 
-@pytest.mark.parametrize("door", ["history", "file", "directory"])
+@pytest.mark.parametrize("harness", ["history", "file", "directory"])
 def test_a_half_finished_experiment_moves_into_the_searcher(tmp_path: Path, harness: str) -> None:
     experiment = Experiment(chain(), weighed, {"score": "max"}, STRATEGY, trials=12, seed=3)
     whole = [trial.architecture.key for trial in experiment.run("local")]
@@ -157,10 +157,10 @@ def test_a_half_finished_experiment_moves_into_the_searcher(tmp_path: Path, harn
 def test_numbers_that_were_given_in_vain_stay_free() -> None:
     objectives = (Objective("score", "max"),)
     one = Trial(1, SPACE.architecture({"units": 16, "kind": "a"}), "complete", {"score": 1.0})
-    searcher = fresh(history=History(SPACE, objectives, (one,), metadata={"skipped": [0, 2]}))
+    searcher = fresh(history=History(SPACE, objectives, (one,), skipped=(0, 2)))
     searcher.suggest("a")
     assert [trial.number for trial in searcher.history] == [1, 3]
-    assert searcher.history.metadata["skipped"] == [0, 2]
+    assert searcher.history.skipped == (0, 2)
 
 
 def test_a_history_of_another_search_says_so() -> None:

@@ -1,0 +1,117 @@
+"""Reading a framework's values as labels and architectures of a space.
+
+Frameworks change values on their way: 2 comes back as 2.0, 0.3 as 0.1 * 3, an end of a range a
+rounding error past it. Python's equality is no way to undo this, since 1 == True == 1.0. A value
+is matched in this order:
+
+1. a label of the decision, as text;
+2. an option of the same type that is equal;
+3. for numbers, but not for truth values: the nearest number of the domain, within a tolerance. Of
+   equally near options, the one of the same type.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TypeGuard, cast
+
+import numpy
+
+from ..spaces import (
+    Architecture,
+    Categorical,
+    Decision,
+    IntegerRange,
+    Label,
+    RealRange,
+    SearchSpace,
+)
+
+__all__ = ["TOLERANCE", "read_architecture", "read_label"]
+
+TOLERANCE = 1e-9  # relative
+AT_ZERO = 1e-12  # absolute, for options: nothing is relatively near to 0
+
+
+def read_label(decision: Decision, value: object, tolerance: float = TOLERANCE) -> Label:
+    """Return the label that a framework's value stands for.
+
+    Args:
+        decision: The decision.
+        value: A label, an option, or a number that is nearly one.
+        tolerance: Relative difference up to which two numbers are the same.
+
+    Raises:
+        ValueError: The value is outside the decision's domain.
+
+    Example:
+        >>> from nasbridge import Choice, Space
+        >>> from nasbridge.engine.native_values import read_label
+        >>> (decision,) = Space({"rate": Choice([0.1, 0.3])}).decisions
+        >>> read_label(decision, 0.1 * 3)
+        '0.3'
+    """
+    if isinstance(value, numpy.generic):
+        value = cast(object, value.item())
+    label = decision.label_of(value)
+    if label is value and _is_number(value):
+        label = _nearest(decision, value, tolerance)
+    return decision.domain.check(label)
+
+
+def read_architecture(
+    values: Mapping[str, object], space: SearchSpace, tolerance: float = TOLERANCE
+) -> Architecture:
+    """Return the architecture that a framework's values stand for.
+
+    Args:
+        values: Values by name; those of inactive decisions and of other names are ignored.
+        space: The space.
+        tolerance: As for `read_label`.
+
+    Raises:
+        InvalidArchitecture: The value of an active decision is missing, or outside its domain.
+
+    Example:
+        >>> from nasbridge import Choice, Integer, Space
+        >>> from nasbridge.engine.native_values import read_architecture
+        >>> space = Space({"units": Choice([16, 32]), "layers": Integer(1, 4)})
+        >>> read_architecture({"units": 32, "layers": 2.0, "epochs": 9}, space)["layers"]
+        2
+    """
+    active: dict[str, object] = {}
+    choices: dict[str, Label] = {}
+    for decision in space.decisions:
+        name = decision.name
+        if name not in values or not decision.is_active(choices):
+            continue
+        try:
+            active[name] = choices[name] = read_label(decision, values[name], tolerance)
+        except ValueError:
+            active[name] = values[name]  # space.architecture names the decision and its domain
+            break
+    return space.architecture(active)
+
+
+def _nearest(decision: Decision, value: float, tolerance: float) -> object:
+    """Return the label of the nearest number of a domain; the value itself if none is near."""
+    match decision.domain:
+        case IntegerRange():
+            whole = round(value) if math.isfinite(value) else value
+            return whole if math.isclose(value, whole, rel_tol=tolerance) else value
+        case RealRange(low=low, high=high):
+            inside = min(max(value, low), high)
+            return inside if math.isclose(value, inside, rel_tol=tolerance) else value
+        case Categorical(labels):
+            near = [
+                (abs(option - value), type(option) is not type(value), label)
+                for label, option in zip(labels, decision.options, strict=False)
+                if _is_number(option)
+                and math.isclose(option, value, rel_tol=tolerance, abs_tol=AT_ZERO)
+            ]
+            return min(near, key=lambda one: one[:2])[2] if near else value
+        case _:
+            return value
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,71 @@
+"""The skeleton of a managed run, the same under every backend.
+
+An adapter supplies a context manager, by convention `open_store(experiment, directory, ...)`, that
+opens its storage and yields an `OpenStore`. Everything else happens here: the executor, the loop,
+and closing both in the right order.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..strategies import History
+from .driver import Accepted, ExperimentSpec, Loop, Observer, Silent, Store, drive, executor_for
+from .executor import Executor
+
+__all__ = ["OpenStore", "run_managed"]
+
+
+@dataclass(frozen=True)
+class OpenStore:
+    """A backend's storage, opened for one run.
+
+    Attributes:
+        store: The trials.
+        executor: Evaluates the trials; None for this process or a pool of workers.
+        loop: The framework's own loop; None for the driver's.
+        directory: Where trials may keep files; None for the run's directory, or, where there is
+            none, for a temporary one.
+    """
+
+    store: Store
+    executor: Executor | None = None
+    loop: Loop | None = None
+    directory: Path | None = None
+
+
+def run_managed(
+    experiment: ExperimentSpec,
+    directory: Path | None,
+    jobs: int,
+    observer: Observer | None,
+    on_accepted: Accepted | None,
+    opening: AbstractContextManager[OpenStore],
+) -> History:
+    """Run an experiment in a backend's storage.
+
+    Args:
+        experiment: The experiment.
+        directory: The run's directory, or None.
+        jobs: Number of worker processes; 0 evaluates in this process.
+        observer: Receives events; None for nobody.
+        on_accepted: See `drive`.
+        opening: Opens the storage. It raises if the storage is of another experiment, which it
+            finds by `ExperimentIdentity`; the context ends after the last trial.
+
+    Returns:
+        The whole history, earlier runs included.
+
+    Raises:
+        TooManyFailures: As many trials in a row failed as the experiment allows.
+    """
+    with opening as opened:
+        return drive(
+            experiment,
+            opened.store,
+            opened.executor or executor_for(experiment, jobs),
+            opened.directory or directory,
+            observer or Silent(),
+            opened.loop,
+            on_accepted,
+        )
