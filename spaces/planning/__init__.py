@@ -1,1 +1,1 @@
-"""From a graph to layers with shapes and costs, without any framework."""
+"""Plans: the layers of a graph with their shapes and costs, without any framework."""

@@ -15,8 +15,8 @@ def cost(graph: Graph, input_shape: Sequence[int], infer: Infer | None = None) -
 
     Args:
         graph: An architecture's graph.
-        input_shape: Shape of one example, as (32, 32, 3).
-        infer: Measures layers that no rule knows, such as the user's own.
+        input_shape: Shape of one example without the batch axis, such as (32, 32, 3).
+        infer: Measures layers without a rule, such as those of the user.
 
     Raises:
         BuildError: The network cannot be built for this input.

@@ -1,15 +1,17 @@
-"""From graph to plan: every shape inferred, every mismatch resolved, without any framework.
+"""From a graph to a plan: infers all shapes and resolves mismatches, without any framework.
 
-A plan is what is built and what is counted. On the way to it
+Networks are built and measured from their plans.
 
-- vertices that the output does not depend on vanish, and so do sums and concatenations of one;
-- zeros vanish from sums, with everything that hangs on them alone; where nothing else is summed
-  up, and in concatenations, they stay zeros of the shape that would have been there;
-- branches that are merged are given one shape (see `_fit`);
-- a layer whose window is larger than its input takes padding "same", where that helps;
-- a strided 1x1 convolution of few channels leaves its pixels out beforehand, by pooling over single
-  ones: the same function, but PyTorch on a CPU destroys memory in the gradient of the strided one
-  (oneDNN issue 6035: channels last, fewer than 8 channels, or than 16 with AVX-512).
+- Vertices that the output does not depend on are removed, and so are sums and concatenations of one
+  term.
+- Zeros are removed from sums, with all operations that depend on zeros alone. In concatenations,
+  and in sums of zeros only, they become tensors of zeros with the shape of the removed operation.
+- Branches of different shapes are fitted before they are merged (see `fit`).
+- A layer whose window is larger than its input gets padding "same", if that is enough.
+- A strided 1x1 convolution of few channels becomes a pooling of size 1 with strides, followed by a
+  convolution without strides. The function is the same, but the gradient of the former corrupts
+  memory in PyTorch on CPUs (oneDNN issue 6035: channels last, fewer than 8 channels, or fewer than
+  16 with AVX-512).
 """
 
 import operator
@@ -20,7 +22,7 @@ from ..errors import BuildError
 from ..graph.graph import Graph, Operation, Vertex
 from .fit import add, concatenate, factorized_reduction, zeros
 from .shapes import Shape
-from .steps import Draft, Infer, Plan
+from .steps import Infer, Plan, PlanBuilder
 
 __all__ = ["plan"]
 
@@ -33,14 +35,15 @@ def plan(graph: Graph, input_shape: Sequence[int], infer: Infer | None = None) -
 
     Args:
         graph: An architecture's graph, with one input.
-        input_shape: Shape of one example, as (32, 32, 3): positive integers, channels last.
-        infer: Measures layers that no rule knows, such as the user's own.
+        input_shape: Shape of one example without the batch axis, such as (32, 32, 3): positive
+            integers, channels last.
+        infer: Measures layers without a rule, such as those of the user.
 
     Returns:
-        The steps, in topological order.
+        The layer calls in topological order.
 
     Raises:
-        BuildError: A layer cannot take what flows into it, or no rule knows it and `infer` is None.
+        BuildError: A layer cannot take its input, or has no rule and `infer` is None.
 
     Example:
         >>> from nasbridge.spaces import Chain, layer
@@ -51,14 +54,16 @@ def plan(graph: Graph, input_shape: Sequence[int], infer: Infer | None = None) -
     """
     shape = _checked_shape(input_shape)
     if len(graph.inputs) != 1:
-        raise BuildError(f"the graph has {len(graph.inputs)} inputs, and can be built with one")
+        raise BuildError(
+            f"the graph has {len(graph.inputs)} inputs, but only graphs with one input can be built"
+        )
     start = graph.inputs[0]
-    draft = Draft(shape, graph.vertices[start].path, infer)
+    builder = PlanBuilder(shape, graph.vertices[start].path, infer)
     placed = {start: 0}
     for position in sorted(graph.live() - {start}):
         vertex = graph.vertices[position]
-        placed[position] = _place(draft, vertex, [placed[k] for k in vertex.inputs])
-    return draft.finish(placed[graph.output])
+        placed[position] = _place(builder, vertex, [placed[k] for k in vertex.inputs])
+    return builder.finish(placed[graph.output])
 
 
 def _checked_shape(input_shape: Sequence[int]) -> Shape:
@@ -69,46 +74,46 @@ def _checked_shape(input_shape: Sequence[int]) -> Shape:
     if not shape or min(shape) < 1:
         raise BuildError(
             f"input_shape={input_shape!r} is not the shape of one example: give positive integers "
-            "without the batch, channels last, as (32, 32, 3)"
+            "without the batch axis, channels last, as (32, 32, 3)"
         )
     return shape
 
 
-def _place(draft: Draft, vertex: Vertex, sources: list[int]) -> int:
-    """Append what a vertex does; zero stays zero, whatever is done to it."""
+def _place(builder: PlanBuilder, vertex: Vertex, sources: list[int]) -> int:
+    """Append the operation of a vertex; the result is zero if all inputs are."""
     if vertex.operation.name == "zero":
-        return _nothing(draft, vertex, sources[0])
-    result = _append(draft, vertex, sources)
-    if result in draft.zeros or not all(source in draft.zeros for source in sources):
+        return _zero(builder, vertex, sources[0])
+    result = _append(builder, vertex, sources)
+    if result in builder.zeros or not all(source in builder.zeros for source in sources):
         return result
-    origin = draft.zeros[sources[-1]]
-    simpler = zeros(draft, origin, draft.shape(result), f"{vertex.path}.zeros")
+    origin = builder.zeros[sources[-1]]
+    simpler = zeros(builder, origin, builder.shape(result), f"{vertex.path}.zeros")
     if simpler is not None:
         return simpler
-    draft.zeros[result] = origin
+    builder.zeros[result] = origin
     return result
 
 
-def _append(draft: Draft, vertex: Vertex, sources: list[int]) -> int:
+def _append(builder: PlanBuilder, vertex: Vertex, sources: list[int]) -> int:
     operation, path = vertex.operation, vertex.path
     match operation.name:
         case "add":
-            return add(draft, sources, path)
+            return add(builder, sources, path)
         case "concatenate":
-            return concatenate(draft, sources, path)
+            return concatenate(builder, sources, path)
         case "factorized_reduction":
-            strides = (2,) * (len(draft.shape(sources[0])) - 1)
+            strides = (2,) * (len(builder.shape(sources[0])) - 1)
             filters = cast(int, operation.config["filters"])
-            return factorized_reduction(draft, sources[0], filters, strides, path)
+            return factorized_reduction(builder, sources[0], filters, strides, path)
         case "stack":
-            raise BuildError("an outline cannot be built: take architecture.graph()")
-        case "Conv2D" if _is_unsafe(operation, draft.shape(sources[0])):
+            raise BuildError("a hierarchical graph cannot be built: use architecture.graph()")
+        case "Conv2D" if _is_unsafe(operation, builder.shape(sources[0])):
             config = {"pool_size": 1, "strides": operation.config["strides"]}
-            kept = draft.layer("AveragePooling2D", config, sources, f"{path}.skip")
+            kept = builder.layer("AveragePooling2D", config, sources, f"{path}.skip")
             dense = Operation("Conv2D", {**operation.config, "strides": 1})
-            return draft.add(dense, (kept,), path)
+            return builder.add(dense, (kept,), path)
         case _:
-            return draft.add(operation, sources, path)
+            return builder.add(operation, sources, path)
 
 
 def _is_unsafe(operation: Operation, shape: Shape) -> bool:
@@ -116,13 +121,13 @@ def _is_unsafe(operation: Operation, shape: Shape) -> bool:
     return kernel in _ONE and strides not in _ONE and len(shape) == 3 and shape[-1] < _FEW
 
 
-def _nothing(draft: Draft, vertex: Vertex, source: int) -> int:
-    *sizes, channels = draft.shape(source)
+def _zero(builder: PlanBuilder, vertex: Vertex, source: int) -> int:
+    *sizes, channels = builder.shape(source)
     stride = cast(int, vertex.operation.config.get("stride", 1))
     shape = (*(-(-size // stride) for size in sizes), channels)
-    origin = draft.zeros.get(source, source)
-    result = zeros(draft, origin, shape, vertex.path)
+    origin = builder.zeros.get(source, source)
+    result = zeros(builder, origin, shape, vertex.path)
     if result is None:
-        result = zeros(draft, source, shape, vertex.path)
-    assert result is not None  # its own source has the channels, and the size
+        result = zeros(builder, source, shape, vertex.path)
+    assert result is not None  # the source has the same channels and is at least as large
     return result

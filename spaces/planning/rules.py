@@ -1,7 +1,7 @@
-"""Layers known by rule: what comes out, how many weights, how many multiply-additions.
+"""Rules for Keras layers: shape of the result, number of weights and of multiply-additions.
 
-Each rule takes the shape of one example and the layer's settings. `RULES` and `MERGES` name the
-layers; for all others Keras itself is asked (see `spaces/keras`).
+Each rule is a function of the input shape and the layer's settings. `RULES` and `MERGES` list the
+layers with a rule; `spaces.keras` measures all others by building them.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,20 +27,20 @@ from .shapes import (
 __all__ = ["MERGES", "RULES", "measure"]
 
 Rule = Callable[[Shape, Config], Measure | None]
-"""None where only Keras knows."""
+"""Returns None for settings without a rule."""
 
-_RARE = ("lora_rank", "quantization_config")  # settings that change what a layer is made of
+_RARE = ("lora_rank", "quantization_config")  # settings that change the weights of a layer
 
 
 def measure(operation: Operation, shapes: Sequence[Shape]) -> Measure | None:
-    """Return what an operation gives and costs, or None if no rule knows it.
+    """Return the result and the cost of an operation, or None if there is no rule.
 
     Args:
         operation: A layer of Keras or of the user.
         shapes: The shapes of its inputs.
 
     Raises:
-        ShapeMismatch: Its settings and its input do not go together.
+        ShapeMismatch: Its settings do not fit its input.
 
     Example:
         >>> from nasbridge.spaces import Operation
@@ -66,9 +66,6 @@ def _is_foreign(operation: Operation) -> bool:
     return cls is not None and cls.__module__.partition(".")[0] != "keras"
 
 
-# ---------------------------------------------------------------- layers with weights
-
-
 def _dense(shape: Shape, config: Config) -> Measure:
     units, bias = count(config, "units"), flag(config, "use_bias")
     weights = (shape[-1] + bias) * units
@@ -82,7 +79,7 @@ def _conv(rank: int, shape: Shape, config: Config) -> Measure:
     out = windows(spatial(shape, rank), config, kernel, strides)
     if shape[-1] % groups or filters % groups:
         raise ShapeMismatch(
-            f"groups={groups} divides not both {shape[-1]} channels and {filters} filters"
+            f"groups={groups} must divide both {shape[-1]} channels and {filters} filters"
         )
     weights = (prod(kernel) * shape[-1] // groups + flag(config, "use_bias")) * filters
     return Measure((*out, filters), weights, flops=prod(out) * weights)
@@ -165,9 +162,6 @@ def _recurrent(gates: int, shape: Shape, config: Config) -> Measure | None:
     return Measure(out, weights, flops=steps * weights)
 
 
-# ---------------------------------------------------------------- layers around layers
-
-
 def _time_distributed(shape: Shape, config: Config) -> Measure | None:
     inner = config.get("layer")
     found = measure(inner, [shape[1:]]) if isinstance(inner, Operation) and shape[1:] else None
@@ -186,9 +180,6 @@ def _bidirectional(shape: Shape, config: Config) -> Measure | None:
     return Measure(
         (*found.shape[:-1], width), 2 * found.parameters, 2 * found.frozen, 2 * found.flops
     )
-
-
-# ---------------------------------------------------------------- layers without weights
 
 
 def _same(shape: Shape, config: Config) -> Measure:
@@ -237,22 +228,21 @@ def _reshape(shape: Shape, config: Config) -> Measure:
     given = prod(size for size in target if size != -1)
     found = tuple(total // max(given, 1) if size == -1 else size for size in target)
     if prod(found) != total or target.count(-1) > 1:
-        raise ShapeMismatch(f"target_shape={target} does not hold its {total} numbers")
+        raise ShapeMismatch(f"target_shape={target} does not fit its {total} numbers")
     return Measure(found)
 
 
 def _permute(shape: Shape, config: Config) -> Measure:
     order = integers(config, "dims")
     if sorted(order) != list(range(1, len(shape) + 1)):
-        raise ShapeMismatch(f"dims={order} does not order its {len(shape)} axes, counted from 1")
+        raise ShapeMismatch(
+            f"dims={order} is not a permutation of its {len(shape)} axes, counted from 1"
+        )
     return Measure(tuple(shape[axis - 1] for axis in order))
 
 
 def _repeat_vector(shape: Shape, config: Config) -> Measure:
     return Measure((count(config, "n"), *spatial(shape, 0), shape[-1]))
-
-
-# ---------------------------------------------------------------- layers of several inputs
 
 
 def _merged(shapes: Sequence[Shape]) -> Measure | None:
@@ -274,7 +264,7 @@ MERGES: dict[str, Callable[[Sequence[Shape]], Measure | None]] = {
     "Multiply": _merged,
     "Subtract": _merged,
 }
-"""Keras layers that merge inputs of one shape; `Concatenate` along the channels."""
+"""Rules for Keras layers that merge inputs of one shape; `Concatenate` along the channels."""
 
 _SHAPELESS = (
     *("Activation", "ActivityRegularization", "AlphaDropout", "Dropout", "ELU"),
@@ -296,7 +286,7 @@ _RANKED: dict[str, tuple[Callable[[int, Shape, Config], Measure | None], int]] =
     "SeparableConv{}D": (_separable_conv, 2),
     "UpSampling{}D": (_up_sampling, 3),
     "ZeroPadding{}D": (_zero_padding, 3),
-}  # there is one for each number of spatial axes, up to the given one
+}  # rules for 1, 2, ... spatial axes, up to the given number
 
 RULES: dict[str, Rule] = {
     "BatchNormalization": _batch_normalization,
@@ -316,7 +306,7 @@ RULES: dict[str, Rule] = {
     "SimpleRNN": partial(_recurrent, 1),
     "TimeDistributed": _time_distributed,
 }
-"""Keras layers of one input."""
+"""Rules for Keras layers with one input."""
 
 RULES.update(dict.fromkeys(_SHAPELESS, _same))
 RULES.update(
@@ -326,7 +316,7 @@ RULES.update(
         for rank in range(1, highest + 1)
     }
 )
-RULES.update(  # as Keras abbreviates them
+RULES.update(  # the abbreviations of Keras
     {
         name.replace("Average", "Avg").replace("Pooling", "Pool"): rule
         for name, rule in RULES.items()

@@ -1,4 +1,4 @@
-"""Steps: a network as a list of layers to be called in order, each with its shape and cost."""
+"""`Plan`: a network as a list of layer calls in order, each with its shape and cost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -8,20 +8,20 @@ from ..graph.graph import Operation
 from .rules import measure
 from .shapes import Measure, Shape, ShapeMismatch
 
-__all__ = ["Draft", "Infer", "Plan", "Step", "described"]
+__all__ = ["PlanBuilder", "Infer", "Plan", "LayerCall", "described"]
 
 Infer = Callable[[Operation, Sequence[Shape], str], Measure]
-"""Measures a layer that no rule knows: the layer, the shapes of its inputs, its path."""
+"""Measures a layer without a rule, given the layer, the shapes of its inputs and its path."""
 
 
-class Step(NamedTuple):
-    """One layer, called once.
+class LayerCall(NamedTuple):
+    """One call of a layer.
 
     Attributes:
         operation: A Keras layer with its settings, a layer of the user, or "input".
-        inputs: Positions of the steps whose results flow in; several for a merging layer.
+        inputs: Positions of the calls whose results flow in; several for a merging layer.
         path: Unique dotted path; names the layer.
-        measure: What comes out and what it costs.
+        measure: Shape of the result, and cost.
     """
 
     operation: Operation
@@ -31,38 +31,43 @@ class Step(NamedTuple):
 
     @property
     def shape(self) -> Shape:
-        """Shape of the result for one example, without the batch axis."""
+        """Shape of the result, without the batch axis."""
         return self.measure.shape
 
 
 class Plan(NamedTuple):
-    """A network in steps, in which all shapes fit.
+    """A network in which all shapes fit.
 
     Attributes:
-        steps: In topological order; the first is the input.
-        output: Position of the step whose result is the network's.
+        steps: The layer calls in topological order; the first one is the input.
+        output: Position of the call whose result is the output.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[LayerCall, ...]
     output: int
 
 
-class Draft:
-    """A plan that grows step by step.
+class PlanBuilder:
+    """Builds a plan call by call.
+
+    Args:
+        input_shape: Shape of one example.
+        path: Path of the input.
+        infer: Measures layers without a rule.
 
     Attributes:
-        steps: The steps so far.
-        zeros: Steps whose result is zero, each with the step that it is zeros in place of.
+        steps: The layer calls so far.
+        zeros: Calls whose result is zero, each with the call whose result it replaces.
     """
 
     def __init__(self, input_shape: Shape, path: str, infer: Infer | None = None) -> None:
-        self.steps = [Step(Operation("input"), (), path, Measure(input_shape))]
+        self.steps = [LayerCall(Operation("input"), (), path, Measure(input_shape))]
         self.zeros: dict[int, int] = {}
         self._paths = {path}
         self._infer = infer
 
     def shape(self, position: int) -> Shape:
-        """Return the shape of a step's result."""
+        """Return the shape of a call's result."""
         return self.steps[position].shape
 
     def add(self, operation: Operation, inputs: Sequence[int], path: str) -> int:
@@ -70,8 +75,8 @@ class Draft:
 
         Args:
             operation: A layer of Keras or of the user.
-            inputs: Positions of the steps that flow in.
-            path: Names it; made unique if it is not.
+            inputs: Positions of the calls whose results flow in.
+            path: Path of the layer; a number is appended if it is not unique.
 
         Raises:
             BuildError: The layer cannot take these inputs.
@@ -83,17 +88,17 @@ class Draft:
             number += 1
             unique = f"{path}_{number}"
         self._paths.add(unique)
-        self.steps.append(Step(operation, tuple(inputs), unique, measured))
+        self.steps.append(LayerCall(operation, tuple(inputs), unique, measured))
         return len(self.steps) - 1
 
     def layer(
         self, name: str, config: Mapping[str, object], inputs: Sequence[int], path: str
     ) -> int:
-        """Append a layer of Keras and return its position."""
+        """Append a Keras layer and return its position."""
         return self.add(Operation(name, config), inputs, path)
 
     def finish(self, output: int) -> Plan:
-        """Return the plan of what the output depends on."""
+        """Return the plan of the calls that the output depends on."""
         kept = {0}
         waiting = [output]
         while waiting:
@@ -114,7 +119,7 @@ class Draft:
 def _fitted(
     operation: Operation, shapes: Sequence[Shape], path: str, infer: Infer | None
 ) -> tuple[Operation, Measure]:
-    """Measure a layer; one whose window is larger than its input pads it."""
+    """Measure a layer; set padding="same" if its window is larger than its input."""
     measured = _measured(operation, shapes, path, infer)
     if min(measured.shape, default=1) > 0:
         return operation, measured
@@ -124,7 +129,7 @@ def _fitted(
         if min(measured.shape, default=1) > 0:
             return padded, measured
     raise BuildError(
-        f"{described(operation, path)} leaves nothing of {shapes[0]}: give a larger input_shape, "
+        f"{described(operation, path)} leaves nothing of {shapes[0]}: use a larger input_shape, "
         "or reduce less in the space"
     )
 
@@ -137,7 +142,7 @@ def _measured(
     except ShapeMismatch as error:
         raise BuildError(
             f"{described(operation, path)} cannot take {' and '.join(map(str, shapes))}: {error}; "
-            "mend its settings, or what comes before it"
+            "change its settings or the layers before it"
         ) from error
     if measured is not None:
         return measured
@@ -150,6 +155,6 @@ def _measured(
 
 
 def described(operation: Operation, path: str) -> str:
-    """Return what messages call a layer: its settings, and where it stands."""
+    """Return the text for a layer in messages: its settings and its path."""
     settings = ", ".join(f"{name}={value!r}" for name, value in operation.config.items())
     return f"{operation.name}({settings}) at {path!r}"

@@ -28,7 +28,7 @@ from nasbridge.spaces.planning.fit import add, concatenate, factorized_reduction
 from nasbridge.spaces.planning.plan import plan
 from nasbridge.spaces.planning.rules import measure
 from nasbridge.spaces.planning.shapes import Shape
-from nasbridge.spaces.planning.steps import Draft, Plan
+from nasbridge.spaces.planning.steps import Plan, PlanBuilder
 
 IDENTITY = layer("Identity")
 
@@ -85,8 +85,8 @@ def test_zero_vanishes_from_a_sum_with_what_hangs_on_it() -> None:
 def test_a_term_that_occurs_twice_stays_twice() -> None:
     found = planned(Parallel(IDENTITY, IDENTITY))
     assert layers(found) == ["Identity", "Identity", "Add"]
-    draft = Draft((4, 4, 2), "input")
-    assert draft.finish(add(draft, [0, 0], "sum")).steps[1].inputs == (0, 0)
+    builder = PlanBuilder((4, 4, 2), "input")
+    assert builder.finish(add(builder, [0, 0], "sum")).steps[1].inputs == (0, 0)
 
 
 def test_the_input_itself_can_be_the_output() -> None:
@@ -148,6 +148,12 @@ def test_a_shortcut_becomes_a_strided_convolution_where_shapes_differ() -> None:
     assert output(found) == (4, 5, 16)
 
 
+@pytest.mark.parametrize("first", [Zero(), IDENTITY])
+def test_layers_that_fit_terms_are_numbered_independently_of_zeros(first: Node) -> None:
+    found = planned(Parallel(first, conv(4), conv(8)), (8, 8, 8))
+    assert [s.path for s in found.steps if ".fit_" in s.path] == ["add.fit_1", "add.fit_1.bn"]
+
+
 @pytest.mark.parametrize(
     ("size", "smaller", "stride", "cut"),
     [(8, 4, 2, 0), (7, 4, 2, 0), (9, 3, 3, 0), (7, 5, 1, 2), (28, 13, 2, 2), (5, 1, 5, 0)],
@@ -155,9 +161,9 @@ def test_a_shortcut_becomes_a_strided_convolution_where_shapes_differ() -> None:
 def test_sizes_are_met_by_a_stride_or_else_by_cutting_at_both_ends(
     size: int, smaller: int, stride: int, cut: int
 ) -> None:
-    draft = Draft((size, 3), "input")
-    small = draft.layer("Cropping1D", {"cropping": (size - smaller, 0)}, (0,), "small")
-    found = draft.finish(add(draft, [0, small], "sum"))
+    builder = PlanBuilder((size, 3), "input")
+    small = builder.layer("Cropping1D", {"cropping": (size - smaller, 0)}, (0,), "small")
+    found = builder.finish(add(builder, [0, small], "sum"))
     check(found)
     by_name = {step.operation.name: step.operation.config for step in found.steps[2:]}
     if stride > 1:
@@ -187,9 +193,9 @@ def test_a_concatenation_reduces_by_factors_and_keeps_the_channels() -> None:
 @pytest.mark.parametrize("sizes", [(7,), (8, 5), (1, 1), (5, 4, 3)])
 @pytest.mark.parametrize("filters", [1, 5, 8])
 def test_factorized_reduction_halves_any_size(sizes: Shape, filters: int) -> None:
-    draft = Draft((*sizes, 3), "input")
+    builder = PlanBuilder((*sizes, 3), "input")
     strides = (2,) * len(sizes)
-    found = draft.finish(factorized_reduction(draft, 0, filters, strides, "reduce"))
+    found = builder.finish(factorized_reduction(builder, 0, filters, strides, "reduce"))
     check(found)
     assert output(found) == (*(-(-size // 2) for size in sizes), filters)
     convolutions = [step for step in found.steps if step.operation.name.startswith("Conv")]
@@ -250,14 +256,14 @@ shapes = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 5))
 @given(st.lists(shapes, min_size=1, max_size=4), st.sampled_from([add, concatenate]))
 @settings(deadline=None)
 def test_branches_of_any_shapes_are_merged(branches: list[Shape], merge: object) -> None:
-    draft = Draft((12, 12, 1), "input")
+    builder = PlanBuilder((12, 12, 1), "input")
     terms: list[int] = []
     for k, (height, width, channels) in enumerate(branches):
         cut = {"cropping": ((12 - height, 0), (0, 12 - width))}
-        small = draft.layer("Cropping2D", cut, (0,), f"cut_{k}")
+        small = builder.layer("Cropping2D", cut, (0,), f"cut_{k}")
         config = {"filters": channels, "kernel_size": 1}
-        terms.append(draft.layer("Conv2D", config, (small,), f"conv_{k}"))
-    found = draft.finish((add if merge is add else concatenate)(draft, terms, "merge"))
+        terms.append(builder.layer("Conv2D", config, (small,), f"conv_{k}"))
+    found = builder.finish((add if merge is add else concatenate)(builder, terms, "merge"))
     check(found)
     heights, widths, channels_ = zip(*branches, strict=True)
     channels = channels_[-1] if merge is add else sum(channels_)
@@ -273,24 +279,24 @@ def test_branches_of_any_shapes_are_merged(branches: list[Shape], merge: object)
         (
             conv(4),
             (10,),
-            r"Conv2D\(filters=4, .* at 'Conv2D' cannot take \(10,\): it takes \(height",
+            r"Conv2D\(filters=4, .* at 'Conv2D' cannot take \(10,\): its input must have",
         ),
         (layer("Conv2D", kernel_size=3), (8, 8, 3), "filters= is missing"),
         (conv(0), (8, 8, 3), "filters=0 is less than 1"),
-        (layer("Dense", units="many"), (8,), "units='many' is no integer"),
+        (layer("Dense", units="many"), (8,), "units='many' is not an integer"),
         (conv(4, kernel=3, padding="full"), (8, 8, 3), "padding='full' is unknown"),
         (conv(4, groups=2), (8, 8, 3), "groups=2"),
-        (conv(4, strides=(1, 2, 3)), (8, 8, 3), r"strides=\(1, 2, 3\) has not 2 entries"),
+        (conv(4, strides=(1, 2, 3)), (8, 8, 3), r"strides=\(1, 2, 3\) must have 2 entries"),
         (conv(4, data_format="channels_first"), (3, 8, 8), "channels_last"),
         (layer("Cropping2D", cropping=4), (8, 8, 3), "leaves nothing of .*larger input_shape"),
-        (layer("Reshape", target_shape=(5, -1)), (8,), "does not hold its 8 numbers"),
-        (layer("Permute", dims=(1, 3)), (8, 3), "does not order"),
+        (layer("Reshape", target_shape=(5, -1)), (8,), "does not fit its 8 numbers"),
+        (layer("Permute", dims=(1, 3)), (8, 3), "is not a permutation"),
         (layer("BatchNormalization", axis=4), (8, 8, 3), "axis=4"),
         (layer("GroupNormalization", groups=2), (8, 8, 3), "groups=2 does not divide 3"),
         (
             Parallel(IDENTITY, layer("Flatten")),
             (8, 8, 3),
-            r"cannot be summed up: their shapes are \(8, 8, 3\) and \(192,\)",
+            r"cannot be summed: their shapes are \(8, 8, 3\) and \(192,\)",
         ),
         (
             residual(layer("Reshape", target_shape=(1, 1, 1, 1, -1))),
