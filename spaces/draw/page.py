@@ -25,10 +25,10 @@ TITLE = 13.0  # font size
 ASPECT = 1.4  # desired ratio of width to height
 
 
-def compose_page(outline: HierarchicalGraph) -> Picture:
+def compose_page(network: HierarchicalGraph) -> Picture:
     """Return the picture of an architecture: its network, and each distinct cell once."""
-    whole = _columns(diagram_of(outline.graph, [Box("input", shape="pill")]))
-    cells = [_cell(name, graph) for name, graph in outline.subgraphs.items()]
+    whole = _columns(diagram_of(network.graph, [Box("input", shape="pill")]))
+    cells = [_cell(name, graph) for name, graph in network.subgraphs.items()]
     if cells:
         ways = [beside([whole, join(cells, BORDER)], GUTTER) for join in (beside, stacked)]
         whole = min(ways, key=lambda picture: abs(log(picture.width / picture.height / ASPECT)))

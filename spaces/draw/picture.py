@@ -11,14 +11,14 @@ from .svg import to_svg
 __all__ = ["draw"]
 
 
-def draw(outline: HierarchicalGraph, path: str | Path | None = None) -> str:
+def draw(network: HierarchicalGraph, path: str | Path | None = None) -> str:
     """Draw an architecture.
 
     The network runs from top to bottom. A chosen option is one box, `none` is left out, and a skip
     is a dashed line. Each distinct cell of a stack is drawn once, beside or below the network.
 
     Args:
-        outline: The result of `architecture.hierarchical_graph()`.
+        network: The result of `architecture.hierarchical_graph()`.
         path: File to write, with the suffix .svg or .png; missing folders are created. None writes
             no file.
 
@@ -43,7 +43,7 @@ def draw(outline: HierarchicalGraph, path: str | Path | None = None) -> str:
         raise SpaceError(
             f"cannot write a picture to {str(path)!r}: use a name that ends in .svg or .png"
         )
-    picture = compose_page(outline)
+    picture = compose_page(network)
     text = to_svg(picture)
     if file is not None:
         data = to_png(picture) if ending == ".png" else text.encode()

@@ -41,8 +41,7 @@ def tabular(
         normalization: "none", "batch", "layer", or several of them.
         activation: Names of activations in Keras, one or several.
         dropout: Dropout rates in [0, 1), one or several.
-        embedding: Width of the embedding of each categorical feature, one or several; 0 is
-            one-hot encoding.
+        embedding: Width of the embedding of a category, one or several; 0 is one-hot encoding.
         numeric: Scaling of numeric features: "standard", "quantile", or both.
         learning_rate: Learning rates, one or several.
 
@@ -63,10 +62,8 @@ def tabular(
     References:
         Gorishniy et al. 2021, Revisiting Deep Learning Models for Tabular Data, arXiv:2106.11959.
     """
-    blocks = Repeat(
-        _block(expansion, normalization, activation, dropout),
-        times=integer_or_value(depth, "depth"),
-    )
+    block = _block(expansion, normalization, activation, dropout)
+    blocks = Repeat(block, times=integer_or_value(depth, "depth"))
     body = Chain(layer("Flatten"), layer("Dense", units=WIDTH), blocks)
     network = Chain(
         Scope(body, width=choice_or_value(width, "width")),

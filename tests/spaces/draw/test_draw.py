@@ -297,12 +297,12 @@ def test_a_png_has_twice_the_resolution(architecture: Architecture, tmp_path: Pa
 
 
 def test_a_png_does_not_depend_on_the_matplotlib_style(tmp_path: Path) -> None:
-    outline = library.mlp().sample(numpy.random.default_rng(0)).hierarchical_graph()
-    draw(outline, tmp_path / "plain.png")
+    network = library.mlp().sample(numpy.random.default_rng(0)).hierarchical_graph()
+    draw(network, tmp_path / "plain.png")
     style: Any = {"figure.facecolor": "black", "text.usetex": True, "savefig.bbox": "tight"}
     untyped: Any = matplotlib
     with untyped.rc_context({**style, "font.family": "serif", "savefig.dpi": 30}):
-        draw(outline, tmp_path / "styled.png")
+        draw(network, tmp_path / "styled.png")
     assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "styled.png").read_bytes()
 
 

@@ -1,5 +1,5 @@
 # pyright: basic
-"""`around`: inputs that are integers and texts."""
+"""`variants_of`: models whose inputs are integers or texts."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def embedded(*stack: Any) -> Any:
     return [*stack, layers.Embedding(30, 4), layers.Flatten(), layers.Dense(3)]
 
 
-LARGE = 10**9 + numpy.arange(6).reshape(2, 3)  # as floats they are two numbers
+LARGE = 10**9 + numpy.arange(6).reshape(2, 3)  # float32 has only two values for these
 NAMES = keras.ops.convert_to_tensor(numpy.array([["a", "b"], ["c", "d"]]))
 TYPED = {
     "large": (embedded(keras.Input((3,), dtype="int64"), layers.Hashing(30)), LARGE),
@@ -37,7 +37,7 @@ TYPED = {
 
 
 @pytest.mark.parametrize("which", TYPED)
-def test_inputs_that_are_no_floats_are_taken_as_they_are(which: str) -> None:
+def test_inputs_keep_their_dtype(which: str) -> None:
     stack, x = TYPED[which]
     model: Any = keras.Sequential(stack)
     member = next(variants_of(model).enumerate()).build(model.input_shape[1:])
@@ -45,7 +45,7 @@ def test_inputs_that_are_no_floats_are_taken_as_they_are(which: str) -> None:
     numpy.testing.assert_allclose(member(x), model(x), rtol=1e-6)
 
 
-def test_of_integers_dense_layers_vary_as_of_floats() -> None:
+def test_dense_layers_vary_with_integer_inputs_as_with_floats() -> None:
     def decisions(dtype: str) -> list[str]:
         dense = [layers.Dense(8, "relu"), layers.Dense(8, "relu"), layers.Dense(3)]
         space = variants_of(keras.Sequential([keras.Input((4,), dtype=dtype), *dense]))

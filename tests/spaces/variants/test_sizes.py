@@ -1,5 +1,5 @@
 # pyright: basic
-"""`around`: whatever varies, the outputs have the shape that the model's have."""
+"""`variants_of`: the outputs of all variants have the shape of the model's output."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ SAME: Any = {"padding": "same", "activation": "relu"}
 
 
 def autoencoder(*size: int | None) -> Any:
-    """As in the Keras blog: blocks that pool come in a row, and blocks that enlarge."""
+    """Return the autoencoder of the Keras blog: repeated pooling, then repeated upsampling."""
     stack: list[Any] = [keras.Input((*size, 1))]
     for _ in range(2):
         stack += [layers.Conv2D(4, 3, **SAME), layers.MaxPooling2D(2, padding="same")]
@@ -24,7 +24,7 @@ def autoencoder(*size: int | None) -> Any:
 
 
 def coder() -> Any:
-    """Pools down to a code, makes an image of it, and has blocks of one size, too."""
+    """Return a model that pools to a code and decodes it, with blocks that keep the size."""
     x = inputs = keras.Input((8, 8, 1))
     for _ in range(2):
         x = layers.MaxPooling2D(2)(layers.Conv2D(4, 3, **SAME)(x))
@@ -44,7 +44,7 @@ def pooled() -> Any:
 
 
 def flattened() -> Any:
-    """Nothing brings what is flattened to one size."""
+    """Return a model whose flattened output depends on the size."""
     stack: list[Any] = [keras.Input((8, 8, 1))]
     for _ in range(2):
         stack += [layers.Conv2D(4, 3, **SAME), layers.MaxPooling2D(2)]
@@ -59,7 +59,7 @@ def recurrent() -> Any:
 
 
 def branching() -> Any:
-    """The blocks that pool lie in a branch."""
+    """Return a model with repeated pooling blocks in a branch."""
     x = inputs = keras.Input((8, 8, 2))
     for _ in range(2):
         x = layers.MaxPooling2D(2)(layers.Conv2D(4, 3, **SAME)(x))
@@ -79,7 +79,7 @@ def branching() -> Any:
     ],
     ids=["autoencoder", "coder", "pooled", "flattened", "recurrent", "branching"],
 )
-def test_every_variant_gives_what_the_model_gives(model: Any, depths: int) -> None:
+def test_every_variant_has_the_output_shape_of_the_model(model: Any, depths: int) -> None:
     space = variants_of(model)
     assert sum(one.name.startswith("depth_") for one in space.decisions) == depths
     rng = numpy.random.default_rng(0)
@@ -88,6 +88,6 @@ def test_every_variant_gives_what_the_model_gives(model: Any, depths: int) -> No
         assert space.sample(rng).build(shape).output_shape == model.output_shape
 
 
-def test_sizes_that_are_open_count_as_large() -> None:
+def test_axes_of_unknown_size_count_as_large() -> None:
     names = [one.name for one in variants_of(autoencoder(None, None)).decisions]
     assert not [name for name in names if name.startswith(("depth_", "skip_"))]

@@ -1,5 +1,5 @@
 # pyright: basic
-"""`around`: a model that is there already, as a space of its variants."""
+"""`variants_of`: the space of the variants of an existing model."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ IMAGES = numpy.random.default_rng(0).random((3, 8, 8, 2), "float32")
 
 
 def residual_net() -> Any:
-    """With blocks in a row, shortcuts, branches that are joined, and settings of its own."""
+    """Return a model with repeated blocks, shortcuts, concatenated branches, and rare settings."""
     x = inputs = keras.Input((8, 8, 2))
     for _ in range(2):
         x = layers.Conv2D(4, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
@@ -44,7 +44,7 @@ def sequential() -> Any:
 
 
 def ends_in_a_sum() -> Any:
-    """Of two branches, each of which gives a part of the outputs."""
+    """Return a model whose output sums two branches."""
     inputs = keras.Input((8, 8, 2))
     flat = layers.Flatten()(inputs)
     deep = layers.Dense(3)(layers.Dense(8, "relu")(flat))
@@ -60,7 +60,7 @@ def ends_in_a_concatenation() -> Any:
 
 
 def ends_in_shortcuts() -> Any:
-    """What it gives is the sum of all its blocks, and they are added by an operator."""
+    """Return a model whose output is the sum of all its blocks, added with the operator `+`."""
     inputs = keras.Input((8, 8, 2))
     x = layers.Dense(3)(layers.Flatten()(inputs))
     for _ in range(3):
@@ -77,19 +77,19 @@ ENDS = [ends_in_a_sum, ends_in_a_concatenation, ends_in_shortcuts]
 
 
 @pytest.mark.parametrize("make", [residual_net, sequential, *ENDS])
-def test_the_model_is_a_member_and_computes_the_same(make: Any) -> None:
+def test_the_first_architecture_computes_what_the_model_computes(make: Any) -> None:
     model = make()
     space = variants_of(model)
     member = first(space).build((8, 8, 2))
     assert member.count_params() == model.count_params()
-    ours = {tuple(w.shape) for w in member.weights}
-    assert ours == {tuple(w.shape) for w in model.weights}
+    shapes = {tuple(w.shape) for w in member.weights}
+    assert shapes == {tuple(w.shape) for w in model.weights}
     member.set_weights(model.get_weights())
     numpy.testing.assert_allclose(member(IMAGES), model(IMAGES), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [residual_net, sequential])
-def test_variants_can_be_built_and_keep_the_outputs(make: Any) -> None:
+def test_variants_can_be_built_and_keep_the_output(make: Any) -> None:
     space = variants_of(make())
     rng = numpy.random.default_rng(0)
     sizes = set()
@@ -102,7 +102,7 @@ def test_variants_can_be_built_and_keep_the_outputs(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", ENDS)
-def test_outputs_stay_whatever_the_model_ends_in(make: Any) -> None:
+def test_variants_keep_the_output_of_every_kind_of_ending(make: Any) -> None:
     space = variants_of(make())
     assert space.count() > 20
     rng = numpy.random.default_rng(0)
@@ -121,7 +121,7 @@ def test_outputs_stay_whatever_the_model_ends_in(make: Any) -> None:
 
 
 def grouped() -> Any:
-    """Convolutions in groups, one of them behind what is joined."""
+    """Return a model with grouped convolutions, one of them after a concatenation."""
     x = inputs = keras.Input((8, 8, 4))
     x = layers.Conv2D(8, 3, padding="same", activation="relu", groups=4)(x)
     one, two = layers.Conv2D(5, 1)(x), layers.Conv2D(7, 3, padding="same")(x)
@@ -157,7 +157,7 @@ def nested(trainable: bool) -> Any:
 
 
 @pytest.mark.parametrize("trainable", [True, False])
-def test_a_model_within_the_model_is_kept_with_its_weights(trainable: bool) -> None:
+def test_a_nested_model_is_copied_with_its_weights(trainable: bool) -> None:
     model = nested(trainable)
     space = variants_of(model)
     base = model.layers[2]
@@ -169,9 +169,10 @@ def test_a_model_within_the_model_is_kept_with_its_weights(trainable: bool) -> N
         (copied,) = [one for one in variant.layers if isinstance(one, keras.Model)]
         assert copied is not base
         assert len(copied.trainable_weights) == len(base.trainable_weights)
-        for ours, theirs in zip(copied.get_weights(), base.get_weights(), strict=True):
-            numpy.testing.assert_array_equal(ours, theirs)
-        copied.set_weights([0 * weight for weight in copied.get_weights()])  # the next is as before
+        for copy, original in zip(copied.get_weights(), base.get_weights(), strict=True):
+            numpy.testing.assert_array_equal(copy, original)
+        # must not change the next copy
+        copied.set_weights([0 * weight for weight in copied.get_weights()])
         assert architecture.cost((8, 8, 2)).parameters == variant.count_params()
         counts.add(variant.count_params())
     assert len(counts) > 3
@@ -179,10 +180,10 @@ def test_a_model_within_the_model_is_kept_with_its_weights(trainable: bool) -> N
     member.set_weights(model.get_weights())
     numpy.testing.assert_allclose(member(IMAGES), model(IMAGES), rtol=1e-5, atol=1e-6)
     assert variants_of(model) == space
-    assert variants_of(nested(trainable)) != space  # it has other weights
+    assert variants_of(nested(trainable)) != space  # its weights differ
 
 
-def test_a_tensor_may_be_given_by_name() -> None:
+def test_a_tensor_may_be_passed_by_name() -> None:
     inputs = keras.Input((8,))
     hidden = layers.Dense(5, "relu")(inputs=inputs)
     model = keras.Model(inputs, layers.Dense(3)(hidden))
@@ -190,8 +191,8 @@ def test_a_tensor_may_be_given_by_name() -> None:
 
 
 @pytest.mark.parametrize("metrics", [{"classes": ["accuracy"]}, {"classes": "accuracy"}, None])
-def test_what_is_compiled_for_an_output_by_its_name(metrics: Any) -> None:
-    """Variants call their output otherwise."""
+def test_compile_arguments_by_output_name_apply_to_variants(metrics: Any) -> None:
+    """The output of a variant has another name."""
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.Dense(3, "softmax", name="classes")(inputs))
     loss = "sparse_categorical_crossentropy"
@@ -211,7 +212,7 @@ def test_what_is_compiled_for_an_output_by_its_name(metrics: Any) -> None:
 
 
 class Offset(layers.Layer):  # type: ignore[misc]
-    """Adds a learned vector of a fixed size, as a position embedding does."""
+    """Adds a learned vector of a fixed size, such as a position embedding."""
 
     def __init__(self, width: int, **settings: Any) -> None:
         super().__init__(**settings)
@@ -230,7 +231,7 @@ class Offset(layers.Layer):  # type: ignore[misc]
 @pytest.mark.parametrize(
     "one", [layers.Permute((2, 1)), layers.Lambda(lambda x: keras.ops.swapaxes(x, 1, 2))]
 )
-def test_before_what_makes_sizes_of_widths_these_stay(one: Any) -> None:
+def test_widths_before_a_transposition_stay(one: Any) -> None:
     inputs = keras.Input((6, 4))
     model = keras.Model(inputs, layers.Dense(1)(one(layers.Dense(8, "relu")(inputs))))
     space, rng = variants_of(model), numpy.random.default_rng(0)
@@ -239,14 +240,14 @@ def test_before_what_makes_sizes_of_widths_these_stay(one: Any) -> None:
     assert shapes == {model.output_shape}
 
 
-def test_before_groups_that_are_normalized_widths_stay() -> None:
+def test_widths_before_group_normalization_stay() -> None:
     stack: list[Any] = [keras.Input((5,)), layers.Dense(6), layers.GroupNormalization(3)]
     space = variants_of(keras.Sequential([*stack, layers.Dense(4, "relu"), layers.Dense(3)]))
     widths = [one.name for one in space.decisions if one.name.endswith("units")]
     assert len(widths) == 1  # that of the Dense(4)
 
 
-def test_before_a_class_of_the_user_widths_stay() -> None:
+def test_widths_before_a_class_of_the_user_stay() -> None:
     stack = [keras.Input((4,)), layers.Dense(8, "relu"), Offset(8), layers.Dense(5, "relu")]
     space = variants_of(keras.Sequential([*stack, layers.Dense(3)]))
     assert [one.name for one in space.decisions if one.name.endswith("units")] == ["3.units"]
@@ -256,7 +257,7 @@ def test_before_a_class_of_the_user_widths_stay() -> None:
         assert sum(isinstance(one, Offset) for one in variant.layers) == 1
 
 
-def test_what_is_open_is_what_was_asked_for() -> None:
+def test_the_arguments_determine_the_decisions() -> None:
     names = {decision.name for decision in variants_of(residual_net()).decisions}
     assert {"activation_relu", "activation_silu", "normalization_batch"} <= names
     assert {"depth_1", "skip_1", "depth_2"} <= names
@@ -271,15 +272,22 @@ def test_what_is_open_is_what_was_asked_for() -> None:
     assert [str(d.domain) for d in depth.decisions] == ["one of '3', '1', '2', '4'"]
 
 
-def test_the_space_is_a_document_like_any_other() -> None:
+def test_the_space_is_written_and_read_as_a_document() -> None:
     space = variants_of(residual_net())
     again = from_json(space.to_json())
     assert again == space
     assert first(again).build((8, 8, 2)).count_params() == residual_net().count_params()
 
 
-def test_arguments_without_meaning_are_refused() -> None:
-    with pytest.raises(SpaceError, match="'group': take some of"):
-        variants_of(sequential(), normalizations=("group",))
-    with pytest.raises(SpaceError, match="give widths above 0"):
-        variants_of(sequential(), widths=(0,))
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"normalizations": ("group",)}, "'group': choose from"),
+        ({"widths": (0,)}, r"widths=\[0\]: each must be above 0"),
+        ({"kernels": (0,)}, r"kernels=\[0\]: each must be at least 1"),
+        ({"deeper": -1}, "deeper=-1: it must be at least 0"),
+    ],
+)
+def test_invalid_arguments_are_errors(options: Any, message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        variants_of(sequential(), **options)

@@ -1,5 +1,5 @@
 # pyright: basic
-"""`around`: what a model has learned already, and what only its own classes can make again."""
+"""`variants_of`: layers copied with their weights, and layers that only their class can rebuild."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ def first(space: Any, shape: tuple[int, ...]) -> Any:
     return next(space.enumerate()).build(shape)
 
 
-def stirred(model: Any) -> Any:
-    """The model, of whose weights none is what a fresh layer would have."""
+def randomized(model: Any) -> Any:
+    """Set all weights to random values, which no new layer has."""
     model.set_weights([RNG.random(weight.shape, "float32") for weight in model.get_weights()])
     return model
 
@@ -33,7 +33,7 @@ def head(x: Any) -> Any:
 
 
 def frozen_base() -> tuple[Any, Any]:
-    """A pretrained network, whose layers are the model's own: the common way to fine-tune."""
+    """Return a model for fine-tuning, which contains the frozen layers of another directly."""
     inputs = keras.Input((8, 8, 2))
     x = layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
     y = layers.Activation("relu")(layers.BatchNormalization()(x))
@@ -42,18 +42,18 @@ def frozen_base() -> tuple[Any, Any]:
     base = keras.Model(inputs, layers.Conv2D(6, 3)(x))
     base.trainable = False
     model = keras.Model(base.input, head(layers.GlobalAveragePooling2D()(base.output)))
-    return stirred(model), IMAGES
+    return randomized(model), IMAGES
 
 
 def frozen_embedding() -> tuple[Any, Any]:
     table = layers.Embedding(50, 4, trainable=False)
     stack = [keras.Input((5,), dtype="int32"), table, layers.GlobalAveragePooling1D()]
     stack += [layers.Dense(8, "relu"), layers.Dense(3)]
-    return stirred(keras.Sequential(stack)), RNG.integers(50, size=(4, 5))
+    return randomized(keras.Sequential(stack)), RNG.integers(50, size=(4, 5))
 
 
 class Composite(layers.Layer):  # type: ignore[misc]
-    """What it consists of is built where it is called."""
+    """A layer whose inner layers are built when it is called."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -66,7 +66,7 @@ class Composite(layers.Layer):  # type: ignore[misc]
 def frozen_composite() -> tuple[Any, Any]:
     composite = Composite()
     inputs = keras.Input((4,))
-    model = stirred(keras.Model(inputs, head(composite(inputs))))
+    model = randomized(keras.Model(inputs, head(composite(inputs))))
     composite.trainable = False
     return model, TABLE
 
@@ -101,11 +101,11 @@ def frequencies() -> tuple[Any, Any]:
     return keras.Model(inputs, head(one(inputs))), numpy.array([[3, 7], [5, 8]])
 
 
-KEPT = [frozen_base, frozen_embedding, frozen_composite, normalization, discretization, texts]
+WITH_STATE = [frozen_base, frozen_embedding, frozen_composite, normalization, discretization, texts]
 
 
-@pytest.mark.parametrize("make", [*KEPT, frequencies])
-def test_what_a_layer_knows_already_is_kept(make: Any) -> None:
+@pytest.mark.parametrize("make", [*WITH_STATE, frequencies])
+def test_frozen_and_adapted_layers_keep_their_state(make: Any) -> None:
     model, x = make()
     space = variants_of(model)
     names = [decision.name for decision in space.decisions]
@@ -114,8 +114,8 @@ def test_what_a_layer_knows_already_is_kept(make: Any) -> None:
     for again in (space, from_json(space.to_json())):
         member = first(again, shape)
         assert member.count_params() == model.count_params()
-        ours, theirs = member.trainable_weights, model.trainable_weights
-        for variable, value in zip(ours, theirs, strict=True):  # all else is there already
+        pairs = zip(member.trainable_weights, model.trainable_weights, strict=True)
+        for variable, value in pairs:  # all other weights must be copied already
             variable.assign(value)
         numpy.testing.assert_allclose(member(x), model(x), rtol=1e-5, atol=1e-5)
     for _ in range(3):
@@ -145,14 +145,14 @@ def partly_frozen() -> Any:
 
 
 def low_rank() -> Any:
-    """As LoRA leaves it: some weights are frozen, and the others have learned something."""
+    """Return a dense layer with LoRA: its kernel is frozen, the low-rank factors are not."""
     dense = layers.Dense(8)
     dense.build((None, 4))
     dense.enable_lora(2)
     return dense
 
 
-LEARNED = {
+PARTLY_FROZEN = {
     "a wrapped model": lambda: layers.TimeDistributed(pretrained()),
     "a wrapped model, partly frozen": lambda: layers.TimeDistributed(pretrained(frozen=True)),
     "a layer, partly frozen": partly_frozen,
@@ -161,22 +161,22 @@ LEARNED = {
 }
 
 
-@pytest.mark.parametrize("which", LEARNED)
-def test_what_has_been_learned_is_there_from_the_start(which: str) -> None:
+@pytest.mark.parametrize("which", PARTLY_FROZEN)
+def test_a_copy_starts_with_all_weights_of_the_original(which: str) -> None:
     keras.utils.set_random_seed(0)
     inputs = keras.Input((6, 4))
-    one = LEARNED[which]()
-    model = stirred(keras.Model(inputs, head(one(inputs))))
+    one = PARTLY_FROZEN[which]()
+    model = randomized(keras.Model(inputs, head(one(inputs))))
     copied = first(variants_of(model), (6, 4)).layers[1]
     assert type(copied) is type(one)
-    for ours, theirs in zip(copied.variables, one.variables, strict=True):
-        if "seed" not in theirs.path:
-            numpy.testing.assert_array_equal(ours, theirs)
-            assert ours.trainable == theirs.trainable
+    for variable, original in zip(copied.variables, one.variables, strict=True):
+        if "seed" not in original.path:
+            numpy.testing.assert_array_equal(variable, original)
+            assert variable.trainable == original.trainable
 
 
 class Twice(layers.Layer):  # type: ignore[misc]
-    """Holds a frozen layer in two places."""
+    """A layer that uses one frozen layer in two places."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -190,7 +190,7 @@ class Twice(layers.Layer):  # type: ignore[misc]
 
 def test_a_frozen_layer_in_two_places_stays_frozen() -> None:
     inputs = keras.Input((3, 1))
-    model = stirred(keras.Model(inputs, head(layers.Flatten()(Twice()(inputs)))))
+    model = randomized(keras.Model(inputs, head(layers.Flatten()(Twice()(inputs)))))
     member = first(variants_of(model), (3, 1))
     numpy.testing.assert_array_equal(member.layers[1].table.embeddings, model.weights[0])
     assert len(member.trainable_weights) == len(model.trainable_weights) == 4
@@ -198,7 +198,7 @@ def test_a_frozen_layer_in_two_places_stays_frozen() -> None:
 
 @keras.saving.register_keras_serializable("nasbridge_tests")
 class Chosen(layers.Layer):  # type: ignore[misc]
-    """With settings that are names, of a function and within a dict."""
+    """A layer with settings that are names: of a function, and in a dict."""
 
     def __init__(self, function: str, held: Any = None, **settings: Any) -> None:
         super().__init__(**settings)
@@ -216,7 +216,7 @@ class Chosen(layers.Layer):  # type: ignore[misc]
         return cls(**config)
 
 
-def test_settings_are_told_apart_from_names() -> None:
+def test_settings_that_look_like_layer_names_are_kept() -> None:
     stack = [keras.Input((4,))]
     stack += [Chosen(name, name=name) for name in ("tanh", "relu")]
     stack += [Chosen("linear", {"name": name}) for name in ("one", "two")]
@@ -226,8 +226,8 @@ def test_settings_are_told_apart_from_names() -> None:
     assert chosen == [("tanh", None), ("relu", None), *named]
 
 
-def test_a_model_that_a_class_makes_itself_has_learned_nothing() -> None:
-    """As in the blocks of a transformer; they are layers like any other."""
+def test_a_model_inside_a_users_layer_starts_with_new_weights() -> None:
+    """Such as the blocks of a transformer, which are ordinary layers."""
 
     def model() -> Any:
         return with_layer(Built(name="block"), (6, 4))
@@ -238,7 +238,7 @@ def test_a_model_that_a_class_makes_itself_has_learned_nothing() -> None:
     assert (one != other).any()
 
 
-def test_the_same_model_is_the_same_whatever_was_made_before() -> None:
+def test_a_copy_does_not_depend_on_automatic_names() -> None:
     def model() -> Any:
         keras.utils.set_random_seed(0)
         inputs, frames = keras.Input((4,)), keras.Input((6, 4))
@@ -246,11 +246,11 @@ def test_the_same_model_is_the_same_whatever_was_made_before() -> None:
         return keras.Model(frames, head(layers.TimeDistributed(frame)(frames)))
 
     space = variants_of(model())
-    keras.Sequential([keras.Input((5,)), layers.Dense(2)])  # layers are counted for their names
+    keras.Sequential([keras.Input((5,)), layers.Dense(2)])  # counts up the automatic names
     assert variants_of(model()).to_json() == space.to_json()
 
 
-def test_between_layers_that_are_kept_nothing_varies() -> None:
+def test_layers_between_frozen_layers_do_not_vary() -> None:
     model, _ = frozen_base()
     space = variants_of(model)
     assert [one.name for one in space.decisions][1:] == ["activation_relu", "normalization_none"]
@@ -260,8 +260,8 @@ def test_between_layers_that_are_kept_nothing_varies() -> None:
         assert [one.activation for one in between] == [keras.activations.relu] * 2
 
 
-def test_moving_averages_alone_are_no_state() -> None:
-    """They are learned anew, as the layers before them are."""
+def test_a_layer_with_moving_averages_only_is_not_copied() -> None:
+    """Its averages are computed again, as the layers before it are trained again."""
     stack = [keras.Input((4,)), layers.Dense(6), layers.BatchNormalization(center=False,
              scale=False), layers.Dense(3)]  # fmt: skip
     names = [decision.name for decision in variants_of(keras.Sequential(stack)).decisions]
@@ -269,8 +269,8 @@ def test_moving_averages_alone_are_no_state() -> None:
     assert "normalization_batch" in names
 
 
-def test_a_model_without_shapes_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"is not built, .* begin it with keras.Input"):
+def test_a_model_that_is_not_built_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"has not been built, .* start it with keras.Input"):
         variants_of(keras.Sequential([layers.Dense(4), layers.Dense(3)]))
 
 
@@ -280,7 +280,7 @@ def doubled(x: Any) -> Any:
 
 @keras.saving.register_keras_serializable("nasbridge_tests")
 class Block(layers.Layer):  # type: ignore[misc]
-    """Written as Keras says how: `from_config` makes the layers among its settings."""
+    """Written as Keras documents it: `from_config` makes the layers among its settings."""
 
     def __init__(self, inner: Any, **settings: Any) -> None:
         super().__init__(**settings)
@@ -300,7 +300,7 @@ class Block(layers.Layer):  # type: ignore[misc]
 
 
 class Forgetful(layers.Layer):  # type: ignore[misc]
-    """Does not say in its config how wide it is."""
+    """A layer whose config does not contain its width."""
 
     def __init__(self, units: int = 2, **settings: Any) -> None:
         super().__init__(**settings)
@@ -314,7 +314,7 @@ class Forgetful(layers.Layer):  # type: ignore[misc]
 
 
 class Mute(layers.Layer):  # type: ignore[misc]
-    """Has an argument of which its config does not tell."""
+    """A layer whose config lacks a required argument."""
 
     def __init__(self, inner: Any, **settings: Any) -> None:
         super().__init__(**settings)
@@ -333,7 +333,7 @@ def shared_model() -> Any:
     return keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.Dropout(0.5)])
 
 
-OTHERS = {
+REBUILT_BY_CLASS = {
     "a lambda": lambda: with_layer(layers.Lambda(lambda x: numpy.float32(3) * x)),
     "a function": lambda: with_layer(layers.Lambda(doubled)),
     "an activation": lambda: with_layer(layers.Dense(5, activation=doubled)),
@@ -345,9 +345,9 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("which", OTHERS)
-def test_what_only_its_own_class_can_make_is_made_again(which: str) -> None:
-    model = OTHERS[which]()
+@pytest.mark.parametrize("which", REBUILT_BY_CLASS)
+def test_a_layer_that_only_its_class_can_rebuild_is_rebuilt(which: str) -> None:
+    model = REBUILT_BY_CLASS[which]()
     space = variants_of(model)
     shape = model.input_shape[1:]
     member, other = (first(again, shape) for again in (space, from_json(space.to_json())))
@@ -361,7 +361,7 @@ def test_what_only_its_own_class_can_make_is_made_again(which: str) -> None:
     assert space.sample(RNG).build(shape).output_shape == model.output_shape
 
 
-def test_functions_of_one_name_are_told_apart() -> None:
+def test_functions_of_one_name_are_distinguished() -> None:
     def times(factor: float) -> Any:
         return variants_of(with_layer(layers.Lambda(lambda x: factor * x)))
 
@@ -369,15 +369,15 @@ def test_functions_of_one_name_are_told_apart() -> None:
     assert times(2.0) != times(3.0)
 
 
-def test_what_cannot_be_made_again_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match=r"'odd' \(Forgetful\) gives \(5,\) and has 25 weights, "
-                       r"and made again .* gives \(2,\) .* let get_config"):  # fmt: skip
+def test_a_layer_that_cannot_be_rebuilt_is_an_error() -> None:
+    message = r"'odd' \(Forgetful\) has output shape \(5,\) and 25 .* has \(2,\) .* let get_config"
+    with pytest.raises(ValueError, match=message):
         variants_of(with_layer(Forgetful(5, name="odd")))
     with pytest.raises(ValueError, match=r"(?s)'mute' \(Mute\) cannot be copied .* get_config"):
         variants_of(with_layer(Mute(layers.Dense(4), name="mute")))
 
 
-def test_axes_may_be_of_open_size() -> None:
+def test_axes_may_have_an_unknown_size() -> None:
     model = with_layer(layers.Conv1D(4, 3, padding="same"), (None, 4))
     assert first(variants_of(model), (9, 4)).count_params() == model.count_params()
     with pytest.raises(ValueError, match=r"'odd' \(Forgetful\)"):

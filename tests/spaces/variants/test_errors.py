@@ -1,5 +1,5 @@
 # pyright: basic
-"""`around`: models that it cannot read are refused by their names."""
+"""`variants_of`: models that cannot be read are errors that name the layer."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from nasbridge.spaces import SpaceError, variants_of
 
 
 def twisted() -> Any:
-    """The second sum takes what lies inside a branch of the first one."""
+    """Return a model whose second sum takes a layer inside a branch of the first sum."""
     inputs = keras.Input((4,))
     one = layers.Dense(4, name="one")(inputs)
     two = layers.Dense(4, name="two")(one)
@@ -36,7 +36,7 @@ def attention() -> Any:
 
 
 def named_tensors(**given: bool) -> Any:
-    """Attention, whose tensors are given by name, straight behind the input."""
+    """Return a model with attention after the input, whose tensors are passed by name."""
     inputs = keras.Input((4, 4))
     first, named = ((), {"query": inputs}) if given["all"] else ((inputs,), {})
     x = layers.MultiHeadAttention(1, 2, name="attends")(*first, value=inputs, **named)
@@ -44,13 +44,13 @@ def named_tensors(**given: bool) -> Any:
 
 
 class Add(layers.Layer):  # type: ignore[misc]
-    """Something else than what Keras calls so."""
+    """A class of the user with the name of a Keras layer."""
 
     def call(self, tensors: Any) -> Any:
         return tensors[0] - tensors[1]
 
 
-def of_its_name() -> Any:
+def with_a_name_of_keras() -> Any:
     inputs = keras.Input((4,))
     return keras.Model(inputs, Add(name="differs")([inputs, layers.Dense(4)(inputs)]))
 
@@ -77,7 +77,7 @@ def always_random() -> Any:
 
 
 class Trained(keras.Model):  # type: ignore[misc]
-    """A functional model that is trained in a way of its own."""
+    """A functional model with a custom training step."""
 
     def train_step(self, data: Any) -> Any:
         return super().train_step(data)
@@ -109,10 +109,13 @@ def stacking() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
-        (computing, r"'multiply.*' is an operator \(Multiply\) .* use one of keras.layers"),
-        (broadcasting, r"'sum' adds up \(None, 4, 4, 2\) and \(None, 1, 1, 2\)"),
+        (
+            computing,
+            r"'multiply.*' is an operator \(Multiply\), .* use one of keras.layers",
+        ),
+        (broadcasting, r"'sum' adds \(None, 4, 4, 2\) and \(None, 1, 1, 2\)"),
         (stacking, "'both' concatenates along axis 1"),
         (twisted, "chains and branches"),
         (two_inputs, "one input and one output"),
@@ -121,16 +124,19 @@ def stacking() -> Any:
         (lambda: named_tensors(all=True), r"'attends' \(MultiHeadAttention\) has 2 inputs"),
         (lambda: named_tensors(all=False), r"'attends' \(MultiHeadAttention\) has 2 inputs"),
         (given_an_array, r"'shifts' \(Shifted\) is called with by=array"),
-        (of_its_name, r"'differs' \(Add\) has 2 inputs, and only Add and Concatenate of Keras"),
+        (
+            with_a_name_of_keras,
+            r"'differs' \(Add\) has 2 inputs, but only Add and Concatenate",
+        ),
         (always_random, r"'random' \(Dropout\) is called with training=True.* a subclass"),
-        (trained, r"Trained of the model .* its own train_step\(\), which no variant"),
-        (lambda: Penalized([keras.Input((4,)), layers.Dense(3)]), r"its own compute_loss\(\)"),
-        (giving_a_dict, "it gives a dict"),
-        (lambda: "no model", "'no model' is no keras.Model"),
+        (trained, r"Trained of the model .* overrides train_step\(\), but"),
+        (lambda: Penalized([keras.Input((4,)), layers.Dense(3)]), r"overrides compute_loss\(\)"),
+        (giving_a_dict, "it returns a dict"),
+        (lambda: "no model", "'no model' is not a keras.Model"),
     ],
 )
-def test_what_cannot_be_read_is_named(make: Any, said: str) -> None:
-    with pytest.raises(SpaceError, match=said):
+def test_an_error_names_what_cannot_be_read(make: Any, message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
         variants_of(make())
 
 
@@ -153,7 +159,7 @@ def with_a_weight_beside() -> Any:
 
 
 @pytest.mark.parametrize("make", [with_a_layer_beside, with_a_weight_beside])
-def test_weights_that_are_in_no_layer_of_the_graph_are_missed(make: Any) -> None:
-    """Every layer can be made again, and the model cannot."""
-    with pytest.raises(SpaceError, match=r"'mine' gives \(3,\) and has 47 .* \(3,\) and has 15"):
+def test_weights_outside_the_graph_are_an_error(make: Any) -> None:
+    """Each layer can be rebuilt, but the model cannot."""
+    with pytest.raises(SpaceError, match=r"'mine' has output shape \(3,\) and 47 .* \(3,\) and 15"):
         variants_of(make())
