@@ -73,7 +73,9 @@ def test_without_constraints_the_space_is_the_same() -> None:
 def test_an_impossible_constraint_is_an_error_at_creation() -> None:
     with pytest.raises(ConstraintError, match=r"none of the 25 architectures .* satisfies 'never'"):
         PAIR.where(lambda x: False, "never")
-    with pytest.raises(ConstraintError, match=r"satisfies 'small' and 'never': relax the constraint"):
+    with pytest.raises(
+        ConstraintError, match=r"satisfies 'small' and 'never': relax the constraint"
+    ):
         PAIR.where(small).where(lambda x: False, "never")
     endless = Space({"x": Real(0, 1)})
     with pytest.raises(ConstraintError, match=r"none of the 2000 random .* satisfies 'never'"):
