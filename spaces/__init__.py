@@ -16,9 +16,10 @@ from .errors import (
 )
 from .graph.graph import Block, Graph, Operation, Vertex
 from .graph.wl_features import WLGraph
-from .nodes.architecture import Architecture, SpaceLike
+from .nodes.architecture import Architecture
 from .nodes.cells import Cell, NodeCell
 from .nodes.composition import Chain, Parallel, Repeat, Scope, residual
+from .nodes.decision_space import DecisionSpace
 from .nodes.documents import from_json
 from .nodes.layer import Layer, layer
 from .nodes.node import Node
@@ -41,6 +42,7 @@ __all__ = [
     "Clause",
     "ConstraintError",
     "Decision",
+    "DecisionSpace",
     "Graph",
     "Integer",
     "IntegerRange",
@@ -65,7 +67,6 @@ __all__ = [
     "Space",
     "SpaceError",
     "SpaceFormatError",
-    "SpaceLike",
     "Stack",
     "Vertex",
     "WIDTH",

@@ -31,15 +31,15 @@ EXTRA: dict[str, set[str]] = {
     "autokeras": set(),
     "keras_tuner": {
         *("driven.py", "files.py", "model.py", "objectives.py", "protocol.py", "run.py"),
-        *("scores.py", "workers.py"),
+        *("extend.py", "proposals.py", "results.py", "scores.py", "values.py", "workers.py"),
     },
     "local": set(),
     "nni": {
         *("architecture.py", "class_args.py", "client.py", "ctl.py", "database.py"),
         *("dispatcher.py", "manager.py", "moved.py", "node.py", "preload.js", "registry.py"),
-        *("relay.py", "webui.py"),
+        *("relay.py", "serving.py", "session.py", "trial_side.py", "webui.py"),
     },
-    "optuna": {"filtered.py", "storage.py"},
+    "optuna": {"attributes.py", "filtered.py", "storage.py", "study_log.py"},
     "ray_tune": {"cluster.py", "reports.py", "resources.py", "worker.py"},
 }
 ENTRY_POINTS = {"CAPABILITIES", "load", "run", "store_history"}

@@ -18,7 +18,7 @@ from ...spaces import (
     RealRange,
     SearchSpace,
     Space,
-    SpaceLike,
+    DecisionSpace,
 )
 
 __all__ = [
@@ -234,7 +234,7 @@ def architecture_from(parameters: Mapping[str, Any], space: SearchSpace) -> Arch
     return read_architecture(dict(_flattened(parameters)), space)
 
 
-def architecture_key(space: SpaceLike) -> str:
+def architecture_key(space: DecisionSpace) -> str:
     """Return the parameter that holds the whole architecture: `arch`, or `arch~` if taken."""
     taken, key = {decision.name for decision in space.decisions}, ARCHITECTURE
     while key in taken:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from ...spaces import Architecture, Categorical, Decision, IntegerRange, Label, SpaceLike
+from ...spaces import Architecture, Categorical, Decision, DecisionSpace, IntegerRange, Label
 from ...spaces.nodes.constraints import Limit
 from ...strategies import Objective
 from .space import NAME, OURS, architecture_key, decision_key, parameter_of, typed
@@ -65,7 +65,7 @@ def _value_axis(decision: Decision) -> _Axis:
     return _Axis(parameter_of(decision), (decision,))
 
 
-def _axes(space: SpaceLike) -> dict[str, _Axis]:
+def _axes(space: DecisionSpace) -> dict[str, _Axis]:
     """Return the axes of a space, at most `AXES` together with its costs.
 
     A flat space shows its first decisions. Others show depths first (at most half of the axes),
@@ -93,7 +93,7 @@ def _axes(space: SpaceLike) -> dict[str, _Axis]:
     return axes or {"decisions": _Axis(typed("randint", [0, len(space.decisions) + 1]), ())}
 
 
-def _costs(space: SpaceLike) -> dict[str, tuple[Limit, int]]:
+def _costs(space: DecisionSpace) -> dict[str, tuple[Limit, int]]:
     """Return the costs that the space limits, with the limit and its upper bound."""
     limits = [one for one in getattr(space, "constraints", ()) if isinstance(one, Limit)]
     taken = {decision.name for decision in space.decisions}
@@ -105,7 +105,7 @@ def _costs(space: SpaceLike) -> dict[str, tuple[Limit, int]]:
     }
 
 
-def shown_space(space: SpaceLike) -> dict[str, dict[str, Any]]:
+def shown_space(space: DecisionSpace) -> dict[str, dict[str, Any]]:
     """Return the search space declared to the web UI: the axes, and all decisions below `arch`.
 
     The key is `arch~` where a decision is called `arch`.

@@ -35,9 +35,7 @@ def x_coordinates(
     straight = _tied(arranged, _middle_links(arranged, thin))
     middles = _placed(arranged, widths, apart, _columns(arranged, straight))
     near = [link for link in arranged.links if abs(middles[link[0]] - middles[link[1]]) < NEAR]
-    straight = _tied(
-        arranged, [*straight, *near]
-    )  # so that a line is either straight or clearly bent
+    straight = _tied(arranged, [*straight, *near])  # so that no line is slightly bent
     middles = _placed(arranged, widths, apart, _columns(arranged, straight))
     start = min((m - w / 2 for m, w in zip(middles, widths, strict=True)), default=0.0)
     return [middle - start for middle in middles]

@@ -57,9 +57,7 @@ class _DiagramBuilder:
         chosen = {k: _choices(graph.vertices[k]) for k in self._visible}
         holders = {block.path for blocks in chosen.values() for block in blocks[:-1]}
         self._addresses = {k: _address(k, blocks, holders) for k, blocks in chosen.items()}
-        last = graph.vertices[
-            graph.output
-        ]  # the final concatenation of a cell is drawn as its output
+        last = graph.vertices[graph.output]
         ends = graph.output in self._visible and not last.blocks
         # the final concatenation of a cell is drawn as its output
         self._ends_merged = ends and last.operation.name == "concatenate"
@@ -117,10 +115,9 @@ class _DiagramBuilder:
         shown = major if len(major) == 1 else operations
         detail = ""
         if len(shown) == 1:
-            detail = main_settings(shown[0], self._channels)
-            detail = (
-                detail if label == shown[0].name else f"{short_name(shown[0])} {detail}".strip()
-            )
+            (only,) = shown
+            detail = main_settings(only, self._channels)
+            detail = detail if label == only.name else f"{short_name(only)} {detail}".strip()
         kinds = [family_of(operation) for operation in (major or operations)]
         return Box(tidy(label), tidy(detail), family=_leading(kinds), tip=tip)
 

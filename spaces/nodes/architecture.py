@@ -5,62 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, cast, final
+from typing import Any, cast, final
 
 from ..decisions.decisions import Decision
 from ..decisions.domains import Label
-from ..decisions.moves import Moves
 from ..errors import InvalidArchitecture, SpaceError
 from ..graph.canonical import canonical_form
 from ..graph.cost import Cost
 from ..graph.graph import Graph, HierarchicalGraph, Operation
-from ..graph.wl_cache import WLCache
 from ..hashing import digest
+from .decision_space import DecisionSpace
 
-__all__ = ["Architecture", "SpaceLike"]
-
-
-class SpaceLike(Protocol):
-    """The part of `SearchSpace` that an architecture needs."""
-
-    @property
-    def decisions(self) -> tuple[Decision, ...]:
-        """All decisions, parents first."""
-        ...
-
-    @property
-    def moves(self) -> Moves:
-        """Sampling and mutation of choices, without constraints."""
-        ...
-
-    @property
-    def wl_cache(self) -> WLCache:
-        """Cache of the Weisfeiler-Lehman graphs of its architectures."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of the description, without constraints."""
-        ...
-
-    @property
-    def is_flat(self) -> bool:
-        """Whether the space is a mapping of plain values."""
-        ...
-
-    def decision(self, name: str) -> Decision:
-        """Return a decision by its name."""
-        ...
-
-    def resolve(
-        self, choices: Mapping[str, Label], compact: bool = False
-    ) -> Mapping[str, HierarchicalGraph | object]:
-        """Return the networks and values under the given choices."""
-        ...
-
-    def unconstrained(self) -> "SpaceLike":
-        """Return the space without its constraints."""
-        ...
+__all__ = ["Architecture"]
 
 
 @final
@@ -83,12 +39,12 @@ class Architecture(Mapping[str, Any]):
         (64, '64')
     """
 
-    def __init__(self, space: SpaceLike, choices: Mapping[str, Label]) -> None:
+    def __init__(self, space: DecisionSpace, choices: Mapping[str, Label]) -> None:
         self._space = space
         self._choices = dict(choices)
 
     @property
-    def space(self) -> SpaceLike:
+    def space(self) -> DecisionSpace:
         """The space that it belongs to."""
         return self._space
 
@@ -282,7 +238,7 @@ class Architecture(Mapping[str, Any]):
         return draw(self.hierarchical_graph(part), path)
 
 
-def checked(space: SpaceLike, values: Mapping[str, object]) -> Architecture:
+def checked(space: DecisionSpace, values: Mapping[str, object]) -> Architecture:
     """Return an architecture of unchecked values.
 
     Raises:

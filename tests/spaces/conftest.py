@@ -1,4 +1,4 @@
-"""Random spaces of every kind, small enough to be listed in full."""
+"""Random spaces of all kinds, small enough to be enumerated."""
 
 from collections.abc import Callable
 
@@ -24,13 +24,13 @@ from nasbridge.spaces import (
     residual,
 )
 
-LARGEST = 300  # architectures of a random space
+LARGEST = 300  # number of architectures of a random space
 
 Make = Callable[[int], SearchSpace]
 
 
 class Grower:
-    """Grows a random space; a few named nodes stand in several of its places."""
+    """Generates a random space; a few named nodes occur in several places."""
 
     def __init__(self, rng: Generator) -> None:
         self.rng = rng
@@ -38,7 +38,7 @@ class Grower:
             Choice(["relu", "tanh"], name="function", shared=True),
             Choice([1, 2], name="amount"),
             Integer(1, 3, name="level"),
-            Integer(0, 2, name="often", shared=True),  # the times of repetitions, too
+            Integer(0, 2, name="often", shared=True),  # also the number of repetitions
         )
         self.block = layer("Block", size=Choice([3, 5]), name="block")
 
@@ -46,7 +46,7 @@ class Grower:
         return int(self.rng.integers(number))
 
     def value(self) -> object:
-        """A setting: open, shared, nested or fixed."""
+        """Return a setting: open, shared, nested or fixed."""
         match self.draw(6):
             case 0:
                 return self.values[self.draw(len(self.values))]
@@ -62,7 +62,7 @@ class Grower:
                 return "fixed"
 
     def part(self, depth: int) -> Node:
-        """A part of a network, nested at most so deep."""
+        """Return a part of a network with a maximum nesting depth."""
         if depth == 0:
             return self.leaf()
         match self.draw(7):
@@ -113,7 +113,7 @@ class Grower:
 
 
 def random_space(seed: int) -> SearchSpace:
-    """The space of a seed: a network, or a mapping of networks and values."""
+    """Return the space of a seed: a network, or a mapping of networks and values."""
     rng = numpy.random.default_rng(seed)
     while True:
         grower = Grower(rng)
@@ -127,7 +127,7 @@ def random_space(seed: int) -> SearchSpace:
 
 @pytest.fixture
 def make_space() -> Make:
-    """Makes the random space of a seed."""
+    """Returns the random space of a seed."""
     return random_space
 
 

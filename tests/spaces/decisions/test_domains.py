@@ -1,4 +1,4 @@
-"""Domains: what they hold, draw, list and encode, and what they refuse."""
+"""Domains: validation, sampling, listing and encoding of values."""
 
 import math
 from fractions import Fraction
@@ -38,7 +38,7 @@ finite = st.floats(-1e300, 1e300)
 
 
 def share(domain: Domain, value: Label, rng: Generator, draws: int = 20_000) -> float:
-    """How often a value is drawn."""
+    """Return how often a value is drawn."""
     return sum(domain.sample(rng) == value for _ in range(draws)) / draws
 
 
@@ -50,7 +50,7 @@ def test_a_finite_domain_lists_its_values_in_order(domain: Domain, values: list[
 
 
 @pytest.mark.parametrize("domain", ALL)
-def test_draws_are_members_of_plain_type(domain: Domain, rng: Generator) -> None:
+def test_samples_are_members_of_plain_type(domain: Domain, rng: Generator) -> None:
     for _ in range(200):
         value = domain.sample(rng)
         assert domain.check(value) == value
@@ -58,7 +58,7 @@ def test_draws_are_members_of_plain_type(domain: Domain, rng: Generator) -> None
 
 
 @pytest.mark.parametrize("domain", [domain for domain in ALL if domain.size > 1])
-def test_mutation_gives_another_member(domain: Domain, rng: Generator) -> None:
+def test_mutation_returns_another_member(domain: Domain, rng: Generator) -> None:
     value = domain.sample(rng)
     for _ in range(200):
         other = domain.mutate(value, rng)
@@ -68,7 +68,7 @@ def test_mutation_gives_another_member(domain: Domain, rng: Generator) -> None:
 
 
 @pytest.mark.parametrize(("domain", "values"), FINITE)
-def test_every_value_is_drawn_and_every_other_one_is_a_mutation(
+def test_sampling_and_mutation_reach_every_value(
     domain: Domain, values: list[Label], rng: Generator
 ) -> None:
     assert {domain.sample(rng) for _ in range(300)} == set(values)
@@ -78,7 +78,7 @@ def test_every_value_is_drawn_and_every_other_one_is_a_mutation(
 
 
 @pytest.mark.parametrize("domain", ALL)
-def test_encoding_lies_between_0_and_1_and_has_the_promised_width(
+def test_encoding_is_between_0_and_1_and_has_the_documented_width(
     domain: Domain, rng: Generator
 ) -> None:
     for _ in range(100):
@@ -87,7 +87,7 @@ def test_encoding_lies_between_0_and_1_and_has_the_promised_width(
         assert all(0 <= entry <= 1 for entry in code)
 
 
-def test_encodings_tell_values_apart() -> None:
+def test_different_values_have_different_encodings() -> None:
     assert Categorical(("a", "b")).encode("b") == (0.0, 1.0)
     assert IntegerRange(0, 4).encode(1) == (0.25,)
     assert IntegerRange(1, 8, step=3).encode(7) == (1.0,)
@@ -98,7 +98,7 @@ def test_encodings_tell_values_apart() -> None:
 
 @given(bounds, bounds, st.integers(1, 10**6), st.integers(0, 2**31))
 @settings(max_examples=50, deadline=None)
-def test_any_integer_range_draws_from_its_steps(one: int, two: int, step: int, seed: int) -> None:
+def test_samples_of_any_integer_range_are_steps(one: int, two: int, step: int, seed: int) -> None:
     domain = IntegerRange(min(one, two), max(one, two), step)
     value = domain.sample(numpy.random.default_rng(seed))
     assert (value - domain.low) % step == 0
@@ -108,13 +108,13 @@ def test_any_integer_range_draws_from_its_steps(one: int, two: int, step: int, s
 
 @given(finite, finite, st.integers(0, 2**31))
 @settings(max_examples=50, deadline=None)
-def test_any_real_range_draws_from_within(one: float, two: float, seed: int) -> None:
+def test_samples_of_any_real_range_are_within_bounds(one: float, two: float, seed: int) -> None:
     domain = RealRange(min(one, two), max(one, two))
     value = domain.sample(numpy.random.default_rng(seed))
     assert domain.low <= value <= domain.high
 
 
-def test_draws_are_uniform_or_log_uniform(rng: Generator) -> None:
+def test_sampling_is_uniform_or_log_uniform(rng: Generator) -> None:
     assert share(Categorical(("a", "b", "c", "d")), "a", rng) == pytest.approx(0.25, abs=0.02)
     assert share(IntegerRange(1, 4), 4, rng) == pytest.approx(0.25, abs=0.02)
     # of log(4.5 / 0.5), the number 1 has log(1.5 / 0.5)
@@ -135,7 +135,7 @@ def test_neighbors_are_one_step_away() -> None:
 
 
 @pytest.mark.parametrize("domain", REALS)
-def test_points_of_a_real_range_run_from_end_to_end(domain: RealRange) -> None:
+def test_points_of_a_real_range_include_both_ends(domain: RealRange) -> None:
     assert domain.values(1) == (domain.low,)
     points = domain.values(5)
     assert len(points) == 5
@@ -143,7 +143,7 @@ def test_points_of_a_real_range_run_from_end_to_end(domain: RealRange) -> None:
     assert list(points) == sorted(points)
 
 
-def test_a_real_range_is_not_listed_without_points() -> None:
+def test_listing_a_real_range_needs_points() -> None:
     with pytest.raises(SpaceError, match=r"a number from 0 to 1 cannot be listed.*points=5"):
         RealRange(0, 1).values()
     with pytest.raises(SpaceError, match="points=0 is invalid: give at least 1"):
@@ -168,12 +168,12 @@ def test_a_real_range_is_not_listed_without_points() -> None:
         (RealRange(0, 1), "0.5"),
     ],
 )
-def test_what_is_no_member_is_refused(domain: Domain, value: object) -> None:
+def test_values_outside_a_domain_are_rejected(domain: Domain, value: object) -> None:
     with pytest.raises(ValueError, match="is not"):
         domain.check(value)
 
 
-def test_foreign_numbers_become_plain_ones() -> None:
+def test_numpy_numbers_become_python_numbers() -> None:
     integer = IntegerRange(0, 9).check(numpy.int64(3))
     assert (integer, type(integer)) == (3, int)
     real = RealRange(0, 1).check(numpy.float32(0.5))
@@ -202,17 +202,17 @@ def test_foreign_numbers_become_plain_ones() -> None:
         (lambda: RealRange(True, 2.0), "low of a real range is True: give a number"),
     ],
 )
-def test_an_impossible_domain_is_an_error(make: object, message: str) -> None:
+def test_invalid_domains_are_errors(make: object, message: str) -> None:
     assert callable(make)
     with pytest.raises(SpaceError, match=message):
         make()
 
 
-def test_a_choice_of_many_options_is_made_quickly() -> None:
+def test_a_choice_of_many_options_is_created_quickly() -> None:
     assert Categorical(tuple(map(str, range(50_000)))).size == 50_000
 
 
-def test_domains_say_what_they_are() -> None:
+def test_domains_have_a_readable_text() -> None:
     assert str(Categorical(("a", "b"))) == "one of 'a', 'b'"
     assert str(IntegerRange(1, 9, step=2)) == "an integer from 1 to 9 in steps of 2"
     assert str(RealRange(0.5, 2)) == "a number from 0.5 to 2"

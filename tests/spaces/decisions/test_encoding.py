@@ -1,4 +1,4 @@
-"""Architectures as vectors."""
+"""Encoding of architectures as vectors."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ SPACE = Space(
 )
 
 
-def test_the_entries_say_what_they_mean() -> None:
+def test_entries_have_names() -> None:
     assert SPACE.encoding_names == (
         "kind=none",
         "kind=some",
@@ -32,7 +32,7 @@ def test_the_entries_say_what_they_mean() -> None:
     )
 
 
-def test_what_is_shut_is_zero() -> None:
+def test_entries_of_inactive_decisions_are_zero() -> None:
     made = SPACE.architecture({"kind": "none", "rate": 0.1, "only": "x"})
     assert SPACE.encode(made) == pytest.approx([1, 0, 0, 0, 0, 0, 0, 0.5, 1])
     made = SPACE.architecture({"kind": "some", "n": 1, "rate": 1, "only": "x"})
@@ -42,7 +42,9 @@ def test_what_is_shut_is_zero() -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_vectors_fit_their_names_and_tell_architectures_apart(seed: int, make_space: Make) -> None:
+def test_vectors_match_their_names_and_distinguish_architectures(
+    seed: int, make_space: Make
+) -> None:
     space = make_space(seed)
     vectors = [space.encode(architecture) for architecture in space.enumerate()]
     assert all(vector.shape == (len(space.encoding_names),) for vector in vectors)

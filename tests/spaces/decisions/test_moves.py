@@ -1,4 +1,4 @@
-"""Listing, counting, drawing, changing and crossing, on random spaces and by hand."""
+"""Enumeration, counting, sampling, mutation and crossover of random and hand-written spaces."""
 
 import math
 from collections import Counter
@@ -30,7 +30,7 @@ Choices = dict[str, Label]
 
 
 class Unanswered(Exception):
-    """A space asks for a decision that has no answer yet."""
+    """A space reads a decision that has no value yet."""
 
 
 class Answers(dict[str, Label]):
@@ -39,9 +39,9 @@ class Answers(dict[str, Label]):
 
 
 def listed_by_asking(space: SearchSpace) -> list[Choices]:
-    """All architectures, found by putting the network together and answering what it asks.
+    """Return all architectures, found by resolving the space and deciding what it reads.
 
-    Knows nothing of conditions, so it tells whether they are right.
+    Does not use conditions, so it verifies them.
     """
     found: list[Choices] = []
     waiting: list[Choices] = [{}]
@@ -61,15 +61,12 @@ def as_set(choices: Mapping[str, Label]) -> frozenset[tuple[str, Label]]:
 
 
 def repaired(space: SearchSpace, choices: Mapping[str, Label]) -> bool:
-    """Whether the space takes the choices, as given."""
+    """Return whether the choices are an architecture of the space."""
     return space.architecture(choices).choices == choices
 
 
-# ---------------------------------------------------------------- listing
-
-
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_list_is_what_putting_together_asks_for(seed: int, make_space: Make) -> None:
+def test_enumeration_equals_what_resolving_reads(seed: int, make_space: Make) -> None:
     space = make_space(seed)
     listed = [as_set(architecture.choices) for architecture in space.enumerate()]
     asked = [as_set(choices) for choices in listed_by_asking(space)]
@@ -78,7 +75,7 @@ def test_the_list_is_what_putting_together_asks_for(seed: int, make_space: Make)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_member_is_valid(seed: int, make_space: Make) -> None:
+def test_enumerated_architectures_are_valid(seed: int, make_space: Make) -> None:
     space = make_space(seed)
     for architecture in space.enumerate():
         assert repaired(space, architecture.choices)
@@ -104,7 +101,7 @@ def test_reals_are_listed_on_a_grid() -> None:
         next(space.enumerate())
 
 
-def test_counting_is_exact_and_quick_where_listing_is_hopeless() -> None:
+def test_counting_is_exact_and_fast_for_large_spaces() -> None:
     block = Choice(
         {"wide": layer("Dense", units=Choice([8, 16, 32])), "skip": layer("Identity")}, name="op"
     )
@@ -113,16 +110,16 @@ def test_counting_is_exact_and_quick_where_listing_is_hopeless() -> None:
     assert Repeat(block, depth).count() == sum(4**k for k in range(101))
 
 
-def test_counting_does_not_explode_with_a_decision_that_many_open() -> None:
-    """A shared decision in two of three operations on 45 edges: shut where all take the third."""
+def test_counting_scales_with_a_decision_that_has_many_parents() -> None:
+    """A shared decision in two of three operations on 45 edges: inactive if all use the third."""
     rate = Choice([0.1, 0.2], name="rate", shared=True)
     dropout = layer("Dropout", rate=rate)
     cell = Cell({"one": dropout, "two": Chain(dropout), "other": layer("A")}, nodes=9)
     assert cell.count() == 2 * (3**45 - 1) + 1
 
 
-def test_counting_does_not_explode_with_conditions_on_several() -> None:
-    """The same, each edge being open only where its node takes it."""
+def test_counting_scales_with_conditions_on_several_decisions() -> None:
+    """The same, where each edge is active only if its node chooses it."""
     rate = Choice([0.1, 0.2], name="rate", shared=True)
     kinds = {"drop": layer("Dropout", rate=rate), "other": layer("A")}
     cell = Cell(kinds, nodes=12, inputs=2, choose=2)
@@ -130,11 +127,8 @@ def test_counting_does_not_explode_with_conditions_on_several() -> None:
     assert cell.count() == 2 * pairs * 4**12 - pairs
 
 
-# ---------------------------------------------------------------- drawing
-
-
 @pytest.mark.parametrize("seed", range(0, 50, 3))
-def test_draws_are_members_and_reach_all_of_them(
+def test_samples_are_members_and_reach_all_members(
     seed: int, make_space: Make, rng: Generator
 ) -> None:
     space = make_space(seed)
@@ -144,7 +138,7 @@ def test_draws_are_members_and_reach_all_of_them(
     assert drawn == members or len(members) > 40
 
 
-def test_each_active_decision_is_drawn_uniformly(rng: Generator) -> None:
+def test_each_active_decision_is_sampled_uniformly(rng: Generator) -> None:
     inner = Choice(["x", "y"])
     space = Space({"a": Choice({"on": inner, "off": 0, "none": 1})})
     drawn = Counter(tuple(space.sample(rng).choices.values()) for _ in range(6000))
@@ -152,18 +146,15 @@ def test_each_active_decision_is_drawn_uniformly(rng: Generator) -> None:
     assert drawn["on", "x"] == pytest.approx(1000, abs=120)
 
 
-def test_one_seed_gives_one_sequence() -> None:
+def test_equal_seeds_result_in_equal_sequences() -> None:
     space = Space({"a": Integer(1, 10**6), "b": Real(0, 1)})
     one = [space.sample(numpy.random.default_rng(5)) for _ in range(3)]
     assert one == [space.sample(numpy.random.default_rng(5)) for _ in range(3)]
     assert one[0].choices == {"a": 670791, "b": 0.8079407897364937}
 
 
-# ---------------------------------------------------------------- changing
-
-
 def only_change(space: SearchSpace, parent: Architecture, child: Architecture) -> bool:
-    """Whether the child differs in one decision, and otherwise only where that opens or shuts."""
+    """Return whether the child differs in one decision, and in those that it (de)activates."""
     kept = parent.choices.keys() & child.choices.keys()
     changed = [name for name in kept if parent.choices[name] != child.choices[name]]
     (name,) = changed
@@ -184,7 +175,7 @@ def ancestors(space: SearchSpace, name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_mutation_changes_exactly_one_open_decision(
+def test_mutation_changes_exactly_one_active_decision(
     seed: int, make_space: Make, rng: Generator
 ) -> None:
     space = make_space(seed)
@@ -192,7 +183,7 @@ def test_mutation_changes_exactly_one_open_decision(
     for _ in range(20):
         child = space.mutate(parent, rng)
         assert repaired(space, child.choices)
-        if child == parent:  # only where nothing can change
+        if child == parent:  # only without alternatives
             assert all(space.decision(name).domain.size == 1 for name in parent)
         else:
             assert only_change(space, parent, child)
@@ -208,21 +199,21 @@ def test_mutation_reaches_every_decision_and_value(rng: Generator) -> None:
     assert changed_a == pytest.approx(300, abs=60)
 
 
-def test_what_cannot_change_stays(rng: Generator) -> None:
+def test_mutation_without_alternatives_changes_nothing(rng: Generator) -> None:
     space = Space({"a": Choice(["only"]), "b": 3})
     architecture = space.sample(rng)
     assert space.mutate(architecture, rng) is architecture
     assert list(space.neighbors(architecture)) == []
 
 
-def test_what_a_mutation_opens_is_drawn(rng: Generator) -> None:
+def test_decisions_activated_by_a_mutation_are_sampled(rng: Generator) -> None:
     space = Space({"a": Choice({"off": 0, "on": Integer(1, 50)})})
     parent = space.architecture({"a": "off"})
     assert len({space.mutate(parent, rng)["a.on"] for _ in range(200)}) > 25
 
 
 @pytest.mark.parametrize("seed", range(0, 50, 2))
-def test_neighbors_are_all_that_one_step_reaches(
+def test_neighbors_are_all_architectures_at_one_step(
     seed: int, make_space: Make, rng: Generator
 ) -> None:
     space = make_space(seed)
@@ -236,7 +227,7 @@ def test_neighbors_are_all_that_one_step_reaches(
     assert len(near) == sum(map(len, steps))
 
 
-def test_what_a_step_opens_takes_its_first_value() -> None:
+def test_decisions_activated_by_a_step_have_their_first_value() -> None:
     space = Space({"a": Choice({"off": 0, "on": Integer(3, 5), "real": Real(0.5, 2)})})
     near = space.neighbors(space.architecture({"a": "off"}))
     assert [there.choices for there in near] == [
@@ -245,11 +236,8 @@ def test_what_a_step_opens_takes_its_first_value() -> None:
     ]
 
 
-# ---------------------------------------------------------------- crossing
-
-
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_child_takes_each_decision_from_a_parent(
+def test_crossover_takes_each_decision_from_a_parent(
     seed: int, make_space: Make, rng: Generator
 ) -> None:
     space = make_space(seed)
@@ -262,7 +250,7 @@ def test_a_child_takes_each_decision_from_a_parent(
             assert value in parents or not parents
 
 
-def test_both_parents_are_heard_equally(rng: Generator) -> None:
+def test_crossover_uses_both_parents_equally(rng: Generator) -> None:
     space = Space({"a": Choice(["x", "y"]), "b": Choice(["x", "y"])})
     one, other = space.architecture({"a": "x", "b": "x"}), space.architecture({"a": "y", "b": "y"})
     children = Counter(tuple(space.crossover(one, other, rng).values()) for _ in range(2000))
@@ -270,7 +258,7 @@ def test_both_parents_are_heard_equally(rng: Generator) -> None:
     assert all(times == pytest.approx(500, abs=90) for times in children.values())
 
 
-def test_a_child_may_open_what_neither_parent_had(rng: Generator) -> None:
+def test_crossover_may_activate_decisions_of_neither_parent(rng: Generator) -> None:
     times = Integer(0, 1, name="times", shared=True)
     inside = Repeat(layer("A", n=Integer(1, 9, name="n", shared=True)), times)
     space = Chain(layer("B", n=times), Choice({"in": inside, "out": layer("C")}, name="kind"))

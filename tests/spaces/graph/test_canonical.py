@@ -1,4 +1,4 @@
-"""Twins: architectures that compute the same compare equal, and no others."""
+"""Canonical forms: equal for equivalent architectures, and for no others."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,19 +32,19 @@ Make = Callable[[int], SearchSpace]
 
 
 def power(exponent: int, later: bool = False) -> Callable[[float], object]:
-    """Functions of one name."""
+    """Two functions with the same name."""
     return (lambda x: lambda: x**exponent) if later else (lambda x: x**exponent)
 
 
 A, B, C = layer("ReLU"), layer("BatchNormalization"), layer("Softmax")
-CUSTOM = layer("A")  # who knows how many channels it gives?
+CUSTOM = layer("A")  # a layer with an unknown number of channels
 SKIP = layer("Identity")
 POOL = layer("MaxPooling2D", pool_size=3, strides=1, padding="same")
 CONV_8, CONV_16 = layer("Conv2D", filters=8), layer("Conv2D", filters=16)
 
 
 def form(space: Node) -> str:
-    """The canonical form of a space without open points."""
+    """Return the canonical form of a space without open points."""
     (architecture,) = space.enumerate()
     return architecture.canonical
 
@@ -94,7 +94,7 @@ STRANGERS: list[tuple[Node, Node]] = [
     (residual(A), A),
     (Chain(Parallel(A, B), C), Parallel(Chain(A, C), Chain(B, C))),
     (Zero(), SKIP),
-    (Parallel(CONV_8, CONV_16), Parallel(CONV_16, CONV_8)),  # all are brought to the last's width
+    (Parallel(CONV_8, CONV_16), Parallel(CONV_16, CONV_8)),  # all are projected to the last width
     (Parallel(Chain(CONV_8, B), CONV_16), Parallel(CONV_16, Chain(CONV_8, B))),
     (Parallel(Parallel(CONV_8, CONV_16), CONV_8), Parallel(Parallel(CONV_16, CONV_8), CONV_8)),
     (layer("A", f=lambda: 1), layer("A", f=lambda: 2)),
@@ -115,18 +115,18 @@ STRANGERS: list[tuple[Node, Node]] = [
 
 
 @pytest.mark.parametrize(("one", "other"), TWINS)
-def test_the_same_computation_has_the_same_form(one: Node, other: Node) -> None:
+def test_equal_functions_have_equal_forms(one: Node, other: Node) -> None:
     assert form(one) == form(other)
 
 
 @pytest.mark.parametrize(("one", "other"), STRANGERS)
-def test_different_computations_have_different_forms(one: Node, other: Node) -> None:
+def test_different_functions_have_different_forms(one: Node, other: Node) -> None:
     assert form(one) != form(other)
 
 
-def test_what_the_output_does_not_reach_does_not_count() -> None:
+def test_unreachable_operations_do_not_count() -> None:
     cell = Cell({"a": A, "b": B, "none": Zero()}, nodes=2)
-    # the second node takes the input alone: what the first computes is not asked for
+    # The second node uses the input only, so the first node does not count.
     made = {
         operation: cell.architecture({"edge_0_1": operation, "edge_0_2": "a", "edge_1_2": "none"})
         for operation in ("a", "b", "none")
@@ -135,7 +135,7 @@ def test_what_the_output_does_not_reach_does_not_count() -> None:
     assert len({architecture.key for architecture in made.values()}) == 3
 
 
-def test_choices_that_make_no_difference_are_twins() -> None:
+def test_choices_without_effect_are_equivalent() -> None:
     kinds = Choice({"skip": SKIP, "also": Chain(SKIP, SKIP), "a": A})
     assert number_of_forms(kinds) == 2
     # of 0, 1, 2 or 3 layers A in a row
@@ -143,7 +143,7 @@ def test_choices_that_make_no_difference_are_twins() -> None:
     assert number_of_forms(Repeat(Choice({"a": A, "skip": SKIP}), Integer(0, 3))) == 4
 
 
-def test_the_order_of_a_nodes_inputs_is_forgotten() -> None:
+def test_the_order_of_a_nodes_inputs_does_not_count() -> None:
     cell = NodeCell({"a": A, "b": B}, nodes=1, inputs=2)
     # two of the four (input, operation), with repetition: 4 + 6 of 16. On its own a cell has one
     # input twice: AA, AB, BB
@@ -151,7 +151,7 @@ def test_the_order_of_a_nodes_inputs_is_forgotten() -> None:
     assert number_of_forms(Stack(cell, SKIP, stages=1)) == 10
 
 
-def test_equal_cells_in_unequal_stacks_are_no_twins() -> None:
+def test_equal_cells_in_different_stacks_are_not_equivalent() -> None:
     cell = Cell({"a": layer("A", filters=WIDTH)}, nodes=1)
     stacks = [
         Stack(cell, SKIP),
@@ -164,7 +164,7 @@ def test_equal_cells_in_unequal_stacks_are_no_twins() -> None:
     assert len(set(map(form, stacks))) == len(stacks)
 
 
-def test_two_stacks_are_told_apart() -> None:
+def test_two_stacks_are_distinguished() -> None:
     kinds = {"a": A, "b": B}
     one, other = Cell(kinds, nodes=1, name="one"), Cell(kinds, nodes=1, name="other")
     space = Chain(Stack(one, SKIP), Stack(other, SKIP))
@@ -182,7 +182,7 @@ def test_an_open_width_counts() -> None:
 
 
 class Initializer:
-    """As Keras has them: an object known by its settings, not by its address."""
+    """An object that is identified by its settings, as in Keras."""
 
     def __init__(self, scale: float) -> None:
         self.scale = scale
@@ -191,13 +191,13 @@ class Initializer:
         return {"scale": self.scale}
 
 
-def test_settings_that_are_objects_are_known_by_what_they_are() -> None:
+def test_objects_in_settings_are_compared_by_their_content() -> None:
     assert form(layer("A", i=Initializer(1))) == form(layer("A", i=Initializer(1)))
     assert form(layer("A", i=Initializer(1))) != form(layer("A", i=Initializer(2)))
     assert form(layer("A", i=Initializer)) != form(layer("A", i="Initializer"))
 
 
-def test_values_count_beside_networks() -> None:
+def test_values_beside_networks_count() -> None:
     space = Space({"net": Choice({"a": A, "twin": Chain(A, SKIP)}), "lr": Choice([0.1, 0.2])})
     assert space.count() == 4
     assert number_of_forms(space) == 2
@@ -205,16 +205,16 @@ def test_values_count_beside_networks() -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_forms_do_not_depend_on_the_way(seed: int, make_space: Make) -> None:
-    """Two spaces of one seed share no objects; their forms are the same all the same."""
+def test_forms_do_not_depend_on_object_identity(seed: int, make_space: Make) -> None:
+    """Two spaces of one seed share no objects; their forms are equal."""
     one, other = make_space(seed), make_space(seed)
     forms = [architecture.canonical for architecture in one.enumerate()]
     assert forms == [architecture.canonical for architecture in other.enumerate()]
     assert 1 <= len(set(forms)) <= one.count()
 
 
-def test_forms_are_what_they_always_were() -> None:
-    """Forms are compared with those of earlier trials: another hash would forget the twins."""
+def test_forms_are_stable_across_versions() -> None:
+    """Forms are compared with those of earlier trials, so the hash must not change."""
     assert form(Parallel(A, CONV_8)) == "84a36e2353b00017"
     assert form(Chain(residual(CONV_8, layer("ReLU")), A)) == "ceecfe47790efcbe"
     assert form(Stack(Cell({"a": CONV_8}, nodes=2), A)) == "c6af0937c9f68d36"
@@ -229,8 +229,10 @@ def test_forms_are_what_they_always_were() -> None:
         (library.residual_cnn(), (16, 16, 3)),
     ],
 )
-def test_twins_cost_the_same(space: SearchSpace, shape: tuple[int, ...]) -> None:
-    """Slots of a node are swapped at random: the form notices where the order matters."""
+def test_equivalent_architectures_have_equal_cost(
+    space: SearchSpace, shape: tuple[int, ...]
+) -> None:
+    """Swaps inputs of a node at random; the form differs where the order matters."""
     rng = numpy.random.default_rng(0)
     costs: dict[str, set[tuple[int, int]]] = {}
     for _ in range(60):

@@ -1,4 +1,4 @@
-"""What an architecture is put together to: operations, their inputs, their names."""
+"""Graphs of architectures: operations, their inputs and their names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +35,7 @@ SEEDS = range(40)
 
 
 def formula(graph: Graph) -> str:
-    """What the output is of the input x, read backwards from the output."""
+    """Return the output as an expression of the input x."""
 
     def term(position: int) -> str:
         vertex = graph.vertices[position]
@@ -58,9 +58,6 @@ def formulas(space: SearchSpace) -> list[str]:
     return [formula(architecture.graph()) for architecture in space.enumerate()]
 
 
-# ---------------------------------------------------------------- structure
-
-
 @pytest.mark.parametrize(
     ("space", "expected"),
     [
@@ -77,16 +74,16 @@ def formulas(space: SearchSpace) -> list[str]:
         (Scope(Chain(Scope(layer("A", w=WIDTH), 2), layer("B", w=WIDTH)), 4), "B<4>(A<2>(x))"),
     ],
 )
-def test_parts_are_put_together_as_they_say(space: Node, expected: str) -> None:
+def test_nodes_are_assembled_as_documented(space: Node, expected: str) -> None:
     assert formula(only(space).graph()) == expected
 
 
-def test_choices_are_followed() -> None:
+def test_chosen_options_are_expanded() -> None:
     nested = Choice({"b": B, "rest": Choice({"c": C, "none": Zero()}, name="inner")}, name="outer")
     assert formulas(Chain(A, nested)) == ["B(A(x))", "C(A(x))", "zero<1>(A(x))"]
 
 
-def test_repetitions_are_counted() -> None:
+def test_repetitions_follow_the_chosen_number() -> None:
     assert formulas(Repeat(A, Integer(0, 2))) == ["x", "A(x)", "A(A(x))"]
     assert formulas(Repeat(A, Choice([2, 1]))) == ["A(A(x))", "A(x)"]
     part = layer("A", n=Choice([1, 2], name="n"))
@@ -105,7 +102,7 @@ def test_settings_are_evaluated_at_any_depth() -> None:
     assert configs[-1] == {"size": (2, [3, {"deep": 4}]), "function": 7}
 
 
-def test_a_layer_may_hold_a_layer() -> None:
+def test_a_layer_may_be_a_setting_of_a_layer() -> None:
     wrapped = layer("Wrapper", layer=layer("Inner", units=Choice([1, 2])))
     operations = [a.graph().vertices[1].operation for a in wrapped.enumerate()]
     assert [o.config["layer"] for o in operations] == [
@@ -119,14 +116,11 @@ def test_a_layer_may_hold_a_layer() -> None:
     ]
 
 
-def test_an_open_width_is_filled_in() -> None:
+def test_an_open_width_replaces_its_placeholders() -> None:
     hidden = Choice({"2x": WIDTH * 2, "4x": WIDTH * 4}, name="hidden")
     space = Scope(layer("A", units=hidden), width=Choice([8, 16], name="width"))
     assert formulas(space) == ["A<16>(x)", "A<32>(x)", "A<32>(x)", "A<64>(x)"]
     assert [a["hidden"] for a in space.enumerate()] == ["2x", "4x", "2x", "4x"]
-
-
-# ---------------------------------------------------------------- cells
 
 
 def test_a_cell_has_an_operation_on_every_edge() -> None:
@@ -136,7 +130,7 @@ def test_a_cell_has_an_operation_on_every_edge() -> None:
     assert formula(only(outputs).graph()) == "|(+(A(x)) +(A(x) A(+(A(x)))))"
 
 
-def test_a_cell_of_chosen_inputs_has_edges_from_these_only() -> None:
+def test_a_cell_with_chosen_inputs_has_edges_from_these_only() -> None:
     cell = Cell({"a": A, "b": B}, nodes=2, inputs=2, choose=2)
     names = [decision.name for decision in cell.decisions]
     assert names[:3] == ["node_2_inputs", "edge_0_2", "edge_1_2"]
@@ -162,7 +156,7 @@ def test_a_node_cell_chooses_inputs_with_repetition() -> None:
     assert formula(made.graph()) == "|(+(A(|(A(x) A(x))) A(|(A(x) A(x)))))"
 
 
-def test_nodes_that_no_other_takes_are_the_output() -> None:
+def test_unused_nodes_are_the_output() -> None:
     cell = NodeCell({"a": A}, nodes=2, inputs=1, arity=1)
     used = {"node_1_input_0": 0, "node_1_operation_0": "a", "node_2_operation_0": "a"}
     chained = cell.architecture({**used, "node_2_input_0": 1})
@@ -184,36 +178,33 @@ def test_only_edges_from_the_inputs_of_a_reduction_cell_are_strided() -> None:
     assert formula(chained.graph()) == "|(+(A<1>(+(A<2>(x)))))"
 
 
-def test_a_skip_halves_where_the_cell_does() -> None:
+def test_a_skip_halves_the_size_in_a_reduction_cell() -> None:
     cell = Cell({"skip": Skip()}, nodes=2, reduction=True)
     names = [v.operation.name for v in only(Scope(cell, width=6)).graph().vertices]
     assert names.count("factorized_reduction") == 2
     assert names.count("Identity") == 1
 
 
-# ---------------------------------------------------------------- stacks
-
-
-def test_a_stack_doubles_the_width_where_it_halves_the_size() -> None:
+def test_a_stack_doubles_the_width_when_it_halves_the_size() -> None:
     cell = Cell({"a": layer("A", width=WIDTH)}, nodes=1)
     halve = layer("Halve", width=WIDTH, strides=STRIDE)
     stack = Stack(cell, halve, repeats=2, stages=2, width=4)
     assert formula(only(stack).graph()) == ("+(A<8>(+(A<8>(Halve<8,2>(+(A<4>(+(A<4>(x)))))))))")
 
 
-def test_a_stack_of_one_stage_does_not_ask_its_reduction() -> None:
+def test_a_stack_of_one_stage_does_not_use_its_reduction() -> None:
     kinds = {"a": A, "b": B}
     normal, reduction = Cell(kinds, 1, name="n"), Cell(kinds, 1, name="r", reduction=True)
     assert [d.name for d in Stack(normal, reduction, stages=1).decisions] == ["n.edge_0_1"]
     assert len(Stack(normal, reduction, stages=2).decisions) == 2
 
 
-def test_cells_with_two_inputs_take_the_two_before() -> None:
+def test_cells_with_two_inputs_use_the_two_previous_cells() -> None:
     cell = Cell({"skip": layer("Identity")}, nodes=1, inputs=2, output="last", name="n")
     stack = Stack(cell, layer("Halve"), repeats=1, stages=2, width=4)
     graph = only(Chain(A, stack)).graph()
     paths = [v.path for v in graph.vertices]
-    # the first cell takes the stem twice; the last takes the stem, two halvings before, and Halve
+    # The first cell uses the stem twice; the last one uses the stem, before the halving, and Halve.
     assert "stage_0_normal_0.n.input_0_conv" in paths
     assert "stage_1_normal_0.n.input_0_reduce_0" in paths
     assert "stage_1_normal_0.n.input_1_conv" in paths
@@ -228,7 +219,7 @@ def test_an_open_number_of_cells_and_width_are_decisions() -> None:
     assert formula(made.graph()) == "+(A<5>(+(A<5>(x))))"
 
 
-def test_an_outline_draws_each_cell_once() -> None:
+def test_a_hierarchical_graph_contains_each_cell_once() -> None:
     cell = Cell({"a": A}, nodes=1)
     stack = Chain(Stack(cell, B, repeats=5, stages=3), C)
     outline = only(stack).hierarchical_graph()
@@ -240,7 +231,7 @@ def test_an_outline_draws_each_cell_once() -> None:
     }
 
 
-def test_two_stacks_have_panels_of_their_own() -> None:
+def test_two_stacks_have_separate_subgraphs() -> None:
     first, second = Cell({"a": A}, nodes=1), Cell({"b": B}, nodes=1)
     outline = only(Chain(Stack(first, C), Stack(second, C))).hierarchical_graph()
     assert sorted(map(formula, outline.subgraphs.values())) == [
@@ -251,11 +242,8 @@ def test_two_stacks_have_panels_of_their_own() -> None:
     ]
 
 
-# ---------------------------------------------------------------- any space
-
-
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_graph_is_in_order_with_names_of_its_own(
+def test_every_graph_is_in_topological_order_with_unique_names(
     seed: int, make_space: Callable[[int], SearchSpace]
 ) -> None:
     space = make_space(seed)
@@ -271,13 +259,13 @@ def test_every_graph_is_in_order_with_names_of_its_own(
 
 
 def architecture_graphs(architecture: Architecture) -> list[Graph]:
-    """The graphs of all networks; random mappings call theirs first and second."""
+    """Return the graphs of all networks; random mappings name theirs first and second."""
     parts = ("first", "second") if isinstance(architecture.space, Space) else (None,)
     return [architecture.graph(part) for part in parts]
 
 
-def test_weights_have_names_that_other_decisions_do_not_change() -> None:
-    """So that a child may take over the weights of its parent."""
+def test_names_of_layers_do_not_depend_on_other_decisions() -> None:
+    """This allows a child to inherit the weights of its parent."""
     space = Chain(Choice({"a": A, "b": B}, name="first"), Repeat(C, Integer(1, 2, name="n")), A)
     made = [a.graph() for a in space.enumerate()]
     last = {graph.vertices[-1].path for graph in made}
@@ -285,7 +273,7 @@ def test_weights_have_names_that_other_decisions_do_not_change() -> None:
     assert {graph.vertices[2].path for graph in made} == {"1.0"}
 
 
-def test_a_part_must_be_named_where_there_are_several() -> None:
+def test_one_of_several_networks_must_be_named() -> None:
     space = Space({"one": A, "two": B, "three": 3})
     architecture = next(space.enumerate())
     assert formula(architecture.graph("two")) == "B(x)"
@@ -295,5 +283,5 @@ def test_a_part_must_be_named_where_there_are_several() -> None:
         architecture.graph()
     with pytest.raises(SpaceError, match="part='three' is not a network"):
         architecture.graph("three")
-    with pytest.raises(SpaceError, match="this space describes values only, no network"):
+    with pytest.raises(SpaceError, match="this space contains values only, no network"):
         next(Space({"a": 1}).enumerate()).graph()

@@ -1,6 +1,7 @@
 """Keys of vertices: one key is one place in the tree, in every architecture of a space."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy
 import pytest
@@ -68,21 +69,24 @@ def keys_of_space(space: SearchSpace) -> dict[str, Place]:
     return places.keys
 
 
+class Recording(GraphBuilder):
+    """Records the place of every vertex of all graphs by its key."""
+
+    places: ClassVar[dict[str, Place]] = {}
+
+    def emit(self, operation: Operation, inputs: Sequence[Ref], key: str | int = "") -> Ref:
+        place = (self._copies, self._trail, str(key))
+        assert self.places.setdefault(self.vertex_key(key) or operation.name, place) == place
+        return super().emit(operation, inputs, key)
+
+
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Place]:
-    """Collects the place of every vertex that is recorded, by its key."""
-    places: dict[str, Place] = {}
-    emit = GraphBuilder.emit
-
-    def recording(
-        self: GraphBuilder, operation: Operation, inputs: Sequence[Ref], key: str | int = ""
-    ) -> Ref:
-        place = (self._copies, self._trail, str(key))
-        assert places.setdefault(self.vertex_key(key) or operation.name, place) == place
-        return emit(self, operation, inputs, key)
-
-    monkeypatch.setattr(GraphBuilder, "emit", recording)
-    return places
+    """The places of all vertices that are recorded from now on, by key."""
+    monkeypatch.setattr("nasbridge.spaces.nodes.node.GraphBuilder", Recording)
+    monkeypatch.setattr("nasbridge.spaces.nodes.space.GraphBuilder", Recording)
+    monkeypatch.setattr(Recording, "places", {})
+    return Recording.places
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)

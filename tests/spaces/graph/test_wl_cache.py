@@ -1,4 +1,4 @@
-"""Sketches that are drawn from templates, beside those of a space that knows no template yet."""
+"""Weisfeiler-Lehman graphs from templates, compared with those of an empty cache."""
 
 import pickle
 from collections.abc import Mapping
@@ -78,13 +78,13 @@ def shown(architecture: Architecture) -> dict[str, object]:
 
 
 def afresh(architecture: Architecture) -> Architecture:
-    """The same in a copy of its space, which has no templates."""
+    """Return the same architecture of a copy of its space, with an empty cache."""
     space: SearchSpace = pickle.loads(pickle.dumps(architecture.space))
     return Architecture(space, architecture.choices)
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-def test_templates_change_no_sketch(space: SearchSpace) -> None:
+def test_templates_do_not_change_graphs(space: SearchSpace) -> None:
     rng = numpy.random.default_rng(0)
     architecture = space.sample(rng)
     for step in range(60):
@@ -92,7 +92,7 @@ def test_templates_change_no_sketch(space: SearchSpace) -> None:
         assert shown(architecture) == shown(afresh(architecture))
 
 
-def test_no_width_needs_a_walk_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_widths_need_no_further_traversal(monkeypatch: pytest.MonkeyPatch) -> None:
     walked: list[object] = []
     learn = WLCache.learn
 
@@ -110,7 +110,7 @@ def test_no_width_needs_a_walk_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(walked) <= 9 < 100 < len(drawn)
 
 
-def test_what_was_drawn_with_other_operations_is_not_walked() -> None:
+def test_known_fillings_need_no_further_traversal() -> None:
     space = library.nas_bench_201()
     drawn = [*space.neighbors(next(space.enumerate()))]
     for architecture in drawn:
@@ -123,8 +123,8 @@ def test_what_was_drawn_with_other_operations_is_not_walked() -> None:
 
 
 @pytest.mark.parametrize("units", [4, Choice([3, 4], name="units")])
-def test_a_setting_that_is_open_at_times_is_a_decision_of_its_layer(units: object) -> None:
-    """Whatever else of the layer is open: a walk looks at open settings only."""
+def test_a_conditionally_open_setting_is_a_decision_of_its_layer(units: object) -> None:
+    """It does not depend on the layer's other open settings."""
     at_times = When(Choice(["relu", "gelu"], name="active"), ({"kind": ("dense",)},))
     space = Space(
         {"kind": Choice(["dense", "none"]), "net": layer("Dense", units=units, activation=at_times)}

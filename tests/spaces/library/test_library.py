@@ -346,15 +346,11 @@ def test_reduction_cells_are_at_one_third_and_two_thirds_of_the_depth(
     space = make(repeats=2, width=8)
     graph = next(space.enumerate()).graph()
     assert graph.vertices[1].operation.config["filters"] == 3 * 8
-    kinds: dict[str, str] = {}
-    for vertex in graph.vertices:
-        number, _, rest = vertex.path.partition(".")
-        if number.startswith("cell_"):
-            kinds.setdefault(number, rest.split(".")[0])
-    assert [kinds[f"cell_{k}"] for k in range(8)] == [
-        *("normal", "normal", "reduction"),
-        *("normal", "normal", "reduction"),
-        *("normal", "normal"),
+    cells = dict.fromkeys(vertex.path.partition(".")[0] for vertex in graph.vertices)
+    assert [name for name in cells if name.startswith("stage_")] == [
+        *("stage_0_normal_0", "stage_0_normal_1", "stage_1_reduction"),
+        *("stage_1_normal_0", "stage_1_normal_1", "stage_2_reduction"),
+        *("stage_2_normal_0", "stage_2_normal_1"),
     ]
     widths = {
         vertex.path.partition(".")[0]: vertex.operation.config["filters"]

@@ -1,4 +1,4 @@
-"""Architectures: values checked on the way in, a mapping, an identity, a JSON text."""
+"""Architectures: validation, mapping, identity and JSON."""
 
 import copy
 import json
@@ -54,9 +54,6 @@ def untyped(value: object) -> Any:
     return value
 
 
-# ---------------------------------------------------------------- foreign values
-
-
 @pytest.mark.parametrize(
     ("name", "value", "label"),
     [
@@ -72,7 +69,7 @@ def untyped(value: object) -> Any:
         ("optimizer.sgd.momentum", 1, 1.0),
     ],
 )
-def test_options_and_foreign_numbers_are_taken(name: str, value: object, label: object) -> None:
+def test_options_and_numpy_numbers_are_accepted(name: str, value: object, label: object) -> None:
     made = SPACE.architecture({**VALUES, name: value})
     assert made.choices[name] == label
     assert type(made.choices[name]) is type(label)
@@ -101,14 +98,14 @@ def test_options_and_foreign_numbers_are_taken(name: str, value: object, label: 
         ),
     ],
 )
-def test_what_does_not_fit_is_an_error_that_says_why(
+def test_invalid_values_are_errors_with_a_reason(
     change: Mapping[str, object], message: str
 ) -> None:
     with pytest.raises(InvalidArchitecture, match=message):
         SPACE.architecture({**VALUES, **change})
 
 
-def test_a_missing_value_is_an_error_that_says_what_to_give() -> None:
+def test_a_missing_value_is_an_error_with_its_domain() -> None:
     rest = {name: value for name, value in VALUES.items() if name != "depth"}
     with pytest.raises(
         InvalidArchitecture, match="'depth' is missing: give an integer from 1 to 4"
@@ -118,17 +115,14 @@ def test_a_missing_value_is_an_error_that_says_what_to_give() -> None:
         SPACE.architecture(untyped(None))
 
 
-def test_an_architecture_of_an_equal_space_is_taken_as_values() -> None:
+def test_an_architecture_of_an_equal_space_is_accepted_as_values() -> None:
     assert SPACE.architecture(ARCHITECTURE) == ARCHITECTURE
     nested = Choice({"a": layer("A", n=Choice([1, 2])), "b": layer("B")}, name="kind")
     one = nested.architecture({"kind": "a", "kind.a.n": 2})
     assert nested.architecture(one) == one
 
 
-# ---------------------------------------------------------------- mapping
-
-
-def test_it_maps_decisions_to_what_was_chosen() -> None:
+def test_an_architecture_maps_decisions_to_options() -> None:
     assert dict(ARCHITECTURE) == {
         "kernel": (3, 3),
         "units": 32,
@@ -142,7 +136,7 @@ def test_it_maps_decisions_to_what_was_chosen() -> None:
     assert list(ARCHITECTURE.choices.values()) == ["(3, 3)", "32", "True", "sgd", 0.5, 2]
 
 
-def test_a_subtree_is_known_by_its_label() -> None:
+def test_a_subtree_is_represented_by_its_label() -> None:
     kinds = Choice({"wide": layer("A"), "deep": Repeat(layer("A"), 3)}, name="kind")
     assert kinds.architecture({"kind": "deep"})["kind"] == "deep"
     space = Space({"n": Choice({"low": Integer(1, 3), "off": None, "list": [Real(0, 1)]})})
@@ -150,7 +144,7 @@ def test_a_subtree_is_known_by_its_label() -> None:
     assert space.architecture({"n": "low", "n.low": 2})["n"] == "low"
 
 
-def test_what_is_not_open_is_no_key_and_what_is_unknown_an_error() -> None:
+def test_inactive_and_unknown_decisions_are_not_keys() -> None:
     made = SPACE.architecture({**without("optimizer.sgd.momentum"), "optimizer": "adam"})
     assert "optimizer.sgd.momentum" not in made
     assert made.get("optimizer.sgd.momentum", "default") == "default"
@@ -164,7 +158,7 @@ def without(name: str) -> dict[str, object]:
     return {key: value for key, value in VALUES.items() if key != name}
 
 
-def test_it_cannot_be_changed() -> None:
+def test_an_architecture_is_immutable() -> None:
     with pytest.raises(TypeError, match="does not support item assignment"):
         untyped(ARCHITECTURE)["depth"] = 3
     with pytest.raises(TypeError, match="does not support item assignment"):
@@ -175,7 +169,7 @@ def test_it_cannot_be_changed() -> None:
     assert made["depth"] == 2
 
 
-def test_settings_follow_nested_choices_to_the_end() -> None:
+def test_settings_resolve_nested_choices() -> None:
     assert ARCHITECTURE.settings == {
         "kernel": (3, 3),
         "units": 32,
@@ -185,9 +179,6 @@ def test_settings_follow_nested_choices_to_the_end() -> None:
     }
     mixed = Space({"net": layer("A"), "n": Choice([1]), "constant": [1, "x"]})
     assert next(mixed.enumerate()).settings == {"n": 1, "constant": [1, "x"]}
-
-
-# ---------------------------------------------------------------- identity
 
 
 def test_equal_choices_of_equal_spaces_are_equal() -> None:
@@ -209,8 +200,8 @@ def test_equal_choices_of_different_spaces_are_different() -> None:
     assert one.architecture({"n": 2}) == again.architecture({"n": 2})
 
 
-def test_keys_are_what_they_always_were() -> None:
-    """Keys are stored with results: another hash would orphan them."""
+def test_keys_are_stable_across_versions() -> None:
+    """Keys are stored with results, so the hash must not change."""
     assert ARCHITECTURE.to_json() == (
         '{"bias":"True","depth":2,"kernel":"(3, 3)","optimizer":"sgd",'
         '"optimizer.sgd.momentum":0.5,"units":"32"}'
@@ -221,14 +212,14 @@ def test_keys_are_what_they_always_were() -> None:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_keys_tell_architectures_apart(seed: int, make_space: Make) -> None:
+def test_different_architectures_have_different_keys(seed: int, make_space: Make) -> None:
     listed = list(make_space(seed).enumerate())
     assert len({architecture.key for architecture in listed}) == len(listed)
     for architecture in listed:
         assert json.loads(architecture.to_json()) == architecture.choices
 
 
-def test_the_fingerprint_knows_names_domains_and_conditions() -> None:
+def test_the_fingerprint_depends_on_names_domains_and_conditions() -> None:
     def space(name: str = "n", high: int = 3, label: str = "a") -> Choice:
         return Choice({label: layer("A", n=Integer(1, high, name=name)), "b": layer("B")})
 
@@ -267,9 +258,6 @@ def test_keys_are_the_same_in_every_process() -> None:
     assert len(printed.pop().split()) == 1 + 2 * (3 + 1) * (1 + 2 + 4)
 
 
-# ---------------------------------------------------------------- copies
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_spaces_and_architectures_survive_pickle_and_copy(seed: int, make_space: Make) -> None:
     space = make_space(seed)
@@ -278,13 +266,13 @@ def test_spaces_and_architectures_survive_pickle_and_copy(seed: int, make_space:
         assert again == architecture
         assert again.key == architecture.key
         assert again.canonical == architecture.canonical
-    fresh = make_space(seed)  # nothing is cached in it yet
+    fresh = make_space(seed)  # without cached properties
     for again in (pickle.loads(pickle.dumps(fresh)), copy.deepcopy(space)):
         assert again == space
         assert again.decisions == space.decisions
 
 
-def test_an_architecture_from_another_process_is_found_in_a_set(tmp_path: Path) -> None:
+def test_an_architecture_of_another_process_is_found_in_a_set(tmp_path: Path) -> None:
     space = Space({"f": Choice(["x", "y"]), "n": Integer(1, 3)})
     file = tmp_path / "architecture"
     script = (
@@ -301,12 +289,12 @@ def test_an_architecture_from_another_process_is_found_in_a_set(tmp_path: Path) 
     assert read in {space.architecture({"f": "x", "n": 2})}
 
 
-def test_a_repr_shows_the_choices() -> None:
+def test_the_repr_contains_the_choices() -> None:
     made = Space({"n": Integer(1, 3), "f": Choice(["x"])}).architecture({"n": 2, "f": "x"})
     assert repr(made) == "Architecture(n=2, f='x')"
 
 
-def test_an_architecture_is_made_of_itself() -> None:
+def test_an_architecture_is_created_from_itself() -> None:
     space = Space({"x": Choice({"a": 1, "b": "c"}), "n": Integer(1, 3)})
     architecture = space.architecture({"x": "b", "n": 2})
     assert space.architecture(architecture) == architecture
@@ -321,14 +309,14 @@ def test_an_architecture_is_made_of_itself() -> None:
         Chain(layer("Dense", units=32, activation=Choice(["relu", "tanh"], name="act")), Skip()),
     ],
 )
-def test_spaces_of_the_same_decisions_are_told_apart(other: Chain) -> None:
+def test_spaces_with_equal_decisions_are_distinguished(other: Chain) -> None:
     space = Chain(layer("Dense", units=32, activation=Choice(["relu", "tanh"], name="act")))
     assert [d.name for d in space.decisions] == [d.name for d in other.decisions]
     assert space.fingerprint != other.fingerprint
     assert space.fingerprint == from_json(space.to_json()).fingerprint
 
 
-def test_a_fingerprint_holds_nothing_of_its_process() -> None:
+def test_a_fingerprint_does_not_depend_on_the_process() -> None:
     def made(value: int) -> Chain:
         return Chain(layer("Dense", units=Choice([1, 2]), kernel_initializer=Plain(value)))
 
@@ -336,13 +324,13 @@ def test_a_fingerprint_holds_nothing_of_its_process() -> None:
 
 
 class Plain:
-    """Prints its address."""
+    """Its repr contains its address."""
 
     def __init__(self, value: int) -> None:
         self.value = value
 
 
-def test_options_without_a_text_of_their_own_need_labels() -> None:
+def test_options_without_a_stable_text_need_labels() -> None:
     with pytest.raises(SpaceError, match=r"has no label.* give the options as a dict"):
         Choice([Plain(1), Plain(2)])
     assert Choice({"one": Plain(1), "two": Plain(2)}).domain.labels == ("one", "two")
@@ -350,7 +338,7 @@ def test_options_without_a_text_of_their_own_need_labels() -> None:
         Choice({"a": "b", "b": "a"})
 
 
-def test_numpy_numbers_become_pythons_own() -> None:
+def test_numpy_numbers_in_options_become_python_numbers() -> None:
     one = layer("Dense", units=numpy.int64(3), shape=(numpy.int64(1),))
     assert one.to_json() == layer("Dense", units=3, shape=(1,)).to_json()
     assert Choice([(numpy.int64(3),) * 2]).domain.labels == ("(3, 3)",)

@@ -1,4 +1,4 @@
-"""Constraints: they bound what is proposed, and impossible ones are errors at once."""
+"""Constraints: they restrict what is proposed; impossible ones are errors at creation."""
 
 from collections.abc import Callable
 
@@ -29,14 +29,11 @@ def small(architecture: Architecture) -> bool:
     return bool(architecture["a"] + architecture["b"] < 5)
 
 
-# ---------------------------------------------------------------- functions
-
-
-def test_only_what_is_allowed_is_proposed(rng: Generator) -> None:
+def test_only_feasible_architectures_are_proposed(rng: Generator) -> None:
     space = PAIR.where(small)
     listed = list(space.enumerate())
     assert len(listed) == 6
-    assert PAIR.count() == space.count() == 25  # counting leaves constraints aside
+    assert PAIR.count() == space.count() == 25  # counting ignores constraints
     here = there = space.sample(rng)
     for _ in range(100):
         here, there = space.mutate(here, rng), space.sample(rng)
@@ -45,7 +42,7 @@ def test_only_what_is_allowed_is_proposed(rng: Generator) -> None:
         assert {here, there, child} <= set(listed)
 
 
-def test_constraints_add_up() -> None:
+def test_several_constraints_must_all_hold() -> None:
     space = PAIR.where(small).where(lambda x: x["a"] == x["b"], "equal")
     assert [tuple(a.values()) for a in space.enumerate()] == [(1, 1), (2, 2)]
     assert [str(constraint) for constraint in space.constraints] == ["'small'", "'equal'"]
@@ -59,7 +56,7 @@ def test_any_network_can_be_constrained() -> None:
     assert next(space.enumerate()) == chain.architecture({"n": 2})
 
 
-def test_making_an_architecture_asks_no_constraint() -> None:
+def test_creating_an_architecture_ignores_constraints() -> None:
     space = PAIR.where(small)
     big = space.architecture({"a": 5, "b": 5})
     assert not space.is_feasible(big)
@@ -73,22 +70,24 @@ def test_without_constraints_the_space_is_the_same() -> None:
     assert PAIR.unconstrained() is PAIR
 
 
-def test_an_impossible_constraint_is_an_error_at_once() -> None:
+def test_an_impossible_constraint_is_an_error_at_creation() -> None:
     with pytest.raises(ConstraintError, match=r"none of the 25 architectures .* satisfies 'never'"):
         PAIR.where(lambda x: False, "never")
-    with pytest.raises(ConstraintError, match=r"meets 'small' and 'never': loosen the constraint"):
+    with pytest.raises(
+        ConstraintError, match=r"satisfies 'small' and 'never': relax the constraint"
+    ):
         PAIR.where(small).where(lambda x: False, "never")
     endless = Space({"x": Real(0, 1)})
-    with pytest.raises(ConstraintError, match=r"none of the 2000 random .* meets 'never'"):
+    with pytest.raises(ConstraintError, match=r"none of the 2000 random .* satisfies 'never'"):
         endless.where(lambda x: False, "never")
 
 
-def test_a_narrow_but_possible_constraint_is_found() -> None:
+def test_rare_feasible_architectures_are_found() -> None:
     space = PAIR.where(lambda x: x["a"] == x["b"] == 5)
     assert [tuple(a.values()) for a in space.enumerate()] == [(5, 5)]
 
 
-def test_a_move_that_finds_nothing_is_an_error_not_a_loop(rng: Generator) -> None:
+def test_a_move_without_feasible_results_is_an_error(rng: Generator) -> None:
     alone = PAIR.where(lambda x: x["a"] == x["b"] == 5)
     parent = next(alone.enumerate())
     with pytest.raises(ConstraintError, match=r"none of 1000 draws of a mutation satisfies"):
@@ -96,7 +95,7 @@ def test_a_move_that_finds_nothing_is_an_error_not_a_loop(rng: Generator) -> Non
     assert list(alone.neighbors(parent)) == []
 
 
-def test_a_limit_that_chance_does_not_meet_is_met_downhill(rng: Generator) -> None:
+def test_a_limit_that_samples_exceed_is_met_by_descent(rng: Generator) -> None:
     space = library.residual_cnn().limit((28, 28, 1), parameters=8_000)
     assert space.feasible_start is not None
     drawn = [space.sample(rng) for _ in range(5)]
@@ -106,7 +105,7 @@ def test_a_limit_that_chance_does_not_meet_is_met_downhill(rng: Generator) -> No
         library.residual_cnn().limit((28, 28, 1), parameters=100)
 
 
-def test_a_failing_function_is_named_with_what_it_failed_on() -> None:
+def test_a_failing_function_is_reported_with_the_architecture() -> None:
     space = Space({"kind": Choice({"off": 0, "on": Integer(1, 2, name="n")})})
 
     def careless(architecture: Architecture) -> bool:
@@ -120,7 +119,7 @@ def test_a_failing_function_is_named_with_what_it_failed_on() -> None:
     assert isinstance(e.value.__cause__, KeyError)
 
 
-def test_a_constraint_is_asked_once_for_each_architecture() -> None:
+def test_a_constraint_is_evaluated_once_for_each_architecture() -> None:
     asked: list[Architecture] = []
 
     def counted(architecture: Architecture) -> bool:
@@ -134,15 +133,14 @@ def test_a_constraint_is_asked_once_for_each_architecture() -> None:
 
 
 @pytest.mark.parametrize("seed", range(0, 30, 3))
-def test_the_allowed_are_the_listed_ones(seed: int, make_space: Make, rng: Generator) -> None:
+def test_feasible_architectures_are_the_enumerated_ones(
+    seed: int, make_space: Make, rng: Generator
+) -> None:
     space = make_space(seed)
     allowed = set(list(space.enumerate())[::2])
     half = space.where(lambda x: x in allowed, "half")
     assert set(half.enumerate()) == allowed
     assert {half.sample(rng) for _ in range(50)} <= allowed
-
-
-# ---------------------------------------------------------------- limits
 
 
 def dense(*units: int) -> Chain:
@@ -164,7 +162,7 @@ def test_networks_can_be_limited_in_operations() -> None:
     assert 0 < len(kept) < 4
 
 
-def test_a_limit_says_what_it_is() -> None:
+def test_a_limit_has_a_readable_text() -> None:
     space = dense(1, 2).limit((3,), parameters=1000, flops=2000)
     (limit,) = space.constraints
     assert str(limit) == "at most 1,000 parameters and at most 2,000 flops for input (3,)"
@@ -174,13 +172,13 @@ def test_a_limit_says_what_it_is() -> None:
         dense(1, 2).limit((3,))
 
 
-def test_what_cannot_be_built_is_not_proposed() -> None:
+def test_networks_that_cannot_be_built_are_not_proposed() -> None:
     either = Choice({"conv": layer("Conv2D", filters=1, kernel_size=1), "flat": layer("Flatten")})
     space = either.limit((3,), parameters=100)
     assert [a["choice"] for a in space.enumerate()] == ["flat"]
 
 
-def test_a_limit_travels_in_json_and_a_function_does_not() -> None:
+def test_a_limit_is_written_to_json_and_a_function_is_not() -> None:
     space = dense(1, 2, 4).limit((3,), parameters=14)
     again = from_json(space.to_json())
     assert again == space
@@ -191,7 +189,7 @@ def test_a_limit_travels_in_json_and_a_function_does_not() -> None:
         PAIR.where(small).to_json()
 
 
-def test_a_small_network_is_found_in_a_ready_space(rng: Generator) -> None:
+def test_a_small_network_is_found_in_a_library_space(rng: Generator) -> None:
     space = library.cnn().limit((28, 28, 1), parameters=100_000)
     for _ in range(5):
         assert space.sample(rng).cost((28, 28, 1)).parameters <= 100_000

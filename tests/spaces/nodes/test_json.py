@@ -1,4 +1,4 @@
-"""Spaces as JSON: there and back unchanged, and nothing but errors from what is no space."""
+"""Spaces as JSON: round trips, and errors for invalid documents."""
 
 import copy
 import json
@@ -81,23 +81,20 @@ def assert_unchanged(space: SearchSpace, again: SearchSpace) -> None:
         assert dict(here) == dict(there)
 
 
-# ---------------------------------------------------------------- there and back
-
-
 @pytest.mark.parametrize("space", EVERYTHING + LIBRARY, ids=lambda s: type(s).__name__)
-def test_a_space_comes_back_unchanged(space: SearchSpace) -> None:
+def test_a_round_trip_preserves_a_space(space: SearchSpace) -> None:
     assert_unchanged(space, from_json(space.to_json()))
     assert_unchanged(space, from_json(space.to_json().encode()))
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_random_spaces_come_back_unchanged(seed: int, make_space: Make) -> None:
+def test_a_round_trip_preserves_random_spaces(seed: int, make_space: Make) -> None:
     space = make_space(seed)
     assert_unchanged(space, from_json(space.to_json()))
 
 
 def reordered(value: object, rng: Generator) -> object:
-    """The same JSON with its keys in another order, as a database may return it."""
+    """Return the same JSON with its keys in another order, as some databases do."""
     if isinstance(value, list):
         return [reordered(part, rng) for part in cast(list[object], value)]
     if isinstance(value, dict):
@@ -123,7 +120,7 @@ def test_shared_objects_stay_shared() -> None:
     assert two.count() == from_json(two.to_json()).count() == 4
 
 
-def test_a_document_says_what_it_is() -> None:
+def test_a_document_contains_format_and_version() -> None:
     document = document_of(Space({"n": Integer(1, 2)}))
     assert (document["format"], document["version"]) == ("nasbridge-space", 1)
     assert document["space"] == {
@@ -148,10 +145,10 @@ def test_a_document_says_what_it_is() -> None:
 
 
 class Own:
-    """A layer of the user's own."""
+    """A layer class of the user."""
 
 
-def test_a_users_class_travels_as_its_name() -> None:
+def test_a_user_class_is_written_as_its_name() -> None:
     space = layer(Own, units=Choice([1, 2]))
     again = from_json(space.to_json())
     assert again == space
@@ -175,14 +172,11 @@ def test_a_users_class_travels_as_its_name() -> None:
         (layer("A", x=numpy.zeros(2)), r"is array\(\[0., 0.\]\), which cannot be written as JSON"),
     ],
 )
-def test_what_json_cannot_carry_is_an_error_that_names_the_place(
+def test_values_that_json_cannot_represent_are_errors_with_their_place(
     space: SearchSpace, message: str
 ) -> None:
     with pytest.raises(SpaceError, match=message):
         space.to_json()
-
-
-# ---------------------------------------------------------------- what is no space
 
 
 def wrapped(space: object, version: object = 1) -> str:
@@ -252,13 +246,13 @@ A_LAYER: Document = {"kind": "Layer", "operation": "A", "config": {"dict": []}}
         ),
     ],
 )
-def test_what_is_no_space_is_an_error_that_says_why(text: str | bytes, message: str) -> None:
+def test_invalid_documents_are_errors_with_a_reason(text: str | bytes, message: str) -> None:
     with pytest.raises(SpaceFormatError, match=message):
         from_json(text)
 
 
 @pytest.mark.parametrize("depth", [250, 2_500, 250_000])
-def test_deep_nesting_is_an_error_and_no_crash(depth: int) -> None:
+def test_deep_nesting_is_an_error(depth: int) -> None:
     opening, closing = '{"kind": "Chain", "parts": {"tuple": [', "]}}"
     text = wrapped(None).replace("null", opening * depth + json.dumps(A_LAYER) + closing * depth)
     with pytest.raises(SpaceFormatError, match=r"nested too deeply|recursion depth"):
@@ -300,7 +294,7 @@ JUNK: tuple[Any, ...] = (
 
 
 def places(value: object) -> Iterator[tuple[Any, Any]]:
-    """Every container within a document, with each of its keys."""
+    """List every container in a document with each of its keys."""
     parts: Iterable[tuple[object, object]] = ()
     if isinstance(value, dict):
         parts = cast(Document, value).items()
@@ -312,7 +306,7 @@ def places(value: object) -> Iterator[tuple[Any, Any]]:
 
 
 def damaged(space: SearchSpace, rng: Generator) -> str:
-    """The document of a space, with one part of it lost or replaced by junk."""
+    """Return the document of a space with one part removed or replaced."""
     document = document_of(space)
     found = list(places(document["space"]))
     container, key = found[int(rng.integers(len(found)))]
@@ -324,14 +318,14 @@ def damaged(space: SearchSpace, rng: Generator) -> str:
 
 
 def is_space(text: str) -> bool:
-    """Whether a text is a space that can be used; anything but a format error is raised."""
+    """Return whether a text is a usable space; raise anything but a format error."""
     try:
         return from_json(text).count() >= 1
     except SpaceFormatError:
         return False
 
 
-def test_a_damaged_document_is_a_space_or_an_error(rng: Generator) -> None:
+def test_a_damaged_document_is_a_space_or_a_format_error(rng: Generator) -> None:
     spaces = [*EVERYTHING, *LIBRARY[:4]]
     for space in spaces:
         outcomes = [is_space(damaged(space, rng)) for _ in range(60)]

@@ -1,4 +1,4 @@
-"""Names of decisions, when they are the same decision, and when they are open."""
+"""Names, identity and conditions of decisions."""
 
 import pytest
 
@@ -28,15 +28,12 @@ def names(space: SearchSpace) -> list[str]:
 
 
 def conditions(space: SearchSpace, name: str) -> list[str]:
-    """The alternatives under which a decision is open, as text; [''] is always."""
+    """Return the conditions of a decision as text; [''] means always active."""
     return [" and ".join(map(str, c)) for c in space.decision(name).conditions]
 
 
 def dense(units: object, name: str | None = None) -> Chain:
     return Chain(layer("Dense", units=units), name=name)
-
-
-# ---------------------------------------------------------------- paths
 
 
 def test_without_a_name_the_path_is_the_name() -> None:
@@ -54,7 +51,7 @@ def test_without_a_name_the_path_is_the_name() -> None:
     ]
 
 
-def test_a_lone_choice_has_a_name_too() -> None:
+def test_a_single_choice_has_a_name() -> None:
     assert names(Choice({"a": SKIP, "b": RELU})) == ["choice"]
 
 
@@ -77,15 +74,12 @@ def test_the_name_of_an_option_counts() -> None:
     assert names(cell) == ["edge_0_1", "edge_0_2", "edge_1_2", "wide.units"]
 
 
-def test_the_parts_of_a_mapping_have_its_keys() -> None:
+def test_the_parts_of_a_mapping_are_named_by_its_keys() -> None:
     space = Space({"lr": Real(0, 1), "net": dense(Choice([1, 2])), "n": [Integer(1, 2)], "c": 3})
     assert names(space) == ["lr", "net.0.units", "n.0"]
 
 
-# ---------------------------------------------------------------- repetitions
-
-
-def test_each_repetition_has_decisions_of_its_own() -> None:
+def test_each_repetition_has_separate_decisions() -> None:
     assert names(Repeat(dense(Choice([1, 2])), 2)) == ["0.0.units", "1.0.units"]
     assert names(Repeat(dense(Choice([1, 2], name="units")), 2)) == ["units.0", "units.1"]
     assert names(Repeat(dense(Choice([1, 2]), name="block"), 2)) == [
@@ -109,7 +103,7 @@ def test_a_shared_decision_is_one_in_all_repetitions() -> None:
     assert names(Repeat(Repeat(dense(shared), 2), Integer(1, 2))) == ["times", "units"]
 
 
-def test_later_repetitions_are_open_only_when_there_are_enough() -> None:
+def test_later_repetitions_depend_on_the_number() -> None:
     space = Repeat(dense(Choice([1, 2], name="units")), Integer(1, 3, name="depth"))
     assert names(space) == ["depth", "units.0", "units.1", "units.2"]
     assert conditions(space, "units.0") == [""]
@@ -118,7 +112,7 @@ def test_later_repetitions_are_open_only_when_there_are_enough() -> None:
     assert space.count() == 2 + 4 + 8
 
 
-def test_no_repetitions_leave_nothing_open() -> None:
+def test_zero_repetitions_have_no_decisions() -> None:
     assert Repeat(dense(Choice([1, 2])), 0).count() == 1
     space = Repeat(dense(Choice([1, 2], name="units")), Integer(0, 1, name="depth"))
     assert conditions(space, "units.0") == ["depth in (1)"]
@@ -135,10 +129,7 @@ def test_several_labels_may_mean_one_number_of_repetitions() -> None:
         assert len(made.graph().vertices) == 3
 
 
-# ---------------------------------------------------------------- conditions
-
-
-def test_nested_options_are_open_when_all_above_are_chosen() -> None:
+def test_nested_options_depend_on_all_choices_around_them() -> None:
     inner = Choice({"deep": dense(Choice([1, 2], name="units")), "flat": SKIP}, name="inner")
     space = Choice({"on": inner, "off": SKIP}, name="outer")
     assert conditions(space, "inner") == ["outer in ('on')"]
@@ -146,7 +137,7 @@ def test_nested_options_are_open_when_all_above_are_chosen() -> None:
     assert space.count() == 1 + 1 + 2
 
 
-def test_a_decision_in_two_options_is_open_in_either() -> None:
+def test_a_decision_in_two_options_is_active_in_either() -> None:
     units = Choice([1, 2], name="units")
     space = Choice({"a": dense(units), "b": dense(units), "c": SKIP}, name="kind")
     assert names(space) == ["kind", "units"]
@@ -154,7 +145,7 @@ def test_a_decision_in_two_options_is_open_in_either() -> None:
     assert space.count() == 2 + 2 + 1
 
 
-def test_a_place_that_is_always_there_settles_it() -> None:
+def test_a_decision_in_an_unconditional_place_is_always_active() -> None:
     units = Choice([1, 2], name="units")
     choice = Choice({"a": dense(units), "b": SKIP}, name="kind")
     for space in (Chain(choice, dense(units)), Chain(dense(units), choice)):
@@ -162,7 +153,7 @@ def test_a_place_that_is_always_there_settles_it() -> None:
         assert space.count() == 4
 
 
-def test_parents_come_first_even_where_they_are_found_last() -> None:
+def test_parents_come_first_even_if_they_are_found_last() -> None:
     units = Choice([1, 2], name="units")
     first = Choice({"a": dense(units), "b": SKIP}, name="first")
     second = Choice({"c": dense(units), "d": SKIP}, name="second")
@@ -172,14 +163,14 @@ def test_parents_come_first_even_where_they_are_found_last() -> None:
     assert space.architecture({"first": "b", "second": "c", "units": 2})["units"] == 2
 
 
-def test_one_decision_may_be_asked_twice() -> None:
+def test_a_condition_may_name_a_decision_twice() -> None:
     times = Integer(0, 2, name="times", shared=True)
     space = Repeat(Repeat(dense(Choice([1, 2], name="units")), times), times)
     assert conditions(space, "units.1.0") == ["times in (2) and times in (1, 2)"]
     assert space.count() == len(list(space.enumerate())) == 1 + 2 + 2**4
 
 
-def test_decisions_that_ask_each_other_are_an_error() -> None:
+def test_decisions_that_depend_on_each_other_are_an_error() -> None:
     one = Integer(0, 1, name="one", shared=True)
     two = Integer(0, 1, name="two", shared=True)
     loop = Choice(
@@ -191,9 +182,6 @@ def test_decisions_that_ask_each_other_are_an_error() -> None:
     )
     with pytest.raises(SpaceError, match="'one' and 'two' depend on each other"):
         loop.decisions  # noqa: B018
-
-
-# ---------------------------------------------------------------- one object, several places
 
 
 def test_one_named_object_in_two_places_is_one_decision() -> None:
@@ -212,7 +200,7 @@ def test_an_unnamed_object_in_two_places_is_two_decisions() -> None:
     assert Chain(dense(units), dense(units)).count() == 4
 
 
-def test_two_objects_under_one_name_clash_and_both_places_are_named() -> None:
+def test_two_objects_with_one_name_clash() -> None:
     space = Chain(
         dense(Choice([1, 2], name="units")),
         Chain(layer("Dense", units=Choice([1, 2], name="units"))),

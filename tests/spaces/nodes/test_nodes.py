@@ -1,4 +1,4 @@
-"""Nodes: what they refuse, and that the error says what, which, and how to mend it."""
+"""Nodes: validation of their arguments, with errors that state the fix."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +33,7 @@ CELL = Cell(OPERATIONS, nodes=2)
 
 
 def untyped(value: object) -> Any:
-    """What a caller gives who knows nothing of types."""
+    """An argument of the wrong type."""
     return value
 
 
@@ -147,9 +147,7 @@ SPACES: list[Wrong] = [
 
 
 @pytest.mark.parametrize(("make", "message"), VALUES + STRUCTURE + CELLS + SPACES)
-def test_a_description_without_meaning_is_an_error(
-    make: Callable[[], object], message: str
-) -> None:
+def test_invalid_arguments_are_errors(make: Callable[[], object], message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         make()
 
@@ -167,9 +165,7 @@ def test_a_description_without_meaning_is_an_error(
         ),
     ],
 )
-def test_a_part_in_the_wrong_place_is_an_error_that_names_it(
-    space: SearchSpace, message: str
-) -> None:
+def test_a_misplaced_part_is_an_error_with_its_place(space: SearchSpace, message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         space.decisions  # noqa: B018
 
@@ -191,7 +187,7 @@ def test_bounds_become_plain_numbers() -> None:
     assert Repeat(RELU, Integer(untyped(numpy.int64(1)), 3)).count() == 3
 
 
-def test_the_callers_mappings_are_not_kept() -> None:
+def test_mappings_of_the_caller_are_copied() -> None:
     options: dict[str, object] = {"a": 1}
     operations = {"relu": RELU}
     choice, cell = Choice(options), Cell(operations, nodes=1)
@@ -202,13 +198,13 @@ def test_the_callers_mappings_are_not_kept() -> None:
 
 
 class MyLayer:
-    """A layer of the user's own."""
+    """A layer class of the user."""
 
     class Inner:
-        """Stands within another class."""
+        """A nested class."""
 
 
-def test_layers_are_known_by_name() -> None:
+def test_layers_are_identified_by_name() -> None:
     assert layer(MyLayer).operation.endswith(":MyLayer")
     assert layer(MyLayer.Inner).operation.endswith(":MyLayer.Inner")
     assert layer(MyLayer).label == "MyLayer"

@@ -1,4 +1,4 @@
-"""Costs: against counts by hand, and against the published table of NAS-Bench-201."""
+"""Costs, compared with manual counts and with the published table of NAS-Bench-201."""
 
 import pytest
 
@@ -19,8 +19,6 @@ from nasbridge.spaces.planning.shapes import Shape
 def only(space: Node) -> Architecture:
     return next(space.enumerate())
 
-
-# ---------------------------------------------------------------- NAS-Bench-201
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ("0_1", "0_2", "1_2", "0_3", "1_3", "2_3")
@@ -75,7 +73,7 @@ def network(data: str, cell: str) -> Architecture:
 
 
 @pytest.mark.parametrize(("cell", "data", "parameters", "flops"), PUBLISHED)
-def test_costs_are_those_that_nas_bench_201_published(
+def test_costs_equal_those_published_by_nas_bench_201(
     cell: str, data: str, parameters: float, flops: float
 ) -> None:
     cost = network(data, cell).cost(DATA[data][1])
@@ -83,13 +81,10 @@ def test_costs_are_those_that_nas_bench_201_published(
     assert cost.flops == round(flops * 1e6)
 
 
-def test_operations_that_nothing_reaches_cost_nothing() -> None:
-    # 0>1 is none, so the convolution on 1>3 is dead; the benchmark counted it all the same.
+def test_unreachable_operations_cost_nothing() -> None:
+    # 0>1 is none, so the convolution on 1>3 has no effect; the benchmark counted it nevertheless.
     dead, without = network("cifar10", "000130"), network("cifar10", "000100")
     assert dead.cost((32, 32, 3)) == without.cost((32, 32, 3))
-
-
-# ---------------------------------------------------------------- by hand
 
 
 @pytest.mark.parametrize(
@@ -111,7 +106,7 @@ def test_operations_that_nothing_reaches_cost_nothing() -> None:
         (layer("MaxPooling2D"), (4, 4, 5), 0, 0),
     ],
 )
-def test_counts_by_hand(space: Node, shape: Shape, parameters: int, flops: int) -> None:
+def test_costs_equal_manual_counts(space: Node, shape: Shape, parameters: int, flops: int) -> None:
     cost = only(space).cost(shape)
     assert (cost.parameters, cost.flops) == (parameters, flops)
 
@@ -125,13 +120,13 @@ def test_frozen_layers_are_not_trainable() -> None:
     assert only(layer("Dense", units=2, trainable=False)).cost((3,)) == Cost(8, 0, 8)
 
 
-def test_what_fits_branches_is_counted() -> None:
+def test_layers_that_fit_branches_are_counted() -> None:
     wide = layer("Conv2D", filters=4, kernel_size=1, use_bias=False)
     cost = only(Parallel(layer("Identity"), wide)).cost((2, 2, 3))
     assert cost == Cost(parameters=12 + 12 + 16, trainable_parameters=32, flops=4 * (12 + 12))
 
 
-def test_a_limit_leaves_out_what_cannot_be_built() -> None:
+def test_a_limit_excludes_networks_that_cannot_be_built() -> None:
     space = Choice(
         {"half": layer("Cropping2D", cropping=2), "all": layer("Cropping2D", cropping=4)}
     )

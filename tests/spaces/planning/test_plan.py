@@ -1,4 +1,4 @@
-"""Plans: shapes are inferred, mismatches resolved, and what is zero or unused is gone."""
+"""Plans: inference of shapes, resolution of mismatches, removal of unused and zero operations."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def conv(filters: int, kernel: int = 3, **config: object) -> Node:
 
 
 def planned(space: Node, shape: Shape = (8, 8, 3)) -> Plan:
-    """Plan the first architecture of a space."""
+    """Return the plan of the first architecture of a space."""
     return plan(next(space.enumerate()).graph(), shape)
 
 
@@ -52,7 +52,7 @@ def output(planned: Plan) -> Shape:
 
 
 def check(planned: Plan) -> None:
-    """Every step follows from those before it, by the rules alone, and all are needed."""
+    """Assert that every step follows from earlier ones by the rules, and that all are needed."""
     used = {planned.output}
     for position in reversed(range(len(planned.steps))):
         step = planned.steps[position]
@@ -66,10 +66,7 @@ def check(planned: Plan) -> None:
     assert max(Counter(step.path for step in planned.steps).values()) == 1
 
 
-# ---------------------------------------------------------------- what vanishes
-
-
-def test_what_the_output_does_not_depend_on_vanishes() -> None:
+def test_unused_operations_are_removed() -> None:
     cell = Cell({"conv": conv(4), "none": Zero()}, nodes=2, name="c")
     edges = {"c.edge_0_1": "conv", "c.edge_0_2": "conv", "c.edge_1_2": "none"}
     only_last = plan(cell.architecture(edges).graph(), (8, 8, 3))
@@ -77,12 +74,12 @@ def test_what_the_output_does_not_depend_on_vanishes() -> None:
     assert [step.path for step in only_last.steps] == ["input", "c.edge_0_2.conv"]
 
 
-def test_zero_vanishes_from_a_sum_with_what_hangs_on_it() -> None:
+def test_zeros_are_removed_from_sums_with_their_dependents() -> None:
     space = Parallel(conv(4), Chain(Zero(), conv(9), layer("BatchNormalization")), Zero())
     assert layers(planned(space)) == ["Conv2D"]
 
 
-def test_a_term_that_occurs_twice_stays_twice() -> None:
+def test_a_repeated_term_is_kept() -> None:
     found = planned(Parallel(IDENTITY, IDENTITY))
     assert layers(found) == ["Identity", "Identity", "Add"]
     builder = PlanBuilder((4, 4, 2), "input")
@@ -94,7 +91,7 @@ def test_the_input_itself_can_be_the_output() -> None:
     assert (layers(found), found.output) == ([], 0)
 
 
-def test_a_sum_of_nothing_is_zeros_of_the_size_that_the_stride_gives() -> None:
+def test_an_empty_sum_is_zeros_of_the_strided_size() -> None:
     cell = Cell({"none": Zero()}, nodes=2, reduction=True)
     found = planned(cell, (7, 9, 3))
     check(found)
@@ -102,13 +99,13 @@ def test_a_sum_of_nothing_is_zeros_of_the_size_that_the_stride_gives() -> None:
     assert output(found) == (4, 5, 3)
 
 
-def test_zeros_stay_zeros_through_layers_that_keep_their_channels() -> None:
+def test_zeros_remain_zeros_after_layers_that_keep_channels() -> None:
     found = planned(Chain(conv(4), Zero(), conv(4, strides=2), conv(4), layer("Flatten")))
     assert layers(found) == ["Conv2D", "Rescaling", "AveragePooling2D", "Flatten"]
     assert output(found) == (64,)
 
 
-def test_a_network_that_is_cut_still_has_its_output() -> None:
+def test_a_network_without_a_path_still_has_an_output() -> None:
     head = Chain(layer("GlobalAveragePooling2D"), layer("Dense", units=5))
     found = planned(Chain(conv(4), Zero(), residual(conv(8, strides=2)), head))
     check(found)
@@ -123,21 +120,18 @@ def test_a_concatenation_keeps_its_zeros() -> None:
     assert output(found) == (8, 8, 3 + 4 + 5)
 
 
-def test_zeros_in_a_concatenation_take_the_others_size_without_weights() -> None:
+def test_zeros_in_a_concatenation_are_resized_without_weights() -> None:
     found = planned(Parallel(conv(4, strides=2), Zero(), merge="concatenate"))
     check(found)
     assert layers(found) == ["Conv2D", "Rescaling", "AveragePooling2D", "Concatenate"]
     assert output(found) == (4, 4, 7)
 
 
-def test_a_concatenation_of_one_vanishes() -> None:
+def test_a_concatenation_of_one_term_is_removed() -> None:
     assert layers(planned(Parallel(conv(4), merge="concatenate"))) == ["Conv2D"]
 
 
-# ---------------------------------------------------------------- what is fitted
-
-
-def test_a_shortcut_becomes_a_strided_convolution_where_shapes_differ() -> None:
+def test_a_shortcut_between_different_shapes_is_a_strided_convolution() -> None:
     found = planned(residual(conv(16, strides=2)), (7, 9, 3))
     check(found)
     fit = ["AveragePooling2D", "Conv2D", "BatchNormalization"]
@@ -158,7 +152,7 @@ def test_layers_that_fit_terms_are_numbered_independently_of_zeros(first: Node) 
     ("size", "smaller", "stride", "cut"),
     [(8, 4, 2, 0), (7, 4, 2, 0), (9, 3, 3, 0), (7, 5, 1, 2), (28, 13, 2, 2), (5, 1, 5, 0)],
 )
-def test_sizes_are_met_by_a_stride_or_else_by_cutting_at_both_ends(
+def test_sizes_are_reduced_by_a_stride_or_by_cropping(
     size: int, smaller: int, stride: int, cut: int
 ) -> None:
     builder = PlanBuilder((size, 3), "input")
@@ -183,7 +177,7 @@ def test_vectors_of_different_widths_are_summed_through_a_dense_layer() -> None:
     assert found.steps[3].operation.config == {"units": 6, "use_bias": False}
 
 
-def test_a_concatenation_reduces_by_factors_and_keeps_the_channels() -> None:
+def test_a_concatenation_uses_factorized_reduction_and_keeps_channels() -> None:
     found = planned(Parallel(IDENTITY, conv(6, strides=2), merge="concatenate"), (7, 9, 5))
     check(found)
     assert layers(found)[-2:] == ["BatchNormalization", "Concatenate"]
@@ -237,7 +231,7 @@ def test_a_window_larger_than_its_input_is_padded() -> None:
         (7, {"kernel_size": 3, "strides": 2}, ["Conv2D"]),
     ],
 )
-def test_narrow_strided_pointwise_convolutions_leave_pixels_out_beforehand(
+def test_narrow_strided_pointwise_convolutions_subsample_first(
     channels: int, settings: dict[str, object], names: list[str]
 ) -> None:
     config = {"filters": 4, **settings}
@@ -270,11 +264,8 @@ def test_branches_of_any_shapes_are_merged(branches: list[Shape], merge: object)
     assert output(found) == (min(heights), min(widths), channels)
 
 
-# ---------------------------------------------------------------- what cannot be planned
-
-
 @pytest.mark.parametrize(
-    ("space", "shape", "said"),
+    ("space", "shape", "message"),
     [
         (
             conv(4),
@@ -305,8 +296,8 @@ def test_branches_of_any_shapes_are_merged(branches: list[Shape], merge: object)
         ),
     ],
 )
-def test_the_error_names_place_layer_shape_and_mend(space: Node, shape: Shape, said: str) -> None:
-    with pytest.raises(BuildError, match=said):
+def test_errors_name_layer_shape_and_fix(space: Node, shape: Shape, message: str) -> None:
+    with pytest.raises(BuildError, match=message):
         planned(space, shape)
 
 
@@ -316,7 +307,7 @@ def test_the_input_shape_must_be_that_of_one_example(shape: tuple[int, ...]) -> 
         planned(layer("Flatten"), shape)
 
 
-def test_only_whole_graphs_of_one_input_can_be_planned() -> None:
+def test_only_complete_graphs_with_one_input_can_be_planned() -> None:
     cell = Cell({"conv": conv(WIDTH)}, nodes=1)  # type: ignore[arg-type]
     outline = (
         Stack(cell, layer("MaxPooling2D"))

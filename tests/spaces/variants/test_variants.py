@@ -171,9 +171,8 @@ def test_a_nested_model_is_copied_with_its_weights(trainable: bool) -> None:
         assert len(copied.trainable_weights) == len(base.trainable_weights)
         for copy, original in zip(copied.get_weights(), base.get_weights(), strict=True):
             numpy.testing.assert_array_equal(copy, original)
-        copied.set_weights(
-            [0 * weight for weight in copied.get_weights()]
-        )  # does not change the next copy
+        # must not change the next copy
+        copied.set_weights([0 * weight for weight in copied.get_weights()])
         assert architecture.cost((8, 8, 2)).parameters == variant.count_params()
         counts.add(variant.count_params())
     assert len(counts) > 3
