@@ -1,4 +1,4 @@
-"""`Experiment`: its settings, what it tells on its way, and how it ends and goes on."""
+"""`Experiment`: settings, events, how a run ends and how it continues."""
 
 import json
 import pickle
@@ -179,7 +179,7 @@ def test_failures_must_come_in_a_row_to_end_a_run(tmp_path: Path) -> None:
     searched = experiment(evaluate=moody, trials=20, max_failures=3)
     with pytest.raises(TooManyFailures, match=r"last 3 trials failed, trial 9 .*max_failures"):
         run(searched, tmp_path)
-    with pytest.raises(TooManyFailures, match="trial 12 with"):  # the count begins anew
+    with pytest.raises(TooManyFailures, match="trial 12 with"):  # the count starts again
         run(searched, tmp_path)
     assert (
         "RuntimeError: it failed"

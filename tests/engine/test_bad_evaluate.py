@@ -1,4 +1,4 @@
-"""What `evaluate` can do wrong is no error of the run, but the note of a failed trial."""
+"""A wrong result of `evaluate` fails its trial, with a note, and not the run."""
 
 import math
 import time
@@ -79,7 +79,7 @@ FAILURES: list[tuple[str, Any, str]] = [
 
 @pytest.mark.parametrize("name", ["keras_tuner", "local", "optuna"])
 @pytest.mark.parametrize(("what", "function", "said"), FAILURES, ids=[f[0] for f in FAILURES])
-def test_what_evaluate_does_wrong_is_noted(name: str, what: str, function: Any, said: str) -> None:
+def test_a_wrong_result_fails_its_trial(name: str, what: str, function: Any, said: str) -> None:
     experiment = Experiment(
         SPACE, function, {"score": "max"}, RandomSearch(), trials=3, max_failures=2
     )

@@ -1,4 +1,4 @@
-"""Bad input of every kind: each is an error of ours that says what, which, and how to mend it.
+"""Bad input of every kind: each error of nasbridge says what is wrong, which, and the fix.
 
 The tables have a line for each: what is done wrong, and the words that the message must have.
 """
@@ -185,7 +185,9 @@ EXPERIMENTS: list[Bad] = [
         lambda p: experiment(strategy=RandomSearch),
         "not a strategy.*with its parentheses",
     ),
-    Bad("a strategy by name", lambda p: experiment(strategy="random"), "'random' is no strategy"),
+    Bad(
+        "a strategy by name", lambda p: experiment(strategy="random"), "'random' is not a strategy"
+    ),
     Bad(
         "trials as a text", lambda p: experiment(trials="3"), "trials='3': give an int of at least"
     ),

@@ -1,4 +1,4 @@
-"""The pool of workers: what dies, hangs or cannot be sent costs a trial at most."""
+"""The pool of workers: a crash or a hang fails one trial; unpicklable input is an error."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""The backend `autogluon`, by our door: the suite, and what is its own."""
+"""Managed runs under AutoGluon: the conformance suite."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # pyright: basic
-"""How searches end in AutoGluon: by their time, by Ctrl-C; and what can be gone on with."""
+"""How native searches end in AutoGluon, by time limit or Ctrl-C, and how they continue."""
 
 import itertools
 import time

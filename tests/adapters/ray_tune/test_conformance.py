@@ -1,5 +1,5 @@
 # pyright: basic
-"""The backend `ray_tune`, by our door: the suite under the real Ray, and what is its own."""
+"""Managed runs under Ray Tune: the conformance suite with the real Ray, and Ray's options."""
 
 import os
 import signal
@@ -64,9 +64,6 @@ class TestRayTune(BackendTests):
                 "test_workers_cannot_be_sent_a_local_function": "Ray sends functions by value",
             },
         )
-
-
-# ---------------------------------------------------------------------- what is its own
 
 
 def evaluate_dying_once(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
@@ -285,7 +282,7 @@ def test_what_a_ray_of_its_own_says(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ALONE, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     said = done.stdout
-    assert "each trial is to have 1 CPU, 0.5 GPU on one node, and no node" in said
+    assert "each trial needs 1 CPU, 0.5 GPU on one node, and no node" in said
     assert "there is no Ray cluster at address='127.0.0.1:1'" in said
     assert "2 trials; Ray is left behind: False" in said
     assert "could not write its own view of the run (OSError: [Errno 28] No space" in done.stderr

@@ -1,5 +1,5 @@
 # pyright: basic
-"""AutoGluon by their door: `NASSearcher` in `TabularPredictor.fit`, with models that train nothing.
+"""Native integration: `NASSearcher` in `TabularPredictor.fit`, with models that train nothing.
 
 `KerasModel` has test_autogluon_model.py.
 """
@@ -168,7 +168,7 @@ def test_a_search_goes_on_where_another_one_ended(tmp_path: Path) -> None:
 
 
 def test_a_search_goes_on_in_its_own_folder(tmp_path: Path) -> None:
-    """A search that does not go on begins a file of its own, and keeps the one that was there."""
+    """A new search begins a new file, and keeps the old one under another name."""
     searched(tmp_path, NASSearcher(strategy=EVOLUTION), material.chain(), 3)
     (file,) = tmp_path.rglob("history.jsonl")
     second = NASSearcher(strategy=EVOLUTION, history=History.load(file))
@@ -318,7 +318,7 @@ def test_copies_are_the_same_one_and_other_processes_have_their_own(tmp_path: Pa
         ({"trial_seconds": -1}, "trial_seconds=-1"),
     ],
 )
-def test_settings_without_meaning_are_errors(settings: dict[str, Any], message: str) -> None:
+def test_invalid_settings_are_errors(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(BackendError, match=message):
         NASSearcher(**settings)
     with pytest.raises(BackendError, match="has no trials yet"):
