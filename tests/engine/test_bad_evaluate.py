@@ -123,7 +123,7 @@ def test_the_first_and_the_last_step_are_taken(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["keras_tuner", "local", "optuna"])
-def test_what_ends_its_own_process_or_hangs_is_noted(name: str, tmp_path: Path) -> None:
+def test_a_crash_or_a_hang_is_noted(name: str, tmp_path: Path) -> None:
     """With workers; see tests/engine/test_pool.py for all the ways to die."""
     began = time.monotonic()
     searched = Experiment(

@@ -334,9 +334,6 @@ def test_bad_input_is_explained(bad: Bad, tmp_path: Path) -> None:
     assert type(raised.value).__module__.startswith("nasbridge.")
 
 
-# ---------------------------------------------------------------------- missing libraries
-
-
 @pytest.mark.parametrize(
     ("library", "use", "extra"),
     [
@@ -345,7 +342,7 @@ def test_bad_input_is_explained(bad: Bad, tmp_path: Path) -> None:
         ("pandas", lambda: run().to_pandas(), "report"),
     ],
 )
-def test_a_missing_library_is_named_with_the_command_that_brings_it(
+def test_a_missing_library_is_an_error_with_the_install_command(
     library: str, use: Callable[[], object], extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = tuple(f"nasbridge.{layer}.{library}" for layer in ("adapters", "spaces"))

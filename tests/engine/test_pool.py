@@ -173,7 +173,7 @@ def test_a_trial_has_its_seed_budget_and_directory(
     assert (tmp_path / "3" / "file").read_text() == "there"
 
 
-def test_a_worker_that_dies_costs_its_trial_and_says_how(functions: Any, pools: Pools) -> None:
+def test_a_worker_that_dies_fails_its_trial_with_a_reason(functions: Any, pools: Pools) -> None:
     ended = outcomes(pools(functions.dying), *range(5))
     assert [ended[k].state for k in range(5)] == ["complete", *["failed"] * 3, "complete"]
     errors = [ended[k].notes["error"] for k in (1, 2, 3)]
@@ -185,7 +185,7 @@ def test_a_worker_that_dies_costs_its_trial_and_says_how(functions: Any, pools: 
     assert errors[2] == "SystemExit: it gives up"
 
 
-def test_a_worker_that_dies_between_two_trials_costs_none(functions: Any, pools: Pools) -> None:
+def test_a_worker_that_dies_between_two_trials_fails_none(functions: Any, pools: Pools) -> None:
     pool = pools(functions.dying_afterwards)
     assert outcomes(pool, 1)[1].state == "complete"
     (worker,) = multiprocessing.active_children()
@@ -201,7 +201,7 @@ def test_a_trial_that_hangs_is_ended(functions: Any, pools: Pools) -> None:
     assert 1 <= ended[1].seconds < time.monotonic() - began
 
 
-def test_loading_libraries_is_not_the_trials_time(tmp_path: Path, pools: Pools) -> None:
+def test_loading_libraries_does_not_count_as_trial_time(tmp_path: Path, pools: Pools) -> None:
     file = tmp_path / "slow_to_load.py"
     file.write_text(
         "import multiprocessing, time\n"
@@ -227,7 +227,7 @@ def test_workers_share_the_cores(
     assert outcomes(pools(functions.threads, jobs=2), 0)[0].values["score"] == 3
 
 
-def test_workers_are_quiet_unless_the_user_says_else(
+def test_workers_are_quiet_unless_the_user_sets_otherwise(
     functions: Any, pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
@@ -237,7 +237,7 @@ def test_workers_are_quiet_unless_the_user_says_else(
     assert outcomes(pools(functions.quiet), 0)[0].values["score"] == 0
 
 
-def test_closing_ends_what_is_under_way(functions: Any, pools: Pools) -> None:
+def test_closing_kills_running_trials(functions: Any, pools: Pools) -> None:
     pool = pools(functions.hanging)
     pool.submit(task(1))
     time.sleep(0.2)
@@ -245,10 +245,7 @@ def test_closing_ends_what_is_under_way(functions: Any, pools: Pools) -> None:
     assert not multiprocessing.active_children()
 
 
-# ---------------------------------------------------------------------- modules
-
-
-def test_a_package_of_theirs_is_imported_as_they_do(
+def test_a_user_package_is_imported_by_name(
     tmp_path: Path, pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A neighbour called `colorsys.py` must not take the place of the real one in workers."""

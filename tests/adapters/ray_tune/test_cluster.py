@@ -92,7 +92,7 @@ def output_of(text: str, place: Path) -> str:
     return printed
 
 
-def test_a_node_that_is_killed_costs_no_trial(tmp_path: Path) -> None:
+def test_a_killed_node_fails_no_trial(tmp_path: Path) -> None:
     output_of(PROGRAM, tmp_path)
     history = load(tmp_path / "run", chain())
     assert sorted(trial.number for trial in history) == list(range(24))  # none lost, none twice

@@ -89,7 +89,7 @@ def _experiment(**settings: Any) -> Experiment:
     return Experiment(chain(), **standard | settings)
 
 
-def test_a_worker_that_is_killed_loses_no_trial(tmp_path: Path) -> None:
+def test_a_killed_worker_fails_no_trial(tmp_path: Path) -> None:
     experiment = _experiment(evaluate=evaluate_dying_once)
     history = experiment.run("ray_tune", tmp_path / "run")
     assert (tmp_path / "run" / "trials" / "00002" / "died").exists()
@@ -134,7 +134,7 @@ def evaluate_telling(architecture: Architecture, trial: ActiveTrial) -> dict[str
 
 
 @pytest.mark.parametrize("retries", [0, 1])
-def test_a_worker_that_is_lost_between_trials_costs_none(tmp_path: Path, retries: int) -> None:
+def test_a_worker_lost_between_trials_fails_none(tmp_path: Path, retries: int) -> None:
     experiment = _experiment(evaluate=evaluate_telling)
     history = experiment.run(
         "ray_tune", tmp_path / "run", 0, Killer(), retries=retries, callbacks=[Strict()]
@@ -157,7 +157,7 @@ def evaluate_dying(architecture: Architecture, trial: ActiveTrial) -> dict[str, 
     return score(architecture)
 
 
-def test_a_failed_trial_says_how_many_workers_it_has_cost(tmp_path: Path) -> None:
+def test_a_failed_trial_notes_its_lost_workers(tmp_path: Path) -> None:
     experiment = _experiment(evaluate=evaluate_dying, trials=4, trial_seconds=5)
     history = experiment.run("ray_tune", tmp_path / "run")
     notes = {trial.number: trial.notes for trial in history if trial.state == "failed"}
@@ -216,7 +216,7 @@ def median() -> TrialScheduler:
 
 
 @pytest.mark.parametrize("made", [asha, median])
-def test_a_scheduler_of_ray_stops_trials_and_knows_those_of_earlier_runs(
+def test_a_scheduler_of_ray_receives_trials_of_earlier_runs(
     tmp_path: Path, made: Callable[[], TrialScheduler]
 ) -> None:
     experiment = _experiment(trials=12)
@@ -227,7 +227,7 @@ def test_a_scheduler_of_ray_stops_trials_and_knows_those_of_earlier_runs(
     assert comparable(parts) == comparable(whole)
 
 
-def test_what_cannot_work_says_so(tmp_path: Path) -> None:
+def test_invalid_settings_are_errors(tmp_path: Path) -> None:
     pbt = PopulationBasedTraining(hyperparam_mutations={"x": [1, 2]})
     with pytest.raises(BackendError, match=r"PopulationBasedTraining.*ASHAScheduler"):
         _experiment().run("ray_tune", tmp_path / "a", scheduler=pbt)
@@ -278,7 +278,7 @@ print(len(history), "trials; Ray is left behind:", ray.is_initialized())
 """
 
 
-def test_what_a_ray_of_its_own_says(tmp_path: Path) -> None:
+def test_a_private_instance_reports_missing_resources(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ALONE, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     said = done.stdout

@@ -102,7 +102,7 @@ SCHEDULERS = [
 
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize("scheduler", SCHEDULERS, ids=lambda s: type(s).__name__)
-def test_trials_that_a_scheduler_stops_are_told_as_pruned(tmp_path: Path, scheduler: Any) -> None:
+def test_trials_that_a_scheduler_stops_are_pruned(tmp_path: Path, scheduler: Any) -> None:
     searcher = NASSearcher(
         chain(), strategy=STRATEGY, objectives={"score": "max", "size": "min"}, seed=1, max_t=STEPS
     )
@@ -147,7 +147,7 @@ def test_what_the_param_space_leaves_open_is_searched(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path) -> None:
+def test_an_exhausted_space_ends_the_search(tmp_path: Path) -> None:
     searcher = NASSearcher(few(), "score", "max", strategy=RandomSearch())
     forms = {architecture.canonical for architecture in few().enumerate()}
     tuner = tune.Tuner(
@@ -157,8 +157,6 @@ def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path) -> None:
     )
     assert len(tuner.fit()) == len(forms)
 
-
-# ---------------------------------------------------------------------- a killed driver
 
 TRIALS, WAIT_AT = 9, 5
 
@@ -208,7 +206,7 @@ def wait_for(file: Path, child: subprocess.Popen[Any], seconds: float = 180) -> 
         time.sleep(0.05)
 
 
-def test_a_killed_driver_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+def test_a_killed_driver_resumes_identically(tmp_path: Path) -> None:
     command = [sys.executable, "-c", DRIVER, str(tmp_path)]
     child = subprocess.Popen(command, start_new_session=True)
     try:
@@ -223,9 +221,6 @@ def test_a_killed_driver_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> N
     history = load(tmp_path / "native")
     assert [(t.number, t.state) for t in history] == [(n, "complete") for n in range(TRIALS)]
     assert [trial.architecture.key for trial in history] == replayed(history)
-
-
-# ---------------------------------------------------------------------- without Ray at work
 
 
 def reported(searcher: NASSearcher, results: Sequence[dict[str, Any] | None]) -> Trial:
@@ -244,7 +239,7 @@ def result(step: int, loss: float) -> dict[str, Any]:
 SPACE = Space({"units": Choice([16, 32, 64]), "kind": Choice(["a", "b"])})
 
 
-def test_how_a_trial_ended_is_told_from_its_last_report() -> None:
+def test_the_last_reports_determine_how_a_trial_ended() -> None:
     def fresh(max_t: int | None = None) -> NASSearcher:
         return NASSearcher(SPACE, "loss", "min", strategy=RandomSearch(), max_t=max_t)
 
@@ -280,7 +275,7 @@ def test_what_is_saved_is_a_history(tmp_path: Path) -> None:
         wrong.restore(str(tmp_path / "state"))
 
 
-def test_points_of_elsewhere_are_not_tried_again() -> None:
+def test_evaluated_points_are_not_tried_again() -> None:
     searcher = NASSearcher(SPACE, "loss", "min", strategy=RandomSearch(), flat=True)
     points = [{"units": units, "kind": kind} for units in (16, 32, 64) for kind in "ab"]
     for point in points[1:]:
@@ -289,7 +284,7 @@ def test_points_of_elsewhere_are_not_tried_again() -> None:
     assert searcher.suggest("b") == Searcher.FINISHED
 
 
-def test_bad_input_says_what_to_do() -> None:
+def test_bad_input_is_an_error_with_a_fix() -> None:
     with pytest.raises(BackendError, match="give both"):
         NASSearcher(SPACE, metric="loss")
     with pytest.raises(BackendError, match="as many modes"):

@@ -164,7 +164,7 @@ def evaluate_slowly(architecture: Architecture, trial: ActiveTrial) -> dict[str,
     return {"score": 3.0 * architecture["width"]}
 
 
-def test_the_median_rule_by_seconds_knows_trials_of_earlier_runs(tmp_path: Path) -> None:
+def test_the_median_rule_receives_trials_of_earlier_runs(tmp_path: Path) -> None:
     def rule() -> MedianStoppingRule:
         return MedianStoppingRule(grace_period=0, min_samples_required=3)
 
