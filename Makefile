@@ -1,5 +1,5 @@
-# Two commands matter: `make run` shows the library at work, `make test` proves that it works.
-# Needed beforehand: Python 3.11 or later, make and git. All else goes into .venv.
+# `make run` shows the library at work; `make test` proves that it works; `make quick` is for the
+# time in between. Python 3.11 or later, make and git are needed; the rest goes into .venv.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -8,25 +8,41 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 UV := $(BIN)/uv
 ARGS ?=
 
-# Python is to keep what it has compiled, whatever the machine says: the tests start hundreds of
-# processes, and each would compile the frameworks anew.
+# Tests wait for processes most of their time, so four workers keep two cores busy.
+WORKERS ?= 4
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+# Unit tests, and for each backend one managed run and one native integration.
+QUICK := src tests/adapters/test_smoke.py tests/bench tests/engine tests/evaluators tests/report \
+  tests/spaces tests/strategies $(wildcard tests/test_*.py)
+SLOW := tests/engine/test_kill.py tests/evaluators/test_keras.py tests/report/test_browser.py \
+  tests/spaces/keras tests/spaces/variants tests/test_portability.py tests/test_readme.py
+
+# Keep compiled bytecode: the tests start hundreds of processes that import the frameworks.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := test
-.PHONY: run test check lint mypy pyright browser lock clean
+.PHONY: run test quick soak check lint mypy pyright browser lock clean
 
 run: export TF_CPP_MIN_LOG_LEVEL ?= 2
 run: $(VENV)/run.stamp
 	$(BIN)/python examples/digits.py
 
-# Two workers on as many cores: a library that starts threads of its own would only slow both.
-test: export OMP_NUM_THREADS = 1
-test: export OPENBLAS_NUM_THREADS = 1
-test: export TF_NUM_INTRAOP_THREADS = 1
-test: export TF_NUM_INTEROP_THREADS = 1
-test: export TF_CPP_MIN_LOG_LEVEL = 2
+# Threads of numerical libraries would slow down the other workers.
+test quick soak: export OMP_NUM_THREADS = 1
+test quick soak: export OPENBLAS_NUM_THREADS = 1
+test quick soak: export TF_NUM_INTRAOP_THREADS = 1
+test quick soak: export TF_NUM_INTEROP_THREADS = 1
+test quick soak: export TF_CPP_MIN_LOG_LEVEL = 2
 test: check browser
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(PYTEST) $(ARGS)
+
+quick: $(VENV)/torch.stamp
+	$(PYTEST) $(filter-out $(SLOW),$(QUICK)) $(addprefix --ignore=,$(SLOW)) $(ARGS)
+
+# Kills runs at random moments: make soak ARGS="optuna --seconds 600"
+soak: $(VENV)/torch.stamp
+	$(BIN)/python -m nasbridge.testing.soak $(ARGS)
 
 check: $(VENV)/torch.stamp
 	@$(MAKE) --no-print-directory --jobs 2 lint mypy pyright
@@ -40,9 +56,9 @@ mypy:
 pyright:
 	$(BIN)/pyright
 
-# One environment, one stamp for each lock; the stamp is older than its lock: install again. uv wrote
-# the locks and installs them in a quarter of pip's time; PyTorch is pip's, which finds builds without
-# CUDA where pip is told of some. Python compiles what it imports, far from all that there is.
+# A stamp per lock file: a newer lock is installed again. uv installs four times as fast as pip. pip
+# installs PyTorch, because its configuration may name an index of CPU builds. Bytecode is compiled
+# on import, which is far less than all that is installed.
 $(VENV)/%.stamp: lock/%.txt pyproject.toml | $(UV)
 	@echo "Installing lock/$*.txt into $(VENV): a minute or two the first time"
 	$(UV) pip install --quiet --python $(BIN)/python --requirement lock/$*.txt
@@ -61,7 +77,7 @@ $(BIN)/python:
 	  "nasbridge needs Python 3.11, 3.12 or 3.13: name one with make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 
-# The dashboard and the report are tested in a browser; CHROMIUM=... names one off the PATH.
+# Tests of web pages need Chromium; CHROMIUM=... names one that is not on the PATH.
 AS_ROOT := $(shell test "$$(id -u)" = 0 || echo sudo) env DEBIAN_FRONTEND=noninteractive
 browser:
 	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
@@ -73,10 +89,10 @@ browser:
 	  $(AS_ROOT) apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
 	else \
 	  echo "The tests need Chromium, and there is no apt-get to install it with:" \
-	    "install it by hand, or name it with make test CHROMIUM=..." >&2; exit 1; \
+	    "install Chromium, or name it with make test CHROMIUM=..." >&2; exit 1; \
 	fi
 
-# Pins stay as they are unless a bound moved; `make lock ARGS=--upgrade` takes the newest.
+# Pins change only if a bound requires it; `make lock ARGS=--upgrade` takes the newest versions.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 \
   --no-annotate --no-header --no-emit-index-url --extra keras --extra keras-tuner --extra optuna $(ARGS)
 lock: | $(UV)
@@ -84,7 +100,7 @@ lock: | $(UV)
 	  pyproject.toml lock/test.in --output-file lock/test.txt
 	$(COMPILE) --constraint lock/test.txt pyproject.toml lock/run.in --output-file lock/run.txt
 
-# Everything that a build or a test leaves behind, but not the environment: rm -r .venv.
+# Removes what builds and tests leave behind, except the environment (rm -r .venv).
 clean:
 	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find spaces strategies adapters src tests examples -name __pycache__ -prune -exec rm -r {} +

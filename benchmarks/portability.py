@@ -1,12 +1,13 @@
-"""The same proposals under every backend, and from one to another: a table made by running it.
+"""Run every strategy under every backend, compare the trials, and write the result as tables.
 
-    python benchmarks/portability.py     # writes docs/portability.md; exit code 1: a cell is wrong
+    python benchmarks/portability.py     # writes docs/benchmarks/portability.md
 
-A cell of the first table: 60 trials of a strategy under a backend, once as they come and once with
-SIGKILL in trial 30 and resumed, each compared with what a bare `Search` proposes, on a space with
-conditional decisions; a third of the trials fail. A cell of the second: killed in trial 30 under
-one backend, moved, and continued under another one, compared with 60 in one place, with trials that
-are complete, pruned, failed and running.
+The first table has a row per strategy and a column per backend. A cell runs 60 trials twice, once
+without interruption and once killed (SIGKILL) in trial 30 and resumed, and compares both with a
+bare `Search`. The space has conditional decisions, and a third of the trials fail. The second table
+has a row and a column per backend: a run is killed in trial 30 under the first backend, continued
+under the second, and compared with 60 trials of a bare `Search`. Its trials are complete, pruned,
+failed and running. The exit code is 1 if a cell differs.
 """
 
 import argparse
@@ -25,22 +26,28 @@ from pathlib import Path
 from typing import Any
 
 from nasbridge import Experiment, MedianPruner
+from nasbridge import testing as material
 from nasbridge.adapters import BACKENDS
 from nasbridge.adapters.registry import is_installed
 from nasbridge.engine import NotSupported
 from nasbridge.engine.run_note import Origin, note_of, write_note
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import STRATEGIES, BackendHarness, bare_loop, facts, strategy
-from nasbridge.testing.killing import kill_in_a_trial
+from nasbridge.testing import (
+    STRATEGIES,
+    BackendHarness,
+    bare_loop,
+    comparable,
+    kill_in_a_trial,
+    strategy,
+)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = {"autogluon": "autogluon.tabular", "ray_tune": "ray", "keras_tuner": "keras-tuner"}
 
-Fact = Any
+Comparable = Any
 
 
 def experiment(name: str, trials: int, **settings: Any) -> Experiment:
-    """Return an experiment with conditional decisions and trials that fail."""
+    """Return an experiment with conditional decisions, in which a third of the trials fail."""
     standard: dict[str, Any] = {
         "evaluate": material.evaluate_or_fail,
         "objectives": {"score": "max"},
@@ -52,8 +59,8 @@ def experiment(name: str, trials: int, **settings: Any) -> Experiment:
     return Experiment(material.chain(), **standard | settings)
 
 
-def compared(found: Sequence[Fact], expected: Sequence[Fact]) -> str:
-    """Say whether two runs agree, and where they do not."""
+def compared(found: Sequence[Comparable], expected: Sequence[Comparable]) -> str:
+    """Return the number of equal trials, or where two runs differ."""
     for number, (one, other) in enumerate(zip(found, expected, strict=False)):
         if one != other:
             return f"differs at {number}"
@@ -62,18 +69,15 @@ def compared(found: Sequence[Fact], expected: Sequence[Fact]) -> str:
 
 
 def tried(compare: Callable[[], str], label: str) -> str:
-    """Return a cell: what a comparison says, or the error that it ended with."""
+    """Return the cell of a comparison: its result, or the name of its error."""
     began = time.monotonic()
     try:
         cell = compare()
-    except Exception as error:  # the cell says it, and the exit code
+    except Exception as error:  # reported in the cell and by the exit code
         print(f"{label}: {error!r}", file=sys.stderr)
         cell = f"{type(error).__name__}"
     print(f"{label}: {cell}, {time.monotonic() - began:.1f} s", flush=True)
     return cell
-
-
-# ---------------------------------------------------------------------- strategies x backends
 
 
 def proposals(harness: BackendHarness, name: str, trials: int) -> str:
@@ -81,7 +85,7 @@ def proposals(harness: BackendHarness, name: str, trials: int) -> str:
     searched = experiment(name, trials)
     with tempfile.TemporaryDirectory() as place:
         return compared(
-            facts(harness.run(searched, Path(place) / "run")), facts(bare_loop(searched))
+            comparable(harness.run(searched, Path(place) / "run")), comparable(bare_loop(searched))
         )
 
 
@@ -92,31 +96,30 @@ def resumed(harness: BackendHarness, name: str, trials: int) -> str:
     killed = experiment(name, trials, evaluate=waiting)
     with tempfile.TemporaryDirectory() as place:
         kill(harness, killed, Path(place))
-        return compared(facts(harness.run(killed, Path(place) / "run")), facts(bare_loop(searched)))
+        return compared(
+            comparable(harness.run(killed, Path(place) / "run")), comparable(bare_loop(searched))
+        )
 
 
 def kill(harness: BackendHarness, searched: Experiment, place: Path) -> None:
-    """Run until a trial waits, and kill the run there."""
+    """Kill a run while a trial blocks."""
     run = partial(harness.run, searched, place / "run")
     kill_in_a_trial(run, place, signal.SIGKILL, seconds=600)
 
 
-# ---------------------------------------------------------------------- from one to another
-
-
 @dataclass(frozen=True)
 class Halfway:
-    """An experiment that stops in the middle, so that it can go on elsewhere."""
+    """An experiment that is killed under one backend and continued under another."""
 
     trials: int
     pruner: bool
 
     def whole(self) -> Experiment:
-        """Return it as it runs in one place."""
+        """Return it without a kill."""
         return self._with(material.evaluate_variously)
 
     def first(self) -> Experiment:
-        """Return it as it waits to be killed."""
+        """Return it with the trial that blocks until it is killed."""
         return self._with(material.Waiting(self.trials // 2, material.evaluate_variously))
 
     def _with(self, evaluate: Any) -> Experiment:
@@ -126,17 +129,17 @@ class Halfway:
 
 
 def moved(here: Path, there: BackendHarness, halfway: Halfway) -> str:
-    """Continue a killed run under another backend, and compare with one place."""
-    expected = facts(bare_loop(halfway.whole()))
+    """Continue a killed run under another backend, and compare it with a bare search."""
+    expected = comparable(bare_loop(halfway.whole()))
     with tempfile.TemporaryDirectory() as place:
         history = halfway.whole().run(
             there.backend, Path(place) / "run", jobs=0, observer=None, continue_from=here
         )
-        return compared(facts(history), expected)
+        return compared(comparable(history), expected)
 
 
 def pairs(names: Sequence[str], trials: int) -> dict[tuple[str, str], str]:
-    """Return a cell for each backend that begins and each that goes on."""
+    """Return a cell for each pair of backends: the first one and the second one."""
     cells: dict[tuple[str, str], str] = {}
     for here in names:
         with tempfile.TemporaryDirectory() as place:
@@ -158,9 +161,6 @@ def pairs(names: Sequence[str], trials: int) -> dict[tuple[str, str], str]:
     return cells
 
 
-# ---------------------------------------------------------------------- the page
-
-
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a table in Markdown."""
     columns = list(head)
@@ -169,46 +169,48 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def versions(names: Sequence[str]) -> str:
-    """Say of which releases the table is, and of which state of the repository."""
-    said = [f"{n} {version(PACKAGES.get(n, n))}" for n in names if BACKENDS[n].library]
+    """Return the commit and the versions of Python and all frameworks."""
+    releases = [f"{n} {version(PACKAGES.get(n, n))}" for n in names if BACKENDS[n].library]
     git = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty=, with changes"]
     commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    return ", ".join([f"commit {commit}", f"Python {platform.python_version()}", *said])
+    return ", ".join([f"commit {commit}", f"Python {platform.python_version()}", *releases])
 
 
 PAGE = """# Portability
 
 Made by `{command}`; {versions}.
-No cell is filled by hand: the exit code of the command is 1 if one is not what it should be.
+The command fills every cell. Its exit code is 1 if one differs.
 
 ## The same proposals under every backend
 
-{trials} trials of each strategy, which must be those of a bare `Search` in every respect: number,
-architecture, state, values. The space has conditional decisions, and about a third of the trials
-fail. The second figure is of a run that was killed (SIGKILL) in trial {half} and resumed. All of
-this is with `experiment.run`, one trial at a time, on one machine.
+{trials} trials of each strategy, compared with those of a bare `Search`: number, architecture,
+state and values. The space has conditional decisions, and about a third of the trials fail. The
+second figure is that of a run that was killed (SIGKILL) in trial {half} and resumed. All runs are
+managed (`experiment.run`), one trial at a time, on one machine.
 
 {first}
 
 ## From one backend to another
 
-Killed in trial {half} under the backend of the row, and continued under that of the column with
-`continue_from=`. The figure is the number of trials that agree, in order, with {trials} in one
-place. Among them are complete, pruned, failed and running ones. The strategy is
-`RegularizedEvolution`, the pruner nasbridge's own.
+Each run is killed in trial {half} under the backend of the row, and continued under the backend of
+the column with `continue_from=`. The figure is the number of trials that equal, in order, those of
+{trials} trials without interruption. They are complete, pruned, failed or running. The strategy is
+`RegularizedEvolution`, the pruner `MedianPruner`.
 
 {second}
 """
 
 
 def main() -> int:
-    """Make both tables; return the exit code."""
+    """Write both tables; return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     known = [name for name in sorted(BACKENDS) if is_installed(name)]
     parser.add_argument("--backends", nargs="+", default=known, choices=sorted(BACKENDS))
     parser.add_argument("--strategies", nargs="+", default=sorted(STRATEGIES))
     parser.add_argument("--trials", type=int, default=60)
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "portability.md")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "portability.md"
+    )
     arguments = parser.parse_args()
     names, trials = arguments.backends, arguments.trials
     rows: list[list[str]] = []

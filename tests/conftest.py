@@ -1,4 +1,4 @@
-"""What several tests share."""
+"""Fixtures and settings of all tests."""
 
 import multiprocessing
 import os
@@ -20,11 +20,11 @@ FLAGS = [
     "--disable-sync",
 ]
 
-# Processes of tests import frameworks once for all; a Python process has one such list.
+# Processes that tests fork from the server find these frameworks imported; the list is global.
 multiprocessing.set_forkserver_preload(
     [
         "alembic.command",
-        "nasbridge.testing.harness",
+        "nasbridge.testing.soak",
         "nasbridge.adapters.keras_tuner",
         "nasbridge.adapters.nni",
         "nasbridge.adapters.optuna",
@@ -32,9 +32,23 @@ multiprocessing.set_forkserver_preload(
 )
 
 
+# Single tests of more than 20 seconds, which would otherwise run alone at the end.
+LONGEST = (
+    "tests/spaces/keras/test_backends.py",
+    "tests/adapters/autokeras/test_backends.py",
+    "tests/adapters/keras_tuner/test_workers.py",
+    "tests/test_readme.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest tests first; pytest-xdist starts those in groups before all others."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium, with a profile of its own that is removed afterwards."""
+    """A headless Chromium with a temporary profile."""
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if found is None:
         pytest.fail("no Chromium: run make browser, or name it with make test CHROMIUM=...")

@@ -1,4 +1,4 @@
-"""Budgets that keep the code readable, and files free of the machine they were written on."""
+"""Limits of module and function length, and no names of machines or registries in files."""
 
 import ast
 import re
@@ -16,25 +16,25 @@ FUNCTION_LINES = 60
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def our_files() -> list[Path]:
-    """Every Python file of ours, by its real path: the links below src/ are not followed."""
+def python_files() -> list[Path]:
+    """Return all Python files by their real paths; links below src/ are not followed."""
     return sorted(file for folder in FOLDERS for file in (REPOSITORY / folder).rglob("*.py"))
 
 
 def long_modules(source: str) -> Iterator[str]:
-    """Complains about a module above its budget."""
+    """Yield a complaint about a module that is too long."""
     if (lines := len(source.splitlines())) > MODULE_LINES:
         yield f"1: {lines} lines; a module has at most {MODULE_LINES}"
 
 
 def functions(source: str) -> Iterator[Function]:
-    """Every function and method of a module, nested ones included."""
+    """Return all functions and methods of a module, nested ones included."""
     nodes = ast.walk(ast.parse(source))
     return (node for node in nodes if isinstance(node, Function))
 
 
 def long_functions(source: str) -> Iterator[str]:
-    """Complains about each function above its budget, docstring included."""
+    """Yield a complaint for each function that is too long, docstring included."""
     for function in functions(source):
         lines = (function.end_lineno or function.lineno) - function.lineno + 1
         if lines > FUNCTION_LINES:
@@ -45,7 +45,7 @@ def long_functions(source: str) -> Iterator[str]:
 
 
 def bare_arguments(source: str) -> Iterator[str]:
-    """Complains about each argument without an annotation; `self` and `cls` need none."""
+    """Yield a complaint for each argument without annotation, except `self` and `cls`."""
     for function in functions(source):
         taken = function.args
         named = [*taken.posonlyargs, *taken.args, *taken.kwonlyargs]
@@ -56,16 +56,16 @@ def bare_arguments(source: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("check", [long_modules, long_functions, bare_arguments])
-def test_modules_keep_their_budgets(check: Callable[[str], Iterator[str]]) -> None:
+def test_modules_are_within_limits(check: Callable[[str], Iterator[str]]) -> None:
     found = [
         f"{file.relative_to(REPOSITORY)}:{complaint}"
-        for file in our_files()
+        for file in python_files()
         for complaint in check(file.read_text("utf-8"))
     ]
     assert not found, "\n" + "\n".join(found)
 
 
-# Spelt in pieces, lest this file break its own rule.
+# In pieces, so that this file passes its own test.
 HOSTS = [
     ("pypi", "org"),
     ("pythonhosted", "org"),
@@ -82,13 +82,13 @@ FOREIGN = {
 
 
 def tracked_texts() -> Iterator[tuple[str, str]]:
-    """Path and text of each tracked file; links and binary files are left out.
+    """Yield path and text of each tracked file, except links and binary files.
 
-    Outside a git checkout, those of our Python files.
+    Outside a git checkout these are all Python files.
     """
     command = ["git", "-C", str(REPOSITORY), "ls-files", "-z"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
-    ours = "\0".join(str(file.relative_to(REPOSITORY)) for file in our_files())
+    ours = "\0".join(str(file.relative_to(REPOSITORY)) for file in python_files())
     for path in filter(None, (ours if listed.returncode else listed.stdout).split("\0")):
         file = REPOSITORY / path
         if file.is_file() and not file.is_symlink() and b"\0" not in file.read_bytes():
@@ -109,12 +109,12 @@ def test_tracked_files_name_no_registry_and_no_machine() -> None:
 LEFT_OUT = re.compile(r"\b(?:importor" r"skip|pytest\.(?:mark\.)?skip(?:if)?)\b")
 
 
-def test_no_test_is_left_out_where_something_is_missing() -> None:
-    """What the lock installs is there; where it is not, `make test` must not pass."""
+def test_no_test_is_skipped() -> None:
+    """The lock file installs all that tests need; `make test` must fail where it is missing."""
     found = [
         f"{file.relative_to(REPOSITORY)}:{number}: {line.strip()}"
         for file in sorted((REPOSITORY / "tests").rglob("*.py"))
         for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
         if LEFT_OUT.search(line)
     ]
-    assert not found, "let these fail, and say what to install:\n" + "\n".join(found)
+    assert not found, "let these tests fail and name what to install:\n" + "\n".join(found)

@@ -1,5 +1,5 @@
 # pyright: basic
-"""What pytest is told in pyproject.toml hides nothing that is broken."""
+"""The settings of pytest in pyproject.toml hide no broken module."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ CONFIGURATION = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 @pytest.mark.parametrize("name", ["test_broken.py", "broken.py"])
 def test_a_module_that_cannot_be_imported_is_an_error(name: str, tmp_path: Path) -> None:
-    """Of tests, and of the library, whose examples would else not be run."""
+    """In tests, and in the library, where it would hide the examples."""
     source = "import missing_library\n\n\ndef test_it() -> None:\n    assert False\n"
     (tmp_path / name).write_text(source)
     arguments = ["-c", str(CONFIGURATION), "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
@@ -28,7 +28,7 @@ def test_a_module_that_cannot_be_imported_is_an_error(name: str, tmp_path: Path)
 
 
 @pytest.mark.xdist_group("collection")
-def test_workers_know_the_groups_of_tests(request: pytest.FixtureRequest) -> None:
-    """Else each worker starts a Ray of its own, and tests that measure run beside others."""
+def test_workers_receive_the_groups_of_tests(request: pytest.FixtureRequest) -> None:
+    """Without groups, each worker would start Ray, and timings would disturb each other."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         assert request.node.nodeid.endswith("@collection")

@@ -25,10 +25,9 @@ from nasbridge import (
     TooManyFailures,
     Trial,
 )
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent
 from nasbridge.experiment import default_strategy
-from nasbridge.testing.harness import bare_loop, comparable, evaluate
+from nasbridge.testing import bare_loop, comparable, evaluate
 
 SPACE = Space({"a": Integer(0, 99), "b": Integer(0, 99)})
 

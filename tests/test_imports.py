@@ -1,4 +1,4 @@
-"""Importing the package, a space or a strategy loads no framework, and takes no time."""
+"""Importing the package, a space or a strategy is fast and loads no framework."""
 
 import os
 import subprocess
@@ -22,14 +22,14 @@ HEAVY = {
     "tensorflow",
     "torch",
 }
-TRIES = 5  # the best counts, of CPU time: what other processes disturbed least
+TRIES = 5  # the shortest CPU time counts: it is the least disturbed by other processes
 
-# Both timings in one worker: they would disturb each other.
+# In one worker, so that they do not disturb each other.
 timing = pytest.mark.xdist_group("timing")
 
 
 def in_fresh_process(*arguments: str) -> str:
-    """What a new interpreter prints when it is started with these arguments."""
+    """Return what a new interpreter prints for these arguments."""
     command = [sys.executable, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from nasbridge import Experiment, ExperimentError, History, RandomSearch
-from nasbridge.engine.driver import Silent
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop, comparable
+from nasbridge import testing as material
+from nasbridge.engine import Silent
+from nasbridge.testing import bare_loop, comparable
 
 
 def experiment(**settings: Any) -> Experiment:

@@ -1,4 +1,4 @@
-"""`benchmarks/portability.py` in its small form: two backends, one strategy, 12 trials."""
+"""A small run of `benchmarks/portability.py`: two backends, one strategy, 12 trials."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ COMMAND = Path(__file__).parent.parent / "benchmarks" / "portability.py"
 SMALL = ["--backends", "local", "optuna", "--strategies", "RegularizedEvolution", "--trials", "12"]
 
 
-def test_the_table_is_made_and_no_cell_is_wrong(tmp_path: Path) -> None:
+def test_every_cell_is_right(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     done = subprocess.run(
         [sys.executable, str(COMMAND), *SMALL, "--output", str(page)],

@@ -1,4 +1,4 @@
-"""A package's `__all__` is what it offers: all of it, nothing else, in order, and explained."""
+"""`__all__` of a package lists its public names: complete, sorted and documented."""
 
 import ast
 import inspect
@@ -13,26 +13,28 @@ PACKAGES = [
     "nasbridge",
     "nasbridge.adapters",
     "nasbridge.bench",
+    "nasbridge.engine",
     "nasbridge.spaces",
     "nasbridge.strategies",
+    "nasbridge.testing",
 ]
 
 
 @pytest.fixture(params=PACKAGES)
 def package(request: pytest.FixtureRequest) -> ModuleType:
-    """Each package with a public face."""
+    """Each package with public names."""
     return import_module(str(request.param))
 
 
 def exported(package: ModuleType) -> list[str]:
-    """The names in `__all__`."""
+    """Return the names in `__all__`."""
     return list(package.__all__)
 
 
 def bound_names(body: Sequence[ast.stmt]) -> Iterator[str]:
-    """The names that statements define or import from our own package.
+    """Yield the names that statements define or import from nasbridge.
 
-    Imports under TYPE_CHECKING count: they are the static twins of lazy exports.
+    Imports under TYPE_CHECKING count: they declare lazy exports.
     """
     for node in body:
         match node:
@@ -57,27 +59,27 @@ def test_all_is_sorted_without_repetition(package: ModuleType) -> None:
     assert exported(package) == sorted(set(exported(package)))
 
 
-def test_all_is_what_is_there_and_public(package: ModuleType) -> None:
+def test_all_lists_every_public_name(package: ModuleType) -> None:
     source = Path(inspect.getfile(package)).read_text("utf-8")
     there = {name for name in bound_names(ast.parse(source).body) if not name.startswith("_")}
     assert there == {name for name in exported(package) if not name.startswith("__")}
 
 
-def test_all_resolves_and_nothing_else_does(package: ModuleType) -> None:
+def test_all_names_exist_and_no_others(package: ModuleType) -> None:
     missing = [name for name in exported(package) if not hasattr(package, name)]
     assert not missing
     assert not hasattr(package, "no_such_name")
 
 
 def test_every_public_callable_has_a_docstring(package: ModuleType) -> None:
-    bare = [name for name in exported(package) if not is_explained(getattr(package, name))]
+    bare = [name for name in exported(package) if not is_documented(getattr(package, name))]
     assert not bare
 
 
-def is_explained(thing: object) -> bool:
-    """Whether a class or function has a docstring of its own; other values need none.
+def is_documented(thing: object) -> bool:
+    """Return whether a class or function has a docstring; other values need none.
 
-    A dataclass without one is given its signature as a docstring, which explains nothing.
+    The docstring that a dataclass receives by default, its signature, does not count.
     """
     if not (inspect.isclass(thing) or inspect.isroutine(thing)):
         return True

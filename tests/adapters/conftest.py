@@ -1,5 +1,5 @@
 # pyright: basic
-"""What the tests of several adapters share."""
+"""Fixtures of several adapters."""
 
 import gc
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def local_ray() -> Iterator[Any]:
-    """One Ray of two cores for all tests that need none of their own: it takes long to start."""
+    """One Ray instance of two cores for all tests of a worker, since it starts slowly."""
     import ray
 
     from nasbridge.adapters.ray_tune.cluster import instance
@@ -24,14 +24,14 @@ def local_ray() -> Iterator[Any]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _frozen() -> None:
-    """Tuners collect garbage before each network: without what there is by now it is soon done."""
+    """Exclude existing objects from garbage collection, which tuners run before each network."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture
 def eager() -> Iterator[None]:
-    """For networks this small, compiling takes nearly all of the time."""
+    """Run TensorFlow eagerly: compiling small networks takes longer than training them."""
     import tensorflow
 
     tensorflow.config.run_functions_eagerly(True)
@@ -41,5 +41,5 @@ def eager() -> Iterator[None]:
 
 @pytest.fixture
 def soonest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For processes in which nothing is trained: Keras loads in half of the time."""
+    """Make processes that train nothing import Keras without TensorFlow."""
     monkeypatch.setenv("KERAS_BACKEND", "numpy")

@@ -1,9 +1,8 @@
-"""A wrong result of `evaluate` fails its trial, with a note, and not the run."""
+"""Whatever `evaluate` does wrong becomes the cause of a failed trial, and the run continues."""
 
 import math
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,130 +10,154 @@ import numpy
 import pytest
 
 from nasbridge import Architecture, Choice, Experiment, NasbridgeError, RandomSearch, Space
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
-from nasbridge.testing import harness
+from nasbridge.engine import ActiveTrial, Outcome, Silent, Task, evaluate_task
+from nasbridge.runs import load_run
+from nasbridge.strategies import Objective
 
 SPACE = Space({"units": Choice([16, 32, 64, 128])})
 
 
-def answers(value: Any) -> Callable[[Architecture, ActiveTrial], Any]:
-    def answer(architecture: Architecture, trial: ActiveTrial) -> Any:
+def outcome_of(function: Any) -> Outcome:
+    """Return how an evaluation ends that is never pruned."""
+    task = Task(0, SPACE.architecture({"units": 16}), 1, Path("nowhere"), None)
+    return evaluate_task(function, task, (Objective("score"),), lambda number, step: False)
+
+
+def returns(value: Any) -> Callable[[Architecture, ActiveTrial], Any]:
+    def evaluate(architecture: Architecture, trial: ActiveTrial) -> Any:
         return value
 
-    return answer
+    return evaluate
 
 
 def reports(*steps: Any, **metrics: Any) -> Callable[[Architecture, ActiveTrial], Any]:
-    def report(architecture: Architecture, trial: ActiveTrial) -> Any:
+    def evaluate(architecture: Architecture, trial: ActiveTrial) -> Any:
         for step in steps:
             trial.report(step, **metrics)
         return {"score": 1.0}
 
-    return report
+    return evaluate
 
 
 def raises(error: BaseException) -> Callable[[Architecture, ActiveTrial], Any]:
-    def fail(architecture: Architecture, trial: ActiveTrial) -> Any:
+    def evaluate(architecture: Architecture, trial: ActiveTrial) -> Any:
         raise error
 
-    return fail
+    return evaluate
 
 
-def too_few() -> dict[str, float]:
+def without_parameters() -> dict[str, float]:
     return {}
 
 
-FAILURES: list[tuple[str, Any, str]] = [
-    ("an error", raises(MemoryError("no memory")), "MemoryError: no memory"),
-    ("an error without words", raises(RuntimeError()), "RuntimeError: "),
-    ("leaving", raises(SystemExit(3)), "SystemExit: 3"),
-    ("nothing", answers(None), "returned nothing: return a dict of metrics with 'score'"),
-    ("a text", answers("good"), "returned 'good': return a dict"),
-    ("a number", answers(0.9), "returned 0.9: return a dict"),
-    (
-        "no metrics",
-        answers({}),
-        r"returned \[\], without the objective 'score': return it, or name",
-    ),
-    ("another metric", answers({"loss": 1}), r"returned \['loss'\], without the objective 'score'"),
-    ("no number", answers({"score": "0.9"}), "metric 'score' is '0.9': give a number"),
-    ("truth", answers({"score": True}), "metric 'score' is True: give a number"),
-    ("None", answers({"score": None}), "metric 'score' is None: give a number"),
-    ("several numbers", answers({"score": [1, 2]}), r"metric 'score' is \[1, 2\]: give a number"),
-    ("a complex number", answers({"score": 1j}), "metric 'score' is 1j: give a number"),
-    ("NaN", answers({"score": math.nan}), "'score' is nan: the training diverged, or its data"),
-    ("no end", answers({"score": math.inf}), "'score' is inf: the training diverged"),
-    ("steps that shrink", reports(2, 1, score=1.0), "step 1 was reported after step 2"),
-    ("a step before the first", reports(-1, score=1.0), "step of a report is -1: give an int fr"),
-    ("a step without end", reports(2**31, score=1.0), "report is 2147483648: give an int from 0"),
-    ("half a step", reports(1.5, score=1.0), "step of a report is 1.5: give an int"),
-    ("a step that is no number", reports(math.nan, score=1.0), "step of a report is nan: give an"),
-    ("a step of truth", reports(True, score=1.0), "step of a report is True: give an int"),
-    ("a step in words", reports("one", score=1.0), "step of a report is 'one': give an int"),
-    ("a report in words", reports(1, score="bad"), "metric 'score' is 'bad': give a number"),
-    ("too many arguments", too_few, "TypeError: .*takes 0 positional arguments but 2"),
-]
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        pytest.param(raises(MemoryError("no memory")), "MemoryError: no memory", id="exception"),
+        pytest.param(raises(RuntimeError()), "RuntimeError: ", id="exception without message"),
+        pytest.param(raises(SystemExit(3)), "SystemExit: 3", id="exit"),
+        pytest.param(
+            without_parameters,
+            "TypeError: .*takes 0 positional arguments but 2",
+            id="function without parameters",
+        ),
+    ],
+)
+def test_an_exception_fails_the_trial(function: Any, message: str) -> None:
+    _assert_failed(function, message)
 
 
-@pytest.mark.parametrize("name", ["keras_tuner", "local", "optuna"])
-@pytest.mark.parametrize(("what", "function", "said"), FAILURES, ids=[f[0] for f in FAILURES])
-def test_a_wrong_result_fails_its_trial(name: str, what: str, function: Any, said: str) -> None:
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (None, "returned nothing: return a dict of metrics with 'score'"),
+        ("good", "returned 'good': return a dict"),
+        (0.9, "returned 0.9: return a dict"),
+        ({}, r"returned \[\], without the objective 'score': return it, or name"),
+        ({"loss": 1}, r"returned \['loss'\], without the objective 'score'"),
+        ({"score": "0.9"}, "metric 'score' is '0.9': give a number"),
+        ({"score": True}, "metric 'score' is True: give a number"),
+        ({"score": None}, "metric 'score' is None: give a number"),
+        ({"score": [1, 2]}, r"metric 'score' is \[1, 2\]: give a number"),
+        ({"score": 1j}, "metric 'score' is 1j: give a number"),
+        ({"score": math.nan}, "'score' is nan: the training diverged, or its data"),
+        ({"score": math.inf}, "'score' is inf: the training diverged"),
+    ],
+    ids=repr,
+)
+def test_an_invalid_result_fails_the_trial(result: Any, message: str) -> None:
+    _assert_failed(returns(result), message)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ((2, 1), "step 1 was reported after step 2"),
+        ((-1,), "step of a report is -1: give an int fr"),
+        ((2**31,), "report is 2147483648: give an int from 0"),
+        ((1.5,), "step of a report is 1.5: give an int"),
+        ((math.nan,), "step of a report is nan: give an"),
+        ((True,), "step of a report is True: give an int"),
+        (("one",), "step of a report is 'one': give an int"),
+    ],
+    ids=repr,
+)
+def test_an_invalid_step_fails_the_trial(steps: tuple[Any, ...], message: str) -> None:
+    _assert_failed(reports(*steps, score=1.0), message)
+
+
+def test_an_invalid_metric_in_a_report_fails_the_trial() -> None:
+    _assert_failed(reports(1, score="bad"), "metric 'score' is 'bad': give a number")
+
+
+def _assert_failed(function: Any, message: str) -> None:
+    outcome = outcome_of(function)
+    assert (outcome.state, outcome.values) == ("failed", {})
+    with pytest.raises(RuntimeError, match=message):
+        raise RuntimeError(outcome.notes["error"])
+    assert "Traceback" in outcome.notes["traceback"]
+
+
+@pytest.mark.parametrize("backend", ["keras_tuner", "local", "optuna"])
+def test_every_backend_stores_the_cause_and_stops_after_consecutive_failures(
+    backend: str, tmp_path: Path
+) -> None:
     experiment = Experiment(
-        SPACE, function, {"score": "max"}, RandomSearch(), trials=3, max_failures=2
+        SPACE, returns(0.9), {"score": "max"}, RandomSearch(), trials=3, max_failures=2
     )
-    with pytest.raises(NasbridgeError, match=f"(?s)the last 2 trials failed.*{said}.*max_failures"):
-        experiment.run(name, observer=Silent())
-    for trial in replace(experiment, max_failures=9).run(name, observer=Silent()):
+    message = "(?s)the last 2 trials failed.*returned 0.9: return a dict.*max_failures"
+    with pytest.raises(NasbridgeError, match=message):
+        experiment.run(backend, tmp_path, observer=Silent())
+    for trial in load_run(tmp_path):
         assert trial.state == "failed"
         assert "Traceback" in trial.notes["traceback"]
 
 
-@pytest.mark.parametrize("name", ["keras_tuner", "local", "optuna"])
-@pytest.mark.parametrize("step", [-1, 2**31])
-def test_a_bad_step_in_a_worker_costs_its_trial_only(name: str, step: int) -> None:
-    searched = Experiment(
-        SPACE, BadStep(step), {"score": "max"}, RandomSearch(), trials=3, max_failures=9
-    )
-    for trial in searched.run(name, jobs=1, observer=Silent()):
-        assert (trial.state, trial.curve) == ("failed", ())
-        assert trial.notes["error"].startswith("ExperimentError: the step of a report is")
-
-
 @dataclass
-class BadStep:
-    """Reports one step."""
+class InvalidStep:
+    """Reports step -1."""
 
-    step: int
+    step: int = -1
 
     def __call__(self, architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
         trial.report(self.step, score=0.5)
         return {"score": 1.0}
 
 
-@pytest.mark.parametrize("name", ["keras_tuner", "local", "optuna"])
-def test_the_first_and_the_last_step_are_taken(name: str) -> None:
-    """Numpy's ints are ints."""
+def test_an_invalid_step_in_a_worker_fails_its_trial() -> None:
+    experiment = Experiment(
+        SPACE, InvalidStep(), {"score": "max"}, RandomSearch(), trials=3, max_failures=9
+    )
+    for trial in experiment.run("local", jobs=1, observer=Silent()):
+        assert (trial.state, trial.curve) == ("failed", ())
+        assert trial.notes["error"].startswith("ExperimentError: the step of a report is")
+
+
+@pytest.mark.parametrize("backend", ["keras_tuner", "local", "optuna"])
+def test_the_first_and_the_last_step_are_stored(backend: str) -> None:
+    """The integers of numpy are valid steps."""
     steps = (numpy.int64(0), 1, numpy.uint32(2**31 - 1))
-    searched = Experiment(SPACE, reports(*steps, score=0.5), {"score": "max"}, trials=1)
-    (trial,) = searched.run(name, observer=Silent())
+    experiment = Experiment(SPACE, reports(*steps, score=0.5), {"score": "max"}, trials=1)
+    (trial,) = experiment.run(backend, observer=Silent())
     assert trial.state == "complete", trial.notes
     assert [step.step for step in trial.curve] == [0, 1, 2**31 - 1]
-
-
-@pytest.mark.parametrize("name", ["keras_tuner", "local", "optuna"])
-def test_a_crash_or_a_hang_is_noted(name: str, tmp_path: Path) -> None:
-    """With workers; see tests/engine/test_pool.py for all the ways to die."""
-    began = time.monotonic()
-    searched = Experiment(
-        harness.chain(),
-        harness.evaluate_waiting,
-        {"score": "max"},
-        RandomSearch(),
-        trials=harness.WAIT_AT + 2,
-        trial_seconds=2,
-    )
-    history = searched.run(name, tmp_path, observer=Silent())
-    assert [trial.number for trial in history.of_state("failed")] == [harness.WAIT_AT]
-    assert "took longer than trial_seconds=2" in history[harness.WAIT_AT].notes["error"]
-    assert time.monotonic() - began < 60

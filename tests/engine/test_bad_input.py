@@ -1,6 +1,6 @@
-"""Bad input of every kind: each error of nasbridge says what is wrong, which, and the fix.
+"""Invalid input raises an error of nasbridge that states what is wrong, which, and how to fix it.
 
-The tables have a line for each: what is done wrong, and the words that the message must have.
+Each row of a table is a mistake and a pattern of the message.
 """
 
 import builtins
@@ -33,17 +33,17 @@ from nasbridge import (
     Space,
     from_json,
     layer,
+    testing,
 )
 from nasbridge.adapters import backend
-from nasbridge.engine.driver import Silent
-from nasbridge.testing import harness
-from nasbridge.testing.harness import evaluate
+from nasbridge.engine import Silent
+from nasbridge.testing import evaluate
 
 SPACE = Space({"units": Choice([16, 32]), "rate": Real(1e-4, 1e-1, log=True)})
 DENSE = layer("Dense", units=Choice([4, 8], name="units"))
 OP: dict[str, object] = {"op.0.conv.kernel_size": "3"}
 AIR = "unix:///nowhere"
-NOWHERE = Path("/proc/self/nowhere")  # nobody may write there, not even root
+NOWHERE = Path("/proc/self/nowhere")  # not writable, not even for root
 
 
 def experiment(space: Any = SPACE, **settings: Any) -> Experiment:
@@ -57,7 +57,7 @@ def experiment(space: Any = SPACE, **settings: Any) -> Experiment:
 
 
 def run(directory: Path | None = None, name: Any = "local", jobs: Any = 0, **given: Any) -> Any:
-    """Run an experiment; settings of the experiment go before options of the backend."""
+    """Run an experiment; names in `SETTINGS` are settings, others are options of the backend."""
     settings = {key: given.pop(key) for key in list(given) if key in SETTINGS}
     return experiment(**settings).run(name, directory, jobs, Silent(), **given)
 
@@ -86,11 +86,11 @@ def damaged(directory: Path, line: int, text: str) -> Path:
 
 
 def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
-    """Let a library be missing."""
+    """Make a library appear not to be installed."""
     real = builtins.__import__
 
     def missing(name: str, *arguments: Any) -> Any:
-        if name.split(".")[0] == library and arguments[-1] == 0:  # it is no relative import
+        if name.split(".")[0] == library and arguments[-1] == 0:  # an absolute import
             raise ModuleNotFoundError(f"No module named {library!r}", name=library)
         return real(name, *arguments)
 
@@ -101,7 +101,7 @@ def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
 
 @dataclass(frozen=True)
 class Bad:
-    """One line of the table."""
+    """A mistake, and what the message must match."""
 
     what: str
     do: Callable[[Path], object]
@@ -131,7 +131,7 @@ SPACES: list[Bad] = [
     Bad("no number", lambda p: member(units=16, rate=math.nan), "'rate' cannot be nan"),
     Bad(
         "an inactive value",
-        lambda p: harness.chain().architecture({"width": 8, "depth": 1, "op.0": "skip"} | OP),
+        lambda p: testing.chain().architecture({"width": 8, "depth": 1, "op.0": "skip"} | OP),
         "'op.0.conv.kernel_size' is not active here: leave it out, or meet op.0 in",
     ),
     Bad("an impossible constraint", lambda p: SPACE.where(never, "never"), "none of .*never.*loos"),
@@ -213,7 +213,11 @@ EXPERIMENTS: list[Bad] = [
         lambda p: MedianPruner(startup=0),
         "startup=0 of MedianPruner: give an int of at least 1",
     ),
-    Bad("a told trial", lambda p: told().ask(0), "trial 0 has finished: ask for another number"),
+    Bad(
+        "a told trial",
+        lambda p: after_a_trial().ask(0),
+        "trial 0 has finished: ask for another number",
+    ),
 ]
 
 RUNS: list[Bad] = [
@@ -233,7 +237,7 @@ RUNS: list[Bad] = [
     Bad("no place, Optuna", lambda p: run(NOWHERE, "optuna"), "nowhere cannot be written to"),
     Bad(
         "always failing",
-        lambda p: run(evaluate=harness.evaluate_never, max_failures=2),
+        lambda p: run(evaluate=testing.evaluate_never, max_failures=2),
         "fix evaluate",
     ),
     Bad(
@@ -282,7 +286,7 @@ HISTORIES: list[Bad] = [
         "no study 'nasbridge' at sqlite:.*study_name=",
     ),
     Bad("a damaged note", lambda p: noted(p, "{"), r"run.json is damaged.*remove it"),
-    Bad("the best of none", lambda p: run(p, evaluate=harness.evaluate_never).best, "3 failed"),
+    Bad("the best of none", lambda p: run(p, evaluate=testing.evaluate_never).best, "3 failed"),
 ]
 
 CASES = [*SPACES, *DOCUMENTS, *EXPERIMENTS, *RUNS, *HISTORIES]
@@ -296,7 +300,7 @@ def sampled() -> Architecture:
     return SPACE.sample(numpy.random.default_rng(0))
 
 
-def told() -> Search:
+def after_a_trial() -> Search:
     search = Search(RandomSearch(), SPACE, {"score": "max"})
     search.tell(next(iter(run())))
     return search
@@ -328,7 +332,7 @@ def broken(architecture: Architecture) -> bool:
 
 
 @pytest.mark.parametrize("bad", CASES, ids=lambda bad: bad.what)
-def test_bad_input_is_explained(bad: Bad, tmp_path: Path) -> None:
+def test_invalid_input_is_explained(bad: Bad, tmp_path: Path) -> None:
     with pytest.raises(NasbridgeError, match=f"(?s){bad.said}") as raised:
         bad.do(tmp_path)
     assert type(raised.value).__module__.startswith("nasbridge.")
@@ -342,7 +346,7 @@ def test_bad_input_is_explained(bad: Bad, tmp_path: Path) -> None:
         ("pandas", lambda: run().to_pandas(), "report"),
     ],
 )
-def test_a_missing_library_is_an_error_with_the_install_command(
+def test_a_missing_library_is_named_with_the_command_that_installs_it(
     library: str, use: Callable[[], object], extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = tuple(f"nasbridge.{layer}.{library}" for layer in ("adapters", "spaces"))

@@ -1,105 +1,107 @@
-"""Killed at random moments, twenty times over, a run ends as if nothing had happened.
+"""A run that is killed at a write continues as if nothing had happened.
 
-A moment is a function call, drawn at random: in a trial, between ask and tell, before a write and
-after it. So the tests need no clock, and the speed of the machine does not matter.
+A table names the writes of each backend. Every process is killed before or after one of them, and
+the next process continues in the same directory. `make soak` kills at random moments instead.
 """
 
-import multiprocessing
-import os
-import random
-import signal
-import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from nasbridge import Experiment, History, MedianPruner, NasbridgeError
+from nasbridge import Experiment, NasbridgeError
 from nasbridge.adapters.keras_tuner import NASTuner, load
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import BackendHarness, bare_loop, comparable, strategy
-from nasbridge.testing.killing import run_until
-
-processes = multiprocessing.get_context("forkserver")
-
-# Moments in a run: opening the storage and about four trials.
-SPANS = {"keras_tuner": 60_000, "local": 12_000, "optuna": 350_000}
-
-
-def experiment(trials: int, **settings: Any) -> Experiment:
-    """Trials end in all three ways, and report on their way."""
-    standard: dict[str, Any] = {
-        "objectives": {"score": "max"},
-        "strategy": strategy("RegularizedEvolution"),
-        "pruner": MedianPruner(startup=3),
-        "seed": 3,
-    }
-    return Experiment(
-        material.chain(), material.evaluate_variously, trials=trials, **standard | settings
-    )
-
-
-def run_and_kill(run: Callable[[], object], calls: int) -> int:
-    """Let a process run until its fatal call; return its exit code."""
-    process = processes.Process(target=run_until, args=(run, calls))
-    process.start()
-    process.join(120)
-    code = process.exitcode
-    if code is None:
-        process.kill()
-        pytest.fail("the process hangs")
-    assert code in (0, -signal.SIGKILL), f"it failed by itself, exit code {code}"
-    wait_for_an_end(process.pid or 0)
-    return code
-
-
-def left_behind(session: int) -> list[psutil.Process]:
-    """The processes of a session that still run."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter():
-        with suppress(OSError, psutil.Error):
-            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def wait_for_an_end(session: int, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while left_behind(session):
-        assert time.monotonic() < deadline, f"orphans: {left_behind(session)}"
-        time.sleep(0.05)
-
-
-def so_far(harness: BackendHarness, directory: Path) -> History | None:
-    try:
-        return harness.load(directory)
-    except NasbridgeError:  # it was killed before anything was stored
-        return None
-
-
-@pytest.mark.parametrize(
-    ("backend", "trials"), [("keras_tuner", 16), ("local", 40), ("optuna", 16)]
+from nasbridge.engine import Silent
+from nasbridge.testing import (
+    BackendHarness,
+    Fault,
+    chain,
+    comparable,
+    evaluate_or_fail,
+    fate,
+    reference,
+    score,
+    strategy,
 )
-def test_killed_at_twenty_moments(backend: str, trials: int, tmp_path: Path) -> None:
-    harness, searched = BackendHarness(backend), experiment(trials)
-    expected = comparable(bare_loop(searched))
-    run, moments = partial(harness.run, searched, tmp_path / "run"), random.Random(backend)
-    finished = killed = 0
-    for _ in range(20):
-        killed += run_and_kill(run, moments.randrange(SPANS[backend])) != 0
-        history = so_far(harness, tmp_path / "run")
-        if history is not None:
-            known = history.of_state("complete", "pruned", "failed")
-            assert len(known) >= finished  # nothing is lost
-            assert comparable(known) == expected[: len(known)]
-            finished = len(known)
-    assert killed >= 10
-    assert comparable(harness.run(searched, tmp_path / "run")) == expected
-    assert comparable(harness.load(tmp_path / "run")) == expected
+from nasbridge.testing.soak import end_of, varied_experiment
+
+pytestmark = pytest.mark.xdist_group("kill")  # one server for all processes
+
+# What Optuna puts around every database; its methods are the transactions.
+STORAGE = "optuna.storages._cached_storage:_CachedStorage"
+
+Writes = Mapping[str, Sequence[int]]
+
+# The writes of a backend, in the order in which a run reaches them, and the calls that are fatal.
+# Stored data is the same after one write and before the next: killing before each is sufficient.
+# HistoryFile serves `local`, `autogluon`, `nni` and `ray_tune`; os.replace writes the run note.
+# Keras Tuner replaces one file after the other: those of the project, and those of each trial.
+HISTORY_FILE: Writes = {
+    "os:replace": (1,),
+    "nasbridge.strategies:HistoryFile.start": (1, 3),
+    "nasbridge.strategies:HistoryFile.report": (1, 5),
+    "nasbridge.strategies:HistoryFile.finish": (1, 4),
+}
+PROJECT: Writes = {"os:replace": (1, 2, 3, 4, 5, 6, 7, 8, 9)}
+STUDY: Writes = {
+    f"{STORAGE}.create_new_study": (1,),
+    f"{STORAGE}.set_study_user_attr": (1,),
+    f"{STORAGE}.create_new_trial": (2,),
+    f"{STORAGE}.set_trial_param": (1, 3),
+    f"{STORAGE}.set_trial_intermediate_value": (2,),
+    f"{STORAGE}.set_trial_user_attr": (1, 4),
+    f"{STORAGE}.set_trial_system_attr": (1, 4),
+    f"{STORAGE}.set_trial_state_values": (2,),
+}
+WRITES = {"keras_tuner": PROJECT, "local": HISTORY_FILE, "optuna": STUDY}
+
+
+def faults(writes: Writes) -> list[Fault]:
+    """Return a fault before each fatal call, and one after the last."""
+    made = [Fault(target, call) for target, calls in writes.items() for call in calls]
+    return [*made, replace(made[-1], when="after")]
+
+
+def run_in(backend: str, experiment: Experiment, directory: Path, jobs: int = 0) -> Any:
+    """Run as users do, so that the run note is written as well."""
+    return experiment.run(backend, directory, jobs, Silent())
+
+
+@pytest.mark.parametrize("backend", sorted(WRITES))
+def test_a_run_killed_at_each_write_continues(backend: str, tmp_path: Path) -> None:
+    moments, finished = faults(WRITES[backend]), 0
+    experiment = varied_experiment(len(moments) + 14)
+    expected = comparable(reference(experiment))
+    run = partial(run_in, backend, experiment, tmp_path / "run")
+    for moment in moments:
+        assert end_of(run, moment), f"the run ended and did not reach {moment}"
+        try:
+            history = BackendHarness(backend).load(tmp_path / "run")
+        except NasbridgeError:
+            assert finished == 0, moment  # it was killed before anything was stored
+            continue
+        stored = history.of_state("complete", "pruned", "failed")
+        assert len(stored) >= finished, moment  # no trial is lost
+        assert comparable(stored) == expected[: len(stored)], moment
+        finished = len(stored)
+    assert 0 < finished < len(expected)
+    assert comparable(run()) == expected
+    assert comparable(BackendHarness(backend).load(tmp_path / "run")) == expected
+
+
+def test_a_run_killed_within_a_write_continues(tmp_path: Path) -> None:
+    """Half a line at the end of the history file."""
+    experiment = varied_experiment(16)
+    run, file = partial(run_in, "local", experiment, tmp_path), tmp_path / "history.jsonl"
+    assert end_of(run, Fault("nasbridge.strategies:HistoryFile.finish", 5, "after"))
+    whole = file.read_bytes()
+    last = whole.rindex(b"\n", 0, -1) + 1
+    for kept in (last + 1, (last + len(whole)) // 2, len(whole) - 1):
+        file.write_bytes(whole[:kept])
+        assert comparable(run()) == comparable(reference(experiment))
 
 
 class Scored(NASTuner):
@@ -108,17 +110,17 @@ class Scored(NASTuner):
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
         model: Any = self.hypermodel
         architecture = model.architecture(trial.hyperparameters)
-        if material.fate(architecture) == "failed":
+        if fate(architecture) == "failed":
             raise MemoryError(f"no memory for {architecture.key}")
-        return material.score(architecture)
+        return score(architecture)
 
 
-def search_by_their_door(directory: Path) -> None:
+def search(directory: Path) -> None:
     tuner = Scored(
-        material.chain(),
-        strategy("RegularizedEvolution"),
-        {"score": "max"},
-        16,
+        chain(),
+        strategy=strategy("RegularizedEvolution"),
+        objective={"score": "max"},
+        max_trials=24,
         seed=3,
         input_shape=(8, 8, 1),
         directory=directory,
@@ -127,54 +129,57 @@ def search_by_their_door(directory: Path) -> None:
     tuner.search(verbose=0)
 
 
-def test_killed_at_ten_moments_by_the_door_of_keras_tuner(tmp_path: Path) -> None:
-    searched = Experiment(
-        material.chain(),
-        material.evaluate_or_fail,
+def test_a_search_of_a_tuner_killed_at_each_write_continues(tmp_path: Path) -> None:
+    experiment = Experiment(
+        chain(),
+        evaluate_or_fail,
         {"score": "max"},
         strategy("RegularizedEvolution"),
-        16,
+        24,
         seed=3,
     )
-    expected = [fact[:3] for fact in comparable(bare_loop(searched))]
-    run, moments = partial(search_by_their_door, tmp_path), random.Random("their door")
-    killed = 0
-    for _ in range(10):
-        killed += run_and_kill(run, moments.randrange(SPANS["keras_tuner"])) != 0
-    assert killed >= 5
-    search_by_their_door(tmp_path)
-    assert [fact[:3] for fact in comparable(load(tmp_path / "killed"))] == expected
-
-
-@pytest.mark.parametrize("pruner", ["hyperband", "successive-halving"])
-@pytest.mark.parametrize("several", [False, True], ids=["one", "several"])
-def test_killed_under_a_pruner_of_optuna(several: bool, pruner: str, tmp_path: Path) -> None:
-    objectives = {"score": "max", "size": "min"} if several else {"score": "max"}
-    searched = experiment(16, objectives=objectives, pruner=None)
-    harness = BackendHarness("optuna", {"pruner": pruner})
-    expected = comparable(harness.run(searched))
-    run, moments = partial(harness.run, searched, tmp_path / "run"), random.Random(pruner)
-    killed = sum(run_and_kill(run, moments.randrange(SPANS["optuna"])) != 0 for _ in range(5))
-    assert killed >= 3
-    assert comparable(harness.run(searched, tmp_path / "run")) == expected
-    assert any(fact[2] == "pruned" for fact in expected)
+    run = partial(search, tmp_path)
+    for moment in faults(PROJECT):
+        assert end_of(run, moment), f"the search ended and did not reach {moment}"
+    run()
+    found = comparable(load(tmp_path / "killed"))
+    assert [t[:3] for t in found] == [t[:3] for t in comparable(reference(experiment))]
 
 
 @pytest.mark.parametrize(
-    ("backend", "trials"), [("keras_tuner", 16), ("local", 24), ("optuna", 16)]
+    ("objectives", "pruner"),
+    [
+        ({"score": "max"}, "hyperband"),
+        ({"score": "max", "size": "min"}, "successive-halving"),
+    ],
+    ids=["one objective", "two objectives"],
 )
-def test_killed_with_two_workers(backend: str, trials: int, tmp_path: Path) -> None:
-    """Which trials run at one time is a matter of luck; that all are there is not."""
-    harness, searched = BackendHarness(backend), experiment(trials)
-    run, moments = partial(harness.run, searched, tmp_path / "run", 2), random.Random(backend)
-    for _ in range(5):
-        run_and_kill(run, moments.randrange(2 * SPANS[backend]))
-    history = harness.run(searched, tmp_path / "run", 2)
-    assert sorted(trial.number for trial in history) == list(range(trials))
-    assert len({trial.architecture.canonical for trial in history}) == trials
+def test_a_run_with_a_pruner_of_optuna_continues(
+    objectives: Mapping[str, str], pruner: str, tmp_path: Path
+) -> None:
+    experiment = varied_experiment(16, objectives=objectives, pruner=None)
+    harness = BackendHarness("optuna", {"pruner": pruner})
+    expected = comparable(harness.run(experiment))
+    assert any(state == "pruned" for _, _, state, _ in expected)
+    run = partial(harness.run, experiment, tmp_path / "run")
+    for method in ("set_trial_intermediate_value", "set_trial_state_values"):
+        assert end_of(run, Fault(f"{STORAGE}.{method}", 5))
+    assert comparable(run()) == expected
+
+
+@pytest.mark.parametrize("backend", sorted(WRITES))
+def test_a_run_with_two_workers_continues(backend: str, tmp_path: Path) -> None:
+    """Which trials run at the same time is not fixed; that each runs once is."""
+    experiment = varied_experiment(24)
+    harness, run = BackendHarness(backend), partial(run_in, backend, experiment, tmp_path, 2)
+    for moment in faults(WRITES[backend])[-3:]:
+        assert end_of(run, moment), f"the run ended and did not reach {moment}"
+    history = run()
+    assert sorted(trial.number for trial in history) == list(range(24))
+    assert len({trial.architecture.canonical for trial in history}) == 24
     for trial in history:
-        fate = material.fate(trial.architecture)
-        assert trial.state == fate or (trial.state, fate) == ("pruned", "complete")
+        expected = fate(trial.architecture)
+        assert trial.state == expected or (trial.state, expected) == ("pruned", "complete")
         if trial.state == "complete":
-            assert dict(trial.values) == material.score(trial.architecture)
-    assert comparable(harness.load(tmp_path / "run")) == comparable(history)
+            assert dict(trial.values) == score(trial.architecture)
+    assert comparable(harness.load(tmp_path)) == comparable(history)

@@ -1,4 +1,4 @@
-"""The pool of workers: a crash or a hang fails one trial; unpicklable input is an error."""
+"""The worker pool: a worker that is killed, hangs or cannot be reached costs one trial at most."""
 
 import multiprocessing
 import os
@@ -13,8 +13,7 @@ import psutil
 import pytest
 
 from nasbridge import ExperimentError, Integer, Space
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.evaluation import Evaluate, Outcome, Task
+from nasbridge.engine import ActiveTrial, Evaluate, Outcome, Task
 from nasbridge.engine.modules import load_module
 from nasbridge.engine.pool import Pool
 from nasbridge.strategies import Objective, Step
@@ -61,11 +60,11 @@ def work(pipe):
     pipe.send(4.0)
 
 def with_workers(architecture, trial):
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("fork").Process(target=work, args=(theirs,))
+    receiver, sender = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(target=work, args=(sender,))
     process.start()
     process.join()
-    return {"score": ours.recv()}
+    return {"score": receiver.recv()}
 
 def threads(architecture, trial):
     return {"score": float(os.environ["OMP_NUM_THREADS"])}
@@ -77,7 +76,7 @@ def quiet(architecture, trial):
 
 @pytest.fixture
 def functions(tmp_path: Path) -> Any:
-    """A module that workers can load from its file only."""
+    """A module that workers can load only from its file."""
     file = tmp_path / "functions_of_a_test.py"
     file.write_text(FUNCTIONS)
     before = list(sys.path)
@@ -112,7 +111,7 @@ def never(number: int, step: Step) -> bool:
 
 
 def outcomes(pool: Pool, *numbers: int) -> dict[int, Outcome]:
-    """Outcomes by number; as many at a time as there are slots."""
+    """Return the outcomes by number, with one task per slot at a time."""
     ended: dict[int, Outcome] = {}
     waiting, running = list(numbers), 0
     while waiting or running:
@@ -125,7 +124,7 @@ def outcomes(pool: Pool, *numbers: int) -> dict[int, Outcome]:
     return ended
 
 
-def test_a_worker_evaluates_one_task_after_the_other(functions: Any, pools: Pools) -> None:
+def test_one_worker_evaluates_all_tasks(functions: Any, pools: Pools) -> None:
     ended = outcomes(pools(functions.plain), *range(5))
     assert {n: o.values["score"] for n, o in ended.items()} == {n: float(n) for n in range(5)}
     assert len({o.values["pid"] for o in ended.values()}) == 1
@@ -149,7 +148,7 @@ def test_a_worker_is_replaced_after_some_tasks(functions: Any, pools: Pools) -> 
     assert len(set(alive)) <= 1
 
 
-def test_reports_reach_the_caller_and_its_answer_the_trial(functions: Any, pools: Pools) -> None:
+def test_reports_reach_the_caller_which_can_prune(functions: Any, pools: Pools) -> None:
     pool, seen = pools(functions.reporting), list[tuple[int, int]]()
 
     def stop(number: int, step: Step) -> bool:
@@ -163,7 +162,7 @@ def test_reports_reach_the_caller_and_its_answer_the_trial(functions: Any, pools
     assert [step.step for step in outcome.curve] == [0, 1, 2]
 
 
-def test_a_trial_has_its_seed_budget_and_directory(
+def test_a_trial_receives_seed_budget_and_directory(
     functions: Any, pools: Pools, tmp_path: Path
 ) -> None:
     pool = pools(functions.given)
@@ -173,7 +172,7 @@ def test_a_trial_has_its_seed_budget_and_directory(
     assert (tmp_path / "3" / "file").read_text() == "there"
 
 
-def test_a_worker_that_dies_fails_its_trial_with_a_reason(functions: Any, pools: Pools) -> None:
+def test_a_killed_worker_fails_its_trial_with_the_cause(functions: Any, pools: Pools) -> None:
     ended = outcomes(pools(functions.dying), *range(5))
     assert [ended[k].state for k in range(5)] == ["complete", *["failed"] * 3, "complete"]
     errors = [ended[k].notes["error"] for k in (1, 2, 3)]
@@ -185,7 +184,7 @@ def test_a_worker_that_dies_fails_its_trial_with_a_reason(functions: Any, pools:
     assert errors[2] == "SystemExit: it gives up"
 
 
-def test_a_worker_that_dies_between_two_trials_fails_none(functions: Any, pools: Pools) -> None:
+def test_a_worker_killed_between_two_trials_costs_none(functions: Any, pools: Pools) -> None:
     pool = pools(functions.dying_afterwards)
     assert outcomes(pool, 1)[1].state == "complete"
     (worker,) = multiprocessing.active_children()
@@ -201,7 +200,7 @@ def test_a_trial_that_hangs_is_ended(functions: Any, pools: Pools) -> None:
     assert 1 <= ended[1].seconds < time.monotonic() - began
 
 
-def test_loading_libraries_does_not_count_as_trial_time(tmp_path: Path, pools: Pools) -> None:
+def test_importing_libraries_is_not_part_of_a_trial(tmp_path: Path, pools: Pools) -> None:
     file = tmp_path / "slow_to_load.py"
     file.write_text(
         "import multiprocessing, time\n"
@@ -212,7 +211,7 @@ def test_loading_libraries_does_not_count_as_trial_time(tmp_path: Path, pools: P
     assert outcomes(pools(slow.evaluate, seconds=1.5), 0)[0].state == "complete"
 
 
-def test_evaluate_may_have_workers_of_its_own(functions: Any, pools: Pools) -> None:
+def test_evaluate_may_start_processes(functions: Any, pools: Pools) -> None:
     assert outcomes(pools(functions.with_workers), 0)[0].values == {"score": 4.0}
 
 
@@ -227,7 +226,7 @@ def test_workers_share_the_cores(
     assert outcomes(pools(functions.threads, jobs=2), 0)[0].values["score"] == 3
 
 
-def test_workers_are_quiet_unless_the_user_sets_otherwise(
+def test_workers_hide_log_lines_unless_the_user_sets_a_level(
     functions: Any, pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
@@ -237,7 +236,7 @@ def test_workers_are_quiet_unless_the_user_sets_otherwise(
     assert outcomes(pools(functions.quiet), 0)[0].values["score"] == 0
 
 
-def test_closing_kills_running_trials(functions: Any, pools: Pools) -> None:
+def test_closing_ends_running_trials(functions: Any, pools: Pools) -> None:
     pool = pools(functions.hanging)
     pool.submit(task(1))
     time.sleep(0.2)
@@ -245,11 +244,11 @@ def test_closing_kills_running_trials(functions: Any, pools: Pools) -> None:
     assert not multiprocessing.active_children()
 
 
-def test_a_user_package_is_imported_by_name(
+def test_a_module_of_a_package_is_imported_as_part_of_it(
     tmp_path: Path, pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A neighbour called `colorsys.py` must not take the place of the real one in workers."""
-    package = tmp_path / "their_package"
+    """A file `colorsys.py` beside it does not shadow the standard library in workers."""
+    package = tmp_path / "user_package"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "colorsys.py").write_text("raise RuntimeError('the wrong one')")
@@ -264,11 +263,11 @@ def test_a_user_package_is_imported_by_name(
         """)
     )
     monkeypatch.syspath_prepend(tmp_path)  # pyright: ignore[reportUnknownMemberType]
-    evaluation = __import__("their_package.evaluation", fromlist=["evaluate"])
+    evaluation = __import__("user_package.evaluation", fromlist=["evaluate"])
     assert outcomes(pools(evaluation.evaluate), 0)[0].values == {"score": 5.0}
 
 
-def test_what_cannot_be_sent_is_said_at_once() -> None:
+def test_an_unpicklable_function_is_refused_at_once() -> None:
     lock = __import__("threading").Lock()
 
     def local(architecture: object, trial: ActiveTrial) -> dict[str, float]:
@@ -278,7 +277,7 @@ def test_what_cannot_be_sent_is_said_at_once() -> None:
         Pool(local, SPACE, SCORE, 1)
 
 
-def test_what_cannot_be_loaded_there_is_said_by_the_caller(tmp_path: Path, pools: Pools) -> None:
+def test_a_function_that_workers_cannot_import_is_an_error(tmp_path: Path, pools: Pools) -> None:
     file = tmp_path / "only_here.py"
     file.write_text(
         "import multiprocessing\n"

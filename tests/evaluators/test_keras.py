@@ -23,9 +23,7 @@ from nasbridge import (
     TooManyFailures,
     layer,
 )
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
-from nasbridge.engine.evaluation import Outcome, Task, evaluate_task
+from nasbridge.engine import ActiveTrial, Outcome, Silent, Task, evaluate_task
 from nasbridge.strategies import Step, objectives_from
 
 SPACE = Chain(

@@ -29,7 +29,7 @@ from nasbridge import (
 from nasbridge.spaces import SearchSpace
 from nasbridge.strategies import Problem, objectives_from
 from nasbridge.strategies.search import generator
-from nasbridge.testing.harness import (
+from nasbridge.testing import (
     SPACES,
     STRATEGIES,
     cell,

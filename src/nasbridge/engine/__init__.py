@@ -1,9 +1,9 @@
 """The engine: runs trials, whichever framework stores them."""
 
 from .capabilities import Capabilities, NotSupported
-from .driver import ExperimentSpec, Observer, Store
+from .driver import ExperimentSpec, Observer, Silent, Store
 from .errors import BackendError, ExperimentError, Pruned, TooManyFailures, Unsupported
-from .evaluation import ActiveTrial
+from .evaluation import ActiveTrial, Evaluate, Outcome, Task, evaluate_task
 from .failures import ConsecutiveFailures
 from .identity import ExperimentIdentity
 from .native_values import read_architecture, read_label
@@ -15,17 +15,22 @@ __all__ = [
     "BackendError",
     "Capabilities",
     "ConsecutiveFailures",
+    "Evaluate",
     "ExperimentError",
     "ExperimentIdentity",
     "ExperimentSpec",
     "NotSupported",
     "Observer",
     "OpenStore",
+    "Outcome",
     "Pruned",
+    "Silent",
     "Store",
+    "Task",
     "TooManyFailures",
     "TrialLog",
     "Unsupported",
+    "evaluate_task",
     "read_architecture",
     "read_label",
     "run_managed",

@@ -1,4 +1,4 @@
-"""How the conformance suite kills runs: at a function call, or in a trial that waits for it."""
+"""Killing runs: at a write, at a random function call, or during a trial."""
 
 import os
 import pickle
@@ -7,27 +7,94 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast, final
 
-__all__ = ["kill_in_a_trial", "run_until"]
+__all__ = ["Fault", "kill_in_a_trial", "run_until_call", "run_until_fault"]
 
 
-def run_until(run: Callable[[], object], calls: int) -> None:
-    """Run in a process of one's own, which dies at a function call as if it were killed.
+def _kill_this_process() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@final
+@dataclass(frozen=True)
+class Fault:
+    """A call at which a process is killed with SIGKILL.
+
+    Attributes:
+        target: The function, as "module:name" or "module:Class.method". It must be called through
+            that module or class.
+        call: Which call is fatal, from 1.
+        when: Whether the process is killed before the function runs, or after it returns.
+
+    Example:
+        >>> Fault("os:replace", call=2, when="after")
+        Fault(target='os:replace', call=2, when='after')
+    """
+
+    target: str
+    call: int = 1
+    when: Literal["before", "after"] = "before"
+
+    def inject(self) -> None:
+        """Patch the function in this process.
+
+        Raises:
+            AttributeError: The function does not exist.
+        """
+        module, _, path = self.target.partition(":")
+        *owners, name = path.split(".")
+        owner: Any = import_module(module)
+        for attribute in owners:
+            owner = getattr(owner, attribute)
+        original, calls = getattr(owner, name), 0
+
+        @wraps(original)
+        def patched(*args: Any, **kwargs: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            fatal = calls == self.call
+            if fatal and self.when == "before":
+                _kill_this_process()
+            result = original(*args, **kwargs)
+            if fatal:
+                _kill_this_process()
+            return result
+
+        setattr(owner, name, patched)
+
+
+def run_until_fault(run: Callable[[], object], fault: Fault) -> None:
+    """Run in this process until a fault kills it.
 
     Args:
         run: What to run.
-        calls: How many calls, of functions in Python or not, come before the one that is fatal.
+        fault: The call that is fatal.
     """
-    os.setsid()  # whatever it leaves behind can be found by its session
+    os.setsid()  # processes that it leaves behind are found by their session
+    fault.inject()
+    run()
+
+
+def run_until_call(run: Callable[[], object], calls: int) -> None:
+    """Run in this process until a number of function calls, then kill it with SIGKILL.
+
+    Args:
+        run: What to run.
+        calls: Number of calls, of Python and C functions, before the fatal one.
+    """
+    os.setsid()
     left = calls
 
     def count(frame: object, event: str, argument: object) -> None:
         nonlocal left
         left -= event.endswith("call")
         if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _kill_this_process()
 
     sys.setprofile(count)
     run()
@@ -35,7 +102,7 @@ def run_until(run: Callable[[], object], calls: int) -> None:
 
 CHILD = """
 import pickle, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a job in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background jobs
 pickle.load(sys.stdin.buffer)()
 """
 
@@ -43,16 +110,16 @@ pickle.load(sys.stdin.buffer)()
 def kill_in_a_trial(
     run: Callable[[], object], directory: Path, how: signal.Signals, seconds: float = 120
 ) -> None:
-    """Run in another process, and end that while a trial of `Waiting` waits.
+    """Run in a new process, and end it while a trial of `Waiting` blocks.
 
     Args:
-        run: What to run; goes through pickle.
-        directory: Where below trials have their directories.
-        how: The signal.
-        seconds: How long it may take until the trial begins, and until the process ends.
+        run: What to run; it must go through pickle.
+        directory: A directory above those of the trials.
+        how: The signal that ends the process group.
+        seconds: Time limit for reaching the trial, and for the end of the process.
 
     Raises:
-        RuntimeError: The trial did not begin.
+        RuntimeError: The process ended, or the time was up, before the trial blocked.
         subprocess.TimeoutExpired: The process did not end.
     """
     with (directory / "output.txt").open("w+") as output:

@@ -14,10 +14,10 @@ from autogluon.core.utils.exceptions import TimeLimitExceeded
 from autogluon.tabular import TabularPredictor
 
 from nasbridge import RandomSearch
+from nasbridge import testing as material
 from nasbridge.adapters.autogluon import ArchitectureSpace, NASSearcher, load
 from nasbridge.adapters.autogluon.trials import TRIALS
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import comparable
+from nasbridge.testing import comparable
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("autogluon")]
 

@@ -30,6 +30,7 @@ from nasbridge import (
     Space,
     Trial,
 )
+from nasbridge import testing as material
 from nasbridge.adapters.autogluon import (
     ArchitectureSpace,
     NASSearcher,
@@ -40,8 +41,7 @@ from nasbridge.adapters.autogluon import (
     to_native,
 )
 from nasbridge.spaces import When
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import SPACES, comparable, weight
+from nasbridge.testing import SPACES, comparable, weight
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("autogluon")]
 

@@ -20,7 +20,7 @@ from nasbridge.adapters.autogluon import (
     nas_hyperparameters,
 )
 from nasbridge.adapters.autogluon.fit import _first
-from nasbridge.testing.harness import comparable
+from nasbridge.testing import comparable
 
 pytestmark = [
     pytest.mark.frameworks,

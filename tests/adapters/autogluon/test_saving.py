@@ -11,9 +11,9 @@ from autogluon.core.models import AbstractModel
 from autogluon.tabular import TabularPredictor
 
 from nasbridge import RandomSearch
+from nasbridge import testing as material
 from nasbridge.adapters.autogluon import ArchitectureSpace, NASSearcher, load
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import comparable
+from nasbridge.testing import comparable
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("autogluon")]
 

@@ -12,11 +12,10 @@ import pytest
 from autokeras.graph import Graph
 
 from nasbridge import BackendError, Experiment
+from nasbridge import testing as material
 from nasbridge.adapters.autokeras.compat import mend
-from nasbridge.engine.driver import Silent
-from nasbridge.testing import BackendTests
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import BackendHarness, strategy
+from nasbridge.engine import Silent
+from nasbridge.testing import BackendHarness, BackendTests, strategy
 
 
 @pytest.mark.usefixtures("soonest")

@@ -33,7 +33,7 @@ from nasbridge import (
 )
 from nasbridge.adapters.autokeras import NASBlock, NASTuner, load
 from nasbridge.adapters.autokeras.space import ProductSpace
-from nasbridge.testing.harness import STRATEGIES, strategy
+from nasbridge.testing import STRATEGIES, strategy
 
 pytestmark = [
     pytest.mark.usefixtures("eager"),

@@ -21,19 +21,20 @@ from nasbridge import (
     Real,
     Space,
 )
+from nasbridge import testing as material
 from nasbridge.adapters.keras_tuner import NASOracle, from_native, load, suggest, to_native
 from nasbridge.adapters.keras_tuner.space import architecture_in, native_values
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.engine.locks import lock_in
 from nasbridge.spaces import When
 from nasbridge.strategies.lock import try_lock
-from nasbridge.testing import BackendTests
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import BackendHarness, strategy
+from nasbridge.testing import FEW_CASES, BackendHarness, PooledBackendTests, strategy
 
 
 @pytest.mark.usefixtures("soonest")
-class TestKerasTuner(BackendTests):
+class TestKerasTuner(PooledBackendTests):
+    cases = FEW_CASES
+
     @pytest.fixture
     def harness(self) -> BackendHarness:
         return BackendHarness("keras_tuner", trials=20)

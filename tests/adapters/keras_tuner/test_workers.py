@@ -18,9 +18,9 @@ from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 
 from nasbridge import Experiment, History, RandomSearch
+from nasbridge import testing as material
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, load
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop
+from nasbridge.testing import bare_loop
 
 TRIALS = 12
 HELD = (5, 6)  # the trials that wait while there is a file "hold"

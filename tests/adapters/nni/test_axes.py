@@ -6,10 +6,10 @@ from typing import Any
 import numpy
 import pytest
 
+from nasbridge import testing as material
 from nasbridge.adapters.nni.space import from_native
 from nasbridge.adapters.nni.webui import AXES, parameters_of, shown_space
 from nasbridge.spaces import Choice, Integer, Real, SearchSpace, Space, library
-from nasbridge.testing import harness as material
 
 NESTED: dict[str, Any] = {
     "block": {

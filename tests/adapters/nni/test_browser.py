@@ -18,12 +18,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from nasbridge import Experiment, History, MedianPruner, RandomSearch
+from nasbridge import testing as material
 from nasbridge.adapters.nni.manager import Manager
 from nasbridge.adapters.nni.trials import experiment_in
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent
 from nasbridge.spaces import Architecture
-from nasbridge.testing import harness as material
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_browser")]
 

@@ -1,14 +1,15 @@
-"""The backend `nni`, by our door: the suite under the real NNI, and what is its own."""
+"""Managed runs under the real NNI pass the conformance suite."""
 
 import pytest
 
-from nasbridge.testing import BackendTests
-from nasbridge.testing.harness import BackendHarness
+from nasbridge.testing import FEW_CASES, BackendHarness, PooledBackendTests
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
 
-class TestNNI(BackendTests):
+class TestNNI(PooledBackendTests):
+    cases = FEW_CASES
+
     @pytest.fixture
     def harness(self) -> BackendHarness:
         return BackendHarness("nni", trials=20)

@@ -21,8 +21,7 @@ from nasbridge.adapters import nni
 from nasbridge.adapters.nni import manager as nni_manager
 from nasbridge.adapters.nni.manager import Manager, free_port
 from nasbridge.adapters.nni.relay import patiently
-from nasbridge.engine import ActiveTrial, Unsupported
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent, Unsupported
 from nasbridge.spaces import Architecture
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]

@@ -16,13 +16,13 @@ import psutil
 import pytest
 
 from nasbridge import BackendError, Experiment, History, MedianPruner
+from nasbridge import testing as material
 from nasbridge.adapters import backend
 from nasbridge.adapters.nni.architecture import architecture_from
 from nasbridge.adapters.nni.trials import DATABASE, experiment_in, read_database
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.strategies import Trial
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop, comparable, strategy
+from nasbridge.testing import bare_loop, comparable, strategy
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 

@@ -13,8 +13,7 @@ import pytest
 from nasbridge import BackendError, Experiment, Integer, RandomSearch, Space
 from nasbridge.adapters.nni import ctl
 from nasbridge.adapters.nni.node import EVERYWHERE, NODE_OPTIONS, check_closed, node_options
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent
 from nasbridge.spaces import Architecture
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]

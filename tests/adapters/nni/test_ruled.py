@@ -18,8 +18,7 @@ from nasbridge.adapters.nni.manager import free_port
 from nasbridge.adapters.nni.relay import Link
 from nasbridge.adapters.nni.store import NNIStore
 from nasbridge.adapters.nni.trials import DATABASE, Job, experiment_in, read_database
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import Trial
 

@@ -17,6 +17,7 @@ from nni.algorithms.hpo.random_tuner import RandomTuner
 from nni.algorithms.hpo.tpe_tuner import TpeTuner
 
 from nasbridge import BackendError, Experiment, RegularizedEvolution
+from nasbridge import testing as material
 from nasbridge.adapters import backend
 from nasbridge.adapters.nni import NASTuner, architecture_from, from_native, load, to_native
 from nasbridge.adapters.nni.store import shown_metrics
@@ -25,8 +26,7 @@ from nasbridge.adapters.nni.webui import AXES, parameters_of, shown_space
 from nasbridge.engine import ExperimentError
 from nasbridge.spaces import Choice, Integer, Real, SearchSpace, Space, library
 from nasbridge.strategies import Objective
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop
+from nasbridge.testing import bare_loop
 
 NESTED: dict[str, Any] = {
     "rate": {"_type": "loguniform", "_value": [1e-4, 1e-1]},
@@ -261,7 +261,7 @@ def test_what_is_no_database_is_said(tmp_path: Path) -> None:
 
 FILE = """
 from nasbridge import Experiment, RegularizedEvolution
-from nasbridge.testing import harness as material
+from nasbridge import testing as material
 
 experiment = Experiment(
     material.chain(), material.evaluate_or_fail, {"score": "max"},

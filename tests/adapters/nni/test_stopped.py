@@ -26,10 +26,9 @@ from nasbridge.adapters import backend
 from nasbridge.adapters.nni import client, manager, store
 from nasbridge.adapters.nni.manager import COMMAND, free_port
 from nasbridge.adapters.nni.trials import DATABASE, Job, experiment_in, read_database
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent
 from nasbridge.spaces import Architecture
-from nasbridge.testing.harness import bare_loop, comparable
+from nasbridge.testing import bare_loop, comparable
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 

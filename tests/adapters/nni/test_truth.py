@@ -23,17 +23,16 @@ from nni.algorithms.hpo.medianstop_assessor import MedianstopAssessor
 from nni.experiment import launcher
 
 from nasbridge import BackendError, Experiment, Integer, RandomSearch, Space
+from nasbridge import testing as material
 from nasbridge.adapters import backend
 from nasbridge.adapters.nni import manager
 from nasbridge.adapters.nni.architecture import architecture_from
 from nasbridge.adapters.nni.manager import Manager
 from nasbridge.adapters.nni.trials import DATABASE, Job, experiment_in, read_database
-from nasbridge.engine import ActiveTrial, TooManyFailures, Unsupported
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent, TooManyFailures, Unsupported
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import History, Trial
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop, comparable, strategy
+from nasbridge.testing import bare_loop, comparable, strategy
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_truth")]
 

@@ -24,12 +24,12 @@ from nasbridge import (
     Space,
     SpaceExhausted,
 )
+from nasbridge import testing as material
 from nasbridge.adapters.optuna import NASSampler, load, suggest
 from nasbridge.cli.move import export_run, import_history
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 from nasbridge.strategies import Strategy
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import score, strategy
+from nasbridge.testing import score, strategy
 
 EVOLUTION = strategy("RegularizedEvolution")
 SPACE = material.chain()

@@ -19,20 +19,29 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from nasbridge import BackendError, Experiment, Integer, NasbridgeError, RandomSearch, Real, Space
+from nasbridge import testing as material
 from nasbridge.adapters.optuna import from_native, load, to_native
-from nasbridge.engine.driver import Silent
-from nasbridge.testing import BackendTests, ProposalTests
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import BackendHarness, bare_loop, comparable, strategy
+from nasbridge.engine import Silent
+from nasbridge.testing import (
+    FEW_CASES,
+    BackendHarness,
+    PooledBackendTests,
+    ProposalTests,
+    bare_loop,
+    comparable,
+    strategy,
+)
 
 
-class TestOptuna(BackendTests):
+class TestOptuna(PooledBackendTests):
     @pytest.fixture
     def harness(self) -> BackendHarness:
         return BackendHarness("optuna", trials=20)
 
 
 class TestOptunaInMemory(ProposalTests):
+    cases = FEW_CASES
+
     @pytest.fixture
     def harness(self) -> BackendHarness:
         return BackendHarness("optuna")
@@ -43,6 +52,8 @@ class TestOptunaInMemory(ProposalTests):
 
 
 class TestOptunaInAJournal(ProposalTests):
+    cases = FEW_CASES
+
     @pytest.fixture
     def harness(self, tmp_path: Path) -> BackendHarness:
         storage = JournalStorage(JournalFileBackend(str(tmp_path / "journal.log")))

@@ -17,11 +17,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from nasbridge import Choice, Experiment, History, RandomSearch, RegularizedEvolution, Space
+from nasbridge import testing as material
 from nasbridge.adapters.optuna import NASSampler, load, suggest
-from nasbridge.engine.driver import Silent
-from nasbridge.engine.evaluation import Evaluate
+from nasbridge.engine import Evaluate, Silent
 from nasbridge.spaces import SearchSpace
-from nasbridge.testing import harness as material
 
 PROCESSES = 4
 NAME = "nasbridge"

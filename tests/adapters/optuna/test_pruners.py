@@ -8,9 +8,9 @@ import pytest
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
 
 from nasbridge import Experiment, RegularizedEvolution
-from nasbridge.engine.driver import Silent
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import comparable
+from nasbridge import testing as material
+from nasbridge.engine import Silent
+from nasbridge.testing import comparable
 
 LAST = 27  # steps of a trial
 

@@ -19,10 +19,10 @@ from optuna.trial import TrialState
 
 from nasbridge import BackendError, Experiment
 from nasbridge import MedianPruner as OurMedianPruner
+from nasbridge import testing as material
 from nasbridge.adapters.optuna import NASSampler, Reporter, load, suggest
-from nasbridge.engine.driver import Silent
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import comparable, score, strategy
+from nasbridge.engine import Silent
+from nasbridge.testing import comparable, score, strategy
 
 EVOLUTION = strategy("RegularizedEvolution")
 SPACE = material.chain()

@@ -8,11 +8,11 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from nasbridge import Experiment, History
+from nasbridge import testing as material
 from nasbridge.adapters.optuna.history import study_of
 from nasbridge.adapters.optuna.store import StudyStore
-from nasbridge.engine.driver import Silent
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop, comparable, strategy
+from nasbridge.engine import Silent
+from nasbridge.testing import bare_loop, comparable, strategy
 
 EXPERIMENT = Experiment(
     material.chain(),

@@ -25,12 +25,11 @@ from nasbridge import (
     RandomSearch,
     Space,
 )
+from nasbridge import testing as material
 from nasbridge.adapters.optuna import NASSampler, load, suggest
-from nasbridge.engine.driver import Silent
-from nasbridge.engine.evaluation import Evaluate
+from nasbridge.engine import Evaluate, Silent
 from nasbridge.spaces import SearchSpace
-from nasbridge.testing import harness as material
-from nasbridge.testing.harness import bare_loop, fate, score, strategy
+from nasbridge.testing import bare_loop, fate, score, strategy
 
 EVOLUTION = strategy("RegularizedEvolution")
 SPACE = material.chain()

@@ -15,7 +15,7 @@ from optuna.storages import InMemoryStorage
 
 from nasbridge import Choice, Experiment, Integer, RandomSearch, Space
 from nasbridge.adapters.optuna import NASSampler, from_native, load, suggest
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import Silent
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

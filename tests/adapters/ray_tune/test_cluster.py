@@ -1,19 +1,21 @@
 # pyright: basic
 """Clusters: a node is killed during a run; no node has the resources of a trial."""
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from nasbridge import BackendError
 from nasbridge.adapters.ray_tune import load, results
 from nasbridge.adapters.ray_tune.resources import needed
-from nasbridge.testing.harness import chain, comparable, score
+from nasbridge.testing import chain, comparable, score
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_cluster")]
 
 PROGRAM = """
 import sys, time
@@ -21,7 +23,7 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 from nasbridge import Experiment, RegularizedEvolution
-from nasbridge.testing.harness import chain, score
+from nasbridge.testing import chain, score
 
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300,
          "health_check_failure_threshold": 3}
@@ -78,9 +80,10 @@ def output_of(text: str, place: Path) -> str:
     """Run a program, and return its output."""
     program = place / "program.py"
     program.write_text(text)
-    with (place / "output.txt").open("w+") as output:
+    with TemporaryDirectory(prefix="ray") as own, (place / "output.txt").open("w+") as output:
         done = subprocess.run(
             [sys.executable, str(program), str(place / "run")],
+            env={**os.environ, "RAY_TMPDIR": own},  # its address="auto" finds no other cluster
             stdout=output,
             stderr=subprocess.STDOUT,
             timeout=150,
@@ -111,7 +114,7 @@ LACKING = """
 import os, sys, warnings
 from ray.cluster_utils import Cluster
 from nasbridge import BackendError, Experiment, RandomSearch
-from nasbridge.testing.harness import chain, score
+from nasbridge.testing import chain, score
 
 def evaluate(architecture, trial):
     (trial.directory / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
@@ -168,7 +171,7 @@ import os, sys, time, warnings
 from pathlib import Path
 from ray.cluster_utils import Cluster
 from nasbridge import BackendError, Experiment, RandomSearch
-from nasbridge.testing.harness import chain, score
+from nasbridge.testing import chain, score
 
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300,
          "health_check_failure_threshold": 3}

@@ -33,12 +33,12 @@ from nasbridge import (
 )
 from nasbridge.adapters.ray_tune import load, results, store_history
 from nasbridge.adapters.ray_tune.cluster import instance
-from nasbridge.engine import ActiveTrial
-from nasbridge.engine.driver import Silent
+from nasbridge.engine import ActiveTrial, Silent
 from nasbridge.spaces import Architecture
-from nasbridge.testing import BackendTests
-from nasbridge.testing.harness import (
+from nasbridge.testing import (
+    FEW_CASES,
     BackendHarness,
+    BackendTests,
     bare_loop,
     chain,
     comparable,
@@ -55,13 +55,15 @@ pytestmark = [
 
 
 class TestRayTune(BackendTests):
+    cases = FEW_CASES
+
     @pytest.fixture
     def harness(self) -> BackendHarness:
         return BackendHarness(
             "ray_tune",
             trials=20,
             deviations={
-                "test_workers_cannot_be_sent_a_local_function": "Ray sends functions by value",
+                "test_a_local_function_is_refused": "Ray sends functions by value",
             },
         )
 
@@ -251,7 +253,7 @@ import ray
 from ray import tune
 from nasbridge import Experiment, RandomSearch
 from nasbridge.engine import BackendError
-from nasbridge.testing.harness import chain, evaluate
+from nasbridge.testing import chain, evaluate
 
 experiment = Experiment(chain(), evaluate, {"score": "max"}, RandomSearch(), trials=2)
 for options in ({"resources": {"cpu": 1, "gpu": 0.5}}, {"address": "127.0.0.1:1"}):

@@ -26,7 +26,7 @@ from nasbridge import (
     Trial,
 )
 from nasbridge.adapters.ray_tune import NASSearcher, architecture_from, load
-from nasbridge.testing.harness import chain, comparable, fate, few, score
+from nasbridge.testing import chain, comparable, fate, few, score
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
 
@@ -167,7 +167,7 @@ from pathlib import Path
 from ray import tune
 from ray.tune.search import ConcurrencyLimiter
 from nasbridge import RegularizedEvolution
-from nasbridge.testing.harness import chain, score
+from nasbridge.testing import chain, score
 from nasbridge.adapters.ray_tune.cluster import instance
 from nasbridge.adapters.ray_tune import NASSearcher, architecture_from
 

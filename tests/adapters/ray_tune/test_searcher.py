@@ -24,7 +24,7 @@ from nasbridge.adapters.ray_tune import NASSearcher, architecture_from, load
 from nasbridge.engine import ActiveTrial
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import Objective
-from nasbridge.testing.harness import chain, comparable, score
+from nasbridge.testing import chain, comparable, score
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
 

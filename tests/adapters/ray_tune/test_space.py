@@ -11,7 +11,7 @@ from ray.tune.search.variant_generator import generate_variants
 from nasbridge import BackendError, Choice, Integer, Real, Space
 from nasbridge.adapters.ray_tune import architecture_from, from_native, to_native
 from nasbridge.adapters.ray_tune.space import config_from
-from nasbridge.testing.harness import SPACES
+from nasbridge.testing import SPACES
 
 
 def domains(space: Any) -> dict[str, str]:
