@@ -102,7 +102,8 @@ def read_architecture(
 
 def _nearest(decision: Decision, value: float, tolerance: float) -> object:
     """Return the label of the nearest number of a domain; the value itself if none is near."""
-    match domain_of(decision):
+    domain = domain_of(decision)
+    match domain:
         case IntegerRange():
             whole = round(value) if math.isfinite(value) else value
             return whole if math.isclose(value, whole, rel_tol=tolerance) else value
@@ -117,8 +118,8 @@ def _nearest(decision: Decision, value: float, tolerance: float) -> object:
                 and math.isclose(option, value, rel_tol=tolerance, abs_tol=AT_ZERO)
             ]
             return min(near, key=lambda one: one[:2])[2] if near else value
-        case other:
-            assert_never(other)
+        case _:
+            assert_never(domain)
 
 
 def _is_number(value: object) -> TypeGuard[float]:
