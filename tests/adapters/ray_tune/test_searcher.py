@@ -145,7 +145,7 @@ def test_a_half_finished_experiment_moves_into_the_searcher(tmp_path: Path, harn
     assert other.suggest("x") == searcher.suggest("x")
 
 
-def test_numbers_that_were_given_in_vain_stay_free() -> None:
+def test_skipped_numbers_stay_free() -> None:
     objectives = (Objective("score", "max"),)
     one = Trial(1, SPACE.architecture({"units": 16, "kind": "a"}), "complete", {"score": 1.0})
     searcher = fresh(history=History(SPACE, objectives, (one,), skipped=(0, 2)))
