@@ -243,7 +243,7 @@ def test_invalid_settings_are_errors(tmp_path: Path) -> None:
     def held(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
         return {"score": float(lock.locked())}
 
-    with pytest.raises(ExperimentError, match=r"cannot be sent to a Ray worker.*itself"):
+    with pytest.raises(ExperimentError, match=r"cannot be sent to a Ray worker.*inside of it"):
         _experiment(evaluate=held).run("ray_tune", tmp_path / "b")
 
 
