@@ -1,4 +1,4 @@
-"""`Experiment`: its settings, what it tells on its way, and how it ends and goes on."""
+"""`Experiment`: settings, events, how a run ends and how it continues."""
 
 import json
 import pickle
@@ -47,9 +47,6 @@ def run(searched: Experiment, directory: Path | None = None, **options: Any) -> 
     return searched.run("local", directory, **given)
 
 
-# ---------------------------------------------------------------------- settings
-
-
 @pytest.mark.parametrize(("trials", "initial"), [(None, 10), (1000, 10), (50, 10), (30, 6), (5, 4)])
 def test_the_default_strategy_leaves_most_trials_to_the_model(
     trials: int | None, initial: int
@@ -75,9 +72,6 @@ def test_an_experiment_is_a_value() -> None:
 def test_numpy_numbers_are_numbers() -> None:
     made = experiment(trials=numpy.int64(5), seed=numpy.int64(2**62), seconds=numpy.float32(9))
     assert comparable(run(made)) == comparable(run(experiment(seed=2**62)))
-
-
-# ---------------------------------------------------------------------- what a trial is given
 
 
 def test_each_trial_has_a_seed_and_a_directory_of_its_own(tmp_path: Path) -> None:
@@ -116,7 +110,7 @@ def test_a_step_must_be_an_int_that_grows(step: Any) -> None:
     assert "step" in failed.notes["error"]
 
 
-def test_a_search_that_found_nothing_says_why(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_without_a_complete_trial_logs_the_reason(caplog: pytest.LogCaptureFixture) -> None:
     def broken(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
         raise ValueError("no data")
 
@@ -144,9 +138,6 @@ def test_numbers_of_every_kind_are_metrics() -> None:
     assert all(type(value) is float for value in trial.values.values())
 
 
-# ---------------------------------------------------------------------- the way and the end
-
-
 class Watching:
     """An observer that remembers."""
 
@@ -161,7 +152,7 @@ class Watching:
         self.ended.append((trial.number, trial.state))
 
 
-def test_an_observer_is_told_what_happens(tmp_path: Path) -> None:
+def test_an_observer_receives_events(tmp_path: Path) -> None:
     watching = Watching()
     run(experiment(), tmp_path, observer=watching)
     run(experiment(trials=8), tmp_path, observer=watching)
@@ -178,7 +169,7 @@ def test_failures_must_come_in_a_row_to_end_a_run(tmp_path: Path) -> None:
     searched = experiment(evaluate=moody, trials=20, max_failures=3)
     with pytest.raises(TooManyFailures, match=r"last 3 trials failed, trial 9 .*max_failures"):
         run(searched, tmp_path)
-    with pytest.raises(TooManyFailures, match="trial 12 with"):  # the count begins anew
+    with pytest.raises(TooManyFailures, match="trial 12 with"):  # the count starts again
         run(searched, tmp_path)
     assert (
         "RuntimeError: it failed"
@@ -194,7 +185,7 @@ def test_leaving_a_python_program_from_within_is_a_failure() -> None:
     assert trial.notes["error"] == "SystemExit: it leaves"
 
 
-def test_after_ctrl_c_a_run_goes_on(tmp_path: Path) -> None:
+def test_a_run_continues_after_ctrl_c(tmp_path: Path) -> None:
     interrupts = [3]
 
     def interrupted(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
@@ -226,7 +217,7 @@ def test_a_directory_of_another_backend_is_refused(tmp_path: Path) -> None:
         experiment().run("optuna", tmp_path)
 
 
-def test_evaluate_may_say_how_many_workers_it_wants() -> None:
+def test_evaluate_may_set_the_number_of_workers() -> None:
     class Wanting:
         jobs = 1
 
@@ -246,13 +237,8 @@ def test_a_time_limit_needs_workers() -> None:
         run(experiment(evaluate=local, trial_seconds=60))
 
 
-# ---------------------------------------------------------------------- the default strategy
-
-
 @pytest.mark.parametrize("backend", ["local", "optuna"])
-def test_a_run_without_a_strategy_goes_on_when_trials_are_raised(
-    backend: str, tmp_path: Path
-) -> None:
+def test_the_default_strategy_stays_when_trials_are_raised(backend: str, tmp_path: Path) -> None:
     """The default strategy depends on the number of trials; a run keeps the one it has."""
 
     def run(trials: int) -> History:
@@ -269,7 +255,7 @@ def test_a_run_without_a_strategy_goes_on_when_trials_are_raised(
 
 
 @pytest.mark.parametrize("backend", ["local", "optuna"])
-def test_a_strategy_that_is_named_is_never_exchanged(backend: str, tmp_path: Path) -> None:
+def test_an_explicit_strategy_is_never_replaced(backend: str, tmp_path: Path) -> None:
     Experiment(SPACE, evaluate, {"score": "max"}, trials=3).run(
         backend, tmp_path, observer=Silent()
     )

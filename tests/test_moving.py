@@ -24,7 +24,7 @@ def begun(directory: Path) -> History:
 
 
 @pytest.mark.parametrize("kind", ["history", "file", "directory"])
-def test_a_run_goes_on_from_a_history_wherever_it_is(tmp_path: Path, kind: str) -> None:
+def test_a_run_continues_a_history_in_any_form(tmp_path: Path, kind: str) -> None:
     history = begun(tmp_path / "here")
     sources: dict[str, Any] = {
         "history": history,
@@ -63,7 +63,7 @@ def test_only_the_same_space_is_continued(tmp_path: Path) -> None:
         other.run(directory=tmp_path / "there", continue_from=history)
 
 
-def test_the_default_strategy_goes_on_as_it_was_begun(tmp_path: Path) -> None:
+def test_the_default_strategy_is_that_of_the_first_run(tmp_path: Path) -> None:
     """It depends on the number of trials, which is larger here than it was there."""
     first, longer = experiment(trials=12), experiment(trials=30)
     assert repr(first.strategy) != repr(longer.strategy)

@@ -100,20 +100,22 @@ def nas_hyperparameters(
     )
     ag_args = _without_tuning({"valid_stacker": False, **settings.pop("ag_args", {})})
     bags = {"fold_fitting_strategy": "sequential_local", **settings.pop("ag_args_ensemble", {})}
-    if issubclass(model, KerasModel):
-        keras_part()  # load Keras now, not within the first trial's time limit
-        open_: dict[str, Any] = {"architecture": ArchitectureSpace(space)}
-    else:
-        open_ = dict(to_native(space))
     tuning = {"scheduler": "local", "searcher": searcher, "num_trials": trials}
     return {
         model: {
-            **open_,
+            **_open_hyperparameters(model, space),
             **settings,
             "ag_args": {**ag_args, "hyperparameter_tune_kwargs": tuning},
             "ag_args_ensemble": bags,
         }
     }
+
+
+def _open_hyperparameters(model: type[AbstractModel], space: SearchSpace) -> dict[str, Any]:
+    if not issubclass(model, KerasModel):
+        return dict(to_native(space))
+    keras_part()  # load Keras now, not within the first trial's time limit
+    return {"architecture": ArchitectureSpace(space)}
 
 
 def _without_tuning(ag_args: dict[str, Any]) -> dict[str, Any]:
@@ -144,9 +146,8 @@ def fit_in_two_passes(
 ) -> Any:
     """Search without bagging, then fit the best architectures with bagging.
 
-    A search under bagging trains each trial once for each fold; here only the winners are trained
-    so often. The predictor's folder holds the search, and `load(predictor)` reads it even if a
-    pass fails.
+    Only the winners are trained once for each fold. The predictor's folder holds the search, and
+    `load(predictor)` reads it even if a pass fails.
 
     Args:
         predictor: A `TabularPredictor` that has not been fitted.
@@ -172,21 +173,9 @@ def fit_in_two_passes(
         BackendError: No trial is complete, the second pass failed, or the arguments contradict
             each other.
     """
-    if num_bag_folds and fit.get("tuning_data") is not None and not fit.get("use_bag_holdout"):
-        raise BackendError(
-            "AutoGluon takes tuning_data with bagging only if use_bag_holdout=True: give that, or "
-            "num_bag_folds=0"
-        )
-    ours = nas_hyperparameters(
-        space,
-        trials,
-        strategy=strategy,
-        seed=seed,
-        objectives=objectives,
-        keep=1,
-        history=history,
-        **(settings or {}),
-    )
+    _check_holdout(num_bag_folds, fit)
+    given: dict[str, Any] = {"objectives": objectives, "history": history, **(settings or {})}
+    ours = nas_hyperparameters(space, trials, strategy=strategy, seed=seed, keep=1, **given)
     began = time.monotonic()
     searched = _search(predictor, table, ours, time_limit and time_limit * SEARCH_SHARE, fit)
     left = time_limit and max(time_limit - (time.monotonic() - began), 1.0)
@@ -195,6 +184,14 @@ def fit_in_two_passes(
     bagged = {"num_bag_folds": num_bag_folds, "time_limit": left}
     _fit_winners(predictor, table, {**BAGGED, **fit, **bagged, "hyperparameters": models})
     return predictor
+
+
+def _check_holdout(num_bag_folds: int, fit: Mapping[str, Any]) -> None:
+    if num_bag_folds and fit.get("tuning_data") is not None and not fit.get("use_bag_holdout"):
+        raise BackendError(
+            "AutoGluon takes tuning_data with bagging only if use_bag_holdout=True: give that, or "
+            "num_bag_folds=0"
+        )
 
 
 def _search(

@@ -1,6 +1,6 @@
 # pyright: basic
 # Keras ships no types.
-"""The network of an architecture, for a table: built and trained."""
+"""Building and training the network of an architecture for tables."""
 
 import math
 import time
@@ -19,12 +19,9 @@ from .table import TableEncoder, TargetEncoder
 __all__ = ["Training", "network", "outputs", "train"]
 
 Array = NDArray[Any]
-SOME = 20  # steps after which the clock is compared with the epochs
-LATE = 1.2  # times that the share of the time must be above that of the epochs
-CHUNK = 8192  # rows that are predicted at a time
-
-
-# ---------------------------------------------------------------------- building
+CLOCK_STEPS = 20  # steps between two checks of the time
+LATE = 1.2  # ratio of elapsed time to finished epochs above which the clock sets the schedule
+CHUNK = 8192  # rows of one prediction
 
 
 def network(
@@ -33,14 +30,14 @@ def network(
     """Build the model of an architecture: inputs, embeddings of categories, network, head.
 
     Args:
-        architecture: Any with a network; its last dense layer takes the units and the activation
-            that the target needs, or such a layer is added.
-        table: How tables become arrays.
-        target: What is predicted.
+        architecture: An architecture with a network. Its last dense layer gets the units and the
+            activation that the target needs; without one, a dense layer is added.
+        table: The encoder of tables.
+        target: The encoder of the target.
         embedding: Width of the embedding of each category.
 
     Returns:
-        A `keras.Model` with fresh weights.
+        A `keras.Model` with new weights.
     """
     inputs: dict[str, Any] = {}
     parts: list[Any] = []
@@ -49,7 +46,7 @@ def network(
         parts.append(inputs["numbers"])
     if table.embedded:
         inputs["codes"] = keras.Input((table.embedded,), dtype="int32", name="codes")
-        # small, as the numbers beside them are of size 1, and seldom seen ones should not disturb
+        # small beside the numbers of size 1, so rare categories have little effect
         start: Any = keras.initializers.RandomNormal(stddev=0.1)
         embedded = keras.layers.Embedding(table.vocabulary, embedding, start)(inputs["codes"])
         parts.append(keras.layers.Flatten()(embedded))
@@ -60,10 +57,10 @@ def network(
 
 
 def with_head(graph: Graph, units: int, activation: str) -> Graph:
-    """Return a graph that ends in a dense layer of given units and activation."""
+    """Return a graph that ends in a dense layer with these units and this activation."""
     vertices, last = list(graph.vertices), graph.output
     while vertices[last].operation.name in ("Activation", "Softmax"):
-        (last,) = vertices[last].inputs  # the head has one of its own
+        (last,) = vertices[last].inputs  # the head has its own activation
     wanted = {"units": units, "activation": activation}
     found = vertices[last].operation
     if found.name == "Dense":
@@ -76,7 +73,7 @@ def with_head(graph: Graph, units: int, activation: str) -> Graph:
 
 
 def outputs(model: Any, inputs: Mapping[str, Array]) -> Array:
-    """Return what a model makes of arrays, without leaving anything behind in the process."""
+    """Return a model's outputs for arrays; unlike `predict`, this leaves no memory behind."""
     rows = len(next(iter(inputs.values())))
     chunks: list[Any] = [
         model({name: part[k : k + CHUNK] for name, part in inputs.items()}, training=False)
@@ -86,23 +83,20 @@ def outputs(model: Any, inputs: Mapping[str, Array]) -> Array:
     return numpy.concatenate(made)
 
 
-# ---------------------------------------------------------------------- training
-
-
 @dataclass(frozen=True)
 class Training:
-    """How a network is trained.
+    """Settings of a training.
 
     Attributes:
-        epochs: The most epochs.
-        patience: Epochs without a better score after which training ends.
+        epochs: Maximum number of epochs.
+        patience: Epochs without a better score after which training stops.
         batch_size: Examples of one step.
         optimizer: A name of Keras.
-        learning_rate: Of the optimizer; falls to a tenth along a cosine, over the epochs or, if
-            they will not all be, over the time.
-        weight_decay: Of the optimizer; 0 for none.
-        deadline: When it must be over, on the clock of `time.monotonic`.
-        horizon: Epochs of the cosine; 0 for as many as are trained at most.
+        learning_rate: Initial learning rate. It falls to a tenth along a cosine, over the epochs,
+            or over the time where that is shorter.
+        weight_decay: Weight decay of the optimizer; 0 for none.
+        deadline: Training stops at this time of `time.monotonic`.
+        horizon: Epochs of the cosine; 0 for the maximum number.
     """
 
     epochs: int
@@ -124,20 +118,20 @@ def train(
     score: Callable[[Any], float] | None,
     how: Training,
 ) -> tuple[int, float]:
-    """Train a model, and give it the weights of its best epoch.
+    """Train a model, and restore the weights of its best epoch.
 
     Args:
         model: The model.
-        inputs: By name.
-        target: Same number of rows.
+        inputs: Arrays by name, of shape (rows, width).
+        target: The target, with the same number of rows.
         loss: A name of Keras.
-        weights: Of the examples, or None.
+        weights: Weights of the rows, or None.
         score: Scores the model after each epoch, higher is better; None keeps the last epoch.
-        how: Everything else.
+        how: All other settings.
 
     Returns:
-        The number of epochs until the best one, and the horizon by which so many epochs have the
-        learning rates that they had.
+        The best epoch, counted from 1, and the horizon with which a training of that many epochs
+        has the same learning rates.
 
     Raises:
         FloatingPointError: The training diverged.
@@ -148,7 +142,7 @@ def train(
         optimizer = type(optimizer).from_config(
             {**optimizer.get_config(), "weight_decay": how.weight_decay}
         )
-    # for networks this small, XLA under TensorFlow takes longer to compile than to run
+    # under TensorFlow, XLA compiles small networks longer than they run
     compiled = "auto" if keras.backend.backend() == "jax" else False
     model.compile(optimizer, loss, jit_compile=compiled)
     watch = _Watch(score, how)
@@ -166,14 +160,14 @@ def train(
 
 @final
 class _Watch(keras.callbacks.Callback):
-    """Scores each epoch, keeps the best one, and ends the training in time."""
+    """Scores each epoch, keeps the weights of the best one, and stops training in time."""
 
     def __init__(self, score: Callable[[Any], float] | None, how: Training) -> None:
         super().__init__()
         self._score, self._how = score, how
         self._horizon = self._kept = how.horizon or float(how.epochs)
         self._began, self._begun = time.monotonic(), 0
-        self._by_clock = math.inf  # the horizon, where the time is shorter than the epochs
+        self._by_clock = math.inf  # horizon where the time is shorter than the epochs
         self._best, self._epoch, self._weights = -math.inf, 0, list[Any]()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -183,13 +177,13 @@ class _Watch(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         now = time.monotonic()
         if now > self._how.deadline:
-            self._trained().stop_training = True  # in the middle of an epoch, which still counts
-        if (batch + 1) % SOME:
+            self._trained().stop_training = True  # within an epoch, which still counts
+        if (batch + 1) % CLOCK_STEPS:
             return
-        steps: Any = (self.params or {}).get("steps")  # Keras may not know
+        steps: Any = (self.params or {}).get("steps")  # None if Keras does not know it
         done = (self._begun + (batch + 1) / steps) / self._horizon if steps else 1.0
         spent = (now - self._began) / (self._how.deadline - self._began)
-        if spent > LATE * done:  # else nothing depends on the clock
+        if spent > LATE * done:  # otherwise results do not depend on the clock
             self._slow_down(spent)
             self._by_clock = (self._begun + 1) / min(spent, 1.0)
 
@@ -200,7 +194,7 @@ class _Watch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         model = self._trained()
         if not math.isfinite(float((logs or {}).get("loss", 0.0))):
-            model.stop_training = True  # there is nothing to come
+            model.stop_training = True  # the loss stays NaN
             return
         score = 0.0 if self._score is None else self._score(model)
         if score > self._best or self._score is None:
@@ -216,11 +210,11 @@ class _Watch(keras.callbacks.Callback):
     def restore(self) -> tuple[int, float]:
         if not self._epoch:
             raise FloatingPointError(
-                "the training diverged: the loss was no number before any epoch could be scored; "
-                "make the learning rate smaller"
+                "the training diverged: the loss was NaN or infinite before any epoch was scored; "
+                "reduce the learning rate"
             )
         self._trained().set_weights(self._weights)
         return self._epoch, self._kept
 
     def _trained(self) -> Any:
-        return self.model  # under JAX, asking for it writes the weights back
+        return self.model  # under JAX, reading the property writes the weights back

@@ -3,13 +3,13 @@
 """Conversion between AutoGluon's search spaces and spaces."""
 
 from collections.abc import Mapping
-from typing import Any, cast, final
+from typing import Any, assert_never, cast, final
 
 import numpy
 from autogluon.common import space as native
 
 from ...engine.errors import BackendError
-from ...engine.native_values import read_architecture
+from ...engine.native_values import domain_of, read_architecture
 from ...spaces import (
     Architecture,
     Categorical,
@@ -99,7 +99,7 @@ def to_native(space: SearchSpace) -> dict[str, native.Space]:
 
 
 def _native(decision: Decision) -> native.Space:
-    match decision.domain:
+    match domain_of(decision):
         case Categorical(labels):
             made = native.Categorical(*(decision.meaning(label) for label in labels))
         case IntegerRange(low, step=1) as domain:
@@ -111,7 +111,7 @@ def _native(decision: Decision) -> native.Space:
         case RealRange(low, high, log):
             made = native.Real(low, high, log=log)
         case other:
-            raise BackendError(f"the decision {decision.name!r} has the unknown domain {other!r}")
+            assert_never(other)
     cast(Any, made).domain = decision.domain  # labels and steps, for `from_native`
     return made
 

@@ -1,6 +1,6 @@
 # pyright: basic
 # Tables are pandas's, which comes with AutoGluon.
-"""A table as arrays for a network: numbers, categories, what is missing, and the target."""
+"""Encoding a table and its target as arrays for a network."""
 
 import math
 from collections.abc import Mapping
@@ -16,24 +16,24 @@ NUMERIC = ("standard", "quantile")
 
 Array = NDArray[Any]
 
-ONE_HOT = 64  # categories of a column up to which each may have an input of its own
-POINTS = 256  # of a distribution, for its quantiles
-FAR = 10.0  # standard deviations at which numbers are cut off
+ONE_HOT = 64  # maximum categories of a column that is encoded as one-hot
+POINTS = 256  # quantiles that describe a distribution
+FAR = 10.0  # numbers are clipped at this many standard deviations
 
 
 @final
 class TableEncoder:
-    """Learns columns of a table, and makes arrays of such tables.
+    """Fits the columns of a table, and encodes such tables as arrays.
 
-    Numbers are scaled ("standard"), or replaced by their rank on a bell curve ("quantile"); where
-    one is missing it is the mean, and another column says so if that was seen in training.
-    Categories become numbers from 1, with 0 for those that are missing or new; or one column each,
-    if they are few and none shall be embedded.
+    Numbers are standardised ("standard"), or mapped by rank to a bell-shaped distribution
+    ("quantile"). A missing number becomes the mean; columns with missing numbers in training get
+    an indicator column. Categories become codes from 1, with 0 for missing and new ones, or
+    one-hot columns if there are few and `embed` is False.
 
     Args:
-        table: A pandas table with numbers, truth values and categories.
-        numeric: How numbers are scaled.
-        embed: Whether categories are to be embedded.
+        table: A pandas table with numbers, booleans and categories.
+        numeric: "standard" or "quantile".
+        embed: Whether categories become codes for an embedding.
     """
 
     def __init__(self, table: Any, numeric: Numeric = "standard", embed: bool = True) -> None:
@@ -51,7 +51,7 @@ class TableEncoder:
 
     @property
     def vocabulary(self) -> int:
-        """Number of codes, over all embedded columns; 0 for no such column."""
+        """Number of codes of all embedded columns; 0 without any."""
         return sum(len(self._known[name]) + 1 for name in self._embedded)
 
     @property
@@ -61,16 +61,16 @@ class TableEncoder:
 
     @property
     def width(self) -> int:
-        """Number of the other inputs."""
+        """Number of inputs that are not codes."""
         one_hot = sum(len(self._known[name]) + 1 for name in self._one_hot)
         return len(self._numbers) + len(self._gaps) + one_hot
 
     def arrays(self, table: Any) -> dict[str, Array]:
-        """Return the inputs of a network: "numbers", shape (rows, `width`), and "codes"."""
+        """Return "numbers" of shape (rows, `width`) and "codes" of shape (rows, `embedded`)."""
         numbers = self._floats(table)
         parts = [numpy.isnan(numbers[:, self._gaps]), self._scale.scaled(numbers)]
         parts.reverse()
-        del numbers  # of a large table every copy counts
+        del numbers  # save memory with large tables
         for name in self._one_hot:
             codes = self._codes(table[name], name)
             parts.append(numpy.arange(len(self._known[name]) + 1) == codes[:, None])
@@ -80,7 +80,7 @@ class TableEncoder:
         if self._embedded:
             begin = 0
             columns: list[Array] = []
-            for name in self._embedded:  # each column has codes of its own
+            for name in self._embedded:  # columns share no codes
                 columns.append(self._codes(table[name], name) + begin)
                 begin += len(self._known[name]) + 1
             made["codes"] = numpy.stack(columns, axis=1).astype("int32")
@@ -98,7 +98,7 @@ class TableEncoder:
 
 
 def _categories(column: Any) -> Mapping[Any, int]:
-    """Return the code of each category that occurs, from 1, in order of appearance."""
+    """Return the code of each category, from 1 in order of appearance."""
     return {value: k for k, value in enumerate(column.dropna().astype("object").unique(), 1)}
 
 
@@ -124,7 +124,7 @@ class _Scale:
             made = numpy.empty_like(numbers)
             at = numpy.linspace(0, 1, POINTS)
             for k, points in enumerate(self._points):
-                # equal numbers are in the middle of their ranks
+                # equal numbers get the mean of their ranks
                 low = at[numpy.searchsorted(points, numbers[:, k], "left").clip(0, POINTS - 1)]
                 high = at[(numpy.searchsorted(points, numbers[:, k], "right") - 1).clip(0)]
                 rank = numpy.interp(numbers[:, k], points, at)
@@ -134,19 +134,19 @@ class _Scale:
 
 
 def _normal(rank: Array) -> Array:
-    """Return quantiles of the logistic distribution of variance 1, which is nearly normal."""
+    """Return quantiles of the logistic distribution of variance 1, close to the normal."""
     rank = rank.clip(1e-4, 1 - 1e-4)
     return numpy.log(rank / (1 - rank)) * (math.sqrt(3) / math.pi)
 
 
 @final
 class TargetEncoder:
-    """What a network is to predict, and back: classes as they are, numbers scaled.
+    """Encodes the target, and decodes predictions: classes unchanged, numbers standardised.
 
     Args:
-        target: The target, as AutoGluon gives it: classes from 0, or numbers.
+        target: The target from AutoGluon: classes from 0, or numbers.
         problem: "binary", "multiclass" or "regression".
-        classes: How many there are.
+        classes: Number of classes.
     """
 
     def __init__(self, target: Array, problem: str, classes: int) -> None:
@@ -158,14 +158,14 @@ class TargetEncoder:
 
     @property
     def activation(self) -> str:
-        """Of the last layer."""
+        """Activation of the last layer."""
         if self._is_number:
             return "linear"
         return "sigmoid" if self.units == 1 else "softmax"
 
     @property
     def loss(self) -> str:
-        """What is minimised."""
+        """Loss, by its name in Keras."""
         if self._is_number:
             return "mean_squared_error"
         return "binary_crossentropy" if self.units == 1 else "sparse_categorical_crossentropy"
@@ -177,5 +177,5 @@ class TargetEncoder:
         return ((target.astype("float64") - self.mean) / self.spread).astype("float32")[:, None]
 
     def predictions(self, output: Array) -> Array:
-        """Return what AutoGluon expects of an output, of shape (rows,) or (rows, classes)."""
+        """Return predictions for AutoGluon, of shape (rows,) or (rows, classes)."""
         return output if self.units > 1 else output[:, 0] * self.spread + self.mean

@@ -4,13 +4,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 from ray import tune
 from ray.tune.search import sample
 
 from ...engine.errors import BackendError
-from ...engine.native_values import read_architecture
+from ...engine.native_values import domain_of, read_architecture
 from ...spaces import (
     Architecture,
     Categorical,
@@ -52,7 +52,7 @@ def to_native(space: SearchSpace) -> dict[str, Any]:
 
 
 def _domain(decision: Decision) -> Any:
-    match decision.domain:
+    match domain_of(decision):
         case Categorical(labels):
             return tune.choice(list(labels))
         case IntegerRange(low=low, high=high, step=1, log=True):
@@ -64,7 +64,7 @@ def _domain(decision: Decision) -> Any:
         case RealRange(low, high, log):
             return tune.loguniform(low, high) if log else tune.uniform(low, high)
         case other:
-            raise BackendError(f"the decision {decision.name!r} has the unknown domain {other!r}")
+            assert_never(other)
 
 
 def _stepped(values: Sequence[int], domain: IntegerRange) -> Any:

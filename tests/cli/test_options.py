@@ -36,7 +36,11 @@ def open_ended(experiment: object, **options: Any) -> None: ...
 def backend(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     def use(function: Any) -> None:
         adapter = type("Adapter", (), {"run": staticmethod(function)})
-        monkeypatch.setattr(cli_options, "backend", lambda name: adapter)
+
+        def find(name: str) -> Any:
+            return adapter
+
+        monkeypatch.setattr(cli_options, "backend", find)
 
     return use
 

@@ -199,7 +199,9 @@ EXPERIMENTS: list[Bad] = [
         lambda p: experiment(strategy=RandomSearch),
         "not a strategy.*with its parentheses",
     ),
-    Bad("a strategy by name", lambda p: experiment(strategy="random"), "'random' is no strategy"),
+    Bad(
+        "a strategy by name", lambda p: experiment(strategy="random"), "'random' is not a strategy"
+    ),
     Bad(
         "trials as a text", lambda p: experiment(trials="3"), "trials='3': give an int of at least"
     ),

@@ -16,7 +16,7 @@ def read(node: Any, value: object, **settings: float) -> object:
 
 
 @pytest.mark.parametrize("value", [1, 1.0, True, "1"])
-def test_options_that_python_calls_equal_are_told_apart_by_type(value: object) -> None:
+def test_options_that_python_calls_equal_are_distinguished_by_type(value: Any) -> None:
     node = Choice({"an int": 1, "a float": 1.0, "a bool": True, "a text": "1"})
     wanted = {int: "an int", float: "a float", bool: "a bool", str: "a text"}
     assert read(node, value) == wanted[type(value)]

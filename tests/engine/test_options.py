@@ -1,4 +1,4 @@
-"""Options of backends: what their signatures and docstrings say."""
+"""Options of backends: names, types and descriptions from signatures and docstrings."""
 
 import inspect
 from collections.abc import Callable

@@ -27,7 +27,8 @@ def evaluate(architecture: Any, trial: Any) -> dict[str, float]:
 
 
 def experiment(**changes: Any) -> Experiment:
-    return Experiment(SPACE, evaluate, {"loss": "min"}, RandomSearch(), **{"trials": 3, **changes})
+    given: dict[str, Any] = {"trials": 3, **changes}
+    return Experiment(SPACE, evaluate, {"loss": "min"}, RandomSearch(), **given)
 
 
 class Recorder:

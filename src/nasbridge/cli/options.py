@@ -63,15 +63,15 @@ def _parsed(option: Option, text: str) -> Any:
     raise ExperimentError(f"--option {option.name}={text}: expected {type_name(option)}")
 
 
-def _read(kind: type, text: str) -> Any:
+def _read(kind: type, text: str) -> object:
     if kind is bool:
         return TRUTH[text.lower()]
     if kind in SCALARS:
         return kind(text)
-    value = json.loads(text)
+    value: object = json.loads(text)
     if not isinstance(value, dict if kind is dict else list):
         raise ValueError(text)
-    return value
+    return cast(object, value)
 
 
 def _kinds(annotation: Any) -> list[type]:
@@ -84,8 +84,8 @@ def _kinds(annotation: Any) -> list[type]:
 
 
 def _kind(member: object) -> type | None:
-    if member in SCALARS:
-        return cast(type, member)
+    if isinstance(member, type) and member in SCALARS:
+        return member
     parts = [part for part in get_args(member) if part not in (..., NoneType)]
     if not all(part is Any or part in SCALARS for part in parts):
         return None  # a sequence of objects

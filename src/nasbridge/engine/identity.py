@@ -100,7 +100,9 @@ class ExperimentIdentity:
         Raises:
             BackendError: An entry is missing or damaged.
         """
-        entries = cast(Mapping[str, Any], document) if isinstance(document, Mapping) else {}
+        entries: Mapping[str, Any] = {}
+        if isinstance(document, Mapping):
+            entries = cast(Mapping[str, Any], document)
         for name, kind in _KINDS.items():
             if name not in entries or not isinstance(entries[name], kind):
                 raise BackendError(

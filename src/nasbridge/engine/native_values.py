@@ -12,7 +12,7 @@ matched in this order:
 
 import math
 from collections.abc import Mapping
-from typing import TypeGuard, cast
+from typing import TypeGuard, assert_never, cast
 
 import numpy
 
@@ -26,10 +26,18 @@ from ..spaces import (
     SearchSpace,
 )
 
-__all__ = ["TOLERANCE", "read_architecture", "read_label"]
+__all__ = ["TOLERANCE", "AnyDomain", "domain_of", "read_architecture", "read_label"]
 
 TOLERANCE = 1e-9  # relative
 AT_ZERO = 1e-12  # absolute, for options: nothing is relatively near to 0
+
+AnyDomain = Categorical | IntegerRange | RealRange
+"""Every kind of domain, so that a `match` can end with `assert_never`."""
+
+
+def domain_of(decision: Decision) -> AnyDomain:
+    """Return a decision's domain, typed as one of the three kinds that there are."""
+    return cast(AnyDomain, decision.domain)
 
 
 def read_label(decision: Decision, value: object, tolerance: float = TOLERANCE) -> Label:
@@ -94,7 +102,8 @@ def read_architecture(
 
 def _nearest(decision: Decision, value: float, tolerance: float) -> object:
     """Return the label of the nearest number of a domain; the value itself if none is near."""
-    match decision.domain:
+    domain = domain_of(decision)
+    match domain:
         case IntegerRange():
             whole = round(value) if math.isfinite(value) else value
             return whole if math.isclose(value, whole, rel_tol=tolerance) else value
@@ -110,7 +119,7 @@ def _nearest(decision: Decision, value: float, tolerance: float) -> object:
             ]
             return min(near, key=lambda one: one[:2])[2] if near else value
         case _:
-            return value
+            assert_never(domain)
 
 
 def _is_number(value: object) -> TypeGuard[float]:

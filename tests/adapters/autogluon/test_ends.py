@@ -1,5 +1,5 @@
 # pyright: basic
-"""How searches end in AutoGluon: by their time, by Ctrl-C; and what can be gone on with."""
+"""How native searches end in AutoGluon, by time limit or Ctrl-C, and how they continue."""
 
 import itertools
 import time
@@ -78,10 +78,7 @@ def fitted(place: Path, searcher: NASSearcher, trials: int, model: Any, **settin
     return predictor.fit(TABLE, hyperparameters=models, **settings)
 
 
-# ---------------------------------------------------------------------- time
-
-
-def test_a_search_that_its_time_ends_has_no_failures(tmp_path: Path) -> None:
+def test_a_time_limit_causes_no_failures(tmp_path: Path) -> None:
     searcher = NASSearcher(strategy=RandomSearch())
     predictor = fitted(tmp_path, searcher, 500, Slow, time_limit=4)
     history = searcher.history
@@ -91,7 +88,7 @@ def test_a_search_that_its_time_ends_has_no_failures(tmp_path: Path) -> None:
     assert comparable(load(predictor)) == comparable(history)
 
 
-def test_a_trial_that_the_time_ends_is_repeated(tmp_path: Path) -> None:
+def test_a_trial_interrupted_by_the_time_limit_is_repeated(tmp_path: Path) -> None:
     searcher = NASSearcher(strategy=RandomSearch())
     predictor = fitted(tmp_path / "a", searcher, 500, Late, time_limit=3)
     history = searcher.history
@@ -103,10 +100,7 @@ def test_a_trial_that_the_time_ends_is_repeated(tmp_path: Path) -> None:
     assert second.history[2].architecture == history[2].architecture
 
 
-# ---------------------------------------------------------------------- Ctrl-C
-
-
-def test_a_search_goes_on_in_the_same_folder_and_process_after_ctrl_c(tmp_path: Path) -> None:
+def test_a_search_continues_in_the_same_process_after_ctrl_c(tmp_path: Path) -> None:
     heard = len(TRIALS.handlers)
     first = NASSearcher(strategy=RandomSearch())
     with pytest.raises(KeyboardInterrupt):

@@ -106,9 +106,6 @@ def model_of(predictor: Any, name: str | None = None) -> Any:
     return predictor._trainer.load_model(name or predictor.model_names()[0])
 
 
-# ---------------------------------------------------------------------- a search in one line
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the predictor is that several tests look at."""
@@ -182,9 +179,6 @@ def test_a_fresh_process_predicts_the_same(
     assert difference == 0 if keras_backend == "tensorflow" else difference < 1e-5
 
 
-# ---------------------------------------------------------------------- problems
-
-
 def test_numbers_are_predicted_in_their_own_scale(tmp_path: Path) -> None:
     data = table()[["number", "colour"]].assign(number=numpy.linspace(-1, 1, ROWS))
     data["y"] = 5000 + 100 * data["number"]
@@ -225,13 +219,13 @@ def test_training_stops_early_and_takes_the_best_epoch(
     assert len(scored) == 1 + 3
 
 
-def test_training_ends_in_time(tmp_path: Path) -> None:
+def test_training_keeps_the_time_limit(tmp_path: Path) -> None:
     params = {"epochs": 10_000, "patience": 10_000, "ag_args_fit": {"max_time_limit": 2}}
     predictor = of_one_model(tmp_path, params=params)
     assert 1 < predictor.leaderboard()["fit_time"][0] < 5
 
 
-def test_the_rate_falls_with_the_time_if_that_ends_before_the_epochs() -> None:
+def test_the_learning_rate_follows_the_clock_if_time_is_short() -> None:
     from nasbridge.adapters.autogluon.network import Training, train
 
     source = keras.Input((1,), name="numbers")
@@ -267,7 +261,7 @@ def test_settings_beside_the_network_are_those_of_the_architecture(tmp_path: Pat
     assert model.params_trained["epochs"] <= 2  # which training finds, and no space says
 
 
-def test_the_memory_of_a_large_network_is_not_that_of_a_small_one() -> None:
+def test_the_memory_estimate_grows_with_the_network() -> None:
     X = table().drop(columns="y")
     sizes = [
         KerasModel.estimate_memory_usage_static(
@@ -282,7 +276,7 @@ def test_the_memory_of_a_large_network_is_not_that_of_a_small_one() -> None:
     assert sizes[1] - sizes[0] > 16 * 10_000_000
 
 
-def test_what_is_no_architecture_is_an_error() -> None:
+def test_an_invalid_architecture_is_an_error() -> None:
     with pytest.raises(
         BackendError, match=r"architecture=\['dense'\] is not an Architecture: give one of a space"
     ):
@@ -299,9 +293,6 @@ def test_a_training_that_diverges_is_a_failed_trial(tmp_path: Path) -> None:
     predictor = fitted(tmp_path, ours, data, problem="regression", raise_on_no_models_fitted=False)
     for trial in load(predictor):
         assert trial.notes["error"].startswith("FloatingPointError: the training diverged")
-
-
-# ---------------------------------------------------------------------- searches
 
 
 def test_autogluons_own_random_search_as_the_baseline(tmp_path: Path) -> None:
@@ -330,9 +321,6 @@ def test_the_first_level_of_a_stack_is_searched_alone(tmp_path: Path) -> None:
     predictor = fitted(tmp_path, {**ours, "LR": {}}, dynamic_stacking=False, **settings)
     assert list(searcher.histories) == ["KerasModel_BAG_L1"]
     assert "LinearModel_BAG_L2" in predictor.model_names()
-
-
-# ---------------------------------------------------------------------- arrays
 
 
 def test_a_table_becomes_arrays() -> None:

@@ -180,7 +180,7 @@ def test_the_search_sees_no_column_that_the_predictor_ignores(tmp_path: Path) ->
         assert len({row // 30 for row in held_out}) * 30 == len(held_out)
 
 
-def test_the_search_is_told_whatever_the_predictor_was(tmp_path: Path) -> None:
+def test_the_search_has_the_settings_of_the_predictor(tmp_path: Path) -> None:
     told = {"sample_weight": "x1", "weight_evaluation": True, "positive_class": 0}
     predictor = of_two_classes(tmp_path, **told, learner_kwargs={"cache_data": False})
     first, grouped = _first(predictor, tmp_path / "first", {})

@@ -1,5 +1,5 @@
 # pyright: basic
-"""Clusters: one of three nodes, of which one is killed; one that lacks what trials need."""
+"""Clusters: a node is killed during a run; no node has the resources of a trial."""
 
 import os
 import re
@@ -76,8 +76,8 @@ if __name__ == "__main__":
 """
 
 
-def said_by(text: str, place: Path) -> str:
-    """Run a program, and return what it says."""
+def output_of(text: str, place: Path) -> str:
+    """Run a program, and return its output."""
     program = place / "program.py"
     program.write_text(text)
     with TemporaryDirectory(prefix="ray") as own, (place / "output.txt").open("w+") as output:
@@ -90,13 +90,13 @@ def said_by(text: str, place: Path) -> str:
             check=False,
         )
         output.seek(0)
-        said = output.read()
-    assert done.returncode == 0, said
-    return said
+        printed = output.read()
+    assert done.returncode == 0, printed
+    return printed
 
 
-def test_a_node_that_is_killed_costs_no_trial(tmp_path: Path) -> None:
-    said_by(PROGRAM, tmp_path)
+def test_a_killed_node_fails_no_trial(tmp_path: Path) -> None:
+    output_of(PROGRAM, tmp_path)
     history = load(tmp_path / "run", chain())
     assert sorted(trial.number for trial in history) == list(range(24))  # none lost, none twice
     assert len({trial.architecture.canonical for trial in history}) == 24
@@ -155,15 +155,15 @@ if __name__ == "__main__":
 """
 
 
-def test_what_a_cluster_lacks_is_an_error_unless_it_may_grow(tmp_path: Path) -> None:
-    said = said_by(LACKING, tmp_path)
+def test_missing_resources_are_an_error_unless_nodes_may_join(tmp_path: Path) -> None:
+    printed = output_of(LACKING, tmp_path)
     there = r"no node of this Ray cluster has it \(2 with: 1 CPU, 1 GPU.*; 2 CPU.*--num-gpus"
-    assert re.search(f"to have 2 CPU, 0.5 GPU on one node, and {there}", said)
-    assert re.search(f"to have 100 CPU on one node, and {there}", said)
-    assert "2 trials on half a GPU each" in said
+    assert re.search(f"needs 2 CPU, 0.5 GPU on one node, and {there}", printed)
+    assert re.search(f"needs 100 CPU on one node, and {there}", printed)
+    assert "2 trials on half a GPU each" in printed
     assert {file.read_text() for file in tmp_path.glob("run-shared/trials/*/gpu")} == {"0"}
-    assert "2 trials on a node that came later" in said
-    assert re.search(r"0.5 tray on one node, and no node has it yet.*autoscaler.*small", said)
+    assert "2 trials on a node that came later" in printed
+    assert re.search(r"0.5 tray on one node, and no node has it yet.*autoscaler.*small", printed)
 
 
 DYING = """
@@ -234,14 +234,16 @@ if __name__ == "__main__":
 
 
 def test_the_last_node_that_fits_may_die_during_the_run(tmp_path: Path) -> None:
-    said = said_by(DYING, tmp_path)
-    assert re.search(r"needs 1 tray on one node, and no node of this Ray cluster has it", said)
-    assert "1 had ended before" in said
-    assert re.search(r"1 tray on one node, and no node has it yet.*autoscaler.*small", said), said
-    assert "complete complete complete in the end" in said
+    printed = output_of(DYING, tmp_path)
+    assert re.search(r"needs 1 tray on one node, and no node of this Ray cluster has it", printed)
+    assert "1 had ended before" in printed
+    assert re.search(r"1 tray on one node, and no node has it yet.*autoscaler.*small", printed), (
+        printed
+    )
+    assert "complete complete complete in the end" in printed
 
 
-def test_amounts_that_are_none_say_so() -> None:
+def test_invalid_amounts_are_errors() -> None:
     for resources, part in (
         ({"cpu": "two"}, "'cpu' is 'two'"),
         ({"cpu": -1}, "a number from 0"),

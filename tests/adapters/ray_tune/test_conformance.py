@@ -1,5 +1,5 @@
 # pyright: basic
-"""The backend `ray_tune`, by our door: the suite under the real Ray, and what is its own."""
+"""Managed runs under Ray Tune: the conformance suite with the real Ray, and Ray's options."""
 
 import os
 import signal
@@ -68,9 +68,6 @@ class TestRayTune(BackendTests):
         )
 
 
-# ---------------------------------------------------------------------- what is its own
-
-
 def evaluate_dying_once(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
     """In trial 2, the first time that it runs, end the own process after two reports."""
     metrics = score(architecture)
@@ -94,7 +91,7 @@ def _experiment(**settings: Any) -> Experiment:
     return Experiment(chain(), **standard | settings)
 
 
-def test_a_worker_that_is_killed_loses_no_trial(tmp_path: Path) -> None:
+def test_a_killed_worker_fails_no_trial(tmp_path: Path) -> None:
     experiment = _experiment(evaluate=evaluate_dying_once)
     history = experiment.run("ray_tune", tmp_path / "run")
     assert (tmp_path / "run" / "trials" / "00002" / "died").exists()
@@ -139,7 +136,7 @@ def evaluate_telling(architecture: Architecture, trial: ActiveTrial) -> dict[str
 
 
 @pytest.mark.parametrize("retries", [0, 1])
-def test_a_worker_that_is_lost_between_trials_costs_none(tmp_path: Path, retries: int) -> None:
+def test_a_worker_lost_between_trials_fails_none(tmp_path: Path, retries: int) -> None:
     experiment = _experiment(evaluate=evaluate_telling)
     history = experiment.run(
         "ray_tune", tmp_path / "run", 0, Killer(), retries=retries, callbacks=[Strict()]
@@ -162,7 +159,7 @@ def evaluate_dying(architecture: Architecture, trial: ActiveTrial) -> dict[str, 
     return score(architecture)
 
 
-def test_a_failed_trial_says_how_many_workers_it_has_cost(tmp_path: Path) -> None:
+def test_a_failed_trial_notes_its_lost_workers(tmp_path: Path) -> None:
     experiment = _experiment(evaluate=evaluate_dying, trials=4, trial_seconds=5)
     history = experiment.run("ray_tune", tmp_path / "run")
     notes = {trial.number: trial.notes for trial in history if trial.state == "failed"}
@@ -221,7 +218,7 @@ def median() -> TrialScheduler:
 
 
 @pytest.mark.parametrize("made", [asha, median])
-def test_a_scheduler_of_ray_stops_trials_and_knows_those_of_earlier_runs(
+def test_a_scheduler_of_ray_receives_trials_of_earlier_runs(
     tmp_path: Path, made: Callable[[], TrialScheduler]
 ) -> None:
     experiment = _experiment(trials=12)
@@ -232,7 +229,7 @@ def test_a_scheduler_of_ray_stops_trials_and_knows_those_of_earlier_runs(
     assert comparable(parts) == comparable(whole)
 
 
-def test_what_cannot_work_says_so(tmp_path: Path) -> None:
+def test_invalid_settings_are_errors(tmp_path: Path) -> None:
     pbt = PopulationBasedTraining(hyperparam_mutations={"x": [1, 2]})
     with pytest.raises(BackendError, match=r"PopulationBasedTraining.*ASHAScheduler"):
         _experiment().run("ray_tune", tmp_path / "a", scheduler=pbt)
@@ -246,7 +243,7 @@ def test_what_cannot_work_says_so(tmp_path: Path) -> None:
     def held(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
         return {"score": float(lock.locked())}
 
-    with pytest.raises(ExperimentError, match=r"cannot be sent to a Ray worker.*itself"):
+    with pytest.raises(ExperimentError, match=r"cannot be sent to a Ray worker.*inside of it"):
         _experiment(evaluate=held).run("ray_tune", tmp_path / "b")
 
 
@@ -283,11 +280,11 @@ print(len(history), "trials; Ray is left behind:", ray.is_initialized())
 """
 
 
-def test_what_a_ray_of_its_own_says(tmp_path: Path) -> None:
+def test_a_private_instance_reports_missing_resources(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ALONE, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     said = done.stdout
-    assert "each trial is to have 1 CPU, 0.5 GPU on one node, and no node" in said
+    assert "each trial needs 1 CPU, 0.5 GPU on one node, and no node" in said
     assert "there is no Ray cluster at address='127.0.0.1:1'" in said
     assert "2 trials; Ray is left behind: False" in said
     assert "could not write its own view of the run (OSError: [Errno 28] No space" in done.stderr

@@ -1,5 +1,5 @@
 # pyright: basic
-"""What schedulers of Ray end, told from what has ended by itself."""
+"""Trials that a scheduler of Ray stops, and trials that run as a whole."""
 
 import os
 import time
@@ -91,7 +91,7 @@ def test_a_trial_that_hyperband_stops_while_it_is_saved_is_pruned(tmp_path: Path
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(
-            name="theirs", storage_path=str(tmp_path), verbose=0, callbacks=[Stopped(tmp_path)]
+            name="native", storage_path=str(tmp_path), verbose=0, callbacks=[Stopped(tmp_path)]
         ),
     ).fit()
     assert not found.errors
@@ -117,7 +117,7 @@ def test_max_t_counts_what_the_scheduler_counts(tmp_path: Path) -> None:
     searcher = NASSearcher(SPACE, strategy=RandomSearch(), max_t=30, time_attr="epoch")
     tune.Tuner(
         by_epochs,
-        param_space={"fixed": 1},  # with it, the searcher is told the metric
+        param_space={"fixed": 1},  # Ray passes the metric only with a param_space
         tune_config=tune.TuneConfig(
             metric="score",
             mode="max",
@@ -126,7 +126,7 @@ def test_max_t_counts_what_the_scheduler_counts(tmp_path: Path) -> None:
             num_samples=4,
             reuse_actors=True,
         ),
-        run_config=tune.RunConfig(name="theirs", storage_path=str(tmp_path), verbose=0),
+        run_config=tune.RunConfig(name="native", storage_path=str(tmp_path), verbose=0),
     ).fit()
     states = {trial.state for trial in searcher.history}
     assert states == {"complete", "pruned"}
@@ -164,7 +164,7 @@ def evaluate_slowly(architecture: Architecture, trial: ActiveTrial) -> dict[str,
     return {"score": 3.0 * architecture["width"]}
 
 
-def test_the_median_rule_by_seconds_knows_trials_of_earlier_runs(tmp_path: Path) -> None:
+def test_the_median_rule_receives_trials_of_earlier_runs(tmp_path: Path) -> None:
     def rule() -> MedianStoppingRule:
         return MedianStoppingRule(grace_period=0, min_samples_required=3)
 

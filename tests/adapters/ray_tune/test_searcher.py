@@ -47,9 +47,6 @@ def suggested(searcher: NASSearcher, name: str) -> dict[str, Any]:
     return config
 
 
-# ---------------------------------------------------------------------- goals
-
-
 def train_for_long(config: dict[str, Any]) -> None:
     for step in range(1, 9):
         tune.report({"score": float(step)})
@@ -85,9 +82,6 @@ def test_goals_are_compared_as_ray_does() -> None:
     assert searcher.history[-1].state == "failed"
 
 
-# ---------------------------------------------------------------------- settings
-
-
 def test_a_metric_that_contradicts_the_tuner_is_an_error() -> None:
     for metric, mode in (("loss", "min"), ("score", "min"), ("loss", "max"), ("loss", None)):
         with pytest.raises(BackendError, match=rf"TuneConfig.*{metric!r}.*'score': 'max'.*same"):
@@ -96,9 +90,6 @@ def test_a_metric_that_contradicts_the_tuner_is_an_error() -> None:
     for searcher, mode in ((fresh(), "max"), (fresh(), None), (several, "max")):
         assert searcher.set_search_properties("score", mode, {"x": 1})
     assert fresh().set_search_properties(None, None, {"x": 1})
-
-
-# ---------------------------------------------------------------------- what was found elsewhere
 
 
 def test_points_without_a_finite_value_have_failed(tmp_path: Path) -> None:
@@ -154,7 +145,7 @@ def test_a_half_finished_experiment_moves_into_the_searcher(tmp_path: Path, harn
     assert other.suggest("x") == searcher.suggest("x")
 
 
-def test_numbers_that_were_given_in_vain_stay_free() -> None:
+def test_skipped_numbers_stay_free() -> None:
     objectives = (Objective("score", "max"),)
     one = Trial(1, SPACE.architecture({"units": 16, "kind": "a"}), "complete", {"score": 1.0})
     searcher = fresh(history=History(SPACE, objectives, (one,), skipped=(0, 2)))
@@ -163,7 +154,7 @@ def test_numbers_that_were_given_in_vain_stay_free() -> None:
     assert searcher.history.skipped == (0, 2)
 
 
-def test_a_history_of_another_search_says_so() -> None:
+def test_a_history_of_another_search_is_an_error() -> None:
     one = Trial(0, SPACE.architecture({"units": 16, "kind": "a"}), "complete", {"score": 1.0})
     history = History(SPACE, (Objective("score", "max"),), (one,))
     with pytest.raises(BackendError, match=r"objectives.*'score'.*give the same"):
@@ -175,11 +166,8 @@ def test_a_history_of_another_search_says_so() -> None:
     assert len(alone.history) == 2
 
 
-# ---------------------------------------------------------------------- trials that begin anew
-
-
 @pytest.mark.parametrize("name", ["a", "of Ray's own"])
-def test_a_failed_trial_that_begins_anew_gets_its_new_end(tmp_path: Path, name: str) -> None:
+def test_a_failed_trial_that_runs_again_gets_its_new_end(tmp_path: Path, name: str) -> None:
     searcher = fresh()
     config = suggested(searcher, "a")
     searcher.on_trial_complete("a", error=True)

@@ -58,7 +58,7 @@ def test_every_kind_of_ray_has_its_counterpart() -> None:
     assert domains(from_native(native)) == domains(ours)
 
 
-def test_a_flat_space_of_ours_comes_back_with_steps() -> None:
+def test_a_flat_space_keeps_its_steps() -> None:
     ours = Space({"a": Integer(4, 16, 4), "b": Integer(1, 7, 2), "c": Integer(2, 8, log=True)})
     back = from_native(to_native(ours))
     assert [d.domain.size for d in back.decisions] == [d.domain.size for d in ours.decisions]
@@ -92,6 +92,6 @@ def test_a_choice_between_dicts_is_a_condition_and_comes_back_as_a_config() -> N
         ({}, "no open value"),
     ],
 )
-def test_what_has_no_counterpart_is_named(native: dict[str, Any], says: str) -> None:
+def test_an_unsupported_value_is_an_error(native: dict[str, Any], says: str) -> None:
     with pytest.raises(BackendError, match=says):
         from_native(native)

@@ -55,13 +55,13 @@ def fit(
         tune_config=tune.TuneConfig(
             search_alg=searcher, scheduler=scheduler, num_samples=trials, reuse_actors=True
         ),
-        run_config=tune.RunConfig(name="theirs", storage_path=str(place), verbose=0),
+        run_config=tune.RunConfig(name="native", storage_path=str(place), verbose=0),
     )
     return tuner.fit()
 
 
 def replayed(history: History) -> list[str]:
-    """What a bare search proposes when it is told the same trials one after the other."""
+    """Return what a `Search` proposes with the same trials one after the other."""
     search = Search(STRATEGY, chain(), history.objectives, history.seed)
     keys: list[str] = []
     for trial in history:
@@ -84,7 +84,7 @@ def test_proposals_are_those_of_a_bare_search_and_constants_survive(tmp_path: Pa
             assert trial.values["score"] == pytest.approx(score(trial.architecture)["score"])
             assert len(trial.curve) == STEPS
     assert all(result.config["batch"] == [1, 2] for result in found if result.config)
-    assert comparable(load(tmp_path / "theirs")) == comparable(history)
+    assert comparable(load(tmp_path / "native")) == comparable(history)
 
 
 SCHEDULERS = [
@@ -102,7 +102,7 @@ SCHEDULERS = [
 
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize("scheduler", SCHEDULERS, ids=lambda s: type(s).__name__)
-def test_trials_that_a_scheduler_stops_are_told_as_pruned(tmp_path: Path, scheduler: Any) -> None:
+def test_trials_that_a_scheduler_stops_are_pruned(tmp_path: Path, scheduler: Any) -> None:
     searcher = NASSearcher(
         chain(), strategy=STRATEGY, objectives={"score": "max", "size": "min"}, seed=1, max_t=STEPS
     )
@@ -137,7 +137,7 @@ def test_what_the_param_space_leaves_open_is_searched(tmp_path: Path) -> None:
         tune_config=tune.TuneConfig(
             metric="loss", mode="min", search_alg=searcher, num_samples=8, reuse_actors=True
         ),
-        run_config=tune.RunConfig(name="theirs", storage_path=str(tmp_path), verbose=0),
+        run_config=tune.RunConfig(name="native", storage_path=str(tmp_path), verbose=0),
     ).fit()
     assert not found.errors
     assert [t.state for t in searcher.history] == ["complete"] * 8
@@ -147,18 +147,16 @@ def test_what_the_param_space_leaves_open_is_searched(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path) -> None:
+def test_an_exhausted_space_ends_the_search(tmp_path: Path) -> None:
     searcher = NASSearcher(few(), "score", "max", strategy=RandomSearch())
     forms = {architecture.canonical for architecture in few().enumerate()}
     tuner = tune.Tuner(
         lambda config: {"score": 1.0},
         tune_config=tune.TuneConfig(search_alg=searcher, num_samples=99, reuse_actors=True),
-        run_config=tune.RunConfig(name="theirs", storage_path=str(tmp_path), verbose=0),
+        run_config=tune.RunConfig(name="native", storage_path=str(tmp_path), verbose=0),
     )
     assert len(tuner.fit()) == len(forms)
 
-
-# ---------------------------------------------------------------------- a killed driver
 
 TRIALS, WAIT_AT = 9, 5
 
@@ -185,14 +183,14 @@ def train(config):
     return score(architecture_from(config, chain()))
 
 def tuner():
-    if (place / "theirs").exists():
-        return tune.Tuner.restore(str(place / "theirs"), trainable=train, resume_unfinished=True)
+    if (place / "native").exists():
+        return tune.Tuner.restore(str(place / "native"), trainable=train, resume_unfinished=True)
     strategy = RegularizedEvolution(population=5, sample=2)
     searcher = NASSearcher(chain(), "score", "max", strategy=strategy, seed=3)
     settings = tune.TuneConfig(
         search_alg=ConcurrencyLimiter(searcher, 1), num_samples={TRIALS}, reuse_actors=True
     )
-    run = tune.RunConfig(name="theirs", storage_path=str(place), verbose=0)
+    run = tune.RunConfig(name="native", storage_path=str(place), verbose=0)
     return tune.Tuner(train, tune_config=settings, run_config=run)
 
 with instance(None, {{"cpu": 1}}, 1):
@@ -208,7 +206,7 @@ def wait_for(file: Path, child: subprocess.Popen[Any], seconds: float = 180) -> 
         time.sleep(0.05)
 
 
-def test_a_killed_driver_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+def test_a_killed_driver_resumes_identically(tmp_path: Path) -> None:
     command = [sys.executable, "-c", DRIVER, str(tmp_path)]
     child = subprocess.Popen(command, start_new_session=True)
     try:
@@ -217,18 +215,15 @@ def test_a_killed_driver_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> N
     finally:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-    before = load(tmp_path / "theirs")
+    before = load(tmp_path / "native")
     assert 1 <= len(before.of_state("complete")) <= WAIT_AT
     subprocess.run(command, check=True, start_new_session=True)
-    history = load(tmp_path / "theirs")
+    history = load(tmp_path / "native")
     assert [(t.number, t.state) for t in history] == [(n, "complete") for n in range(TRIALS)]
     assert [trial.architecture.key for trial in history] == replayed(history)
 
 
-# ---------------------------------------------------------------------- without Ray at work
-
-
-def told(searcher: NASSearcher, results: Sequence[dict[str, Any] | None]) -> Trial:
+def reported(searcher: NASSearcher, results: Sequence[dict[str, Any] | None]) -> Trial:
     """Tell a trial by reports, of which the last ends it."""
     searcher.suggest("a")
     for result in results[:-1]:
@@ -244,28 +239,28 @@ def result(step: int, loss: float) -> dict[str, Any]:
 SPACE = Space({"units": Choice([16, 32, 64]), "kind": Choice(["a", "b"])})
 
 
-def test_how_a_trial_ended_is_told_from_its_last_report() -> None:
+def test_the_last_reports_determine_how_a_trial_ended() -> None:
     def fresh(max_t: int | None = None) -> NASSearcher:
         return NASSearcher(SPACE, "loss", "min", strategy=RandomSearch(), max_t=max_t)
 
     first, second = result(1, 3.0), result(2, 2.0)
-    assert told(fresh(), [first, second, second]).state == "complete"  # said once more
-    assert told(fresh(), [first, second]).state == "pruned"
-    assert told(fresh(2), [first, second]).state == "complete"
+    assert reported(fresh(), [first, second, second]).state == "complete"  # reported twice
+    assert reported(fresh(), [first, second]).state == "pruned"
+    assert reported(fresh(2), [first, second]).state == "complete"
     saving = {**second, "done": False}  # stopped by HyperBand while its checkpoint was written
-    assert told(fresh(), [first, second, saving]).state == "pruned"
-    assert told(fresh(), [first, None]).state == "pruned"  # by HyperBand
-    assert told(fresh(), [None]).state == "failed"  # it never said anything
-    diverged = told(fresh(), [result(1, float("nan")), result(1, float("nan"))])
+    assert reported(fresh(), [first, second, saving]).state == "pruned"
+    assert reported(fresh(), [first, None]).state == "pruned"  # by HyperBand
+    assert reported(fresh(), [None]).state == "failed"  # without a report
+    diverged = reported(fresh(), [result(1, float("nan")), result(1, float("nan"))])
     assert (diverged.state, "loss" in diverged.notes["error"]) == ("failed", True)
-    assert told(fresh(), [first, second, second]).values == {"loss": 2.0}
-    again = told(fresh(), [first, second, result(1, 9.0), second, second])  # it began anew
+    assert reported(fresh(), [first, second, second]).values == {"loss": 2.0}
+    again = reported(fresh(), [first, second, result(1, 9.0), second, second])  # it began again
     assert [step.metrics["loss"] for step in again.curve] == [9.0, 2.0]
 
 
 def test_what_is_saved_is_a_history(tmp_path: Path) -> None:
     searcher = NASSearcher(SPACE, "loss", "min", strategy=STRATEGY, seed=4)
-    told(searcher, [result(1, 3.0), result(1, 3.0)])
+    reported(searcher, [result(1, 3.0), result(1, 3.0)])
     searcher.suggest("b")
     searcher.save(str(tmp_path / "state"))
     assert History.load(tmp_path / "state")[0].values == {"loss": 3.0}
@@ -280,7 +275,7 @@ def test_what_is_saved_is_a_history(tmp_path: Path) -> None:
         wrong.restore(str(tmp_path / "state"))
 
 
-def test_points_of_elsewhere_are_not_tried_again() -> None:
+def test_evaluated_points_are_not_tried_again() -> None:
     searcher = NASSearcher(SPACE, "loss", "min", strategy=RandomSearch(), flat=True)
     points = [{"units": units, "kind": kind} for units in (16, 32, 64) for kind in "ab"]
     for point in points[1:]:
@@ -289,7 +284,7 @@ def test_points_of_elsewhere_are_not_tried_again() -> None:
     assert searcher.suggest("b") == Searcher.FINISHED
 
 
-def test_bad_input_says_what_to_do() -> None:
+def test_bad_input_is_an_error_with_a_fix() -> None:
     with pytest.raises(BackendError, match="give both"):
         NASSearcher(SPACE, metric="loss")
     with pytest.raises(BackendError, match="as many modes"):

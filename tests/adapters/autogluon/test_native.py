@@ -1,5 +1,5 @@
 # pyright: basic
-"""AutoGluon by their door: `NASSearcher` in `TabularPredictor.fit`, with models that train nothing.
+"""Native integration: `NASSearcher` in `TabularPredictor.fit`, with models that train nothing.
 
 `KerasModel` has test_autogluon_model.py.
 """
@@ -126,9 +126,6 @@ def assert_as_local_says(history: History, strategy: Any = EVOLUTION) -> None:
     assert comparable(local) == comparable(history)
 
 
-# ---------------------------------------------------------------------- proposals
-
-
 @pytest.mark.parametrize("space", SPACES)
 def test_proposals_are_those_of_local(tmp_path: Path, space: str) -> None:
     searcher = NASSearcher(SPACES[space](), strategy=EVOLUTION, seed=3)
@@ -155,7 +152,7 @@ def test_the_global_setting_works_as_well(tmp_path: Path) -> None:
     assert_as_local_says(searcher.history, RandomSearch())
 
 
-def test_a_search_goes_on_where_another_one_ended(tmp_path: Path) -> None:
+def test_a_search_continues_another_one(tmp_path: Path) -> None:
     first, space = NASSearcher(strategy=EVOLUTION), material.chain()
     searched(tmp_path / "a", first, space, 5)
     killed = replace(first.history, trials=(*first.history, Trial(5, next(space.enumerate()))))
@@ -167,8 +164,8 @@ def test_a_search_goes_on_where_another_one_ended(tmp_path: Path) -> None:
     assert comparable(load(predictor)) == comparable(second.history)
 
 
-def test_a_search_goes_on_in_its_own_folder(tmp_path: Path) -> None:
-    """A search that does not go on begins a file of its own, and keeps the one that was there."""
+def test_a_search_continues_in_its_own_folder(tmp_path: Path) -> None:
+    """A new search begins a new file, and keeps the old one under another name."""
     searched(tmp_path, NASSearcher(strategy=EVOLUTION), material.chain(), 3)
     (file,) = tmp_path.rglob("history.jsonl")
     second = NASSearcher(strategy=EVOLUTION, history=History.load(file))
@@ -182,7 +179,7 @@ def test_a_search_goes_on_in_its_own_folder(tmp_path: Path) -> None:
     assert comparable(History.load(kept)) == comparable(second.history)
 
 
-def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path) -> None:
+def test_an_exhausted_space_ends_the_search(tmp_path: Path) -> None:
     searcher = NASSearcher(strategy=RandomSearch())
     searched(tmp_path, searcher, material.few(), 30)
     forms = {architecture.canonical for architecture in material.few().enumerate()}
@@ -198,10 +195,7 @@ def test_constraints_hold_and_need_not_be_pickled(tmp_path: Path) -> None:
     assert (again.predict(TABLE) == predictor.predict(TABLE)).all()
 
 
-# ---------------------------------------------------------------------- failures, limits
-
-
-def test_failures_are_told_and_never_repeated(tmp_path: Path) -> None:
+def test_failures_are_recorded_and_never_repeated(tmp_path: Path) -> None:
     searcher = NASSearcher(strategy=RandomSearch(), seed=1)
     predictor = searched(tmp_path, searcher, material.chain(), 9, model=Failing)
     history = searcher.history
@@ -270,9 +264,6 @@ def test_a_trial_may_take_twice_its_share_of_the_time(tmp_path: Path) -> None:
     assert 5 < granted(material.chain(), 2, 7) <= 7
 
 
-# ---------------------------------------------------------------------- bags and stacks
-
-
 def test_bags_train_here_and_each_level_has_its_own_search(tmp_path: Path) -> None:
     import ray
 
@@ -289,9 +280,6 @@ def test_bags_train_here_and_each_level_has_its_own_search(tmp_path: Path) -> No
     assert len(predictor.model_names()) == 10
     with pytest.raises(BackendError, match="holds several searches: give one of"):
         load(predictor)
-
-
-# ---------------------------------------------------------------------- the searcher itself
 
 
 def test_copies_are_the_same_one_and_other_processes_have_their_own(tmp_path: Path) -> None:
@@ -318,14 +306,11 @@ def test_copies_are_the_same_one_and_other_processes_have_their_own(tmp_path: Pa
         ({"trial_seconds": -1}, "trial_seconds=-1"),
     ],
 )
-def test_settings_without_meaning_are_errors(settings: dict[str, Any], message: str) -> None:
+def test_invalid_settings_are_errors(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(BackendError, match=message):
         NASSearcher(**settings)
     with pytest.raises(BackendError, match="has no trials yet"):
         _ = NASSearcher().history
-
-
-# ---------------------------------------------------------------------- AutoGluon's own spaces
 
 
 OPEN: dict[str, Any] = {
