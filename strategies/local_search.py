@@ -116,14 +116,14 @@ class LocalSearch(Strategy[LocalSearchState]):
         if trial.state == "running":
             return state
         was_through = state.is_through
-        told = replace(state, forms=(*state.forms, state.problem.form(trial.architecture)))
+        updated = replace(state, forms=(*state.forms, state.problem.form(trial.architecture)))
         scores = trial.scores(state.problem.objectives)
         if scores is not None:
             member = trial.architecture, scores
-            if told.centre is None or was_through:  # the first trial, or a restart
-                return replace(told, centre=member, ahead=None)
-            if dominates(scores, (told.ahead or told.centre)[1]):
-                told = replace(told, ahead=member)
-        if told.ahead is not None and (self.improvement == "first" or told.is_through):
-            return replace(told, centre=told.ahead, ahead=None)
-        return told
+            if updated.centre is None or was_through:  # the first trial, or a restart
+                return replace(updated, centre=member, ahead=None)
+            if dominates(scores, (updated.ahead or updated.centre)[1]):
+                updated = replace(updated, ahead=member)
+        if updated.ahead is not None and (self.improvement == "first" or updated.is_through):
+            return replace(updated, centre=updated.ahead, ahead=None)
+        return updated

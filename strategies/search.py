@@ -39,8 +39,9 @@ class Search:
     A proposal is a function of the strategy, the space, the objectives, the seed, the finished
     trials in their order, the running trials, and the trial number. For a proposal the search
     passes the running trials to the strategy and takes its first new candidate, of at most 100.
-    If there is none, it samples at most 100 architectures at random, then takes the first new one
-    of `Strategy.listing`. An architecture is new if the constraints allow it, and neither it nor
+    If there is none, it samples at most 100 architectures at random, unless the strategy's
+    candidates have ended. If none of these is new, it takes the first new architecture of
+    `Strategy.listing`. An architecture is new if the constraints allow it, and neither it nor
     an equivalent one belongs to a finished (complete, pruned or failed) or running trial.
 
     Args:
