@@ -68,8 +68,8 @@ def run(
             default the experiment's own pruner, if it has one. Where trials differ in length, use a
             pruner object with its resources as numbers: "auto" infers them from the first trials.
         reclaim: Repeat trials that processes of other hosts have left unfinished. By default such
-            processes count as alive. Use it only if none of them works on the study any more, as
-            after a container has restarted under another name.
+            processes count as alive. Use it only if all of them have ended, as after a
+            container has restarted under another name.
         on_accepted: Called when the study has accepted the run, before the first trial.
 
     Returns:

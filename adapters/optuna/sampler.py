@@ -86,7 +86,8 @@ class NASSampler(BaseSampler):
         return {name: self.__dict__[name] for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        for name, value in state.items():
+            setattr(self, name, value)
         self._forget()
 
     @property
@@ -279,5 +280,5 @@ class _Remaining:
 
 
 def _is_optimizing(study: Study) -> bool:
-    """Return whether `study.optimize` runs in this thread, rather than ask and tell."""
+    """Return whether `study.optimize` runs in this thread; the user's own loop ends by itself."""
     return whole_study(study)._thread_local.in_optimize_loop  # pyright: ignore[reportPrivateUsage]

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -56,8 +56,8 @@ def find_storage(location: Path | str, study_name: str) -> tuple[Storage, str]:
     if "://" in str(location):
         return str(location), study_name
     note, database = find_note(Path(location)), Path(location) / DATABASE
-    options = {} if note is None else note.options
-    storage = options.get("storage") or database
+    options: Mapping[str, Any] = {} if note is None else note.options
+    storage: str | Path = options.get("storage") or database
     if note is not None and "storage" in note.left_out:
         raise BackendError(
             f"the trials of {location} are in a storage object of the program that ran them, not "

@@ -35,7 +35,7 @@ class StudyLog:
         - `_open` are the known rows that can still change: neither finished nor void.
         - The search observes each finished trial once, ordered by finish time within one read.
         - An unfinished trial whose architecture is known runs in the search with it, and `_rows`
-          names the row that says so. A later row that repeats the trial replaces the earlier one.
+          holds the row that gave it. A void row counts for its trial until a later one repeats it.
         - The study is the only truth: a new log of the same study arrives at the same search.
 
     Args:

@@ -183,7 +183,7 @@ def test_a_run_in_a_storage_without_a_url_says_how_to_get_at_it(
         "from optuna.storages import JournalStorage\n"
         "from optuna.storages.journal import JournalFileBackend\n"
     )
-    call = re.search(r"as (nasbridge\S+\(.*?\)\.save\('history.jsonl'\))", error)
+    call = re.search(r"with (nasbridge\S+\(.*?\)\.save\('history.jsonl'\))", error)
     assert call is not None
     storage = "JournalStorage(JournalFileBackend('j.log'))"
     program = mend + call[1].replace("...", storage)

@@ -86,9 +86,9 @@ def test_trials_outside_the_space_are_ignored_with_one_warning() -> None:
         study.optimize(mine, n_trials=6)
     assert [row.params["size"] for row in study.trials[:2]] == [40, 50]
     assert_as_evaluated(study, ignored=2)
-    with pytest.warns(UserWarning, match="trial 0 of the study and 1 more are outside") as told:
+    with pytest.warns(UserWarning, match="trial 0 of the study and 1 more are outside") as caught:
         load(study, from_native(MINE))
-    assert len(told) == 1
+    assert len(caught) == 1
 
 
 def test_a_managed_run_evaluates_what_its_history_holds() -> None:
