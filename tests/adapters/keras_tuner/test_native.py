@@ -1,7 +1,6 @@
 # pyright: basic
 """The native integration: `NASTuner`, and `NASOracle` in tuners of Keras Tuner."""
 
-import inspect
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -32,7 +31,6 @@ from nasbridge import (
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, ReportEpochs, load, suggest
 from nasbridge.engine import TooManyFailures
 from nasbridge.spaces import variants_of
-from nasbridge.strategies import default_strategy
 
 pytestmark = [
     pytest.mark.usefixtures("eager"),
@@ -91,28 +89,6 @@ def assert_equals_a_bare_search(history: History, strategy: Any = EVOLUTION) -> 
     for trial in history:
         assert search.ask(trial.number).choices == trial.architecture.choices
         search.tell(trial)
-
-
-@pytest.mark.parametrize(
-    ("ours", "native"),
-    [
-        (NASTuner, keras_tuner.RandomSearch),
-        (NASOracle, keras_tuner.oracles.RandomSearchOracle),
-    ],
-)
-def test_arguments_have_the_order_of_the_replaced_class(ours: Any, native: Any) -> None:
-    parameters = inspect.signature(ours).parameters.values()
-    positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    assert positional == [*inspect.signature(native).parameters][: len(positional)]
-    assert {"objective", "max_trials"} <= {*positional}
-
-
-def test_the_default_strategy_and_the_settings_are_public(tmp_path: Path) -> None:
-    tuner = NASTuner(SPACE, "val_loss", 7, seed=3, directory=tmp_path)
-    oracle = NASOracle("val_loss", 7, space=SPACE, seed=3)
-    for one in (tuner, oracle):
-        assert (one.space, one.strategy, one.seed) == (SPACE, default_strategy(7), 3)
-        assert len(one.history) == 0
 
 
 def test_nastuner_has_all_features_of_a_tuner(tmp_path: Path, capsys: Any) -> None:
