@@ -103,12 +103,12 @@ class NASOracle(keras_tuner.Oracle):
             others = kwargs.pop("hyperparameters", None)
             kwargs["hyperparameters"] = to_native(space)
             kwargs["hyperparameters"].merge([] if others is None else others, overwrite=False)
+        kwargs["max_consecutive_failed_trials"] = None  # counted below
         self._workers, self._files = Workers(patience), ProjectFiles()
         super().__init__(
             objective=native_objective(objective),
             max_trials=max_trials,
             seed=seed or 1,  # Keras Tuner replaces 0 by a random seed
-            max_consecutive_failed_trials=None,  # counted below
             **kwargs,
         )
         self.ongoing_trials = self._workers.trials

@@ -58,7 +58,12 @@ def score(noted: Noted, native: Any, objectives: Sequence[Objective]) -> None:
 def rank_by(native: Any) -> Callable[[Noted], tuple[bool, float]]:
     """Return the sort key of completed trials: the best first, pruned ones last."""
     sign = -1 if native.direction == "max" else 1
-    return lambda noted: (noted.note.get("state") == "pruned", sign * noted.row.score)
+
+    def key(noted: Noted) -> tuple[bool, float]:
+        row: Any = noted.row
+        return noted.state == "pruned", sign * float(row.score)
+
+    return key
 
 
 def record_result(noted: Noted, result: TrialResult, objectives: Sequence[Objective]) -> None:

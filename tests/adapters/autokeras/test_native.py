@@ -99,6 +99,7 @@ def test_a_block_is_searched_and_no_value_is_drawn_unseeded(tmp_path: Path, caps
     fitted(model, epochs=2)
     history = model.tuner.history
     assert history.space is SPACE
+    assert (model.tuner.space, model.tuner.strategy, model.tuner.seed) == (SPACE, EVOLUTION, 3)
     assert [trial.state for trial in history] == ["complete"] * 5
     assert_equals_a_bare_search(history)
     kept = {"head/dropout": 0, "optimizer": "adam", "learning_rate": 1e-3}

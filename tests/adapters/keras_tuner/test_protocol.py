@@ -1,6 +1,8 @@
 # pyright: basic
 """Messages from a worker to its chief survive the encoding and Keras Tuner's gRPC messages."""
 
+from typing import Any
+
 import pytest
 from keras_tuner.engine.hyperparameters import HyperParameters
 from keras_tuner.engine.trial import Trial as Row
@@ -37,7 +39,8 @@ def test_a_message_survives_encoding(message: Message) -> None:
 @pytest.mark.parametrize("message", MESSAGES, ids=str)
 def test_a_message_survives_grpc(message: Message) -> None:
     metrics, step = encode(message)
-    kind = protos.get_service().UpdateTrialRequest
+    service: Any = protos.get_service()
+    kind = service.UpdateTrialRequest
     sent = kind(trial_id="0", metrics=metrics, step=step).SerializeToString()
     received = kind.FromString(sent)
     assert decode(received.metrics, received.step) == message
