@@ -4,14 +4,14 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nasbridge.adapters.nni import session
+from nasbridge.adapters.nni import load, session
 from nasbridge.adapters.nni.database import (
     DATABASE,
     Job,
@@ -21,6 +21,8 @@ from nasbridge.adapters.nni.database import (
 )
 from nasbridge.adapters.nni.manager import Manager
 from nasbridge.adapters.nni.trials import record_of
+from nasbridge.strategies import History
+from nasbridge.testing import comparable
 
 
 class FakeManager:
@@ -221,3 +223,29 @@ class StockDatabase:
 def stock_database() -> type[StockDatabase]:
     """Returns the class `StockDatabase`."""
     return StockDatabase
+
+
+@pytest.fixture(scope="session")
+def check_agreement(
+    jobs_in: Callable[[Path], dict[int, Job]],
+) -> Callable[[Path, History, Sequence[tuple[str, str]]], None]:
+    """Checks that our states, reports and values are NNI's, and those that `load` reads alone."""
+
+    def check(directory: Path, history: History, states: Sequence[tuple[str, str]]) -> None:
+        shown, alone = jobs_in(directory), load(directory / "nni", history.space)
+        by_number = sorted(history, key=lambda trial: trial.number)
+        assert [(t.state, shown[t.number].status) for t in by_number] == list(states)
+        stored = {trial.architecture: trial for trial in alone}
+        for ours in by_number:
+            native = stored[ours.architecture]
+            assert ours.state == native.state
+            assert [step.metrics["score"] for step in ours.curve] == [
+                step.metrics["default"] for step in native.curve
+            ]
+            if ours.state != "failed":
+                assert ours.values["score"] == native.values["default"]
+        again = History.load(directory / "history.jsonl")
+        assert comparable(again) == comparable(history)
+        assert [trial.curve for trial in again] == [trial.curve for trial in history]
+
+    return check

@@ -1,43 +1,35 @@
 # pyright: basic
 # NNI ships no types that can be relied on.
-"""Managed runs under the real NNI: what it stores, shows and stops is what happened."""
+"""One managed run under the real NNI, in which trials end in every way that they can."""
 
 import json
 import os
-import re
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 
-from nasbridge import BackendError, Experiment, History, Integer, RandomSearch, Space
-from nasbridge import testing as material
-from nasbridge.adapters import backend
+from nasbridge import Experiment, History, Integer, RandomSearch, Space
 from nasbridge.adapters.nni import manager
 from nasbridge.adapters.nni.compat import node_options
 from nasbridge.adapters.nni.database import DATABASE, experiment_in, read_database
-from nasbridge.adapters.nni.dispatcher import Dispatcher
-from nasbridge.adapters.nni.manager import COMMAND, Manager, free_port
+from nasbridge.adapters.nni.manager import COMMAND, free_port
 from nasbridge.adapters.nni.space import architecture_from
 from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
 from nasbridge.strategies import Trial
-from nasbridge.testing import comparable
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni_managed")]
 
@@ -93,8 +85,14 @@ STATES = [
     *[("complete", "SUCCEEDED")] * 4,
 ]
 STEPS = {TRAINED_LONG: 1, UI: 2, NNICTL: 0, SIGNAL: 1, BREAKS: 1, WORKER_DIES: 0}
-BROKEN = f"""case "$NNI_TRIAL_SEQ_ID" in
-{BREAKS}) timeout 2 {COMMAND.removeprefix("exec ")} ;;
+
+
+def command(directory: Path) -> str:
+    """Return a command for trials: one process ends while its trial waits, one before it starts."""
+    waits = directory / "trials" / f"{BREAKS:05d}" / "waits"
+    client = COMMAND.removeprefix("exec ")
+    return f"""case "$NNI_TRIAL_SEQ_ID" in
+{BREAKS}) {client} & until test -e {waits}; do sleep 0.1; done; sleep 0.3; kill $!; exit 3 ;;
 {CRASHES}) exit 1 ;;
 *) {COMMAND} ;;
 esac"""
@@ -210,7 +208,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
     directory, port = tmp_path_factory.mktemp("shared"), free_port()
     user, visitor, began = User(directory, port), Visitor(port), time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manager, "COMMAND", BROKEN)
+        patch.setattr(manager, "COMMAND", command(directory))
         patch.setenv("NODE_OPTIONS", USERS)
         user.start()
         searched = experiment(evaluate_variously, len(STATES))
@@ -220,27 +218,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
     return Shared(directory, history, user, visitor, time.monotonic() - began)
 
 
-def check_agreement(directory: Path, history: History, states: Any, jobs_in: Jobs) -> None:
-    """Check that our states, reports and values are NNI's, and those that `load` reads alone."""
-    shown, alone = jobs_in(directory), backend("nni").load(directory / "nni", history.space)
-    by_number = sorted(history, key=lambda trial: trial.number)
-    assert [(t.state, shown[t.number].status) for t in by_number] == list(states)
-    stored = {json.dumps(dict(t.architecture.choices)): t for t in alone}
-    for ours in by_number:
-        native = stored[json.dumps(dict(ours.architecture.choices))]
-        assert ours.state == native.state
-        assert [step.metrics["score"] for step in ours.curve] == [
-            step.metrics["default"] for step in native.curve
-        ]
-        if ours.state != "failed":
-            assert ours.values["score"] == native.values["default"]
-    again = History.load(directory / "history.jsonl")
-    assert comparable(again) == comparable(history)
-    assert [trial.curve for trial in again] == [trial.curve for trial in history]
-
-
-def test_nni_and_the_history_agree_however_trials_end(shared: Shared, jobs_in: Jobs) -> None:
-    check_agreement(shared.directory, shared.history, STATES, jobs_in)
+def test_nni_and_the_history_agree_however_trials_end(shared: Shared, check_agreement: Any) -> None:
+    check_agreement(shared.directory, shared.history, STATES)
     assert shared.seconds < FOREVER  # the run waited for no killed trial
 
 
@@ -291,164 +270,3 @@ def all_jobs(directory: Path) -> list[Any]:
     """All trials that NNI has stored, those that a user added included."""
     known = str(experiment_in(directory / "nni"))
     return list(read_database(directory / "nni" / known / DATABASE).jobs)
-
-
-def test_trials_that_were_moved_here_are_shown(tmp_path: Path) -> None:
-    searched = Experiment(
-        material.chain(),
-        material.evaluate_variously,
-        {"score": "max"},
-        strategy=RandomSearch(),
-        trials=12,
-        seed=3,
-    )
-    begun = searched.run("local", tmp_path / "local", 0, Silent())
-    backend("nni").store_history(begun, tmp_path / "nni_run")
-    directory = tmp_path / "nni_run"
-    history = run(replace(searched, trials=13), directory)
-    known = experiment_in(directory / "nni")
-    assert known is not None
-    viewed = Manager(directory / "nni", None)
-    try:
-        viewed.view(known)
-        shown = {job["sequenceId"]: job for job in request(viewed.port, "trial-jobs")}
-        picture = f"trial-file/{shown[0]['trialJobId']}/architecture.svg"
-        address = f"{viewed.url}/api/v1/nni/{picture}"
-        with urllib.request.urlopen(address, timeout=30) as answer:
-            assert answer.read().startswith(b"<svg")
-    finally:
-        viewed.close()
-    assert sorted(shown) == list(range(13))
-    for trial in history:
-        job = shown[trial.number]
-        assert job["status"] == {"complete": "SUCCEEDED", "failed": "FAILED"}[trial.state]
-        record = json.loads(job["hyperParameters"][0])
-        assert architecture_from(record["parameters"], history.space) == trial.architecture
-        if trial.state == "complete":
-            final = json.loads(json.loads(job["finalMetricData"][0]["data"]))
-            assert final["default"] == trial.values["score"]
-    (directory / "history.jsonl").unlink()
-    alone = backend("nni").load(directory / "nni", searched.space)
-    assert [t.curve != () for t in alone] == [t.state == "complete" for t in history]
-
-
-def test_a_taken_port_is_refused(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        with pytest.raises(BackendError, match=rf"port {port} is taken.*--port .*port= "):
-            run(experiment(evaluate_variously, 1), tmp_path, port=port)
-
-
-def evaluate_and_kill_nni(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    slope, killed = float(architecture["slope"]), trial.directory / "killed"
-    for step in range(3):
-        if trial.number == 1 and step == 1 and not killed.exists():
-            killed.touch()
-            process = process_of(1)
-            managers()[0].kill()
-            trial.report(step, score=slope)  # its process cannot pass it on, and ends
-            process.wait(30)
-            time.sleep(0.5)
-            continue
-        trial.report(step, score=slope * (step + 1))
-    return {"score": slope * 3}
-
-
-def test_a_trial_is_repeated_if_nni_was_killed(tmp_path: Path, jobs_in: Jobs) -> None:
-    searched = experiment(evaluate_and_kill_nni, 3)
-    with pytest.raises(BackendError, match=r"has ended.*resume"):
-        run(searched, tmp_path)
-    assert [trial.state for trial in backend("nni").load(tmp_path)] == ["complete", "running"]
-    history = run(searched, tmp_path)
-    check_agreement(tmp_path, history, [("complete", "SUCCEEDED")] * 3, jobs_in)
-    assert [len(trial.curve) for trial in history] == [3] * 3
-
-
-CONNECTIONS = list[Any]()  # of the managers that the following test starts
-
-
-def evaluate_and_break_nni(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Let NNI stop the experiment, as a defect of its own would; its process stays alive."""
-    if not (broken := trial.directory.parent / "broken").exists():
-        broken.touch()
-        new_trial = SimpleNamespace(value="TR")
-        CONNECTIONS[0]._send(new_trial, "{")  # which is not JSON
-        time.sleep(1)
-    return {"score": 1.0}
-
-
-def test_a_run_ends_when_nni_stops_and_its_directory_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-    def connect(url: str) -> Any:
-        CONNECTIONS.append(Dispatcher(url))
-        return CONNECTIONS[-1]
-
-    monkeypatch.setattr(manager, "Dispatcher", connect)
-    searched, began = experiment(evaluate_and_break_nni, 3), time.monotonic()
-    with pytest.raises(BackendError, match=r"ERROR.*resume.*to continue, run with") as caught:
-        searched.run("nni", None, 0, Silent())
-    assert time.monotonic() - began < 90  # it waited for no process that never connects
-    (kept,) = re.findall(r"directory='(.*?)'", str(caught.value))
-    (logs,) = re.findall(r"its logs are in (.*?);", str(caught.value))
-    assert list(Path(logs).glob("*.log"))
-    assert len(run(searched, Path(kept)).of_state("complete")) == 3
-
-
-FILE = """
-import time
-from nasbridge import Experiment, Integer, RandomSearch, Space
-
-def evaluate(architecture, trial):
-    time.sleep(0.1)
-    for step in range(3):
-        trial.report(step, score=float(architecture["x"]))
-    return {"score": float(architecture["x"])}
-
-experiment = Experiment(
-    Space({"x": Integer(1, 99)}), evaluate, {"score": "max"}, strategy=RandomSearch(), trials=80
-)
-"""
-
-
-def test_sigterm_ends_the_manager_and_a_resume_continues(tmp_path: Path) -> None:
-    """test_view.py shows the same for Ctrl-C, and test_kill.py for SIGKILL."""
-    (tmp_path / "search.py").write_text(FILE)
-    command = [sys.executable, "-m", "nasbridge", "run", "search.py", "--backend", "nni"]
-    home = {**os.environ, "HOME": str(tmp_path)}  # the run leaves its entry in NNI's registry
-    process = subprocess.Popen([*command, "--directory", "run"], cwd=tmp_path, env=home)
-    file, deadline = tmp_path / "run" / "history.jsonl", time.monotonic() + 90
-    while not file.exists() or file.read_text().count('"finish"') < 3:
-        assert time.monotonic() < deadline, "no trial has ended"
-        assert process.poll() is None, "the run has ended"
-        time.sleep(0.05)
-    children = psutil.Process(process.pid).children()
-    assert len([child for child in children if "main.js" in " ".join(child.cmdline())]) == 1
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 128 + signal.SIGTERM
-    assert not psutil.wait_procs(children, 10)[1]
-    before = backend("nni").load(tmp_path / "run")
-    assert 3 <= len(before.of_state("complete")) < 80
-    resume = [sys.executable, "-m", "nasbridge", "resume", "run", "--trials", "12"]
-    resume += ["--assessor", "Medianstop"]  # not given to the first run
-    subprocess.run(resume, cwd=tmp_path, env=home, check=True, capture_output=True, timeout=90)
-    after = backend("nni").load(tmp_path / "run")
-    assert after.of_state("pruned")
-    note = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert note["options"]["assessor"] == "Medianstop"  # the next resume uses it again
-    assert comparable(after)[: len(before.of_state("complete"))] == comparable(
-        before.of_state("complete")
-    )
-    assert sorted(trial.number for trial in after) == list(range(12))
-
-
-def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
-    (page,) = (Path(__file__).resolve().parents[3] / "docs").rglob("nni.md")
-    run, space = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
-    (tmp_path / "block.py").write_text(run)
-    subprocess.run([sys.executable, "block.py"], cwd=tmp_path, check=True, timeout=90)
-    exec(compile(space, "block.py", "exec"), {})
-    history = backend("nni").load(tmp_path / "runs" / "nni")
-    assert len(history.of_state("complete", "pruned")) == 12

@@ -16,9 +16,8 @@ import pytest
 
 from nasbridge import History, RandomSearch
 from nasbridge.adapters.nni import load
-from nasbridge.adapters.nni import manager as nni_manager
-from nasbridge.adapters.nni.database import DATABASE, database_at, read_database
-from nasbridge.adapters.nni.manager import Manager, free_port
+from nasbridge.adapters.nni.database import database_at, read_database
+from nasbridge.adapters.nni.manager import free_port
 from nasbridge.adapters.nni.space import architecture_from
 from nasbridge.spaces import Integer, Space
 from nasbridge.strategies import Search
@@ -93,19 +92,6 @@ CONFIG: dict[str, Any] = {
 }
 
 
-QUEUE = """
-import json, os, sys
-if os.environ["NNI_TRIAL_SEQ_ID"] == "0":
-    sys.exit(1)  # before it asks: its parameters stay in NNI's queue
-import nni
-from nasbridge.adapters.nni import next_parameter
-
-with open(os.path.join(os.environ["NNI_OUTPUT_DIR"], "trained.json"), "w") as file:
-    json.dump(next_parameter(), file)
-nni.report_final_result(1.0)
-"""
-
-
 def nnictl(*arguments: str, folder: Path) -> None:
     # NNI finds its own programs on the path
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -127,8 +113,8 @@ def status(address: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def created(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
-    """An experiment created by nnictl, and its port; its tuner starts slowly."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of an experiment that nnictl has created and that has ended."""
     folder = tmp_path_factory.mktemp("native")
     (folder / "search.py").write_text(SEARCH)
     (folder / "trial.py").write_text(TRIAL)
@@ -137,56 +123,21 @@ def created(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, in
     config["tuner"] = {**CONFIG["tuner"], "classArgs": {"experiment": str(folder / "search.py")}}
     (folder / "config.json").write_text(json.dumps(config))  # JSON is YAML
     port = free_port()
-    nnictl("create", "--config", "config.json", "--port", str(port), folder=folder)
-    yield folder, port
-    nnictl("stop", "--port", str(port), folder=folder)
-
-
-@pytest.fixture(scope="module")
-def folder(created: tuple[Path, int]) -> Path:
-    """The experiment when it has ended."""
-    folder, port = created
     address, deadline = f"http://127.0.0.1:{port}/api/v1/nni", time.monotonic() + 240
-    while status(address) not in ("DONE", "ERROR"):
-        assert time.monotonic() < deadline, status(address)
-        time.sleep(0.2)
-    assert status(address) == "DONE"
-    return folder
+    nnictl("create", "--config", "config.json", "--port", str(port), folder=folder)
+    try:
+        while status(address) not in ("DONE", "ERROR"):
+            assert time.monotonic() < deadline, status(address)
+            time.sleep(0.2)
+        assert status(address) == "DONE"
+        yield folder
+    finally:
+        nnictl("stop", "--port", str(port), folder=folder)
 
 
 @pytest.fixture
 def history(folder: Path) -> History:
     return load(folder / "work", SPACE)
-
-
-@pytest.mark.usefixtures("created")  # its tuner starts meanwhile
-def test_next_parameter_is_right_without_the_node_patches(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first trial crashes, so NNI's queue gives each trial the parameters before its own."""
-    (tmp_path / "trial.py").write_text(QUEUE)
-    monkeypatch.setattr(nni_manager, "COMMAND", f"{sys.executable} {tmp_path / 'trial.py'}")
-    monkeypatch.setenv("NASBRIDGE_STOCK", "1")
-    space = {"slope": {"_type": "randint", "_value": [0, 2]}}
-    settings = {"name": "queue", "space": space, "strategy": "none", "mode": "maximize"}
-    manager = Manager(tmp_path, None)
-    try:
-        manager.start({**settings, "jobs": 1, "trials": 3}, "")
-        for number, slope in enumerate([2.0, 1.0, 1.0]):
-            manager.dispatcher.begin(number, {"slope": slope})
-        deadline = time.monotonic() + 90
-        while manager.end_status(2) is None:
-            manager.check()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        assert [manager.end_status(number) for number in range(3)] == ["FAILED", *["SUCCEEDED"] * 2]
-    finally:
-        manager.close()
-    _, *jobs = read_database(tmp_path / "_latest" / DATABASE).jobs
-    assert [(job.asked, job.final) for job in jobs] == [("1", 1.0), ("2", 1.0)]
-    trials = tmp_path / "_latest" / "environments" / "local-env" / "trials"
-    trained = [(trials / job.id / "trained.json").read_text() for job in jobs]
-    assert trained == ['{"slope": 1}', '{"slope": 1.0}']  # a float where the queue agrees
 
 
 def test_an_experiment_of_nnictl_runs_our_strategy(folder: Path, history: History) -> None:
