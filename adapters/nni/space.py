@@ -11,6 +11,7 @@ from ...spaces import (
     Categorical,
     Choice,
     Decision,
+    DecisionSpace,
     Integer,
     IntegerRange,
     InvalidArchitecture,
@@ -18,7 +19,6 @@ from ...spaces import (
     RealRange,
     SearchSpace,
     Space,
-    DecisionSpace,
 )
 
 __all__ = [

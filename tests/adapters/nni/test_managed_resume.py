@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from nasbridge import BackendError, Experiment, History, Integer, RandomSearch, Space
+from nasbridge import testing as material
 from nasbridge.adapters import backend
 from nasbridge.adapters.nni import manager
 from nasbridge.adapters.nni.database import experiment_in
@@ -31,7 +32,6 @@ from nasbridge.adapters.nni.space import architecture_from
 from nasbridge.engine import ActiveTrial
 from nasbridge.engine.driver import Silent
 from nasbridge.spaces import Architecture
-from nasbridge import testing as material
 from nasbridge.testing import comparable
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
