@@ -50,7 +50,7 @@ class DecisionCollector(SpaceVisitor):
                 "places if they are one decision"
             )
         conditions = _with_condition(known.conditions, self._active)
-        role = min(role, known.role, key=ROLES.index)
+        role = role if ROLES.index(role) < ROLES.index(known.role) else known.role
         self.decisions[name] = Decision(name, domain, conditions, known.options, known.place, role)
 
     @contextmanager

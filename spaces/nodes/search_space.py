@@ -27,7 +27,12 @@ class SearchSpace(DecisionSpace):
     """A space of architectures: it lists, samples, mutates, validates and encodes them.
 
     Subclasses implement `discover`, `resolve` and `is_feasible`.
+
+    Attributes:
+        constraints: What architectures must satisfy to be proposed; see `where` and `limit`.
     """
+
+    constraints: tuple[Constraint, ...] = ()
 
     @abstractmethod
     def is_feasible(self, architecture: Architecture) -> bool:
@@ -180,11 +185,6 @@ class SearchSpace(DecisionSpace):
         from .documents import to_document
 
         return json.dumps(to_document(self), allow_nan=False)
-
-    @property
-    def constraints(self) -> tuple[Constraint, ...]:
-        """What architectures must satisfy to be proposed; see `where` and `limit`."""
-        return ()
 
     def unconstrained(self) -> "SearchSpace":
         """Return the space without its constraints; its decisions are the same."""
