@@ -40,12 +40,16 @@ def _are_equal(one: Any, other: Any, compared: Compared) -> bool:
     if type(one) is not type(other):
         return False
     if isinstance(one, keras.KerasTensor):
-        first, second = one._keras_history, other._keras_history
+        first, second = _history(one), _history(other)
         key = (*_key(first), *_key(second))
         if key not in compared:
             compared[key] = _have_equal_origin(first, second, compared)
         return compared[key]
     return one is other or (isinstance(one, bool | int | float | str) and one == other)
+
+
+def _history(tensor: Any) -> Any:
+    return tensor._keras_history
 
 
 def _key(history: Any) -> tuple[object, ...]:

@@ -1,5 +1,3 @@
-# pyright: basic
-# Keras ships no types.
 """Roles: which parts of a model must keep their width, their size or everything."""
 
 import math

@@ -1,5 +1,3 @@
-# pyright: basic
-# Keras ships no types.
 """From the parts of a model to a space: each part becomes a node, with its decisions."""
 
 from collections.abc import Mapping, Sequence
@@ -156,11 +154,12 @@ class SpaceBuilder:
         return Choice(options) if len(options) > 1 else width
 
     def _kernel(self, kernel: object) -> object:
-        sizes = kernel if isinstance(kernel, list | tuple) else (kernel,)
-        if len(set(sizes)) > 1 or sizes[0] == 1:
-            return kernel
+        is_sequence = isinstance(kernel, list | tuple)
+        sizes: Sequence[object] = cast(Sequence[object], kernel) if is_sequence else (kernel,)
         options = dict.fromkeys((sizes[0], *self._options.kernels))
-        return Choice(list(options)) if len(options) > 1 else kernel
+        if len(set(sizes)) > 1 or sizes[0] == 1 or len(options) == 1:
+            return kernel
+        return Choice(list(options))
 
     def _activation(self, current: str) -> object:
         options = dict.fromkeys((current, *self._options.activations))
