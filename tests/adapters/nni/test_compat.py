@@ -1,3 +1,5 @@
+# pyright: basic
+# NNI ships no types that can be relied on.
 """Patches of NNI: the user's node options are kept, and a server open to others is refused."""
 
 import json
@@ -62,7 +64,7 @@ def test_nnictl_warns_of_an_address_that_is_open(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("NASBRIDGE_HOST", ANY_ADDRESS)
     monkeypatch.setattr(ctl, "wait_for_server", no_wait)
     with pytest.warns(UserWarning, match=r"0\.0\.0\.0, as set by NASBRIDGE_HOST.*no authenticat"):
-        ctl._check_server(1)  # pyright: ignore[reportPrivateUsage]
+        ctl._check_server(1)
 
 
 def test_nnictl_refuses_a_server_without_the_patches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +74,7 @@ def test_nnictl_refuses_a_server_without_the_patches(monkeypatch: pytest.MonkeyP
         socket.create_server((ANY_ADDRESS, 0)) as server,
         pytest.raises(BackendError, match="has not loaded"),
     ):
-        ctl._check_server(server.getsockname()[1])  # pyright: ignore[reportPrivateUsage]
+        ctl._check_server(server.getsockname()[1])
 
 
 @pytest.mark.parametrize("users", ["", USERS])

@@ -1,3 +1,4 @@
+# pyright: basic
 """The managed run of the backend `nni`, by the conformance suite.
 
 Most of the suite runs with a fake manager, because what it shows is decided by the store, the
