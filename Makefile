@@ -16,7 +16,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 QUICK := src tests/adapters/test_smoke.py tests/bench tests/engine tests/evaluators tests/report \
   tests/spaces tests/strategies $(wildcard tests/test_*.py)
 SLOW := tests/engine/test_kill.py tests/evaluators/test_keras.py tests/report/test_browser.py \
-  tests/spaces/keras tests/spaces/variants tests/test_portability.py tests/test_readme.py
+  tests/spaces/keras tests/spaces/variants tests/test_portability.py tests/test_documents.py
 
 # Keep compiled bytecode: the tests start hundreds of processes that import the frameworks.
 unexport PYTHONDONTWRITEBYTECODE

@@ -15,11 +15,11 @@ from nasbridge.testing import BackendHarness, BackendTests
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("nni")]
 
 REAL = (
-    "test_proposals_are_those_of_a_bare_search[RegularizedEvolution-chain]",
+    "test_proposals_equal_those_of_a_bare_search[RegularizedEvolution-cell]",
     "test_pruned_trials_keep_curve_and_last_values",
-    "test_a_finished_run_goes_on",
-    "test_a_killed_run_goes_on_as_if_nothing_had_happened",
-    "test_two_workers_lose_and_repeat_nothing",
+    "test_a_finished_run_continues",
+    "test_a_killed_run_continues",
+    "test_two_workers_lose_and_repeat_no_trial",
 )
 
 
@@ -35,3 +35,8 @@ class TestNNI(BackendTests):
     @pytest.fixture
     def harness(self) -> BackendHarness:
         return BackendHarness("nni", trials=20)
+
+
+def test_real_names_tests_of_the_suite() -> None:
+    names = [name.partition("[")[0] for name in REAL]
+    assert [name for name in names if not hasattr(TestNNI, name)] == []
