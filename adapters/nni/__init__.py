@@ -88,7 +88,9 @@ def run(
         TooManyFailures: As many trials in a row failed as the experiment allows.
     """
     opening = open_store(experiment, directory, jobs, port, host, keep, assessor)
-    return run_managed(experiment, directory, jobs, observer, on_accepted, opening)
+    return run_managed(
+        experiment, directory, jobs, observer, on_accepted, opening, supplies_executor=True
+    )
 
 
 def load(

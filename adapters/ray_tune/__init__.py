@@ -119,7 +119,9 @@ def run(
     opening = open_store(
         experiment, directory, jobs, address, resources, retries, scheduler, callbacks
     )
-    return run_managed(experiment, directory, jobs, observer, on_accepted, opening)
+    return run_managed(
+        experiment, directory, jobs, observer, on_accepted, opening, supplies_executor=True
+    )
 
 
 def _checked(retries: object) -> int:

@@ -11,6 +11,7 @@ from nasbridge import Choice, Experiment, RandomSearch, Space
 from nasbridge.engine import (
     BackendError,
     ConsecutiveFailures,
+    ExperimentError,
     OpenStore,
     TooManyFailures,
     run_managed,
@@ -28,7 +29,9 @@ def evaluate(architecture: Any, trial: Any) -> dict[str, float]:
 
 def experiment(**changes: Any) -> Experiment:
     given: dict[str, Any] = {"trials": 3, **changes}
-    return Experiment(SPACE, evaluate, {"loss": "min"}, RandomSearch(), **given)
+    return Experiment(
+        SPACE, given.pop("evaluate", evaluate), {"loss": "min"}, RandomSearch(), **given
+    )
 
 
 class Recorder:
@@ -53,6 +56,23 @@ class Recorder:
 
     def finished(self, trial: Trial) -> None:
         self.events.append(f"trial {trial.number}")
+
+
+def test_an_evaluate_that_workers_cannot_receive_opens_no_storage() -> None:
+    seen = Recorder()
+    local = experiment(evaluate=lambda architecture, trial: {"loss": 1.0})
+    with pytest.raises(ExperimentError, match="evaluate"):
+        run_managed(local, None, 1, seen, seen.accept, seen.opening())
+    assert seen.events == []
+
+
+def test_a_promised_executor_must_be_supplied() -> None:
+    seen = Recorder()
+    with pytest.raises(TypeError, match="has no executor"):
+        run_managed(
+            experiment(), None, 0, seen, seen.accept, seen.opening(), supplies_executor=True
+        )
+    assert seen.events == ["open", "close"]
 
 
 def test_a_run_is_accepted_before_its_first_trial_and_closed_after_its_last() -> None:

@@ -41,6 +41,7 @@ def run_managed(
     observer: Observer | None,
     on_accepted: Accepted | None,
     opening: AbstractContextManager[OpenStore],
+    supplies_executor: bool = False,
 ) -> History:
     """Run an experiment in a backend's storage.
 
@@ -52,18 +53,25 @@ def run_managed(
         on_accepted: See `drive`.
         opening: Opens the storage. It raises if the storage is of another experiment, which it
             finds by `ExperimentIdentity`; the context ends after the last trial.
+        supplies_executor: Whether `opening` yields an executor. Otherwise the default one is made
+            first, so that an `evaluate` that workers cannot receive leaves no storage behind.
 
     Returns:
         The whole history, earlier runs included.
 
     Raises:
+        ExperimentError: `evaluate` cannot be sent to workers.
         TooManyFailures: As many trials in a row failed as the experiment allows.
     """
+    default = None if supplies_executor else executor_for(experiment, jobs)
     with opening as opened:
+        executor = opened.executor or default
+        if executor is None:
+            raise TypeError("supplies_executor=True, but OpenStore has no executor")
         return drive(
             experiment,
             opened.store,
-            opened.executor or executor_for(experiment, jobs),
+            executor,
             opened.directory or directory,
             observer or Silent(),
             opened.loop,
