@@ -164,16 +164,16 @@ def markdown(name: str, table: pandas.DataFrame, board: pandas.DataFrame, second
     head = ["place", "model", "test score", "validation score", "fit s", "predict ms"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *rows]
     title = f"## {name}: {len(table)} rows, {table.shape[1] - 1} columns"
-    return "\n".join([title, "", *lines, "", f"All of it took {seconds:.0f} s."])
+    return "\n".join([title, "", *lines, "", f"Total time: {seconds:.0f} s."])
 
 
 def boosting() -> str:
     """Say whether gradient boosting is among the models, which is often the best of AutoGluon."""
     if "GBM" in OTHERS:
-        return "Of gradient boosting there is LightGBM; CatBoost and XGBoost were left out."
+        return "LightGBM is the only gradient boosting model; CatBoost and XGBoost were left out."
     return (
-        "No gradient boosting was installed (LightGBM, CatBoost, XGBoost), which AutoGluon has by\n"
-        "default and which is often its best: the places are among what is listed."
+        "Gradient boosting (LightGBM, CatBoost, XGBoost) was not installed. AutoGluon includes it\n"
+        "by default, and it is often the best model: the places are those among the listed models."
     )
 
 
@@ -196,20 +196,20 @@ def measure_covertype(arguments: argparse.Namespace) -> None:
     seconds = time.monotonic() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     part = f"""{markdown(LARGE, table, board, seconds)}
-At most {memory:.1f} GiB were in use; the load average of the last quarter of an hour was
-{os.getloadavg()[2]:.1f}. `OMP_NUM_THREADS` was {os.environ.get("OMP_NUM_THREADS", "not set")}.
+Peak memory: {memory:.1f} GiB. Load average of the last 15 minutes: {os.getloadavg()[2]:.1f}.
+`OMP_NUM_THREADS` was {os.environ.get("OMP_NUM_THREADS", "not set")}.
 
 Missing: {", ".join(board.attrs["missing"]) or "none"}. AutoGluon
-expected them to take longer than their part of the time, or had no time for an epoch; beside them,
-with more time, the places may be others. The validation score is of about 1 % of the rows, by which
-the best epoch is chosen: it flatters the networks.
+expected them to take longer than their share of the time, or had no time for an epoch. With more
+time for these models, the places may differ. The validation set has about 1 % of the rows. It also
+selects the best epoch of a network, so the validation scores of networks are too optimistic.
 
-The table is synthetic (ten numeric columns, 44 binary ones, seven classes of unequal size), made by
-the seed; who knows how it was made is right in {best:.1%} of its rows. The time limit of the fit is
-{limit:.0f} s: half of it for the search, {limit / 2 / arguments.trials:.0f} s for each of \
-{arguments.trials} networks, then half in
-equal parts for AutoGluon's own models, of which nearest neighbours are left out, and forests have
-60 trees with 5 rows in a leaf: with its defaults AutoGluon skips them, for want of memory.
+The table is synthetic (ten numeric columns, 44 binary columns, seven classes of unequal size) and
+determined by the seed. The best possible accuracy, by the rule that generates it, is {best:.1%}.
+The time limit of the fit is {limit:.0f} s. The search has half of it:
+{limit / 2 / arguments.trials:.0f} s for each of {arguments.trials} networks.
+AutoGluon's own models share the other half equally. Nearest neighbours are left out. Forests have
+60 trees with 5 rows in a leaf, because AutoGluon skips them for lack of memory with its defaults.
 
 Made by `{shlex.join(["python", "examples/autogluon_tables.py", *sys.argv[1:]])}`;
 {versions()}.
@@ -235,14 +235,16 @@ def measure_all(arguments: argparse.Namespace) -> None:
     before = arguments.output.read_text("utf-8") if arguments.output.exists() else ""
     _, title, large = before.partition(f"\n## {LARGE}")
     arguments.output.write_text(
-        f"""# Searched networks in AutoGluon's leaderboard
+        f"""# Searched networks in AutoGluon's leaderboards
 
-`KerasModel/T1`, `T2`, ... are the three best of {arguments.trials} networks of
-`library.tabular()`, with at most {arguments.epochs} epochs each; all others are AutoGluon's, with
-their defaults. A quarter of the rows is for testing; scores are AutoGluon's, higher is better. One
-split, one seed: a place more or less says little. `fit s` of one network is without the search.
-{boosting()} A search is {arguments.trials} networks, of
-the largest table as many as its section says: it shows that a search works, not how good one gets.
+Models named `KerasModel/T<trial>` are the three best of {arguments.trials} networks of
+`library.tabular()`, with at most {arguments.epochs} epochs each. All other models are AutoGluon's,
+with default settings. A quarter of the rows is the test set. The scores are AutoGluon's; higher is
+better. Each table has one split and one seed, so small differences in place mean little. `fit s` of
+a network does not include the search.
+{boosting()} A search has {arguments.trials} networks,
+except for the largest table (see its section): the tables show that a search works, not how good
+its result can be.
 
 {measured}
 
