@@ -144,7 +144,7 @@ def test_failures_in_a_row_are_counted() -> None:
     assert failures.error is None
 
 
-def test_there_may_be_no_limit_to_failures() -> None:
+def test_the_number_of_failures_may_be_unlimited() -> None:
     failures = ConsecutiveFailures(None, "fix it")
     for number in range(50):
         failures.record(trial(number, "failed"))
