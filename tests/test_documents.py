@@ -166,7 +166,7 @@ def test_every_block_is_known() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_lead_somewhere(document: str) -> None:
+def test_link_targets_exist(document: str) -> None:
     folder = (REPOSITORY / document).parent
     links = {link for link in LINK.findall(DOCUMENTS[document]) if "://" not in link}
     assert not [link for link in sorted(links) if not (folder / link).exists()]

@@ -93,7 +93,7 @@ def test_each_trial_has_its_own_seed_and_directory(tmp_path: Path) -> None:
     assert not given[0][2].exists()  # without a directory of the run, nothing stays
 
 
-def test_a_directory_is_made_only_if_it_is_asked_for(tmp_path: Path) -> None:
+def test_a_directory_is_created_only_on_request(tmp_path: Path) -> None:
     run(experiment(), tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["history.jsonl", "run.json"]
 
@@ -119,7 +119,7 @@ def test_a_run_without_a_complete_trial_logs_the_reason(caplog: pytest.LogCaptur
     assert "no trial is complete: 3 failed with ValueError: no data" in caplog.text
 
 
-def test_a_metric_may_be_called_like_anything() -> None:
+def test_a_metric_may_have_any_name() -> None:
     def report(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
         trial.report(1, score=0.5, step=3.0, number=4.0)
         return {"score": 1.0, "step": 3.0}
@@ -201,11 +201,11 @@ def test_a_run_continues_after_ctrl_c(tmp_path: Path) -> None:
     )
 
 
-def test_no_trial_begins_when_the_time_is_up() -> None:
+def test_no_trial_begins_after_the_time_limit() -> None:
     assert not run(experiment(trials=None, seconds=0))
 
 
-def test_a_run_notes_how_it_was_made(tmp_path: Path) -> None:
+def test_a_run_stores_its_origin(tmp_path: Path) -> None:
     run(experiment(), tmp_path)
     note = json.loads((tmp_path / "run.json").read_text())
     assert (note["backend"], note["jobs"], note["options"]) == ("local", None, {})

@@ -110,7 +110,7 @@ def test_an_exhausted_space_is_reported(nasbridge: Run, edit: Edit) -> None:
     assert "resume" not in done.stderr
 
 
-def test_workers_find_what_evaluate_holds(folder: Path, nasbridge: Run, edit: Edit) -> None:
+def test_workers_import_what_evaluate_contains(folder: Path, nasbridge: Run, edit: Edit) -> None:
     edit("space = Space", "from functools import partial\nspace = Space")
     edit("space, evaluate,", "space, partial(evaluate),")  # the module of a partial is functools
     nasbridge("run", "toy.py", "--jobs", 2, "--trials", 11, "--directory", "d")

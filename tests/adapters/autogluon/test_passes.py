@@ -73,7 +73,7 @@ def bagged(predictor: Any, name: str = "KerasModel_BAG_L1") -> Any:
     return predictor._trainer.load_model(name).load_child("S1F1").params["architecture"]
 
 
-def test_a_search_and_then_bags_of_the_winners(tmp_path: Path) -> None:
+def test_the_winners_of_a_search_are_bagged(tmp_path: Path) -> None:
     predictor = fresh(tmp_path)
     made = passes(
         predictor,
@@ -150,7 +150,7 @@ def test_a_search_without_a_winner_is_kept(tmp_path: Path) -> None:
     assert [trial.state for trial in load(predictor)] == ["failed"] * 2
 
 
-def test_no_trials_need_a_history_of_autogluon(tmp_path: Path) -> None:
+def test_a_second_pass_alone_requires_a_history(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"trials=0.*give an earlier search"):
         passes(fresh(tmp_path), trials=0)
     other = History(SPACE, (), ())

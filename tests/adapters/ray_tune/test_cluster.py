@@ -233,7 +233,7 @@ if __name__ == "__main__":
 """
 
 
-def test_the_last_node_that_fits_may_die_during_the_run(tmp_path: Path) -> None:
+def test_the_last_suitable_node_may_be_lost_during_the_run(tmp_path: Path) -> None:
     printed = output_of(DYING, tmp_path)
     assert re.search(r"needs 1 tray on one node, and no node of this Ray cluster has it", printed)
     assert "1 had ended before" in printed

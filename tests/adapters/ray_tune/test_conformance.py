@@ -159,7 +159,7 @@ def evaluate_dying(architecture: Architecture, trial: ActiveTrial) -> dict[str, 
     return score(architecture)
 
 
-def test_a_failed_trial_notes_its_lost_workers(tmp_path: Path) -> None:
+def test_a_failed_trial_counts_its_lost_workers(tmp_path: Path) -> None:
     experiment = _experiment(evaluate=evaluate_dying, trials=4, trial_seconds=5)
     history = experiment.run("ray_tune", tmp_path / "run")
     notes = {trial.number: trial.notes for trial in history if trial.state == "failed"}
@@ -170,7 +170,7 @@ def test_a_failed_trial_notes_its_lost_workers(tmp_path: Path) -> None:
     assert "workers_lost" not in notes[1]  # nasbridge ended the worker
 
 
-def test_ray_has_the_trials_as_its_own(tmp_path: Path) -> None:
+def test_ray_stores_all_trials(tmp_path: Path) -> None:
     experiment = _experiment(evaluate=evaluate_variously, trials=10)
     begun = replace(experiment, trials=4).run("local", None, 0, Silent())
     store_history(begun, tmp_path / "run")

@@ -116,7 +116,7 @@ def test_trials_that_a_scheduler_stops_are_pruned(tmp_path: Path, scheduler: Any
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_what_the_param_space_leaves_open_is_searched(tmp_path: Path) -> None:
+def test_open_values_of_the_param_space_are_searched(tmp_path: Path) -> None:
     searcher = NASSearcher(None, strategy=RandomSearch(), seed=1)
     nested = {"kind": "cnn", "kernel": tune.choice([3, 5])}
     space = {
@@ -260,7 +260,7 @@ def test_the_last_reports_determine_how_a_trial_ended() -> None:
     assert [step.metrics["loss"] for step in again.curve] == [9.0, 2.0]
 
 
-def test_what_is_saved_is_a_history(tmp_path: Path) -> None:
+def test_the_saved_state_is_a_history(tmp_path: Path) -> None:
     searcher = NASSearcher(SPACE, "loss", "min", strategy=STRATEGY, seed=4)
     reported(searcher, [result(1, 3.0), result(1, 3.0)])
     searcher.suggest("b")
