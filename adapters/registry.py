@@ -157,7 +157,7 @@ BACKENDS: Mapping[str, Entry] = MappingProxyType(
         ),
     }
 )
-"""The backends of nasbridge; other packages add theirs as entry points `nasbridge.backends`."""
+"""The backends of nasbridge; other packages use the entry point group `nasbridge.backends`."""
 
 
 def backend_names() -> tuple[str, ...]:

@@ -68,9 +68,9 @@ def fronts_of(scores: Sequence[Scores]) -> list[list[int]]:
     """
     below: list[list[int]] = [[] for _ in scores]
     above = [0] * len(scores)
-    for one, ours in enumerate(scores):
-        for other, theirs in enumerate(scores):
-            if dominates(ours, theirs):
+    for one, score in enumerate(scores):
+        for other, other_score in enumerate(scores):
+            if dominates(score, other_score):
                 below[one].append(other)
                 above[other] += 1
     fronts: list[list[int]] = []

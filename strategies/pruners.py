@@ -76,17 +76,17 @@ def rank_at_step(
     if not curve:
         return None
     step = curve[-1].step
-    ours = _reached(curve, step) or {}
-    known = [o for o in objectives if o.metric in ours]
+    metrics = _reached(curve, step) or {}
+    known = [o for o in objectives if o.metric in metrics]
     if not known:
         return None
-    score = [_score(o, ours) for o in known]
+    score = [_score(o, metrics) for o in known]
     compared = better = 0
     for other in others:
-        theirs = _reached(other, step)
-        if theirs is not None and all(o.metric in theirs for o in known):
+        reached = _reached(other, step)
+        if reached is not None and all(o.metric in reached for o in known):
             compared += 1
-            better += dominates([_score(o, theirs) for o in known], score)
+            better += dominates([_score(o, reached) for o in known], score)
     return (1 - better / compared if compared else 1.0), compared
 
 

@@ -1,4 +1,4 @@
-"""Every Python block of the README and of docs/ runs, each in a folder of its own."""
+"""Every Python block of the README and of docs/ runs, each in a new folder."""
 
 import multiprocessing
 import os
@@ -62,7 +62,7 @@ class Block(NamedTuple):
         before: What the reader's own code supplies.
         shorter: Numbers that only make it take longer, each of which occurs once.
         after: Assertions on the result.
-        process: Whether it needs a process of its own, because it starts workers. The others are
+        process: Whether it needs a new process, because it starts workers. The others are
             forked from one process that has loaded Keras.
         only_compiled: Why it is not run; the test that covers it instead.
     """
@@ -166,7 +166,7 @@ def test_every_block_is_known() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_lead_somewhere(document: str) -> None:
+def test_link_targets_exist(document: str) -> None:
     folder = (REPOSITORY / document).parent
     links = {link for link in LINK.findall(DOCUMENTS[document]) if "://" not in link}
     assert not [link for link in sorted(links) if not (folder / link).exists()]
@@ -200,7 +200,7 @@ def test_the_block_runs(name: str, tmp_path: Path) -> None:
 
 
 def in_process(file: Path, output: Path) -> int:
-    """Run a program in a process of its own; return its exit code."""
+    """Run a program in a new process; return its exit code."""
     with output.open("w") as log:
         command = [sys.executable, str(file)]
         return subprocess.run(command, cwd=file.parent, stderr=log, check=False).returncode

@@ -54,7 +54,7 @@ def test_the_default_strategy_leaves_most_trials_to_the_model(
     assert default_strategy(trials) == BayesianOptimization(initial)
 
 
-def test_a_population_that_never_evolves_is_warned_of_where_it_is_written() -> None:
+def test_a_population_that_never_evolves_gives_a_warning_at_its_line() -> None:
     with pytest.warns(UserWarning, match="all 10 trials .* population of 10") as warned:
         experiment(strategy=RegularizedEvolution(10, 3), trials=10)
     assert Path(warned[0].filename) == Path(__file__)
@@ -69,12 +69,12 @@ def test_an_experiment_is_a_value() -> None:
         one.trials = 3  # type: ignore[misc]
 
 
-def test_numpy_numbers_are_numbers() -> None:
+def test_numpy_numbers_are_accepted() -> None:
     made = experiment(trials=numpy.int64(5), seed=numpy.int64(2**62), seconds=numpy.float32(9))
     assert comparable(run(made)) == comparable(run(experiment(seed=2**62)))
 
 
-def test_each_trial_has_a_seed_and_a_directory_of_its_own(tmp_path: Path) -> None:
+def test_each_trial_has_its_own_seed_and_directory(tmp_path: Path) -> None:
     given: list[tuple[int, int, Path]] = []
 
     def look(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
@@ -93,7 +93,7 @@ def test_each_trial_has_a_seed_and_a_directory_of_its_own(tmp_path: Path) -> Non
     assert not given[0][2].exists()  # without a directory of the run, nothing stays
 
 
-def test_a_directory_is_made_only_if_it_is_asked_for(tmp_path: Path) -> None:
+def test_a_directory_is_created_only_on_request(tmp_path: Path) -> None:
     run(experiment(), tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["history.jsonl", "run.json"]
 
@@ -119,7 +119,7 @@ def test_a_run_without_a_complete_trial_logs_the_reason(caplog: pytest.LogCaptur
     assert "no trial is complete: 3 failed with ValueError: no data" in caplog.text
 
 
-def test_a_metric_may_be_called_like_anything() -> None:
+def test_a_metric_may_have_any_name() -> None:
     def report(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
         trial.report(1, score=0.5, step=3.0, number=4.0)
         return {"score": 1.0, "step": 3.0}
@@ -139,7 +139,7 @@ def test_numbers_of_every_kind_are_metrics() -> None:
 
 
 class Watching:
-    """An observer that remembers."""
+    """An observer that records events."""
 
     def __init__(self) -> None:
         self.before: list[int] = []
@@ -177,12 +177,12 @@ def test_failures_must_come_in_a_row_to_end_a_run(tmp_path: Path) -> None:
     )
 
 
-def test_leaving_a_python_program_from_within_is_a_failure() -> None:
+def test_a_system_exit_in_evaluate_is_a_failure() -> None:
     def leaving(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
-        raise SystemExit("it leaves")
+        raise SystemExit("leaving")
 
     (trial, *_) = run(experiment(evaluate=leaving))
-    assert trial.notes["error"] == "SystemExit: it leaves"
+    assert trial.notes["error"] == "SystemExit: leaving"
 
 
 def test_a_run_continues_after_ctrl_c(tmp_path: Path) -> None:
@@ -201,11 +201,11 @@ def test_a_run_continues_after_ctrl_c(tmp_path: Path) -> None:
     )
 
 
-def test_no_trial_begins_when_the_time_is_up() -> None:
+def test_no_trial_begins_after_the_time_limit() -> None:
     assert not run(experiment(trials=None, seconds=0))
 
 
-def test_a_run_notes_how_it_was_made(tmp_path: Path) -> None:
+def test_a_run_stores_its_origin(tmp_path: Path) -> None:
     run(experiment(), tmp_path)
     note = json.loads((tmp_path / "run.json").read_text())
     assert (note["backend"], note["jobs"], note["options"]) == ("local", None, {})

@@ -1,4 +1,4 @@
-"""Imports point one way, from adapters and commands down to spaces, and form no circle.
+"""Imports point one way, from adapters and commands down to spaces, and form no cycle.
 
 Imports under `TYPE_CHECKING` and within functions count, except those of facade methods.
 """
@@ -222,7 +222,7 @@ def our_graph() -> dict[str, set[str]]:
     return import_graph(sources())
 
 
-def circles(graph: Mapping[str, Set[str]]) -> set[frozenset[str]]:
+def cycles(graph: Mapping[str, Set[str]]) -> set[frozenset[str]]:
     """Return the strongly connected components of more than one module."""
     reached: dict[str, set[str]] = {}
     for module in graph:
@@ -258,8 +258,8 @@ def test_modules_import_only_what_the_table_allows() -> None:
     assert not found, "\n" + "\n".join(found)
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    assert circles(our_graph()) == set()
+def test_modules_form_no_import_cycle() -> None:
+    assert cycles(our_graph()) == set()
 
 
 def test_imports_point_to_lower_layers() -> None:
@@ -327,25 +327,25 @@ def test_allowed_import_passes(path: str, source: str) -> None:
         "from .three import A",
     ],
 )
-def test_circle_is_found(back: str) -> None:
+def test_a_cycle_is_found(back: str) -> None:
     texts = {
         "spaces/one.py": "from .two import B",
         "spaces/two.py": back,
         "spaces/three.py": "import nasbridge.spaces.one",
     }
-    (circle,) = circles(import_graph(texts))
-    assert {"nasbridge.spaces.one", "nasbridge.spaces.two"} <= circle
+    (cycle,) = cycles(import_graph(texts))
+    assert {"nasbridge.spaces.one", "nasbridge.spaces.two"} <= cycle
 
 
-def test_facade_methods_form_no_circle_and_other_methods_do() -> None:
+def test_facade_methods_form_no_cycle_and_other_methods_do() -> None:
     method = "class Architecture:\n    def {}(self):\n        from ..draw import draw"
     texts = {
         "spaces/nodes/architecture.py": method.format("draw"),
         "spaces/draw/__init__.py": "from ..nodes.architecture import Architecture",
     }
-    assert not circles(import_graph(texts))
+    assert not cycles(import_graph(texts))
     texts["spaces/nodes/architecture.py"] = method.format("show")
-    assert len(circles(import_graph(texts))) == 1
+    assert len(cycles(import_graph(texts))) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`continue_from`: a run begins with what has been found of the experiment elsewhere."""
+"""`continue_from`: a run starts with the history of an earlier run."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -8,7 +8,7 @@ COMMAND = Path(__file__).parent.parent / "benchmarks" / "portability.py"
 SMALL = ["--backends", "local", "optuna", "--strategies", "RegularizedEvolution", "--trials", "12"]
 
 
-def test_every_cell_is_right(tmp_path: Path) -> None:
+def test_all_trials_agree_in_both_tables(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     done = subprocess.run(
         [sys.executable, str(COMMAND), *SMALL, "--output", str(page)],

@@ -1,4 +1,4 @@
-"""The progress bar: what it says, and that it fits."""
+"""The progress bar: its text, and that it fits the terminal."""
 
 from io import StringIO
 
@@ -26,7 +26,7 @@ def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]
 
 
 def shown(experiment: Experiment, width: int = 100) -> str:
-    """The bar after an earlier run of two trials and two more, in a console of a width."""
+    """Return the bar after two earlier and two new trials, in a console of this width."""
     trials = [
         Trial(k, SPACE.architecture({"x": k}), state, {"loss": loss, "size": -loss})
         for k, (state, loss) in enumerate(STATES)
@@ -41,31 +41,31 @@ def shown(experiment: Experiment, width: int = 100) -> str:
     return capture.get().rstrip("\n")
 
 
-def test_it_says_what_matters() -> None:
+def test_the_bar_shows_progress_and_the_best_value() -> None:
     experiment = Experiment(SPACE, evaluate, {"loss": "min"}, RandomSearch(), trials=10)
-    said = shown(experiment).split(maxsplit=1)[1]
-    assert said == "4/10, best loss 1.5, about 0 s left, 1 pruned, 1 failed, 0 s"
+    text = shown(experiment).split(maxsplit=1)[1]
+    assert text == "4/10, best loss 1.5, about 0 s left, 1 pruned, 1 failed, 0 s"
 
 
-def test_it_knows_fronts_and_limits_of_time() -> None:
+def test_the_bar_shows_fronts_and_time_limits() -> None:
     objectives = {"loss": "min", "size": "min"}
     experiment = Experiment(SPACE, evaluate, objectives, RandomSearch(), None, seconds=7200)
     assert "4 trials, Pareto front of 2, about 2 h 0 min left, 1 pruned" in shown(experiment)
 
 
-def test_the_end_has_nothing_left() -> None:
+def test_no_time_is_left_at_the_end() -> None:
     experiment = Experiment(SPACE, evaluate, {"loss": "min"}, RandomSearch(), trials=4)
     assert "left" not in shown(experiment)
 
 
-def test_it_is_one_line_in_a_narrow_terminal() -> None:
+def test_the_bar_is_one_line_in_a_narrow_terminal() -> None:
     experiment = Experiment(SPACE, evaluate, {"loss": "min"}, RandomSearch(), trials=10)
     line = shown(experiment, 40)
     assert "\n" not in line
     assert len(line) <= 40
 
 
-def test_durations_are_for_people() -> None:
+def test_durations_are_readable() -> None:
     seconds = [0.4, 59.6, 61, 3599, 3600, 90061]
     assert list(map(duration, seconds)) == [
         "0 s",

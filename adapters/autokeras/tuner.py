@@ -73,8 +73,8 @@ class NASTuner(DrivenTuner, AutoTuner):
             Real(1e-4, 1e-2, log=True), "optimizer": "adam"}`.
         max_seconds: Seconds from the begin of a search after which no trial begins; None for no
             limit.
-        refit: Whether the best network is trained again at the end, as AutoKeras does: on the
-            validation data as well, if they were split off. It then predicts and is exported.
+        refit: Whether the best network is trained again at the end, as AutoKeras does: also on
+            validation data that were split off. It then predicts and is exported.
             Otherwise the network of the search does, whose score is known.
         oracle: Further settings of the oracle, as `{"max_consecutive_failed_trials": 3}`.
         **kwargs: As for every tuner: `directory`, `project_name`, `overwrite`, `max_model_size`.

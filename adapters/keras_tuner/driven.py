@@ -89,7 +89,7 @@ class DrivenTuner(keras_tuner.Tuner):
             print("The first trial declares the hyperparameters of a function")
 
     def results_summary(self, num_trials: int = 10) -> None:
-        """Print the best trials, and which ones failed or were stopped early."""
+        """Print the best trials, the failed ones, and those that were stopped early."""
         super().results_summary(num_trials)
         if self._is_worker():
             return

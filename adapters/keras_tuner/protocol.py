@@ -72,8 +72,7 @@ def encode(message: Message) -> tuple[dict[str, float], int]:
     """Return the arguments `metrics` and `step` of `update_trial`.
 
     Raises:
-        ValueError: The message cannot be told from another one: an epoch below 0, or a result
-            without metrics.
+        ValueError: The message is ambiguous: an epoch below 0, or a result without metrics.
     """
     match message:
         case TrialBegins():

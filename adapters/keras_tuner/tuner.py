@@ -53,7 +53,7 @@ class NASTuner(DrivenTuner):
         optimizer: As in `model.compile`. For a space of networks, it may also be a function from
             the architecture to an optimizer; None takes the optimizer of the compiled model that
             was given to `variants_of`, or else "adam". For a model-building function, it replaces
-            the optimizer of the models, as in every tuner; None keeps theirs.
+            the optimizer of the models, as in every tuner; None keeps it.
         loss: Likewise; the last resort is "sparse_categorical_crossentropy".
         metrics: Likewise; the last resort is the accuracy.
         oracle: Further settings of `NASOracle`, as `{"patience": 60}`.

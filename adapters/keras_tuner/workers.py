@@ -1,6 +1,6 @@
 # pyright: basic
 # Keras Tuner ships no types.
-"""The workers of an oracle: which one has which trial, and which ones have timed out."""
+"""The workers of an oracle: their trials and timeouts."""
 
 import threading
 import time

@@ -130,7 +130,7 @@ def experiment_from(file: Path, name: str | None) -> Any:
     """
     if not file.is_absolute() and not file.exists():
         raise ExperimentError(
-            f"{file} does not exist here, and NNI creates a tuner in a folder of its own: write "
+            f"{file} does not exist here, and NNI creates a tuner in its own folder: write "
             "the absolute path of the experiment's file in classArgs"
         )
     module = load_module(f"nasbridge_{file.stem}", file)

@@ -144,7 +144,7 @@ def patched_launcher(**functions: Callable[..., Any]) -> Generator[None]:
 
 
 class Deferred(NamedTuple):
-    """A command of ours: a call to be made in the tuner's own thread."""
+    """An internal command: a call to make in the tuner's thread."""
 
     call: Callable[[], None]
 

@@ -128,7 +128,7 @@ class _Stored:
 
     Attributes:
         resumed: Numbers of our trials whose processes NNI restarts.
-        unfinished: Number of unfinished trials, those that a user added included.
+        unfinished: Number of unfinished trials, including those that a user added.
         finished: Number of finished trials.
     """
 

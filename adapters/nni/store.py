@@ -169,7 +169,7 @@ class NNIStore:
                 self._send_end(finished[number], wait_for(number))
 
     def is_lost(self, number: int) -> bool:
-        """Return whether the process of a running trial has ended by itself or was killed."""
+        """Return whether the process of a running trial has ended."""
         link = self._links.get(number)
         return link is not None and link.is_lost
 

@@ -38,7 +38,7 @@ STATES: Mapping[str, Literal["complete", "pruned", "failed"]] = {
     "FAILED": "failed",
     "SUCCEEDED": "complete",
     "SYS_CANCELED": "failed",
-    "USER_CANCELED": "pruned",  # by a user or a signal; in NNI 3.0 by an assessor, too
+    "USER_CANCELED": "pruned",  # by a user or a signal; in NNI 3.0 also by an assessor
 }
 ENDS: Mapping[str, str] = {
     "complete": "SUCCEEDED",

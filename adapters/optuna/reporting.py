@@ -214,7 +214,7 @@ def _end(companion: Study, row: FrozenTrial, state: TrialState) -> None:
     values = None
     if state == TrialState.COMPLETE and reported:
         values = reported[max(reported)]
-    with suppress(UpdateFinishedTrialError):  # another process was quicker
+    with suppress(UpdateFinishedTrialError):  # another process has finished it
         companion.tell(
             row.number,
             values,

@@ -258,7 +258,7 @@ class StudyStore:
 
     def _void(self, row: int, why: str) -> None:
         storage = storage_of(self._study)
-        with suppress(UpdateFinishedTrialError):  # another process was quicker
+        with suppress(UpdateFinishedTrialError):  # another process has finished it
             storage.set_trial_user_attr(row, VOID, why)
             storage.set_trial_state_values(row, TrialState.FAIL)
 

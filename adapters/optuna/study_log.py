@@ -140,7 +140,7 @@ class StudyLog:
         return None
 
     def _adopt(self, row: FrozenTrial, number: int) -> None:
-        """Let the trial of an unfinished row, perhaps of another process, run in the search."""
+        """Add the trial of an unfinished row, possibly of another process, as running."""
         values = f"{row.system_attrs.get(CHOICES)} {fixed_of(row)} {row.params}"
         if number in self.trials.finished or values == self._seen.get(row.number):
             return

@@ -25,7 +25,7 @@ QUIET = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # the trials' notes have them
     "TUNE_WARN_THRESHOLD_S": "10",  # Ray's default warns of steps of half a second
 }
-"""Environment variables that Ray reads; those that the user has set stay."""
+"""Environment variables that Ray reads; a user's settings take precedence."""
 
 
 @contextmanager

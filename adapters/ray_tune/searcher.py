@@ -56,7 +56,7 @@ class NASSearcher(Searcher):
         seed: Fixes every proposal.
         objectives: Replaces metric and mode: metrics with "max" or "min", as {"accuracy": "max"}.
         flat: Whether the config has each decision under its own name instead of all under `arch`.
-        max_t: Number of reports of a whole trial. It tells whole trials from stopped ones where
+        max_t: Number of reports of a whole trial. It separates whole trials from stopped ones where
             the scheduler's `max_t` ends both, and for class trainables. A function trainable that
             returns has run as a whole.
         time_attr: The unit of `max_t`, if not reports: the scheduler's `time_attr`, as "epoch".

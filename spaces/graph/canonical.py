@@ -38,7 +38,7 @@ class Flow(NamedTuple):
 
     Attributes:
         terms: The terms of the sum.
-        channels: Its width; zeros have one, too.
+        channels: Its width, also of zeros.
     """
 
     terms: Terms

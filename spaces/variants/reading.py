@@ -37,7 +37,7 @@ def read(model: Any) -> ReadModel:
         model: A `keras.Sequential` or a functional model with one input and one output.
 
     Raises:
-        SpaceError: It is not such a model, or its layers do not form chains and branches.
+        SpaceError: It is another kind of model, or its layers do not form chains and branches.
     """
     if not isinstance(model, keras.Model) or not hasattr(model, "get_layer"):
         raise SpaceError(f"{model!r} is not a keras.Model: pass a Sequential or functional one")

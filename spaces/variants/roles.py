@@ -91,7 +91,7 @@ def _output_parts(
     Args:
         parts: Parts in a row.
         stops: Reduces over branches, with True for each that has a layer with a width, to whether
-            the search stops there. With `all`, the source of a shortcut counts as well.
+            the search stops there. With `all`, the source of a shortcut also counts.
     """
     found: list[Part] = []
     for part in reversed(parts):

@@ -1,4 +1,4 @@
-"""Commands in processes of their own, in a folder with an experiment that needs no framework."""
+"""Fixtures that run commands in a folder with an experiment that needs no framework."""
 
 import multiprocessing
 import os
@@ -47,9 +47,13 @@ Process = subprocess.Popen[str]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a command that writes to pipes, whatever the tests write to."""
-    ours = {k: v for k, v in os.environ.items() if k not in {"FORCE_COLOR", "COLUMNS"}}
-    return {**ours, "KERAS_BACKEND": "numpy", **more}  # nothing is trained, and it is there soonest
+    """Return the environment of a command whose output is captured."""
+    inherited = {k: v for k, v in os.environ.items() if k not in {"FORCE_COLOR", "COLUMNS"}}
+    return {
+        **inherited,
+        "KERAS_BACKEND": "numpy",
+        **more,
+    }  # nothing is trained, and numpy loads fastest
 
 
 def command(*arguments: object) -> list[str]:
@@ -76,7 +80,7 @@ def edit(folder: Path) -> Callable[[str, str], None]:
 
 
 def main(arguments: list[str], folder: Path, variables: dict[str, str], *files: Path) -> None:
-    """Do what `python -m nasbridge` does, in a folder, with files for what is printed."""
+    """Run `python -m nasbridge` in a folder, and write its output to two files."""
     os.chdir(folder)
     for stream, file in zip((sys.stdout, sys.stderr), files, strict=True):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), stream.fileno())
@@ -89,7 +93,7 @@ def main(arguments: list[str], folder: Path, variables: dict[str, str], *files: 
 
 @pytest.fixture
 def nasbridge(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Done]:
-    """Runs a command to its end, forked from a process that has loaded Optuna; checks its end."""
+    """Runs a command in a fork of a process that has loaded Optuna; checks its exit code."""
 
     def run(*arguments: object, code: int = 0, cwd: Path = folder) -> Done:
         place = tmp_path_factory.mktemp("printed")
@@ -102,7 +106,7 @@ def nasbridge(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
         try:
             process.join(300)
         finally:
-            process.kill()  # what hangs must not outlive its test
+            process.kill()  # a command that hangs must not outlive its test
             process.join()
         done = Done(words, process.exitcode or 0, *(file.read_text() for file in files))
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
@@ -114,7 +118,7 @@ def nasbridge(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
 
 @pytest.fixture
 def alone(folder: Path) -> Callable[..., Done]:
-    """Runs a command to its end as users do, in a process that has loaded nothing."""
+    """Runs a command as users do, in a new process."""
 
     def run(*arguments: object) -> Done:
         done = subprocess.run(
@@ -144,8 +148,8 @@ def refused(nasbridge: Callable[..., Done]) -> Callable[..., str]:
 
 
 @pytest.fixture
-def told(folder: Path) -> Callable[[str], list[tuple[Any, ...]]]:
-    """Reads all of a run's history that must not depend on when and where it was made."""
+def outcomes(folder: Path) -> Callable[[str], list[tuple[Any, ...]]]:
+    """Reads the part of a run's history that does not depend on time and place."""
 
     def read(directory: str) -> list[tuple[Any, ...]]:
         return [
@@ -179,13 +183,13 @@ def start(folder: Path) -> Callable[..., Process]:
 
 @pytest.fixture
 def stop(start: Callable[..., Process]) -> Callable[..., str]:
-    """Starts a slow run and presses Ctrl-C after some trials; returns what is told then."""
+    """Starts a slow run and presses Ctrl-C after some trials; returns standard error."""
 
     def run(*arguments: object, trials: int) -> str:
         process = start(*arguments, trials=trials)
         os.killpg(process.pid, signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
-        # The second where Python was in the middle of exec("..."): shells show 130 for both.
+        # The second one if Python is executing a string; shells show 130 for both.
         assert process.returncode in {130, -signal.SIGINT}, stderr
         assert "Traceback" not in stderr
         return stderr

@@ -1,4 +1,4 @@
-"""`bench`, on files that take the place of the real ones."""
+"""`nasbridge bench` with small files in place of the real tables."""
 
 import json
 import subprocess
@@ -42,7 +42,9 @@ METHODS = (
 )
 
 
-def test_a_bench_is_run_once_and_told(folder: Path, nasbridge: Run, data: Path) -> None:
+def test_a_benchmark_runs_once_and_writes_its_results(
+    folder: Path, nasbridge: Run, data: Path
+) -> None:
     arguments = ("bench", "nb201-hw", "--data", "data", "--evaluations", 8, *METHODS)
     done = nasbridge(*arguments, "--seeds", 2)
     assert "Share of the hypervolume" in done.stdout
@@ -65,14 +67,14 @@ def test_a_bench_is_run_once_and_told(folder: Path, nasbridge: Run, data: Path) 
     )
 
 
-def test_a_document_without_a_place_is_told_before_anything_is_played(
+def test_a_document_without_markers_is_reported_before_the_first_run(
     folder: Path, refused: Refused, data: Path
 ) -> None:
     (folder / "mine.md").write_text("# Mine\n", "utf-8")
     limits = ("--evaluations", 8, "--document", "mine.md")
-    said = refused("bench", "nb201-hw", "--data", "data", *METHODS, *limits)
-    assert "mine.md" in said
-    assert "<!-- results: queries -->" in said
+    error = refused("bench", "nb201-hw", "--data", "data", *METHODS, *limits)
+    assert "mine.md" in error
+    assert "<!-- results: queries -->" in error
     assert not (folder / "bench").exists()
 
 
@@ -85,14 +87,14 @@ def test_the_cost_protocol_counts_seconds(folder: Path, nasbridge: Run, data: Pa
     assert not (folder / "bench" / "queries.md").exists()
 
 
-def test_what_is_missing_is_named(nasbridge: Run, data: Path) -> None:
+def test_a_method_that_is_not_installed_is_named(nasbridge: Run, data: Path) -> None:
     methods = (*METHODS[:2], "--method", "smac.HyperparameterOptimization")
     limits = ("--evaluations", 3, "--seeds", 1, "--jobs", 0)
     done = nasbridge("bench", "nb201-hw", "--data", "data", *methods, *limits)
     assert "smac.HyperparameterOptimization is missing: " in done.stderr
 
 
-def test_a_failing_contender_does_not_stop_the_others(nasbridge: Run, data: Path) -> None:
+def test_a_failing_method_does_not_stop_the_others(nasbridge: Run, data: Path) -> None:
     methods = (*METHODS[:2], "--method", "optuna.TPESampler(nonsense=1)")
     limits = ("--evaluations", 3, "--seeds", 2, "--jobs", 0)
     done = nasbridge("bench", "nb201-hw", "--data", "data", *methods, *limits, code=1)
@@ -100,10 +102,10 @@ def test_a_failing_contender_does_not_stop_the_others(nasbridge: Run, data: Path
     assert "optuna.TPESampler(nonsense=1) is missing: 2 runs failed: TypeError" in done.stderr
 
 
-def test_nothing_is_drawn_where_everyone_fails(folder: Path, refused: Refused, data: Path) -> None:
+def test_nothing_is_written_if_every_run_fails(folder: Path, refused: Refused, data: Path) -> None:
     method = ("--method", "optuna.TPESampler(nonsense=1)", "--jobs", 0, "--seeds", 1)
-    said = refused("bench", "nb201-hw", "--data", "data", *method)
-    assert "no run has come to its end: 1 run failed: TypeError" in said
+    error = refused("bench", "nb201-hw", "--data", "data", *method)
+    assert "no run has come to its end: 1 run failed: TypeError" in error
     assert not (folder / "bench").exists()
 
 
@@ -127,7 +129,9 @@ def test_nothing_is_drawn_where_everyone_fails(folder: Path, refused: Refused, d
         ("fcnet-naval --protocol cost", "unknown table 'fcnet-naval' with --protocol cost"),
     ],
 )
-def test_bad_input_is_told(refused: Refused, data: Path, arguments: str, error: str) -> None:
+def test_invalid_arguments_are_reported(
+    refused: Refused, data: Path, arguments: str, error: str
+) -> None:
     assert error in refused("bench", *arguments.split())
 
 

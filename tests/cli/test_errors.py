@@ -1,4 +1,4 @@
-"""What goes wrong is told in a line, with a way out."""
+"""Errors are one line that names the fix."""
 
 import json
 import re
@@ -20,7 +20,7 @@ Edit = Callable[[str, str], None]
 
 @pytest.fixture
 def wrong(folder: Path) -> None:
-    """Puts files that are wrong in one way each beside toy.py."""
+    """Adds files with one mistake each beside toy.py."""
     toy = (folder / "toy.py").read_text()
     files = {
         "notes.txt": "dear diary\n",
@@ -71,11 +71,11 @@ def wrong(folder: Path) -> None:
         ("space missing.py", "missing.py does not exist"),
         ("space bare.py", "bare.py holds no Space"),
         ("space missing.json", "missing.json"),
-        ("space wrong.json", "this JSON is no space"),
+        ("space wrong.json", "this JSON is not a space"),
         ("report notes.txt", "notes.txt, line 1"),
     ],
 )
-def test_bad_input(refused: Refused, arguments: str, message: str) -> None:
+def test_invalid_input_is_reported(refused: Refused, arguments: str, message: str) -> None:
     assert message in refused(*arguments.split())
 
 
@@ -100,7 +100,7 @@ def test_too_many_failures_end_a_run(refused: Refused, edit: Edit) -> None:
     assert "ValueError: unlucky" in error
 
 
-def test_a_run_without_a_best_trial_says_so(refused: Refused, edit: Edit) -> None:
+def test_a_run_without_a_best_trial_is_an_error(refused: Refused, edit: Edit) -> None:
     edit("if width % 7 == 3:", "if True:")
     error = refused("run", "toy.py", "--directory", "d", "--trials", 3)
     assert "no trial is complete (3 failed)" in error
@@ -115,17 +115,17 @@ def test_a_run_belongs_to_its_directory(folder: Path, nasbridge: Run, refused: R
     assert (folder / "d" / "run.json").read_text() == before
 
 
-def test_resume_says_what_it_misses(folder: Path, nasbridge: Run, refused: Refused) -> None:
+def test_resume_names_the_missing_file(folder: Path, nasbridge: Run, refused: Refused) -> None:
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 3)
     (folder / "toy.py").rename(folder / "moved.py")
     error = refused("resume", "d")
     assert "toy.py, the file with the experiment of d, no longer exists" in error
     assert "nasbridge run FILE --directory d" in error
-    nasbridge("run", "moved.py", "--directory", "d", "--trials", 4)  # the way out
+    nasbridge("run", "moved.py", "--directory", "d", "--trials", 4)  # the fix that the error names
     nasbridge("resume", "d", "--trials", 5)
 
 
-def test_a_damaged_note_is_told(folder: Path, nasbridge: Run, refused: Refused) -> None:
+def test_a_damaged_run_note_is_reported(folder: Path, nasbridge: Run, refused: Refused) -> None:
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 3)
     note = folder / "d" / "run.json"
     document = json.loads(note.read_text())
@@ -143,7 +143,7 @@ def test_a_damaged_note_is_told(folder: Path, nasbridge: Run, refused: Refused) 
     note.write_text("{")
     for command in ("resume d", "run toy.py --directory d", "export d h.jsonl", "report d"):
         assert "run.json is damaged" in refused(*command.split())
-    note.unlink()  # the way out
+    note.unlink()  # fixes it
     nasbridge("run", "toy.py", "--backend", "local", "--directory", "d", "--trials", 4)
     assert len(load_run(folder / "d")) == 4
 
@@ -162,11 +162,9 @@ def test_a_run_with_objects_is_resumed_by_its_program(
     error = refused("resume", "d")
     assert "begun with pruner= as an object" in error
     assert re.search(r"running \S+toy.py again", error)
-    nasbridge("run", "toy.py", "--directory", "d", "--pruner", "median")  # says what to take
+    nasbridge("run", "toy.py", "--directory", "d", "--pruner", "median")  # replaces the object
     note = folder / "d" / "run.json"
     note.write_text(json.dumps(json.loads(note.read_text()) | {"left_out": ["assessor"]}))
     assert "begun with assessor= as an object" in refused("resume", "d")
-    said = refused(
-        "resume", "d", "--option", "assessor=Medianstop"
-    )  # the object is not missed any more
-    assert "backend 'optuna' has no option 'assessor'" in said
+    error = refused("resume", "d", "--option", "assessor=Medianstop")  # a text replaces the object
+    assert "backend 'optuna' has no option 'assessor'" in error

@@ -1,4 +1,4 @@
-"""`export`, `import` and `report`: histories that leave, arrive, and are shown."""
+"""`export`, `import` and `report`: moving and showing histories."""
 
 import re
 import subprocess
@@ -16,29 +16,29 @@ from nasbridge.runs import load_run
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]
 Stop = Callable[..., str]
-Told = Callable[[str], list[tuple[Any, ...]]]
+Outcomes = Callable[[str], list[tuple[Any, ...]]]
 Edit = Callable[[str, str], None]
 
 
 @pytest.mark.parametrize(("here", "there"), [("local", "optuna"), ("optuna", "local")])
-def test_a_run_moves_and_goes_on_identically(
-    folder: Path, nasbridge: Run, stop: Stop, told: Told, here: str, there: str
+def test_a_moved_run_continues_identically(
+    folder: Path, nasbridge: Run, stop: Stop, outcomes: Outcomes, here: str, there: str
 ) -> None:
     nasbridge("run", "toy.py", "--backend", there, "--directory", "whole")
     stop("run", "toy.py", "--backend", here, "--directory", "one", trials=9)
     nasbridge("export", "one", "moved.jsonl")
     done = nasbridge("import", "moved.jsonl", "two", "--backend", there)
     assert "nasbridge resume two" in done.stderr
-    assert told("two") == told("one")
+    assert outcomes("two") == outcomes("one")
     moved = load_run(folder / "two")
     assert len(moved.of_state("running")) == 1
     assert moved.metadata["backend"] == there
     nasbridge("resume", "two")
-    assert told("two") == told("whole")
+    assert outcomes("two") == outcomes("whole")
 
 
-def test_every_command_works_in_a_process_of_its_own(folder: Path, alone: Run) -> None:
-    """The other tests fork from one that has loaded a lot."""
+def test_every_command_works_in_a_new_process(folder: Path, alone: Run) -> None:
+    """Other tests fork a process that has already imported much."""
     alone("run", "toy.py", "--directory", "d", "--trials", 4)
     alone("export", "d", "h.jsonl")
     assert "nasbridge" in alone("import", "h.jsonl", "e", "--backend", "optuna").stderr
@@ -47,19 +47,19 @@ def test_every_command_works_in_a_process_of_its_own(folder: Path, alone: Run) -
     assert (folder / "e" / "report.html").exists()
     assert len(load_run(folder / "e")) == 5
     for words in (("space", "toy.py"), ("bench", "--help")):
-        said = alone(*words)
-        assert said.stdout
-        assert "Warning" not in said.stderr
+        done = alone(*words)
+        assert done.stdout
+        assert "Warning" not in done.stderr
 
 
-def test_a_run_begins_with_another_one(
-    folder: Path, nasbridge: Run, stop: Stop, told: Told, refused: Refused
+def test_a_run_continues_from_another_directory(
+    folder: Path, nasbridge: Run, stop: Stop, outcomes: Outcomes, refused: Refused
 ) -> None:
     nasbridge("run", "toy.py", "--directory", "whole")
     stop("run", "toy.py", "--backend", "keras_tuner", "--directory", "one", trials=9)
     to = ("--backend", "optuna", "--directory", "two", "--continue-from", "one")
     nasbridge("run", "toy.py", *to)
-    assert told("two") == told("whole")
+    assert outcomes("two") == outcomes("whole")
     assert load_run(folder / "two").metadata["backend"] == "optuna"
     assert "leave out continue_from= to continue" in refused("run", "toy.py", *to)
 
@@ -69,7 +69,7 @@ def test_a_history_without_space_asks_for_the_experiment(
 ) -> None:
     edit("experiment =", "space = space.where(lambda a: a['width'] != 7)\nexperiment =")
     nasbridge("run", "toy.py", "--backend", "optuna", "--directory", "d", "--trials", 4)
-    nasbridge("export", "d", "moved.jsonl")  # the directory knows the file
+    nasbridge("export", "d", "moved.jsonl")  # the directory records the file
     assert "--experiment FILE" in refused("import", "moved.jsonl", "e", "--backend", "local")
     assert not (folder / "e").exists()
     nasbridge("import", "moved.jsonl", "e", "--backend", "local", "--experiment", "toy.py")
@@ -80,7 +80,7 @@ def test_a_history_without_space_asks_for_the_experiment(
     nasbridge("report", "e")
 
 
-def test_a_history_whose_file_is_unknown_can_be_gone_on_with(
+def test_a_history_of_an_unknown_file_can_be_continued(
     folder: Path, nasbridge: Run, refused: Refused
 ) -> None:
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 4)
@@ -125,7 +125,7 @@ def test_import_needs_a_new_directory_and_all_trials(
         assert "3 trials, but no trial 1" in error
 
 
-def test_a_damaged_origin_is_told(folder: Path, nasbridge: Run, refused: Refused) -> None:
+def test_a_damaged_origin_is_reported(folder: Path, nasbridge: Run, refused: Refused) -> None:
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 3)
     nasbridge("export", "d", "h.jsonl")
     text = (folder / "h.jsonl").read_text()
@@ -154,7 +154,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_run_in_a_storage_that_was_an_object_is_found_by_its_url(
+def test_a_storage_object_with_a_url_is_opened_again(
     folder: Path, nasbridge: Run, edit: Edit
 ) -> None:
     edit("trials=24", "trials=7")
@@ -168,7 +168,7 @@ def test_a_run_in_a_storage_that_was_an_object_is_found_by_its_url(
     assert len(load_run(folder / "d")) == 9
 
 
-def test_a_run_in_a_storage_without_a_url_says_how_to_get_at_it(
+def test_the_error_for_a_storage_without_a_url_names_the_call(
     folder: Path, refused: Refused, edit: Edit, nasbridge: Run
 ) -> None:
     edit("trials=24", "trials=7")
@@ -178,7 +178,7 @@ def test_a_run_in_a_storage_without_a_url_says_how_to_get_at_it(
     error = refused("report", "d")
     assert "in a storage object of the program that ran them" in error
     assert "load_study(study_name='mine', storage=...)" in error
-    mend = (
+    imports = (
         "import nasbridge.adapters.optuna, optuna\n"
         "from optuna.storages import JournalStorage\n"
         "from optuna.storages.journal import JournalFileBackend\n"
@@ -186,12 +186,12 @@ def test_a_run_in_a_storage_without_a_url_says_how_to_get_at_it(
     call = re.search(r"with (nasbridge\S+\(.*?\)\.save\('history.jsonl'\))", error)
     assert call is not None
     storage = "JournalStorage(JournalFileBackend('j.log'))"
-    program = mend + call[1].replace("...", storage)
+    program = imports + call[1].replace("...", storage)
     subprocess.run([sys.executable, "-c", program], cwd=folder, check=True)
     nasbridge("report", "history.jsonl")
 
 
-def test_a_password_is_not_noted(folder: Path) -> None:
+def test_a_password_is_not_stored(folder: Path) -> None:
     class Storage:
         url = "mysql://me:secret@host/studies"
 

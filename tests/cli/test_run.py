@@ -17,23 +17,25 @@ from nasbridge import History
 from nasbridge.runs import load_run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-Told = Callable[[str], list[tuple[Any, ...]]]
+Outcomes = Callable[[str], list[tuple[Any, ...]]]
 Edit = Callable[[str, str], None]
 
 
 @pytest.mark.parametrize("backend", ["local", "optuna"])
-def test_run_then_resume_is_one_run(folder: Path, nasbridge: Run, told: Told, backend: str) -> None:
+def test_run_then_resume_is_one_run(
+    folder: Path, nasbridge: Run, outcomes: Outcomes, backend: str
+) -> None:
     first = nasbridge("run", "toy.py", "--backend", backend, "--trials", 10)
     directory = f"runs/toy-{backend}"
     assert f"in {directory}" in first.stderr
     assert f"nasbridge report {directory}\n  nasbridge resume {directory} --trials 20" in (
         first.stderr
     )
-    assert len(told(directory)) == 10
+    assert len(outcomes(directory)) == 10
     nasbridge("resume", directory, "--trials", 24)
     nasbridge("run", "toy.py", "--backend", "local", "--directory", "whole")
-    assert told(directory) == told("whole")
-    assert len(told("whole")) == 24
+    assert outcomes(directory) == outcomes("whole")
+    assert len(outcomes("whole")) == 24
     assert {t.state for t in load_run(folder / "whole")} == {"complete", "failed"}
 
 
@@ -83,11 +85,11 @@ def test_resume_works_from_anywhere(folder: Path, nasbridge: Run, edit: Edit) ->
         "storage=sqlite:///nas.db",
         "--option",
         "study_name=mine",
-    )  # relative, as the data
+    )  # relative to the folder, like the data
     nasbridge("run", "toy.py", "--backend", "optuna", *options, "--directory", "d", "--trials", 3)
     nasbridge("resume", "../d", "--trials", 5, cwd=folder / "elsewhere")
     assert not list((folder / "elsewhere").iterdir())
-    nasbridge("run", "toy.py", "--directory", "d", "--trials", 6)  # d knows the rest
+    nasbridge("run", "toy.py", "--directory", "d", "--trials", 6)  # d records the rest
     nasbridge("export", "d", "history.jsonl")
     assert len(History.load(folder / "history.jsonl")) == 6
 
@@ -101,16 +103,16 @@ def test_optunas_pruners_stop_trials(folder: Path, nasbridge: Run, pruner: str) 
     assert history.of_state("pruned")
 
 
-def test_a_used_up_space_is_told(nasbridge: Run, edit: Edit) -> None:
+def test_an_exhausted_space_is_reported(nasbridge: Run, edit: Edit) -> None:
     edit("Integer(1, 60)", "Integer(4, 5)")
     done = nasbridge("run", "toy.py", "--trials", 99, "--directory", "d")
     assert "40 trials, of 99 wanted; the space has no more" in done.stderr
     assert "resume" not in done.stderr
 
 
-def test_workers_find_what_evaluate_holds(folder: Path, nasbridge: Run, edit: Edit) -> None:
+def test_workers_import_what_evaluate_contains(folder: Path, nasbridge: Run, edit: Edit) -> None:
     edit("space = Space", "from functools import partial\nspace = Space")
-    edit("space, evaluate,", "space, partial(evaluate),")  # its own module is functools
+    edit("space, evaluate,", "space, partial(evaluate),")  # the module of a partial is functools
     nasbridge("run", "toy.py", "--jobs", 2, "--trials", 11, "--directory", "d")
     history = load_run(folder / "d")
     assert len(history) == 11
@@ -118,33 +120,33 @@ def test_workers_find_what_evaluate_holds(folder: Path, nasbridge: Run, edit: Ed
 
 
 def test_a_warning_of_the_file_is_shown_once(nasbridge: Run, edit: Edit) -> None:
-    """And not by each worker again; what an evaluation warns of is shown."""
-    edit("space = Space", "import warnings\nwarnings.warn('as the file says')\nspace = Space")
-    edit("    width =", "    import warnings\n    warnings.warn('as evaluate says')\n    width =")
+    """Workers do not repeat it; warnings of `evaluate` are shown."""
+    edit("space = Space", "import warnings\nwarnings.warn('from the file')\nspace = Space")
+    edit("    width =", "    import warnings\n    warnings.warn('from evaluate')\n    width =")
     shown = nasbridge("run", "toy.py", "--jobs", 2, "--trials", 4, "--directory", "d").stderr
-    assert shown.count("UserWarning: as the file says") == 1
-    assert "UserWarning: as evaluate says" in shown
+    assert shown.count("UserWarning: from the file") == 1
+    assert "UserWarning: from evaluate" in shown
 
 
-def test_a_file_may_bear_the_name_of_a_library(folder: Path, alone: Run) -> None:
+def test_a_file_may_have_the_name_of_a_library(folder: Path, alone: Run) -> None:
     (folder / "toy.py").rename(folder / "optuna.py")
     alone("run", "optuna.py", "--directory", "d", "--jobs", 1, "--trials", 4)
     assert len(load_run(folder / "d")) == 4
 
 
 def test_progress_is_shown_in_a_terminal_only(folder: Path, nasbridge: Run) -> None:
-    ours, theirs = pty.openpty()
+    terminal, child_end = pty.openpty()
     command = [sys.executable, "-m", "nasbridge", "run", "toy.py", "--trials", "8"]
     environment = {**os.environ, "TERM": "xterm", "PACE": "0.1", "COLUMNS": "100"}
     process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=theirs
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=child_end
     )
-    os.close(theirs)
+    os.close(child_end)
     shown = b""
-    with suppress(OSError):  # what reading from a terminal raises when all others have closed it
-        while part := os.read(ours, 4096):
+    with suppress(OSError):  # raised once the other end is closed
+        while part := os.read(terminal, 4096):
             shown += part
-    os.close(ours)
+    os.close(terminal)
     assert process.wait() == 0
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
     best = load_run(folder / "runs" / "toy-local").best.values["loss"]
@@ -157,12 +159,12 @@ def test_progress_is_shown_in_a_terminal_only(folder: Path, nasbridge: Run) -> N
 
 
 def test_trials_of_another_host_are_named_and_reclaimed(
-    folder: Path, nasbridge: Run, told: Told, edit: Edit, monkeypatch: pytest.MonkeyPatch
+    folder: Path, nasbridge: Run, outcomes: Outcomes, edit: Edit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edit("import os, time", "import os, signal, socket, time")
     edit("def evaluate", "socket.gethostname = lambda: os.environ['POD']\n\ndef evaluate")
-    die = "    if (os.environ['POD'], trial.number) == ('one', 3): os.kill(os.getpid(), 9)\n"
-    edit("    width = ", die + "    width = ")
+    kill = "    if (os.environ['POD'], trial.number) == ('one', 3): os.kill(os.getpid(), 9)\n"
+    edit("    width = ", kill + "    width = ")
     options = ("--backend", "optuna", "--option", "storage=sqlite:///s.db", "--trials", 8)
     monkeypatch.setenv("POD", "one")
     nasbridge("run", "toy.py", "--directory", "d", *options, code=-9)
@@ -174,5 +176,7 @@ def test_trials_of_another_host_are_named_and_reclaimed(
     done = nasbridge("resume", "d", "--option", "reclaim=true")
     assert "under way" not in done.stderr
     nasbridge("run", "toy.py", "--directory", "whole", "--trials", 8)
-    assert sorted(fact[0] for fact in told("d")) == [fact[0] for fact in told("whole")]
+    assert sorted(number for number, *_ in outcomes("d")) == [
+        number for number, *_ in outcomes("whole")
+    ]
     assert "reclaim" not in (folder / "d" / "run.json").read_text()

@@ -1,4 +1,4 @@
-"""Whatever `evaluate` does wrong becomes the cause of a failed trial, and the run continues."""
+"""Every mistake of `evaluate` is the cause of a failed trial, and the run continues."""
 
 import math
 from collections.abc import Callable

@@ -105,7 +105,7 @@ class Bad:
 
     what: str
     do: Callable[[Path], object]
-    said: str
+    pattern: str
 
 
 SPACES: list[Bad] = [
@@ -228,7 +228,7 @@ EXPERIMENTS: list[Bad] = [
         "startup=0 of MedianPruner: give an int of at least 1",
     ),
     Bad(
-        "a told trial",
+        "a finished trial",
         lambda p: after_a_trial().ask(0),
         "trial 0 has finished: ask for another number",
     ),
@@ -353,7 +353,7 @@ def broken(architecture: Architecture) -> bool:
 
 @pytest.mark.parametrize("bad", CASES, ids=lambda bad: bad.what)
 def test_invalid_input_is_explained(bad: Bad, tmp_path: Path) -> None:
-    with pytest.raises(NasbridgeError, match=f"(?s){bad.said}") as raised:
+    with pytest.raises(NasbridgeError, match=f"(?s){bad.pattern}") as raised:
         bad.do(tmp_path)
     assert type(raised.value).__module__.startswith("nasbridge.")
 

@@ -34,7 +34,7 @@ def test_a_history_has_the_identity_of_its_experiment() -> None:
     assert ExperimentIdentity.of(history) == ExperimentIdentity.of(one)
 
 
-def test_functions_are_no_part_of_a_stored_space() -> None:
+def test_functions_are_not_part_of_a_stored_space() -> None:
     space = Space({"activation": Choice({"a": len, "b": max})})
     identity = ExperimentIdentity.of(experiment(space=space))
     assert identity.space is None
@@ -63,7 +63,7 @@ def test_the_document_is_not_compared() -> None:
     replace(stored, space=None).check(stored, "the study", "")
 
 
-def test_a_resumed_experiment_keeps_the_default_strategy_it_was_begun_with() -> None:
+def test_a_resumed_experiment_keeps_its_default_strategy() -> None:
     begun, raised = experiment(trials=12), experiment(trials=400)
     resumed = ExperimentIdentity.of(begun).resume(raised, "the study", "")
     assert (repr(resumed.strategy), resumed.trials) == (repr(begun.strategy), 400)

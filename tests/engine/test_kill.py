@@ -66,7 +66,7 @@ def faults(writes: Writes) -> list[Fault]:
 
 
 def run_in(backend: str, experiment: Experiment, directory: Path, jobs: int = 0) -> Any:
-    """Run as users do, so that the run note is written as well."""
+    """Run as users do, which also writes the run note."""
     return experiment.run(backend, directory, jobs, Silent())
 
 

@@ -80,10 +80,10 @@ def test_values_of_inactive_and_other_names_are_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [({"op": "b"}, "width"), ({"op": "c", "width": 1}, "op"), ({"op": "a", "width": 9}, "width")],
 )
-def test_the_error_names_the_decision(values: dict[str, object], said: str) -> None:
+def test_the_error_names_the_decision(values: dict[str, object], message: str) -> None:
     space = Space({"op": Choice(["a", "b"]), "width": Integer(1, 4)})
-    with pytest.raises(InvalidArchitecture, match=said):
+    with pytest.raises(InvalidArchitecture, match=message):
         read_architecture(values, space)

@@ -95,7 +95,7 @@ def test_a_refused_run_is_not_accepted() -> None:
     assert seen.events == []
 
 
-def test_the_note_stays_as_it_was_where_a_run_is_refused(tmp_path: Path) -> None:
+def test_a_refused_run_leaves_the_note_unchanged(tmp_path: Path) -> None:
     experiment().run(directory=tmp_path)
     before = (tmp_path / RUN_NOTE).read_bytes()
     with pytest.raises(Exception, match="another experiment"):
@@ -116,7 +116,7 @@ def test_interrupted_trials_are_repeated_first(tmp_path: Path) -> None:
     assert (tmp_path / HISTORY_FILE).exists()
 
 
-def test_notes_hold_the_options_that_json_can_hold(tmp_path: Path) -> None:
+def test_notes_contain_the_options_that_json_can_represent(tmp_path: Path) -> None:
     options = {"resources": {"cpu": 2}, "host": "::1", "storage": object(), "keep": True}
     write_note(tmp_path, note_of("local", 2, options, Origin(script="a.py")))
     note = read_note(tmp_path)
@@ -144,7 +144,7 @@ def test_failures_in_a_row_are_counted() -> None:
     assert failures.error is None
 
 
-def test_there_may_be_no_limit_to_failures() -> None:
+def test_the_number_of_failures_may_be_unlimited() -> None:
     failures = ConsecutiveFailures(None, "fix it")
     for number in range(50):
         failures.record(trial(number, "failed"))

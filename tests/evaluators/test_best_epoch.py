@@ -1,5 +1,5 @@
 # pyright: basic
-"""Which epoch of a training is the best one, and when a training has gone on for long (Keras)."""
+"""The best epoch of a training, and early stopping (Keras)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ NAMES = ["accuracy", "mae", "mse", "kl_divergence", "RootMeanSquaredError", "AUC
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """A model that knows many metrics, after a look at the data."""
+    """A fitted model with many metrics."""
     x, y = DATA
     model: Any = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3, "softmax")])
     model.compile("sgd", "categorical_crossentropy", metrics=[*NAMES, own_metric])
@@ -41,21 +41,21 @@ def own_metric(targets: Any, predictions: Any) -> Any:
 
 
 def epochs_of(model: Any, best: BestEpoch, script: Script) -> Sequence[Mapping[str, float]]:
-    """What a training by the script tells the callback, until that has enough."""
+    """Pass the script to the callback until it stops; return the metrics that it received."""
     best.set_model(model)
     model.stop_training = False
-    told: list[Mapping[str, float]] = []
+    received: list[Mapping[str, float]] = []
     for epoch, metrics in enumerate(zip(*script.values(), strict=True)):
         if not model.stop_training:
             model.set_weights([numpy.full_like(w, epoch) for w in model.get_weights()])
-            told.append(dict(zip(script, metrics, strict=True)))
-            best.on_epoch_end(epoch, told[-1])
+            received.append(dict(zip(script, metrics, strict=True)))
+            best.on_epoch_end(epoch, received[-1])
     best.restore()
-    return told
+    return received
 
 
 def best_of(model: Any, monitor: str, script: Sequence[float], mode: Any = None) -> int:
-    """The epoch whose weights are restored, which is also that of the metrics."""
+    """Return the epoch whose weights are restored, which must be that of the metrics."""
     best = BestEpoch(monitor, mode, patience=None)
     epochs_of(model, best, {monitor: script, "number": range(len(script))})
     assert {w.ravel()[0] for w in model.get_weights()} == {best.metrics["number"]}
@@ -71,7 +71,7 @@ RISING = ["accuracy", "AUC"]
     ("script", "lowest", "highest"),
     [
         ([0.5, 0.2, 0.9, 0.4], 1, 2),
-        ([0.2, 0.9, 0.9, 0.2], 0, 1),  # of equal epochs the first
+        ([0.2, 0.9, 0.9, 0.2], 0, 1),  # the first of equal epochs
         ([math.nan, 0.5, 0.2, 0.9], 2, 3),
         ([math.nan, 0.5], 1, 1),
         ([0.5, math.nan, 0.5], 0, 0),
@@ -89,13 +89,11 @@ def test_the_best_epoch_is_the_lowest_or_the_highest_finite_one(
     assert best_of(model, f"val_{name}", script, "max") == highest
 
 
-def test_a_metric_whose_direction_nobody_knows_is_refused(model: Any) -> None:
+def test_a_metric_of_unknown_direction_is_rejected(model: Any) -> None:
     with pytest.raises(ExperimentError, match="'val_own_metric' should rise or fall is not known"):
         best_of(model, "val_own_metric", [1])
     assert best_of(model, "val_own_metric", [1, 0, 2], "min") == 1
 
-
-# ---------------------------------------------------------------------- monitor and objectives
 
 SCRIPT: Script = {
     "val_accuracy": [0.9, 0.9, 0.5],
@@ -110,7 +108,7 @@ SCRIPT: Script = {
         ({}, {"val_accuracy": "max"}, 1),
         ({}, {"val_loss": "min"}, 2),  # all epochs up to here are equally accurate
         ({}, {"parameters": "min", "val_loss": "min", "val_accuracy": "max"}, 2),
-        ({}, {"val_own": "max"}, 3),  # what Keras does not know, the objective says
+        ({}, {"val_own": "max"}, 3),  # Keras does not know the direction; the objective gives it
         ({}, {"val_own": "min"}, 1),
         ({"monitor": "val_accuracy"}, {"val_loss": "min", "val_accuracy": "max"}, 1),
         ({"monitor": "val_loss"}, {"parameters": "min"}, 2),
@@ -118,16 +116,16 @@ SCRIPT: Script = {
         ({"monitor": "val_accuracy", "mode": "min"}, {"val_loss": "min"}, 3),
     ],
 )
-def test_the_monitor_is_the_objective_unless_told(
+def test_the_objective_is_the_default_monitor(
     model: Any, settings: Any, objectives: Any, best: int
 ) -> None:
-    told = best_epoch(objectives, **settings)
-    epochs_of(model, told, SCRIPT)
-    assert told.metrics["val_own"] == best
+    callback = best_epoch(objectives, **settings)
+    epochs_of(model, callback, SCRIPT)
+    assert callback.metrics["val_own"] == best
 
 
 @pytest.mark.parametrize(
-    ("settings", "objectives", "said"),
+    ("settings", "objectives", "message"),
     [
         ({}, {"parameters": "min"}, r"no objective of \['parameters'\] .* monitor='val_acc"),
         (
@@ -144,10 +142,10 @@ def test_the_monitor_is_the_objective_unless_told(
         ({"monitor": "val_own"}, {"flops": "min"}, "'val_own' should rise or fall is not known"),
     ],
 )
-def test_a_doubtful_monitor_is_refused(
-    model: Any, settings: Any, objectives: Any, said: str
+def test_an_ambiguous_monitor_is_rejected(
+    model: Any, settings: Any, objectives: Any, message: str
 ) -> None:
-    with pytest.raises(ExperimentError, match=said):
+    with pytest.raises(ExperimentError, match=message):
         epochs_of(model, best_epoch(objectives, **settings), SCRIPT)
 
 
@@ -161,7 +159,7 @@ def test_a_doubtful_monitor_is_refused(
         ([0.5, 0.4, 0.3, 0.2, 0.1, 0.0], None, 6),
     ],
 )
-def test_patience_ends_what_stands_still(
+def test_patience_ends_a_training_that_does_not_improve(
     model: Any, script: Sequence[float], patience: int | None, epochs: int
 ) -> None:
     best = best_epoch({"val_accuracy": "max"}, patience=patience)

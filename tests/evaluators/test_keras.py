@@ -1,5 +1,5 @@
 # pyright: basic
-"""`KerasEvaluator`: which epoch counts, what is returned, and what is left behind (Keras)."""
+"""`KerasEvaluator`: the best epoch, results, saved models and cleanup (Keras)."""
 
 import pickle
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ from nasbridge.strategies import Step, objectives_from
 
 SPACE = Chain(
     layer("Dense", units=Choice([4, 8], name="units"), activation="tanh"),
-    layer("Dropout", rate=0.2),  # random in training, too
+    layer("Dropout", rate=0.2),  # random during training
     layer("Dense", units=3, activation="softmax"),
 )
 SMALL = SPACE.architecture({"units": 4})
@@ -36,7 +36,7 @@ ACCURACY = {"val_accuracy": "max"}
 
 
 def draw(seed: int, examples: int) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Three classes that can nearly be told apart."""
+    """Return examples of three classes that overlap slightly."""
     rng = numpy.random.default_rng(seed)
     y = rng.integers(3, size=examples)
     return (numpy.eye(3)[y] + rng.normal(scale=0.4, size=(examples, 3))).astype("float32"), y
@@ -46,11 +46,11 @@ DATA = (draw(0, 48), draw(1, 24))
 
 
 def evaluator(**settings: Any) -> KerasEvaluator:
-    """A short training; graphs of plain descent are the quickest to make."""
+    """Return an evaluator of short trainings; the graph of plain SGD is built fastest."""
     return KerasEvaluator(**{"data": DATA, "epochs": 3, "optimizer": "sgd", **settings})
 
 
-def unheard(number: int, step: Step) -> bool:
+def never_stop(number: int, step: Step) -> bool:
     return False
 
 
@@ -60,7 +60,7 @@ def evaluate(
     objectives: Mapping[str, Any] = ACCURACY,
     seed: int = 7,
     budget: float | None = None,
-    report: Callable[[int, Step], bool] = unheard,
+    report: Callable[[int, Step], bool] = never_stop,
 ) -> Outcome:
     task = Task(0, SMALL, seed, directory / "trial", budget)
     return evaluate_task(made, task, objectives_from(objectives), report)
@@ -77,7 +77,7 @@ Script = Mapping[str, Sequence[float]]
 
 
 class Scripted(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Gives each epoch the metrics of a script, and weights that tell the epoch."""
+    """Sets the metrics of each epoch from a script, and all weights to the epoch."""
 
     def __init__(self, script: Script) -> None:
         super().__init__()
@@ -94,14 +94,11 @@ def scripted(**script: Sequence[float]) -> Callable[[int], Sequence[Any]]:
 
 
 def marks(model: Any) -> set[float]:
-    """The epochs that a model's weights tell of."""
+    """Return the values of a model's weights, which are epochs of `Scripted`."""
     return {float(value) for weights in model.get_weights() for value in weights.ravel()}
 
 
-# ---------------------------------------------------------------------- the best epoch
-
-
-def test_what_is_returned_and_saved_is_the_best_epoch(tmp_path: Path) -> None:
+def test_the_best_epoch_is_returned_and_saved(tmp_path: Path) -> None:
     script: Script = {
         "val_accuracy": [0.1, 0.9, 0.5],
         "val_loss": [0.3, 0.2, 0.1],
@@ -114,7 +111,7 @@ def test_what_is_returned_and_saved_is_the_best_epoch(tmp_path: Path) -> None:
 
 
 def test_the_saved_model_has_the_metrics_that_are_returned(tmp_path: Path) -> None:
-    """Of the epoch with the highest loss, lest it be the last one."""
+    """The objective is the highest loss, so the best epoch is not the last one."""
     made = evaluator(optimizer=keras.optimizers.SGD(0.1), batch_size=16, save=True)
     outcome = evaluate(made, tmp_path, {"val_loss": "max"})
     curve = [step.metrics["val_loss"] for step in outcome.curve]
@@ -132,15 +129,12 @@ SCRIPT: Script = {
 }
 
 
-def test_an_experiment_tells_its_objectives() -> None:
+def test_the_evaluator_receives_the_objectives_of_the_experiment() -> None:
     made = evaluator(callbacks=scripted(**SCRIPT), jobs=0)
     history = Experiment(SPACE, made, {"val_loss": "min"}, trials=1).run(observer=Silent())
     assert history.best.values["val_own"] == 2
     with pytest.raises(TooManyFailures, match="no metric selects the best epoch"):
         Experiment(SPACE, made, {"flops": "min"}, trials=1, max_failures=1).run(observer=Silent())
-
-
-# ---------------------------------------------------------------------- training
 
 
 def test_every_epoch_is_reported_with_the_size(tmp_path: Path) -> None:
@@ -163,16 +157,16 @@ def test_patience_ends_a_training(tmp_path: Path) -> None:
 
 
 def test_the_budget_is_the_number_of_epochs(tmp_path: Path) -> None:
-    told: list[int] = []
+    given: list[int] = []
 
     def callbacks(epochs: int) -> Sequence[Any]:
-        told.append(epochs)
+        given.append(epochs)
         return []
 
     made = evaluator(callbacks=callbacks)
     for budget, epochs in ((1.6, 2), (0.2, 1)):
-        assert values(made, tmp_path, budget=budget)["epochs"] == epochs == told[-1]
-    assert not list(tmp_path.iterdir()), "nothing is saved unless asked"
+        assert values(made, tmp_path, budget=budget)["epochs"] == epochs == given[-1]
+    assert not list(tmp_path.iterdir()), "nothing is saved by default"
 
 
 def test_a_seed_fixes_every_number(tmp_path: Path) -> None:
@@ -185,7 +179,7 @@ def test_a_seed_fixes_every_number(tmp_path: Path) -> None:
         assert other[0].metrics[metric] != first[0].metrics[metric]
 
 
-def test_data_are_made_once_and_stay_behind(tmp_path: Path) -> None:
+def test_data_are_made_once_and_not_pickled(tmp_path: Path) -> None:
     made: list[int] = []
 
     def data() -> Any:
@@ -210,23 +204,22 @@ def test_several_networks_and_decisions_beside_them(tmp_path: Path) -> None:
 
     made = evaluator(optimizer=optimizer, part="net")
     architecture = space.architecture({"units": 4, "rate": "none"})
-    trial = ActiveTrial(Task(0, architecture, 0, tmp_path), unheard, objectives_from(ACCURACY))
+    trial = ActiveTrial(Task(0, architecture, 0, tmp_path), never_stop, objectives_from(ACCURACY))
     made(architecture, trial)
     assert rates == [0.0]
-    assert len({step.metrics["val_loss"] for step in trial.curve}) == 1  # it cannot have learnt
+    assert (
+        len({step.metrics["val_loss"] for step in trial.curve}) == 1
+    )  # at rate 0 nothing is learned
 
 
-# ---------------------------------------------------------------------- what is left behind
-
-
-def test_pruned_and_failed_trainings_leave_nothing_behind(tmp_path: Path) -> None:
+def test_pruned_and_failed_trainings_are_cleaned_up(tmp_path: Path) -> None:
     made = evaluator(save=True)
     clean = evaluate(made, tmp_path / "clean").curve
     pruned = evaluate(made, tmp_path / "pruned", report=lambda number, step: step.step == 2)
     assert (pruned.state, pruned.curve) == ("pruned", clean[:2])
     assert pruned.values == {**clean[0].metrics, **clean[1].metrics}
     assert not (tmp_path / "pruned").exists()
-    assert keras.layers.Dense(1).name == "dense"  # nothing holds the names of that network
+    assert keras.layers.Dense(1).name == "dense"  # automatic names start again
 
     failed = evaluate(evaluator(metrics=["no such metric"]), tmp_path / "failed")
     assert "no such metric" in failed.notes["error"]
@@ -234,7 +227,7 @@ def test_pruned_and_failed_trainings_leave_nothing_behind(tmp_path: Path) -> Non
     assert evaluate(made, tmp_path / "again").curve == clean
 
 
-def test_the_policy_of_number_types_stays(tmp_path: Path) -> None:
+def test_the_dtype_policy_is_unchanged(tmp_path: Path) -> None:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -244,8 +237,6 @@ def test_the_policy_of_number_types_stays(tmp_path: Path) -> None:
         keras.config.set_dtype_policy(before)
 
 
-# ---------------------------------------------------------------------- objects of Keras
-
 TARGETS = tuple((x, numpy.eye(3, dtype="float32")[y]) for x, y in DATA)
 CROSSENTROPY = {"data": TARGETS, "loss": "categorical_crossentropy"}
 
@@ -254,8 +245,8 @@ def own_metric(targets: Any, predictions: Any) -> Any:
     return keras.ops.mean(keras.ops.abs(targets - predictions))
 
 
-def test_objects_of_keras_serve_every_training(tmp_path: Path) -> None:
-    """Here and, pickled, in another process."""
+def test_keras_objects_are_copied_for_every_training(tmp_path: Path) -> None:
+    """Also after pickling, as for another process."""
     schedule: Any = keras.optimizers.schedules.CosineDecay(0.5, 9)
     made = evaluator(
         data=TARGETS,
@@ -272,7 +263,7 @@ def test_objects_of_keras_serve_every_training(tmp_path: Path) -> None:
 
 
 class Share(keras.metrics.Mean):  # type: ignore[misc]
-    """Forgets its threshold in get_config."""
+    """Omits its threshold from `get_config`."""
 
     def __init__(self, threshold: float = 0.5, **settings: Any) -> None:
         super().__init__(**settings)
@@ -280,13 +271,13 @@ class Share(keras.metrics.Mean):  # type: ignore[misc]
 
 
 class Needy(keras.metrics.Mean):  # type: ignore[misc]
-    """Cannot be made from its get_config at all."""
+    """Cannot be recreated from its `get_config`."""
 
     def __init__(self, threshold: float, **settings: Any) -> None:
         super().__init__(**settings)
 
 
-def test_objects_that_could_not_be_made_anew_are_refused() -> None:
+def test_objects_that_cannot_be_copied_are_rejected() -> None:
     evaluator(metrics=[Share(0.5)], loss=keras.losses.Huber(delta=1.0))
     with pytest.raises(ExperimentError, match=r"omits \{'delta': 3.0\}.* pass a function"):
         evaluator(loss=keras.losses.Huber(delta=3.0))
@@ -296,13 +287,13 @@ def test_objects_that_could_not_be_made_anew_are_refused() -> None:
         evaluator(metrics=[Needy(0.7)])
 
 
-def test_the_way_out_is_a_function(tmp_path: Path) -> None:
+def test_a_function_replaces_an_object_that_cannot_be_copied(tmp_path: Path) -> None:
     huber = partial(keras.losses.huber, delta=3.0)
     made = pickle.loads(pickle.dumps(evaluator(data=TARGETS, loss=huber, epochs=1)))
     assert values(made, tmp_path)["val_loss"] > 0
 
 
-def test_a_metric_of_several_numbers_is_named(tmp_path: Path) -> None:
+def test_a_metric_of_several_numbers_is_an_error(tmp_path: Path) -> None:
     outcome = evaluate(
         evaluator(epochs=1, metrics=[keras.metrics.F1Score], **CROSSENTROPY), tmp_path
     )
@@ -310,13 +301,10 @@ def test_a_metric_of_several_numbers_is_named(tmp_path: Path) -> None:
     assert "average='macro'" in outcome.notes["error"]
 
 
-# ---------------------------------------------------------------------- after the search
-
-
 def test_train_keeps_the_best_epoch_of_validation_data() -> None:
     script = scripted(val_accuracy=[0.1, 0.9, 0.5], val_loss=[0.3, 0.2, 0.1])
     made = evaluator(callbacks=script)
-    assert marks(made.train(SMALL)) == {2}  # nothing tells the best one: the last
+    assert marks(made.train(SMALL)) == {2}  # without a monitor the last epoch counts
     assert marks(replace(made, monitor="val_accuracy").train(SMALL, *DATA)) == {1}
     assert marks(replace(made, monitor="val_loss").train(SMALL, validation=DATA[1])) == {2}
     stopped = replace(made, monitor="val_accuracy", mode="min", patience=1)
@@ -341,11 +329,8 @@ def test_train_takes_data_epochs_and_seed() -> None:
     assert (predictions(train=(x, y[::-1])) != first).any()
 
 
-# ---------------------------------------------------------------------- settings
-
-
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"epochs": 0}, "epochs=0: give at least 1"),
         ({"batch_size": 0}, "batch_size=0: give at least 1"),
@@ -356,6 +341,6 @@ def test_train_takes_data_epochs_and_seed() -> None:
         ({"data": (DATA[0], (DATA[1][0], DATA[0][1]))}, "24 inputs and 48 targets"),
     ],
 )
-def test_settings_without_meaning_are_refused(settings: Any, said: str) -> None:
-    with pytest.raises(ExperimentError, match=said):
+def test_invalid_settings_are_rejected(settings: Any, message: str) -> None:
+    with pytest.raises(ExperimentError, match=message):
         evaluator(**settings)

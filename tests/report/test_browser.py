@@ -1,4 +1,4 @@
-"""The report in a browser: all of it is seen, on a desk and on a phone, and nothing is loaded."""
+"""The report in a browser: everything is visible at both widths, and nothing is loaded."""
 
 import math
 from collections.abc import Generator, Iterator
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("report-browser")
 
 WIDTHS = [1280, 390]
 SECTIONS = ["summary", "progress", "curves", "front", "best", "importance", "trials", "again"]
-ROWS = 30  # of the table are shown at first
+ROWS = 30  # rows of the table that are visible at first
 TRIALS = 60
 
 SPACE = Chain(
@@ -39,7 +39,7 @@ SPACE = Chain(
 
 
 def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Learns well behind a skip, and fails now and then."""
+    """Return a high accuracy after a skip; three trials fail."""
     size = float(architecture.cost((8,)).parameters)
     if trial.number % 20 == 7:
         raise MemoryError("<script>document.title = 'owned'</script> " + "x" * 300)
@@ -69,7 +69,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def opened(browser: Browser, file: Path, width: int) -> Generator[Page]:
-    """Open a report in a window; whatever goes wrong in there is an error in the end."""
+    """Open a report in a window; check at the end that it logged and requested nothing."""
     page = browser.new_page(viewport=ViewportSize(width=width, height=900))
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(f"console: {message.text}"))
@@ -80,13 +80,13 @@ def opened(browser: Browser, file: Path, width: int) -> Generator[Page]:
     page.locator(".plot .main-svg").first.wait_for()
     assert wrong.pop(0) == f"request: {file.as_uri()}"
     yield page
-    assert not [said for said in wrong if not said.startswith("request: data:")]
+    assert not [event for event in wrong if not event.startswith("request: data:")]
     page.close()
 
 
 @pytest.fixture(scope="module", params=WIDTHS)
 def page(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Iterator[Page]:
-    """The report on a desk and on a phone."""
+    """The report in a wide and in a narrow window."""
     with opened(browser, file, request.param) as page:
         yield page
 
@@ -145,7 +145,7 @@ def test_the_table_shows_all_trials_when_asked(page: Page) -> None:
     assert page.title() == "Architecture search"
 
 
-def test_nothing_sticks_out(page: Page) -> None:
+def test_nothing_overflows_the_page(page: Page) -> None:
     page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     parts = "h1, h2, p, dl, figure, .plot, .pictures, .cards > li, .sortable"
@@ -163,16 +163,13 @@ def test_charts_follow_the_colour_scheme_and_the_window(page: Page) -> None:
     page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
 
 
-# ---------------------------------------------------------------------- nothing breaks out
-
-
 HOSTILE = "</script><script>alert(1)</script>"
 QUOTES = "<b>\"><img src=x onerror='alert(2)'></b>"
 
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A page in which every text that comes from elsewhere would like to be a program."""
+    """A report in which every text of the history contains markup."""
     label = Choice({HOSTILE: layer("Dense", units=8), QUOTES: layer("Dense", units=9)}, name="op")
     space = Chain(label, layer("Dense", units=Integer(1, 99, name="units")))
     objectives = (Objective(HOSTILE, "max"), Objective(QUOTES, "min"))
@@ -193,7 +190,7 @@ def hostile(tmp_path: Path) -> Path:
     return write_report(history, tmp_path / "report.html", title=HOSTILE)
 
 
-def test_hostile_texts_stay_texts(browser: Browser, hostile: Path) -> None:
+def test_markup_in_texts_is_escaped(browser: Browser, hostile: Path) -> None:
     with opened(browser, hostile, 1280) as page:
         assert page.title() == HOSTILE
         assert page.locator("script").count() == 3

@@ -1,4 +1,4 @@
-"""Importance of decisions against spaces in which we know what matters."""
+"""Importance of decisions, in spaces where it is known."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def searched(
     trials: int,
     metric: str = "accuracy",
 ) -> History:
-    """A random search in which each trial has the given value."""
+    """Return a random search in which each trial has the given value."""
     rng = numpy.random.default_rng(0)
     drawn = [space.sample(rng) for _ in range(trials)]
     made = [Trial(k, a, "complete", {metric: value(a)}) for k, a in enumerate(drawn)]
@@ -43,7 +43,7 @@ def shares(history: History) -> dict[str, float]:
     return {share.decision: share.share for share in found.shares}
 
 
-def test_decisions_rank_by_what_they_do() -> None:
+def test_decisions_are_ranked_by_their_effect() -> None:
     found = importance(
         searched(FLAT, lambda a: 10 * a["big"] + 5 * "abc".index(a["small"]), 200), ACCURACY
     )
@@ -83,13 +83,10 @@ def test_the_same_history_gives_the_same_answer() -> None:
     assert importance(history, ACCURACY) == importance(history, ACCURACY)
 
 
-def test_one_diverged_loss_does_not_drown_the_others() -> None:
+def test_one_diverged_loss_does_not_hide_the_others() -> None:
     calm = searched(FLAT, lambda a: a["big"], 100)
     wild = searched(FLAT, lambda a: 1e12 if a["big"] == 9 else a["big"], 100)
     assert shares(wild) == shares(calm)
-
-
-# ---------------------------------------------------------------------- conditional decisions
 
 
 CONDITIONAL = Space(
@@ -108,14 +105,14 @@ def test_a_decision_includes_those_that_depend_on_it() -> None:
     assert known["idle"] < 0.02
 
 
-def test_a_parent_counts_although_its_children_tell_its_value() -> None:
-    """Whether "kind.tuned" is active says all that "kind" says: the forest may ask either."""
+def test_a_parent_counts_although_its_children_imply_its_value() -> None:
+    """The state of "kind.tuned" determines "kind", so trees may split on either."""
     known = shares(searched(CONDITIONAL, lambda a: float("kind.tuned" in a), 300))
     assert known["kind"] > 0.8
     assert known["kind.tuned"] < 0.05
 
 
-def test_decisions_that_were_never_active_count_nothing() -> None:
+def test_decisions_that_were_never_active_have_no_importance() -> None:
     history = searched(CONDITIONAL, lambda a: float(a["idle"] == "a"), 200)
     plain = tuple(t for t in history if t.architecture.choices["kind"] == "plain")
     known = shares(History(history.space, history.objectives, plain))
@@ -130,11 +127,8 @@ def test_parts_of_the_encoding_are_the_encoding(space: SearchSpace) -> None:
     assert numpy.array_equal(parts, [space.encode(t.architecture) for t in history])
 
 
-# ---------------------------------------------------------------------- nothing to say
-
-
 @pytest.mark.parametrize("seed", range(5))
-def test_noise_is_not_explained(seed: int) -> None:
+def test_noise_is_not_attributed_to_decisions(seed: int) -> None:
     rng = numpy.random.default_rng(seed)
     found = importance(searched(FLAT, lambda _: rng.random(), 60), ACCURACY)
     assert "Too few trials" in found.doubt
@@ -144,18 +138,18 @@ def test_noise_is_not_explained(seed: int) -> None:
 
 
 @pytest.mark.parametrize("trials", [0, 1, 29])
-def test_few_trials_say_nothing(trials: int) -> None:
+def test_few_trials_give_no_importance(trials: int) -> None:
     found = importance(searched(FLAT, lambda a: a["big"], trials), ACCURACY)
     assert found.doubt == f"Too few trials: {trials} have a value, 30 are needed."
     assert found.fit is None
 
 
-def test_equal_values_say_nothing() -> None:
+def test_equal_values_give_no_importance() -> None:
     found = importance(searched(FLAT, lambda _: 1.0, 50), ACCURACY)
     assert found.doubt == "All trials have the same value."
 
 
-def test_failed_and_running_trials_are_not_asked() -> None:
+def test_failed_and_running_trials_are_ignored() -> None:
     history = searched(FLAT, lambda a: a["big"], 40)
     architecture = history[0].architecture
     others = (Trial(40, architecture, "failed"), Trial(41, architecture, "running"))
@@ -163,7 +157,7 @@ def test_failed_and_running_trials_are_not_asked() -> None:
     assert importance(more, ACCURACY) == importance(history, ACCURACY)
 
 
-def test_of_many_trials_as_many_are_asked_as_are_affordable(
+def test_a_sample_of_many_trials_is_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(importance_module, "MOST", 50)
@@ -172,11 +166,8 @@ def test_of_many_trials_as_many_are_asked_as_are_affordable(
     assert found.shares[0].decision == "big"
 
 
-# ---------------------------------------------------------------------- standings
-
-
 def trial(number: int, curve: Mapping[int, float], final: float | None = None) -> Trial:
-    """A complete trial with a final value, or a pruned one."""
+    """Return a complete trial with a final value, or a pruned one."""
     steps = tuple(Step(step, {"accuracy": value}) for step, value in curve.items())
     last = list(curve.values())[-1] if final is None else final
     state: Any = "pruned" if final is None else "complete"
@@ -199,16 +190,16 @@ def test_standings_compare_at_the_last_step_that_both_reached() -> None:
     assert standings([good_but_stopped, slow, quick], ACCURACY).tolist() == [0.5, 0.5, 0.5]
 
 
-def test_standings_use_what_was_known_at_a_step() -> None:
-    """Reports need not come at the same steps: the latest before counts, or else the first."""
+def test_standings_use_the_reports_up_to_a_step() -> None:
+    """Steps may differ: the last report up to a step counts, or else the first one."""
     stopped = trial(0, {3: 0.5})
     sparse = trial(1, {1: 0.6, 4: 0.1}, final=0.1)
     late = trial(2, {5: 0.4}, final=0.9)
     assert standings([stopped, sparse, late], ACCURACY).tolist() == [0.5, 0.5, 0.5]
 
 
-def test_pruned_trials_count_for_what_they_showed() -> None:
-    """All that is bad was pruned early, at values below those of every complete trial."""
+def test_pruned_trials_count_by_their_reports() -> None:
+    """All bad trials were pruned early, at values below those of every complete trial."""
     history = searched(FLAT, lambda a: a["big"] / 10, 120)
     trials = [
         trial(t.number, {1: t.values["accuracy"] / 9}, None if t.values["accuracy"] < 0.7 else 1.0)

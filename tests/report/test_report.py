@@ -1,4 +1,4 @@
-"""The report of a search: what it says, of whatever history, and that nothing can break out."""
+"""The report of a search: its contents for any history, its charts, and its scripts."""
 
 import base64
 import hashlib
@@ -52,7 +52,7 @@ def ended(
     space: SearchSpace = VALUES,
     **settings: Any,
 ) -> Trial:
-    """A trial with values of ACCURACY and SIZE, in this order."""
+    """Return a trial with values of ACCURACY and SIZE, in this order."""
     architecture = space.sample(numpy.random.default_rng(number))
     metrics = zip([ACCURACY.metric, SIZE.metric], values, strict=False)
     return Trial(number, architecture, state, dict(metrics), **settings)
@@ -67,7 +67,7 @@ def two(*trials: Trial) -> History:
 
 
 class Page(HTMLParser):
-    """What a browser would see in a page: its elements, its text, its scripts."""
+    """The elements, the text and the scripts of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -116,10 +116,7 @@ def curve(*values: float) -> tuple[Step, ...]:
     return tuple(Step(step, {"accuracy": value}) for step, value in enumerate(values, start=1))
 
 
-# ---------------------------------------------------------------------- what it says
-
-
-def test_it_says_what_was_searched_and_what_came_out(report: Report) -> None:
+def test_the_report_shows_settings_and_results(report: Report) -> None:
     page = report(
         one(
             ended(0, "complete", [0.5], seconds=60.0, started=0.0, finished=60.0),
@@ -142,7 +139,7 @@ def test_it_says_what_was_searched_and_what_came_out(report: Report) -> None:
     assert "strategy=RandomSearch(), trials=5, seed=7," in text
 
 
-def test_it_names_the_command_that_repeats_a_run(
+def test_the_report_names_the_command_that_repeats_a_run(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["search.py", "--name", "my run"])
@@ -171,7 +168,7 @@ def test_commands_are_shown_as_they_are_typed(report: Report, argv: list[str], s
     assert f"<code>{shown}</code>" in report(history).html
 
 
-def test_it_lists_versions_of_what_takes_part(report: Report) -> None:
+def test_the_report_lists_the_versions_of_the_libraries(report: Report) -> None:
     plain = History(
         VALUES, (ACCURACY,), (ended(0, "complete", [1]),), metadata={"backend": "local"}
     )
@@ -185,9 +182,6 @@ def test_it_lists_versions_of_what_takes_part(report: Report) -> None:
 def test_the_same_history_gives_the_same_page(report: Report) -> None:
     history = one(*(ended(k, "complete", [k / 9], curve=curve(0.1, k / 9)) for k in range(9)))
     assert report(history).html == report(history).html
-
-
-# ---------------------------------------------------------------------- any history
 
 
 AWKWARD = {
@@ -219,17 +213,14 @@ def test_any_history_has_every_section(report: Report, history: History) -> None
     ]
     for name, chart in page.charts().items():
         assert ("div", "id", name) in page.attributes
-        plotly.graph_objects.Figure(chart["data"], chart["layout"])  # it knows every property
+        plotly.graph_objects.Figure(chart["data"], chart["layout"])  # rejects unknown properties
 
 
-def test_what_is_missing_is_said(report: Report) -> None:
+def test_missing_results_are_explained(report: Report) -> None:
     text = report(AWKWARD["only failed"]).text
     assert "There is no best value yet: no trial is complete." in text
     assert "Too few trials: 0 have a value, 30 are needed." in text
     assert "No trial has begun." in report(AWKWARD["empty"]).text
-
-
-# ---------------------------------------------------------------------- charts
 
 
 def series(chart: Any, name: str) -> Any:
@@ -250,7 +241,7 @@ def test_best_so_far(way: Literal["max", "min"], best: list[float]) -> None:
     assert ("↑" if way == "max" else "↓") in chart.layout["yaxis"]["title"]["text"]
 
 
-def test_time_stands_still_while_no_trial_runs() -> None:
+def test_the_clock_stops_while_no_trial_runs() -> None:
     spans = [(0, 100), (50, 130), (1000, 1020), (1010, 1015)]
     trials = [
         ended(k, "complete", [k], started=float(a), finished=float(b))
@@ -264,7 +255,7 @@ def test_time_stands_still_while_no_trial_runs() -> None:
     assert series(chart, "complete")["x"] == [100 / 60, 130 / 60, 150 / 60, 145 / 60]
 
 
-def test_a_diverged_value_is_left_outside_and_told() -> None:
+def test_a_diverged_value_is_outside_the_axis_and_counted() -> None:
     values = [0.5, 0.6, 0.7, 0.65, 0.55, -1e9]
     (chart,) = progress_charts(
         ReportData(one(*(ended(k, "complete", [v]) for k, v in enumerate(values))))
@@ -297,7 +288,7 @@ def test_learning_curves_mark_what_was_pruned() -> None:
     assert (ends["x"], ends["y"], ends["customdata"]) == ([1, 2], [0.1, 0.3], [2, 3])
 
 
-def test_of_many_curves_some_are_drawn_from_the_worst_to_the_best() -> None:
+def test_a_sample_of_many_curves_is_drawn() -> None:
     trials = [ended(k, "complete", [k], curve=curve(0.0, k)) for k in range(1000)]
     (chart,) = curve_charts(ReportData(one(*trials)))
     drawn = [n for n in series(chart, "complete")["customdata"] if n is not None]
@@ -306,13 +297,13 @@ def test_of_many_curves_some_are_drawn_from_the_worst_to_the_best() -> None:
     assert chart.caption == "100 of the 1,000 curves of complete trials are drawn."
 
 
-def test_what_never_changes_within_a_trial_has_no_learning_curve() -> None:
+def test_a_metric_that_is_constant_in_a_trial_has_no_learning_curve() -> None:
     steps = tuple(Step(k, {"accuracy": k / 9, "size": 5.0}) for k in range(3))
     charts = list(curve_charts(ReportData(two(ended(0, "complete", [0.5, 5.0], curve=steps)))))
     assert [chart.title for chart in charts] == ["accuracy while training"]
 
 
-def test_the_front_is_the_history_s() -> None:
+def test_the_front_is_that_of_the_history() -> None:
     rng = numpy.random.default_rng(0)
     history = two(*(ended(k, "complete", rng.random(2).tolist()) for k in range(60)))
     (chart,) = front_charts(ReportData(history))
@@ -332,9 +323,6 @@ def test_three_objectives_are_drawn_in_pairs() -> None:
     charts = list(front_charts(ReportData(History(VALUES, objectives, (trial,)))))
     pairs = ["accuracy by size", "accuracy by latency", "size by latency"]
     assert [chart.title for chart in charts] == pairs
-
-
-# ---------------------------------------------------------------------- best architectures
 
 
 def test_the_best_five_are_shown_in_order() -> None:
@@ -357,9 +345,6 @@ def test_networks_are_drawn_and_values_listed(report: Report) -> None:
         assert report(history).tags["svg"] == pictures
 
 
-# ---------------------------------------------------------------------- what the page may do
-
-
 def test_only_our_own_scripts_may_run(report: Report) -> None:
     page = report(AWKWARD["two objectives"])
     (policy,) = [value for _, _, value in page.attributes if value.startswith("default-src")]
@@ -375,7 +360,7 @@ def test_only_our_own_scripts_may_run(report: Report) -> None:
 
 
 @pytest.mark.parametrize("library", ["jinja2", "plotly.offline", "sklearn.ensemble"])
-def test_what_is_not_installed_is_named(
+def test_a_library_that_is_not_installed_names_the_extra(
     library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)

@@ -20,12 +20,12 @@ from nasbridge import (
     Real,
     RegularizedEvolution,
     Search,
-    SearchSpace,
     Space,
     SpaceExhausted,
     Trial,
     library,
 )
+from nasbridge.spaces import SearchSpace
 from nasbridge.strategies import Problem, Strategy
 from nasbridge.strategies.search import generator
 

@@ -44,7 +44,7 @@ class Slow(AbstractModel):  # type: ignore[misc]  # AutoGluon's classes are Any 
 
 
 class Late(Slow):
-    """The third trial has no score when the time is up."""
+    """The third trial has no score at the time limit."""
 
     ag_name = "Late"
     begun: ClassVar = itertools.count(1)
@@ -56,7 +56,7 @@ class Late(Slow):
 
 
 class Interrupted(Slow):
-    """Somebody presses Ctrl-C in the third trial."""
+    """Ctrl-C interrupts the third trial."""
 
     ag_name = "Interrupted"
     begun: ClassVar = itertools.count(1)
@@ -101,15 +101,15 @@ def test_a_trial_interrupted_by_the_time_limit_is_repeated(tmp_path: Path) -> No
 
 
 def test_a_search_continues_in_the_same_process_after_ctrl_c(tmp_path: Path) -> None:
-    heard = len(TRIALS.handlers)
+    handlers = len(TRIALS.handlers)
     first = NASSearcher(strategy=RandomSearch())
     with pytest.raises(KeyboardInterrupt):
         fitted(tmp_path, first, 4, Interrupted)
     assert [trial.state for trial in first.history] == ["complete", "complete", "running"]
-    assert len(TRIALS.handlers) == heard + 1
+    assert len(TRIALS.handlers) == handlers + 1
     second = NASSearcher(strategy=RandomSearch(), history=first.history)
     predictor = fitted(tmp_path, second, 2, Interrupted)
     assert [trial.state for trial in second.history] == ["complete"] * 4
     assert second.history[2].architecture == first.history[2].architecture
     assert comparable(load(predictor)) == comparable(second.history)
-    assert len(TRIALS.handlers) == heard
+    assert len(TRIALS.handlers) == handlers

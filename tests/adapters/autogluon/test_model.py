@@ -1,5 +1,5 @@
 # pyright: basic
-"""`KerasModel` in AutoGluon, for tables of every kind; and searches in one line."""
+"""`KerasModel` in AutoGluon on tables of every kind, and `nas_hyperparameters`."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ pytestmark = [
 ]
 
 ROWS = 90
-HERE = {"fold_fitting_strategy": "sequential_local"}  # not in a process of Ray for each fold
+HERE = {"fold_fitting_strategy": "sequential_local"}  # instead of one Ray process per fold
 EVOLUTION = RegularizedEvolution(population=2, sample=1)
 SPACE = library.tabular(
     depth=(1, 2), width=(8, 16), expansion=1, activation="relu", embedding=(0, 2)
@@ -61,14 +61,14 @@ PLAIN = Chain(
 
 @pytest.fixture(autouse=True, scope="module")
 def _eager() -> Iterator[None]:
-    """For networks this small, compiling takes nearly all of the time."""
+    """Run eagerly: compiling such small networks takes longer than training them."""
     tensorflow.config.run_functions_eagerly(True)
     yield
     tensorflow.config.run_functions_eagerly(False)
 
 
 def table(seed: int = 0) -> Any:
-    """Numbers, categories, truth values, and holes in all of them."""
+    """Return a table of numbers, categories and booleans with missing values."""
     rng = numpy.random.default_rng(seed)
     number = rng.normal(size=ROWS)
     colour = rng.choice(["red", "green", "blue"], size=ROWS)
@@ -108,13 +108,13 @@ def model_of(predictor: Any, name: str | None = None) -> Any:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the predictor is that several tests look at."""
+    """The folder of the predictor that several tests share."""
     return tmp_path_factory.mktemp("autogluon") / "predictor"
 
 
 @pytest.fixture(scope="module")
 def predictor(place: Path) -> Any:
-    """A search of four trials of which three join, beside a linear model."""
+    """A predictor with the best three networks of four trials, and a linear model."""
     ours = nas_hyperparameters(SPACE, strategy=EVOLUTION, trials=4, keep=3, epochs=3)
     return fitted(place, {**ours, "LR": {}})
 
@@ -149,7 +149,7 @@ assert keras.backend.backend() == sys.argv[4]
 predictor = TabularPredictor.load(sys.argv[1], verbosity=0)
 made = predictor.predict_proba(pandas.read_pickle(sys.argv[2]), model=sys.argv[5])
 made.to_pickle(sys.argv[3])
-if sys.argv[4] != "tensorflow":  # and is trained there
+if sys.argv[4] != "tensorflow":  # train under this backend
     from nasbridge import Chain, layer
     from nasbridge.adapters.autogluon import KerasModel
     table = pandas.read_pickle(sys.argv[2]).drop(columns="weight")
@@ -165,7 +165,7 @@ if sys.argv[4] != "tensorflow":  # and is trained there
 def test_a_fresh_process_predicts_the_same(
     predictor: Any, place: Path, tmp_path: Path, keras_backend: str
 ) -> None:
-    """Under any Keras backend, whichever it was trained under."""
+    """Under every Keras backend, regardless of the one that trained the model."""
     best = f"KerasModel/T{load(predictor).best.number + 1}"
     table().to_pickle(tmp_path / "table.pkl")
     paths = [str(place), *(str(tmp_path / name) for name in ("table.pkl", "made.pkl"))]
@@ -185,7 +185,7 @@ def test_numbers_are_predicted_in_their_own_scale(tmp_path: Path) -> None:
     params = {"epochs": 30, "learning_rate": 0.05, "batch_size": 64}
     predictor = of_one_model(tmp_path, data, params=params, problem="regression")
     error = (predictor.predict(data) - data["y"]).abs().mean()
-    assert error < 20  # 50 for whoever knows the mean alone
+    assert error < 20  # the mean as prediction has an error of 50
 
 
 def test_two_classes_and_autogluons_own_metric(tmp_path: Path) -> None:
@@ -206,20 +206,20 @@ def test_training_stops_early_and_takes_the_best_epoch(
     def counted(self: Any, *args: Any) -> Any:
         score = score_of(self, *args)
 
-        def noted(model: Any) -> float:
+        def recorded(model: Any) -> float:
             scored.append(score(model))
             return scored[-1]
 
-        return noted
+        return recorded
 
     monkeypatch.setattr(KerasModel, "_score_of", counted)
-    params = {"epochs": 40, "patience": 3, "learning_rate": 0.0}  # nothing gets better
+    params = {"epochs": 40, "patience": 3, "learning_rate": 0.0}  # no epoch improves
     predictor = of_one_model(tmp_path, params=params)
     assert model_of(predictor).params_trained["epochs"] == 1
     assert len(scored) == 1 + 3
 
 
-def test_training_keeps_the_time_limit(tmp_path: Path) -> None:
+def test_training_meets_the_time_limit(tmp_path: Path) -> None:
     params = {"epochs": 10_000, "patience": 10_000, "ag_args_fit": {"max_time_limit": 2}}
     predictor = of_one_model(tmp_path, params=params)
     assert 1 < predictor.leaderboard()["fit_time"][0] < 5
@@ -235,14 +235,16 @@ def test_the_learning_rate_follows_the_clock_if_time_is_short() -> None:
         inputs, target = {"numbers": numpy.zeros((rows, 1), "float32")}, numpy.zeros((rows, 1))
         how = Training(1, 1, 2, "sgd", 0.1, 0.0, time.monotonic() + seconds)
         epochs, horizon = train(model, inputs, target, "mean_squared_error", None, None, how)
-        assert epochs == horizon == 1  # no less than an epoch
+        assert epochs == horizon == 1  # at least one epoch
         return float(model.optimizer.learning_rate)
 
-    assert rate(100, 3600) == pytest.approx(0.1)  # time enough: nothing depends on the clock
+    assert rate(100, 3600) == pytest.approx(
+        0.1
+    )  # enough time: the rate does not depend on the clock
     assert 0.009 < rate(100_000, 6) < 0.05
 
 
-def test_rows_of_weight_zero_teach_nothing(tmp_path: Path) -> None:
+def test_rows_of_weight_zero_are_ignored(tmp_path: Path) -> None:
     data = table()[["flag", "weight"]].assign(y=lambda t: numpy.where(t["flag"], 1.0, 0.0))
     wrong = data.assign(y=1 - data["y"], weight=0.0)
     both = pandas.concat([data.assign(weight=1.0), wrong], ignore_index=True)
@@ -252,13 +254,13 @@ def test_rows_of_weight_zero_teach_nothing(tmp_path: Path) -> None:
     assert (predictor.predict(data) - data["y"]).abs().mean() < 0.25
 
 
-def test_settings_beside_the_network_are_those_of_the_architecture(tmp_path: Path) -> None:
+def test_settings_in_the_space_replace_those_of_the_model(tmp_path: Path) -> None:
     space = Space(
         {"network": PLAIN, "embedding": Choice([3]), "batch_size": Choice([16]), "epochs": 99}
     )
     model = model_of(of_one_model(tmp_path, space=space))
     assert model._embedding == 3
-    assert model.params_trained["epochs"] <= 2  # which training finds, and no space says
+    assert model.params_trained["epochs"] <= 2  # epochs are not read from the space
 
 
 def test_the_memory_estimate_grows_with_the_network() -> None:
@@ -328,7 +330,7 @@ def test_a_table_becomes_arrays() -> None:
     encoder = TableEncoder(data, embed=True)
     made = encoder.arrays(data)
     assert (encoder.width, encoder.embedded, encoder.vocabulary) == (3, 1, 4)
-    assert made["numbers"].shape == (ROWS, 3)  # two columns, and what is missing of the first
+    assert made["numbers"].shape == (ROWS, 3)  # two columns, and an indicator of missing values
     assert (made["numbers"][:, 2] == data["number"].isna()).all()
     assert (made["numbers"][::7, 0] == 0).all()
     known = data["number"].dropna()
@@ -353,7 +355,7 @@ def test_arrays_take_no_more_memory_than_is_estimated(numeric: Any) -> None:
     assert peak < CELL * data.size
 
 
-def test_few_categories_may_have_an_input_each() -> None:
+def test_few_categories_may_be_one_hot_encoded() -> None:
     data = table()[["colour"]]
     encoder = TableEncoder(data, embed=False)
     made = encoder.arrays(data)
@@ -363,19 +365,19 @@ def test_few_categories_may_have_an_input_each() -> None:
     assert TableEncoder(many, embed=False).vocabulary == 101
 
 
-def test_ranks_do_not_care_for_the_scale() -> None:
+def test_quantiles_do_not_depend_on_the_scale() -> None:
     rng = numpy.random.default_rng(0)
     plain = pandas.DataFrame({"x": rng.normal(size=500)})
     steep = numpy.exp(3 * plain)
     made = [TableEncoder(t, "quantile").arrays(t)["numbers"][:, 0] for t in (plain, steep)]
-    assert numpy.quantile(numpy.abs(made[0] - made[1]), 0.95) < 0.05  # but for the very ends
+    assert numpy.quantile(numpy.abs(made[0] - made[1]), 0.95) < 0.05  # except at both ends
     assert abs(made[0].std() - 1) < 0.1
     ties = pandas.DataFrame({"x": [0.0] * 50 + [1.0] * 50})
     low, high = TableEncoder(ties, "quantile").arrays(ties)["numbers"][[0, -1], 0]
     assert low == pytest.approx(-high, abs=0.02)
 
 
-def test_targets_go_there_and_back() -> None:
+def test_targets_are_encoded_and_decoded() -> None:
     numbers = TargetEncoder(numpy.array([10.0, 20.0, 30.0]), "regression", 0)
     made = numbers.array(numpy.array([10.0, 20.0, 30.0]))
     assert made.mean() == pytest.approx(0)

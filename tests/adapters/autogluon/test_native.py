@@ -1,7 +1,7 @@
 # pyright: basic
 """Native integration: `NASSearcher` in `TabularPredictor.fit`, with models that train nothing.
 
-`KerasModel` has test_autogluon_model.py.
+test_model.py tests `KerasModel`.
 """
 
 import copy
@@ -53,7 +53,7 @@ TABLE = pandas.DataFrame({"a": RNG.random(60), "b": RNG.random(60), "y": RNG.ran
 class Stub(AbstractModel):  # type: ignore[misc]  # AutoGluon's classes are Any here
     """Predicts the score of its architecture, so that its error is the score, and trains nothing.
 
-    Architectures that `fate` says so, fail.
+    If `fails`, it raises for the architectures whose `fate` is "failed".
     """
 
     ag_name = "Stub"
@@ -77,7 +77,7 @@ class Failing(Stub):
 
 
 class Flat(Stub):
-    """A model with plain hyperparameters, as all of AutoGluon's own."""
+    """A model with plain hyperparameters, like the models of AutoGluon."""
 
     ag_name = "Flat"
 
@@ -112,8 +112,8 @@ def hyperparameters(predictor: Any, model: str) -> dict[str, Any]:
     return dict(predictor._trainer.load_model(model).get_params()["hyperparameters"])
 
 
-def assert_as_local_says(history: History, strategy: Any = EVOLUTION) -> None:
-    """Given the same values, `local` proposes the same."""
+def assert_equals_local(history: History, strategy: Any = EVOLUTION) -> None:
+    """Check that `local` proposes the same, given the same values."""
     values = {trial.architecture.key: dict(trial.values) for trial in history}
 
     def evaluate(architecture: Any, trial: Any) -> Any:
@@ -132,7 +132,7 @@ def test_proposals_are_those_of_local(tmp_path: Path, space: str) -> None:
     predictor = searched(tmp_path, searcher, SPACES[space](), trials=12)
     history = searcher.history
     assert [trial.state for trial in history] == ["complete"] * 12
-    assert_as_local_says(history)
+    assert_equals_local(history)
     board = predictor.leaderboard().set_index("model")
     for trial in history:
         assert trial.values["score_val"] == board.loc[f"Stub/T{trial.number + 1}", "score_val"]
@@ -144,22 +144,22 @@ def test_proposals_are_those_of_local(tmp_path: Path, space: str) -> None:
         assert comparable(found) == comparable(history)
 
 
-def test_the_global_setting_works_as_well(tmp_path: Path) -> None:
+def test_the_global_setting_is_supported(tmp_path: Path) -> None:
     searcher = NASSearcher(strategy=RandomSearch())  # the space is that of the model
     tuning = {"scheduler": "local", "searcher": searcher, "num_trials": 2}
     open_ = {"architecture": ArchitectureSpace(material.chain())}
     fitted(tmp_path, {Stub: open_}, hyperparameter_tune_kwargs=tuning)
-    assert_as_local_says(searcher.history, RandomSearch())
+    assert_equals_local(searcher.history, RandomSearch())
 
 
 def test_a_search_continues_another_one(tmp_path: Path) -> None:
     first, space = NASSearcher(strategy=EVOLUTION), material.chain()
     searched(tmp_path / "a", first, space, 5)
     killed = replace(first.history, trials=(*first.history, Trial(5, next(space.enumerate()))))
-    second = NASSearcher(strategy=EVOLUTION, history=killed)  # what was running is asked again
+    second = NASSearcher(strategy=EVOLUTION, history=killed)  # the running trial is repeated
     predictor = searched(tmp_path / "b", second, space, 4)
     assert [trial.number for trial in second.history] == list(range(9))
-    assert_as_local_says(second.history)
+    assert_equals_local(second.history)
     assert len(predictor.model_names()) == 4
     assert comparable(load(predictor)) == comparable(second.history)
 
@@ -260,11 +260,13 @@ def test_a_trial_may_take_twice_its_share_of_the_time(tmp_path: Path) -> None:
 
     assert 15 < granted(material.chain(), 8, None, time_limit=100) < 100 * 2 / 8
     assert 5 < granted(material.few(), None, None, time_limit=100) < 100 * 2 / 20
-    assert granted(material.few(), 1000, None, time_limit=1000) < 1000 * 2 / 1000  # as many as said
+    assert (
+        granted(material.few(), 1000, None, time_limit=1000) < 1000 * 2 / 1000
+    )  # the given number, not that of the space
     assert 5 < granted(material.chain(), 2, 7) <= 7
 
 
-def test_bags_train_here_and_each_level_has_its_own_search(tmp_path: Path) -> None:
+def test_bags_train_in_this_process_and_each_level_has_its_own_search(tmp_path: Path) -> None:
     import ray
 
     searcher = NASSearcher(strategy=EVOLUTION)
@@ -276,13 +278,13 @@ def test_bags_train_here_and_each_level_has_its_own_search(tmp_path: Path) -> No
     one, two = searcher.histories.values()
     assert one[0].architecture == two[0].architecture
     for history in (one, two):
-        assert_as_local_says(history)
+        assert_equals_local(history)
     assert len(predictor.model_names()) == 10
     with pytest.raises(BackendError, match="holds several searches: give one of"):
         load(predictor)
 
 
-def test_copies_are_the_same_one_and_other_processes_have_their_own(tmp_path: Path) -> None:
+def test_copies_are_the_searcher_itself_and_pickled_ones_are_new(tmp_path: Path) -> None:
     searcher = NASSearcher(material.chain(), strategy=EVOLUTION, seed=5, keep=3)
     searched(tmp_path, searcher, material.chain(), 2)
     assert copy.deepcopy(searcher) is searcher
@@ -323,18 +325,18 @@ OPEN: dict[str, Any] = {
 def test_the_open_hyperparameters_of_any_model_are_a_space(tmp_path: Path) -> None:
     searcher = NASSearcher(strategy=EVOLUTION)
     predictor = fitted(tmp_path, {Flat: tuned(searcher, 8, **OPEN, fixed=3)})
-    assert_as_local_says(searcher.history)
+    assert_equals_local(searcher.history)
     best = hyperparameters(predictor, predictor.model_best)
     assert architecture_from(best, searcher.history.space) == searcher.history.best.architecture
     assert best["fixed"] == 3
 
 
-def test_a_conditional_space_is_flat_there(tmp_path: Path) -> None:
+def test_a_conditional_space_is_flat_in_autogluon(tmp_path: Path) -> None:
     rate = When(Choice([0.1, 0.5]), ({"kind": ("relu",)},))
     space = Space({"depth": Integer(1, 4), "kind": Choice(["relu", "elu"]), "rate": rate})
     searcher = NASSearcher(space, strategy=EVOLUTION)
     predictor = fitted(tmp_path, {Flat: tuned(searcher, 6, **to_native(space))})
-    assert_as_local_says(searcher.history)
+    assert_equals_local(searcher.history)
     for trial in searcher.history:
         params = hyperparameters(predictor, f"Flat/T{trial.number + 1}")
         assert params["rate"] == trial.architecture.get("rate", 0.1)
@@ -346,7 +348,7 @@ def test_autogluons_network_is_searched(tmp_path: Path) -> None:
     settings = {"num_epochs": 2, "hidden_size": 8}
     predictor = fitted(tmp_path, {TorchModel: tuned(searcher, 2, **to_native(space), **settings)})
     assert sorted(predictor.model_names()) == ["TorchModel/T1", "TorchModel/T2"]
-    assert_as_local_says(searcher.history, RandomSearch())
+    assert_equals_local(searcher.history, RandomSearch())
 
 
 def test_kinds_of_autogluon_become_a_space() -> None:
@@ -363,7 +365,7 @@ def test_kinds_of_autogluon_become_a_space() -> None:
 
 
 def test_what_autogluon_draws_is_an_architecture() -> None:
-    """Steps, labels of their own, and ranges of one number too."""
+    """Also with steps, explicit labels and ranges of one number."""
     space = Space(
         {
             "step": Integer(2, 9, step=3),

@@ -1,5 +1,5 @@
 # pyright: basic
-"""`fit_in_two_passes`: a search without bags, whatever the preset, whose history survives."""
+"""`fit_in_two_passes`: a search without bags under every preset, and its history."""
 
 import itertools
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Even though the `tf.config"),
 ]
 
-HERE = {"fold_fitting_strategy": "sequential_local"}  # not in a process of Ray for each fold
+HERE = {"fold_fitting_strategy": "sequential_local"}  # instead of one Ray process per fold
 ALONE = {"fit_weighted_ensemble": False, "dynamic_stacking": False}
 SPACE = Chain(
     layer("Dense", units=Choice([4, 5, 6, 7]), activation="relu"),
@@ -41,7 +41,7 @@ TABLE["y"] = (TABLE["x0"] > 0.5).astype(int)
 
 @pytest.fixture(autouse=True, scope="module")
 def _eager() -> Iterator[None]:
-    """For networks this small, compiling takes nearly all of the time."""
+    """Run eagerly: compiling such small networks takes longer than training them."""
     tensorflow.config.run_functions_eagerly(True)
     yield
     tensorflow.config.run_functions_eagerly(False)
@@ -51,8 +51,8 @@ def fresh(place: Path) -> Any:
     return TabularPredictor("y", path=str(place / "predictor"), verbosity=0)
 
 
-def of_two_classes(place: Path, **told: Any) -> Any:
-    return TabularPredictor("y", "binary", path=str(place / "predictor"), verbosity=0, **told)
+def of_two_classes(place: Path, **options: Any) -> Any:
+    return TabularPredictor("y", "binary", path=str(place / "predictor"), verbosity=0, **options)
 
 
 def passes(predictor: Any, trials: int = 3, table: Any = TABLE, **settings: Any) -> Any:
@@ -73,7 +73,7 @@ def bagged(predictor: Any, name: str = "KerasModel_BAG_L1") -> Any:
     return predictor._trainer.load_model(name).load_child("S1F1").params["architecture"]
 
 
-def test_a_search_and_then_bags_of_the_winners(tmp_path: Path) -> None:
+def test_the_winners_of_a_search_are_bagged(tmp_path: Path) -> None:
     predictor = fresh(tmp_path)
     made = passes(
         predictor,
@@ -150,7 +150,7 @@ def test_a_search_without_a_winner_is_kept(tmp_path: Path) -> None:
     assert [trial.state for trial in load(predictor)] == ["failed"] * 2
 
 
-def test_no_trials_need_a_history_of_autogluon(tmp_path: Path) -> None:
+def test_a_second_pass_alone_requires_a_history(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"trials=0.*give an earlier search"):
         passes(fresh(tmp_path), trials=0)
     other = History(SPACE, (), ())
@@ -159,7 +159,7 @@ def test_no_trials_need_a_history_of_autogluon(tmp_path: Path) -> None:
 
 
 def test_the_search_sees_no_column_that_the_predictor_ignores(tmp_path: Path) -> None:
-    """Nor the groups, of which some are held out whole."""
+    """It sees no groups either; whole groups are held out."""
     seen: list[Any] = []
     fit = KerasModel._fit
 
@@ -181,8 +181,8 @@ def test_the_search_sees_no_column_that_the_predictor_ignores(tmp_path: Path) ->
 
 
 def test_the_search_has_the_settings_of_the_predictor(tmp_path: Path) -> None:
-    told = {"sample_weight": "x1", "weight_evaluation": True, "positive_class": 0}
-    predictor = of_two_classes(tmp_path, **told, learner_kwargs={"cache_data": False})
+    options = {"sample_weight": "x1", "weight_evaluation": True, "positive_class": 0}
+    predictor = of_two_classes(tmp_path, **options, learner_kwargs={"cache_data": False})
     first, grouped = _first(predictor, tmp_path / "first", {})
     assert not grouped
     assert (first.sample_weight, first.weight_evaluation) == ("x1", True)
@@ -194,16 +194,16 @@ def test_the_search_has_the_settings_of_the_predictor(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "settings", "message"),
+    ("options", "settings", "message"),
     [
         ({}, {"tuning_data": TABLE, "use_bag_holdout": True}, "not both: leave one out"),
         ({"sample_weight": "x1", "weight_evaluation": True}, {}, "groups= and weight_evaluation"),
     ],
 )
-def test_what_does_not_go_with_groups_is_refused_before_the_search(
-    tmp_path: Path, told: dict[str, Any], settings: dict[str, Any], message: str
+def test_arguments_that_contradict_groups_are_rejected_before_the_search(
+    tmp_path: Path, options: dict[str, Any], settings: dict[str, Any], message: str
 ) -> None:
-    predictor = of_two_classes(tmp_path, groups="x2", **told)
+    predictor = of_two_classes(tmp_path, groups="x2", **options)
     with pytest.raises(BackendError, match=message):
         passes(predictor, **settings)
     assert not Path(predictor.path, "search").exists()
@@ -220,7 +220,7 @@ def test_the_size_of_a_bag_is_that_of_its_children(tmp_path: Path) -> None:
         assert trial.values["parameters"] == child.load_child("S1F1").to_keras().count_params()
 
 
-def test_data_for_tuning_that_bags_do_not_take_is_refused_before_the_search(tmp_path: Path) -> None:
+def test_tuning_data_without_bag_holdout_is_rejected_before_the_search(tmp_path: Path) -> None:
     predictor = fresh(tmp_path)
     with pytest.raises(BackendError, match="only if use_bag_holdout=True"):
         passes(predictor, tuning_data=TABLE)

@@ -1,5 +1,5 @@
 # pyright: basic
-"""`KerasModel` trained on all rows: as what was chosen was trained."""
+"""`KerasModel` refitted on all rows: it is trained like the chosen model."""
 
 import math
 from pathlib import Path
@@ -15,7 +15,7 @@ from nasbridge.adapters.autogluon import KerasModel
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("autogluon")]
 
 
-def test_a_refit_takes_the_steps_and_the_rates_of_what_was_chosen(
+def test_a_refit_uses_the_steps_and_rates_of_the_chosen_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([0.1, 0.2, 0.0])  # the second epoch of ten is the best
@@ -32,7 +32,7 @@ def test_a_refit_takes_the_steps_and_the_rates_of_what_was_chosen(
     model.fit(X=X[:900], y=y[:900], X_val=X[900:], y_val=y[900:])
     assert int(model.model.optimizer.iterations) == 3 * math.ceil(900 / 32)
     full: Any = model.convert_to_refit_full_template()
-    full.fit(X=X, y=y)  # so many rows would have larger batches
+    full.fit(X=X, y=y)  # a first fit on this many rows would use larger batches
     assert int(full.model.optimizer.iterations) == 2 * math.ceil(1100 / 32)
     share = 0.1 + 0.9 * (1 + math.cos(math.pi * 1 / 10)) / 2
     assert float(full.model.optimizer.learning_rate) == pytest.approx(0.01 * share)

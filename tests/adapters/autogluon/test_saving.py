@@ -1,5 +1,5 @@
 # pyright: basic
-"""`NASSearcher` when a model is trained, and then cannot be saved, or not be read again."""
+"""`NASSearcher` if a trained model cannot be saved or loaded."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ TABLE = pandas.DataFrame({"a": RNG.random(60), "b": RNG.random(60), "y": RNG.ran
 
 
 class Unsaved(AbstractModel):  # type: ignore[misc]  # AutoGluon's classes are Any here
-    """Predicts the score of its architecture; those that `fate` says so, cannot be saved."""
+    """Predicts the score of its architecture; cannot be saved if its `fate` is "failed"."""
 
     ag_name = "Unsaved"
 
@@ -42,7 +42,7 @@ class Unsaved(AbstractModel):  # type: ignore[misc]  # AutoGluon's classes are A
 
 
 class Unread(Unsaved):
-    """The same, but such a model is saved, and cannot be read."""
+    """Can be saved, but not loaded, if its `fate` is "failed"."""
 
     ag_name = "Unread"
 

@@ -260,7 +260,7 @@ class Each(keras.metrics.Metric):  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("make", [nas, reporting])
-def test_a_metric_that_is_no_scalar_is_left_out(make: Any, tmp_path: Path) -> None:
+def test_a_metric_that_is_not_a_scalar_is_left_out(make: Any, tmp_path: Path) -> None:
     tuner = searched(make(tmp_path, lambda hp: build(hp, Each(name="each"))), [3.0, 2.0])
     (trial,) = load(tuner)
     assert (trial.state, trial.values["val_loss"]) == ("complete", 2.0)
@@ -268,7 +268,7 @@ def test_a_metric_that_is_no_scalar_is_left_out(make: Any, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("make", [nas, reporting])
-def test_an_objective_that_is_no_scalar_ends_the_search(make: Any, tmp_path: Path) -> None:
+def test_an_objective_that_is_not_a_scalar_ends_the_search(make: Any, tmp_path: Path) -> None:
     tuner = make(tmp_path, lambda hp: build(hp, Each(name="each")), {"val_each": "max"})
     with pytest.raises(ExperimentError, match=r"'val_each' is not one number .*average='macro'"):
         searched(tuner, [3.0, 2.0])

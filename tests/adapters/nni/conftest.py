@@ -229,7 +229,7 @@ def stock_database() -> type[StockDatabase]:
 def check_agreement(
     jobs_in: Callable[[Path], dict[int, Job]],
 ) -> Callable[[Path, History, Sequence[tuple[str, str]]], None]:
-    """Checks that our states, reports and values are NNI's, and those that `load` reads alone."""
+    """Checks that a history has the states, reports and values of NNI, and of `load`."""
 
     def check(directory: Path, history: History, states: Sequence[tuple[str, str]]) -> None:
         shown, alone = jobs_in(directory), load(directory / "nni", history.space)

@@ -81,7 +81,7 @@ class Killer:
 
 
 def run_and_kill(directory: Path, killer: Killer) -> None:
-    """Run in a process of its own."""
+    """Run in a separate process."""
     os.setsid()  # so that remaining processes are found by the session
     try:
         EXPERIMENT.run("nni", directory, 0, killer)

@@ -99,7 +99,7 @@ esac"""
 
 
 def evaluate_variously(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Write down what is trained, report, and then end as the number of the trial says."""
+    """Record the architecture, report, and end in the way that the trial's number selects."""
     number, slope = trial.number, float(architecture["slope"])
     (trial.directory / "trained.json").write_text(json.dumps(dict(architecture.choices)))
     for step in range(STEPS.get(number, 3)):

@@ -131,7 +131,7 @@ CONNECTIONS = list[Any]()  # of the managers that the following test starts
 
 
 def evaluate_and_break_nni(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Let NNI stop the experiment, as a defect of its own would; its process stays alive."""
+    """Make NNI stop the experiment, as an internal error does; its process stays alive."""
     if not (broken := trial.directory.parent / "broken").exists():
         broken.touch()
         new_trial = SimpleNamespace(value="TR")

@@ -26,7 +26,7 @@ WAITS = "NASBRIDGE_TEST_WAITS"
 
 
 def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Return the slope; trial 0 waits if it shall be running when the run is killed."""
+    """Return the slope; trial 0 waits if it must be running when the run is killed."""
     if trial.number == 0 and os.environ.get(WAITS):
         time.sleep(100)
     return {"score": float(architecture["slope"])}

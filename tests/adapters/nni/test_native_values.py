@@ -43,7 +43,7 @@ def test_every_drawn_value_is_in_the_space(tuner: Any) -> None:
 
 @pytest.mark.parametrize("tuner", [TpeTuner, RandomTuner])
 def test_a_trial_receives_the_number_types_of_nni(tuner: Any) -> None:
-    """Below an option as well: 4.0, not 4, where NNI draws in whole steps."""
+    """Also below an option: 4.0, not 4, where NNI draws in whole steps."""
     inner = {"_name": "conv", **{k: v for k, v in DRAWN.items() if k != "mixed"}}
     space = DRAWN | {"block": {"_type": "choice", "_value": [inner]}}
     native, ours = tuner(seed=0), NASTuner(strategy="RandomSearch")

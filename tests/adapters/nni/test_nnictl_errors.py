@@ -128,7 +128,7 @@ def test_an_invalid_configuration_is_refused(folder: Path, name: str) -> None:
     assert CASES[name].message in text
 
 
-def test_nothing_is_started(folder: Path) -> None:
+def test_nothing_starts_after_an_error(folder: Path) -> None:
     assert not (folder / "work").exists()
     assert not (folder / "nni-experiments").exists()
 

@@ -60,7 +60,7 @@ def names(home: Path) -> set[str]:
     return set(entries(home))
 
 
-def test_only_the_own_entry_is_removed(home: Path) -> None:
+def test_only_the_entry_of_the_run_is_removed(home: Path) -> None:
     forget("none")  # there is no registry yet
     assert not list(home.iterdir())
     add(home, "ours", "other")

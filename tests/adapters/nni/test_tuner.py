@@ -219,6 +219,6 @@ def test_the_tuner_has_space_strategy_seed_and_history(tmp_path: Path) -> None:
     ]
 
 
-def test_without_a_search_space_there_is_nothing_to_propose() -> None:
+def test_a_proposal_without_a_search_space_is_an_error() -> None:
     with pytest.raises(BackendError, match=r"no search space: give experiment= .*searchSpace"):
         NASTuner(strategy="RandomSearch").generate_parameters(0)

@@ -112,7 +112,7 @@ def end(number: int, event: str) -> dict[str, Any]:
 
 
 def test_an_error_of_the_strategy_reaches_nni(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NNI's own dispatcher swallows it, and the experiment stays RUNNING for ever."""
+    """NNI's own dispatcher swallows it, and the experiment stays RUNNING forever."""
 
     def fail() -> None:
         raise ZeroDivisionError("in the strategy")

@@ -65,7 +65,7 @@ def test_an_infinite_space_does_not_end_the_study() -> None:
 
 
 def test_a_space_far_from_exhausted_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under constraints, listing it could take for ever to find a new architecture."""
+    """Under constraints, listing it could take forever to find a new architecture."""
 
     def listing(*_: object) -> None:
         pytest.fail("the space was listed")

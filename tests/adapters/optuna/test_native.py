@@ -1,4 +1,4 @@
-"""The native integration: `NASSampler` and `suggest` in a user's own study."""
+"""The native integration: `NASSampler` and `suggest` in a user's study."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Parameters beside those that `NASSampler` proposes: a user's own, and fixed ones."""
+"""Parameters that `NASSampler` does not propose: a user's own, and fixed ones."""
 
 import pickle
 import subprocess

@@ -132,7 +132,7 @@ def test_optimizers_share_a_study(storage: Kind, trials: int, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("storage", [in_directory, journal])
-def test_runs_share_a_study_that_does_not_exist_before(storage: Kind, tmp_path: Path) -> None:
+def test_runs_share_a_study_that_one_of_them_creates(storage: Kind, tmp_path: Path) -> None:
     assert wait(start(run, storage, tmp_path, wide(), 60)) == [0] * PROCESSES
     history = stored(storage, tmp_path)
     assert sorted(trial.number for trial in history) == list(range(60))

@@ -1,4 +1,4 @@
-"""Trials that a process of another host has left: running, until `reclaim` says otherwise."""
+"""Trials left by a process of another host: running until `reclaim` repeats them."""
 
 import socket
 
@@ -26,7 +26,7 @@ EXPERIMENT = Experiment(
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of this host; the last one counts, and may change as that of a container."""
+    """The names of this host; the last one is current, as the name of a container changes."""
     names = ["before"]
     monkeypatch.setattr(socket, "gethostname", lambda: names[-1])
     return names
@@ -37,7 +37,7 @@ def run(storage: InMemoryStorage, reclaim: bool) -> History:
 
 
 def leave_a_trial(storage: InMemoryStorage) -> None:
-    """Begin a trial, as a process that is killed then."""
+    """Begin a trial like a process that is then killed."""
     study = open_study(EXPERIMENT, storage, "nasbridge", None)
     assert StudyStore(EXPERIMENT, study, alone=False).begin(14) is not None
 
@@ -64,7 +64,7 @@ def test_a_reclaimed_run_equals_that_of_one_host(host: list[str]) -> None:
 
 
 def test_running_trials_of_this_host_are_not_reclaimed(host: list[str]) -> None:
-    """Nor are those of a user's own code."""
+    """Trials of a user's own code are not reclaimed either."""
     storage = InMemoryStorage()
     leave_a_trial(storage)
     native = optuna.load_study(study_name="nasbridge", storage=storage).ask()

@@ -1,4 +1,4 @@
-"""The study that a managed run makes: its contents, its file, its pruners, and how it resumes."""
+"""The study of a managed run: its contents, its file, its pruners, and how it resumes."""
 
 import sqlite3
 from contextlib import closing

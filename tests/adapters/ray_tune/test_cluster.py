@@ -54,7 +54,7 @@ class Killer:
             if self.is_dead or int(place.name) in self.ended or not (place / "step").exists():
                 continue
             is_there = (place / "node").read_text() == self.node.node_id
-            if is_there and (place / "step").read_text() in ("1", "2"):  # and not at its end
+            if is_there and (place / "step").read_text() in ("1", "2"):  # not after its last report
                 self.is_dead = True
                 DOOMED.write_text(self.node.node_id)
                 self.cluster.remove_node(self.node, allow_graceful=False)
@@ -107,7 +107,7 @@ def test_a_killed_node_fails_no_trial(tmp_path: Path) -> None:
     shown = results(tmp_path / "run")
     assert len(shown) == len(comparable(history))
     nodes = {file.read_text() for file in (tmp_path / "run" / "trials").glob("*/node")}
-    assert len(nodes) >= 2  # both that are left have worked
+    assert len(nodes) >= 2  # both remaining nodes have run trials
 
 
 LACKING = """
@@ -137,8 +137,8 @@ def grow(message, *rest):
 
 if __name__ == "__main__":
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-    os.environ["RAY_ADDRESS"] = cluster.address  # what "auto" goes by first
-    cluster.add_node(num_cpus=1, num_gpus=1)  # Ray takes our word for the GPU
+    os.environ["RAY_ADDRESS"] = cluster.address  # "auto" reads this first
+    cluster.add_node(num_cpus=1, num_gpus=1)  # Ray does not look for the GPU
     try:
         for resources in ({"cpu": 2, "gpu": 0.5}, {"cpu": 100}):
             try:
@@ -146,7 +146,7 @@ if __name__ == "__main__":
             except BackendError as error:
                 print(error, flush=True)
         print(len(run("shared", "auto", cpu=0.5, gpu=0.5)), "trials on half a GPU each", flush=True)
-        os.environ["RAY_NODE_TYPE_NAME"] = "small"  # as autoscalers name the nodes they start
+        os.environ["RAY_NODE_TYPE_NAME"] = "small"  # autoscalers set this for nodes that they start
         cluster.add_node(num_cpus=1)
         warnings.showwarning = grow
         print(len(run("growing", tray=0.5)), "trials on a node that came later", flush=True)
@@ -233,7 +233,7 @@ if __name__ == "__main__":
 """
 
 
-def test_the_last_node_that_fits_may_die_during_the_run(tmp_path: Path) -> None:
+def test_the_last_suitable_node_may_be_lost_during_the_run(tmp_path: Path) -> None:
     printed = output_of(DYING, tmp_path)
     assert re.search(r"needs 1 tray on one node, and no node of this Ray cluster has it", printed)
     assert "1 had ended before" in printed

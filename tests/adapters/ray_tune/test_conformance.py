@@ -69,7 +69,7 @@ class TestRayTune(BackendTests):
 
 
 def evaluate_dying_once(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """In trial 2, the first time that it runs, end the own process after two reports."""
+    """Kill this process after two reports of the first attempt of trial 2."""
     metrics = score(architecture)
     for step in (1, 2, 3):
         trial.report(step, score=metrics["score"] * step / 3, size=metrics["size"])
@@ -104,7 +104,7 @@ def test_a_killed_worker_fails_no_trial(tmp_path: Path) -> None:
 
 
 class Killer:
-    """Kills the worker of trial 2, when that has ended and the next has not begun."""
+    """Kills the worker of trial 2 after its end, before the next trial begins."""
 
     def begun(self, history: History) -> None: ...
 
@@ -114,7 +114,7 @@ class Killer:
 
 
 class Strict(tune.Callback):  # type: ignore[misc]  # mypy does not read Ray
-    """Knows, as MLflow's logger, only trials that have begun."""
+    """Accepts errors only of trials that have begun, like MLflow's logger."""
 
     def __init__(self) -> None:
         self.begun: set[str] = set()
@@ -126,8 +126,8 @@ class Strict(tune.Callback):  # type: ignore[misc]  # mypy does not read Ray
         self.begun.remove(trial.trial_id)
 
 
-def evaluate_telling(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Tell the process; in trial 3, the first time that it runs, end it."""
+def evaluate_process(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Return the id of this process; kill it in the first attempt of trial 3."""
     died = trial.directory / "died"
     if trial.number == 3 and not died.exists():
         died.touch()
@@ -136,22 +136,22 @@ def evaluate_telling(architecture: Architecture, trial: ActiveTrial) -> dict[str
 
 
 @pytest.mark.parametrize("retries", [0, 1])
-def test_a_worker_lost_between_trials_fails_none(tmp_path: Path, retries: int) -> None:
-    experiment = _experiment(evaluate=evaluate_telling)
+def test_a_worker_lost_between_trials_fails_no_trial(tmp_path: Path, retries: int) -> None:
+    experiment = _experiment(evaluate=evaluate_process)
     history = experiment.run(
         "ray_tune", tmp_path / "run", 0, Killer(), retries=retries, callbacks=[Strict()]
     )
     assert (tmp_path / "run" / "trials" / "00003" / "died").exists()
     assert history[2].values["process"] not in {t.values.get("process") for t in history[3:]}
     lost = [trial.notes.get("workers_lost", 0) for trial in history]
-    assert lost == [0, 0, 0, 1, 0, 0]  # by its own doing, and no more
+    assert lost == [0, 0, 0, 1, 0, 0]  # only trial 3 killed its worker
     states = {trial.number: trial.state for trial in history}
     assert states.pop(3) == ("complete" if retries else "failed")
     assert set(states.values()) == {"complete"}
 
 
 def evaluate_dying(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """In trial 0 end the own process, in trial 1 take too long."""
+    """Kill this process in trial 0; exceed the time limit in trial 1."""
     if trial.number == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     if trial.number == 1:
@@ -159,18 +159,18 @@ def evaluate_dying(architecture: Architecture, trial: ActiveTrial) -> dict[str, 
     return score(architecture)
 
 
-def test_a_failed_trial_notes_its_lost_workers(tmp_path: Path) -> None:
+def test_a_failed_trial_counts_its_lost_workers(tmp_path: Path) -> None:
     experiment = _experiment(evaluate=evaluate_dying, trials=4, trial_seconds=5)
     history = experiment.run("ray_tune", tmp_path / "run")
     notes = {trial.number: trial.notes for trial in history if trial.state == "failed"}
     assert sorted(notes) == [0, 1]
     assert "worker was lost" in notes[0]["error"]
-    assert notes[0]["workers_lost"] == 2  # the first time, and when it was repeated
+    assert notes[0]["workers_lost"] == 2  # by the first attempt and its repetition
     assert "TimeoutError" in notes[1]["error"]
-    assert "workers_lost" not in notes[1]  # that was our doing
+    assert "workers_lost" not in notes[1]  # nasbridge ended the worker
 
 
-def test_ray_has_the_trials_as_its_own(tmp_path: Path) -> None:
+def test_ray_stores_all_trials(tmp_path: Path) -> None:
     experiment = _experiment(evaluate=evaluate_variously, trials=10)
     begun = replace(experiment, trials=4).run("local", None, 0, Silent())
     store_history(begun, tmp_path / "run")
@@ -283,8 +283,8 @@ print(len(history), "trials; Ray is left behind:", ray.is_initialized())
 def test_a_private_instance_reports_missing_resources(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ALONE, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    said = done.stdout
-    assert "each trial needs 1 CPU, 0.5 GPU on one node, and no node" in said
-    assert "there is no Ray cluster at address='127.0.0.1:1'" in said
-    assert "2 trials; Ray is left behind: False" in said
+    output = done.stdout
+    assert "each trial needs 1 CPU, 0.5 GPU on one node, and no node" in output
+    assert "there is no Ray cluster at address='127.0.0.1:1'" in output
+    assert "2 trials; Ray is left behind: False" in output
     assert "could not write its own view of the run (OSError: [Errno 28] No space" in done.stderr

@@ -1,5 +1,5 @@
 # pyright: basic
-"""`NASSearcher` in a `tune.Tuner` of a user's own: schedulers, failures, saving, bad input."""
+"""`NASSearcher` in a user's `tune.Tuner`: schedulers, failures, saving, bad input."""
 
 import os
 import signal
@@ -46,8 +46,8 @@ def train(config: dict[str, Any]) -> None:
 def fit(
     place: Path, searcher: Searcher, trials: int, scheduler: Any = None, **param_space: Any
 ) -> tune.ResultGrid:
-    # Ray's HyperBand forgets a trial that is being saved when its bracket ends, and then waits for
-    # it for ever: with both cores for each trial there is never another one that could end it.
+    # Ray's HyperBand waits forever for a trial that is being saved when another trial ends its
+    # bracket. With both cores for each trial, no other trial runs at that time.
     is_alone = isinstance(scheduler, HyperBandScheduler)
     tuner = tune.Tuner(
         tune.with_resources(train, {"cpu": 2 if is_alone else 1}),
@@ -61,7 +61,7 @@ def fit(
 
 
 def replayed(history: History) -> list[str]:
-    """Return what a `Search` proposes with the same trials one after the other."""
+    """Return the proposals of a `Search` that observes the same trials one by one."""
     search = Search(STRATEGY, chain(), history.objectives, history.seed)
     keys: list[str] = []
     for trial in history:
@@ -116,7 +116,7 @@ def test_trials_that_a_scheduler_stops_are_pruned(tmp_path: Path, scheduler: Any
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_what_the_param_space_leaves_open_is_searched(tmp_path: Path) -> None:
+def test_open_values_of_the_param_space_are_searched(tmp_path: Path) -> None:
     searcher = NASSearcher(None, strategy=RandomSearch(), seed=1)
     nested = {"kind": "cnn", "kernel": tune.choice([3, 5])}
     space = {
@@ -211,7 +211,7 @@ def test_a_killed_driver_resumes_identically(tmp_path: Path) -> None:
     child = subprocess.Popen(command, start_new_session=True)
     try:
         wait_for(tmp_path / "waiting", child)
-        time.sleep(1)  # until Ray has written what it knows
+        time.sleep(1)  # until Ray has saved its state
     finally:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
@@ -224,7 +224,7 @@ def test_a_killed_driver_resumes_identically(tmp_path: Path) -> None:
 
 
 def reported(searcher: NASSearcher, results: Sequence[dict[str, Any] | None]) -> Trial:
-    """Tell a trial by reports, of which the last ends it."""
+    """Return a trial with these results, of which the last one ends it."""
     searcher.suggest("a")
     for result in results[:-1]:
         searcher.on_trial_result("a", {**(result or {}), "done": False})
@@ -254,11 +254,13 @@ def test_the_last_reports_determine_how_a_trial_ended() -> None:
     diverged = reported(fresh(), [result(1, float("nan")), result(1, float("nan"))])
     assert (diverged.state, "loss" in diverged.notes["error"]) == ("failed", True)
     assert reported(fresh(), [first, second, second]).values == {"loss": 2.0}
-    again = reported(fresh(), [first, second, result(1, 9.0), second, second])  # it began again
+    again = reported(
+        fresh(), [first, second, result(1, 9.0), second, second]
+    )  # the trial restarted
     assert [step.metrics["loss"] for step in again.curve] == [9.0, 2.0]
 
 
-def test_what_is_saved_is_a_history(tmp_path: Path) -> None:
+def test_the_saved_state_is_a_history(tmp_path: Path) -> None:
     searcher = NASSearcher(SPACE, "loss", "min", strategy=STRATEGY, seed=4)
     reported(searcher, [result(1, 3.0), result(1, 3.0)])
     searcher.suggest("b")

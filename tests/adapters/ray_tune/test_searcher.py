@@ -1,5 +1,5 @@
 # pyright: basic
-"""`NASSearcher` of Ray Tune: trials that reach a goal, and what was found elsewhere."""
+"""`NASSearcher` of Ray Tune: trials that reach a goal, and results of other searches."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -53,13 +53,13 @@ def train_for_long(config: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("local_ray")
-@pytest.mark.parametrize("is_told", [True, False])
-def test_a_trial_that_reaches_its_goal_is_complete(tmp_path: Path, is_told: bool) -> None:
+@pytest.mark.parametrize("from_tuner", [True, False])
+def test_a_trial_that_reaches_its_goal_is_complete(tmp_path: Path, from_tuner: bool) -> None:
     goal = {"score": 4.0}
-    searcher = fresh() if is_told else fresh(stop=goal)
+    searcher = fresh() if from_tuner else fresh(stop=goal)
     tune.Tuner(
         train_for_long,
-        param_space={"batch": 1} if is_told else {},
+        param_space={"batch": 1} if from_tuner else {},
         tune_config=tune.TuneConfig(search_alg=searcher, num_samples=2, reuse_actors=True),
         run_config=tune.RunConfig(name="run", storage_path=str(tmp_path), stop=goal, verbose=0),
     ).fit()
@@ -92,7 +92,7 @@ def test_a_metric_that_contradicts_the_tuner_is_an_error() -> None:
     assert fresh().set_search_properties(None, None, {"x": 1})
 
 
-def test_points_without_a_finite_value_have_failed(tmp_path: Path) -> None:
+def test_points_without_a_finite_value_are_failed_trials(tmp_path: Path) -> None:
     searcher = fresh()
     for value in (float("nan"), float("inf"), 1.0):
         units = 16 if value == 1.0 else 32 if value > 1 else 64
@@ -109,12 +109,12 @@ def test_points_without_a_finite_value_have_failed(tmp_path: Path) -> None:
 STRATEGY = RegularizedEvolution(population=4, sample=2)
 
 
-def weighed(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+def evaluate(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
     return score(architecture)
 
 
 def proposed(searcher: NASSearcher, number: int) -> list[str]:
-    """What it proposes one after the other, each with its score."""
+    """Return the proposals of the searcher, which observes the score of each."""
     keys: list[str] = []
     for name in map(str, range(number)):
         architecture = architecture_from(suggested(searcher, name), chain())
@@ -127,7 +127,7 @@ def proposed(searcher: NASSearcher, number: int) -> list[str]:
 
 @pytest.mark.parametrize("harness", ["history", "file", "directory"])
 def test_a_half_finished_experiment_moves_into_the_searcher(tmp_path: Path, harness: str) -> None:
-    experiment = Experiment(chain(), weighed, {"score": "max"}, STRATEGY, trials=12, seed=3)
+    experiment = Experiment(chain(), evaluate, {"score": "max"}, STRATEGY, trials=12, seed=3)
     whole = [trial.architecture.key for trial in experiment.run("local")]
     place = tmp_path / "run"
     half = replace(experiment, trials=6).run("local", place)
@@ -161,7 +161,7 @@ def test_a_history_of_another_search_is_an_error() -> None:
         fresh(metric="loss", history=history)
     with pytest.raises(BackendError, match=r"another space.*trial 0"):
         NASSearcher(chain(), "score", "max", strategy=RandomSearch(), history=history)
-    alone = NASSearcher(strategy=RandomSearch(), history=history)  # it says all that is needed
+    alone = NASSearcher(strategy=RandomSearch(), history=history)  # defines space and objectives
     assert alone.suggest("a") != {"arch": dict(one.architecture.choices)}
     assert len(alone.history) == 2
 
@@ -190,8 +190,8 @@ def test_a_failed_trial_that_runs_again_gets_its_new_end(tmp_path: Path, name: s
     assert architecture_from(suggested(searcher, "d"), SPACE) == bare.ask(3)
 
 
-def train_when_mended(config: dict[str, Any]) -> None:
-    if not Path(config["mended"]).exists():
+def train_when_fixed(config: dict[str, Any]) -> None:
+    if not Path(config["fixed"]).exists():
         raise MemoryError("too large")
     tune.report({"score": float(config["arch"]["units"])})
 
@@ -199,17 +199,17 @@ def train_when_mended(config: dict[str, Any]) -> None:
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize("how", ["restart_errored", "resume_errored"])
 def test_ray_restores_failed_trials(tmp_path: Path, how: str) -> None:
-    mended = tmp_path / "mended"
+    fixed = tmp_path / "fixed"
     tune.Tuner(
-        train_when_mended,
-        param_space={"mended": str(mended)},
+        train_when_fixed,
+        param_space={"fixed": str(fixed)},
         tune_config=tune.TuneConfig(search_alg=fresh(), num_samples=2, reuse_actors=True),
         run_config=tune.RunConfig(name="run", storage_path=str(tmp_path), verbose=0),
     ).fit()
     place = tmp_path / "run"
     assert [trial.state for trial in load(place)] == ["failed", "failed"]
-    mended.touch()
+    fixed.touch()
     options: dict[str, Any] = {how: True}
-    tune.Tuner.restore(str(place), trainable=train_when_mended, **options).fit()
+    tune.Tuner.restore(str(place), trainable=train_when_fixed, **options).fit()
     assert [trial.state for trial in load(place)] == ["complete", "complete"]
     assert sorted(trial.number for trial in load(place)) == [0, 1]

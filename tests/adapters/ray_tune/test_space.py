@@ -82,7 +82,7 @@ def test_a_choice_between_dicts_is_a_condition_and_comes_back_as_a_config() -> N
 
 
 @pytest.mark.parametrize(
-    ("native", "says"),
+    ("native", "message"),
     [
         ({"a": tune.sample_from(lambda spec: 1)}, r"'a'.*sample_from.*tune.choice"),
         ({"a": tune.randn(0, 1)}, r"'a'.*no bounds.*tune.uniform"),
@@ -92,6 +92,6 @@ def test_a_choice_between_dicts_is_a_condition_and_comes_back_as_a_config() -> N
         ({}, "no open value"),
     ],
 )
-def test_an_unsupported_value_is_an_error(native: dict[str, Any], says: str) -> None:
-    with pytest.raises(BackendError, match=says):
+def test_an_unsupported_value_is_an_error(native: dict[str, Any], message: str) -> None:
+    with pytest.raises(BackendError, match=message):
         from_native(native)

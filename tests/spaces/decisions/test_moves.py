@@ -154,7 +154,7 @@ def test_equal_seeds_result_in_equal_sequences() -> None:
 
 
 def only_change(space: SearchSpace, parent: Architecture, child: Architecture) -> bool:
-    """Return whether the child differs in one decision, and in those that it (de)activates."""
+    """Return whether the child differs in one decision and those it (de)activates."""
     kept = parent.choices.keys() & child.choices.keys()
     changed = [name for name in kept if parent.choices[name] != child.choices[name]]
     (name,) = changed

@@ -92,7 +92,7 @@ def test_a_shortcut_is_a_line_without_a_name() -> None:
     assert len([shape for shape in picture.shapes if isinstance(shape, Curve)]) == 5
 
 
-def test_vertices_that_only_none_leads_to_are_left_out() -> None:
+def test_vertices_reached_only_by_none_are_left_out() -> None:
     cell = Cell(OPERATIONS, nodes=2)
     picture = made(cell, edge_0_1="none", edge_0_2="pool", edge_1_2="conv")
     assert texts(picture) == ["input", "pool", "MaxPooling2D 3×3", "node 2", "output"]
@@ -228,7 +228,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("label", HOSTILE)
-def test_hostile_labels_are_drawn_as_text(label: str) -> None:
+def test_markup_in_labels_is_drawn_as_text(label: str) -> None:
     space = Choice({label: OPERATIONS["conv"], "other": layer("Leaf", note=label)}, name="op")
     for chosen in (label, "other"):
         root = ElementTree.fromstring(space.architecture({"op": chosen}).draw().encode())

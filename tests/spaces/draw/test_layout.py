@@ -229,7 +229,7 @@ def test_lines_are_straight_or_clearly_bent() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", SPACES)
-def test_nothing_is_hidden_and_every_used_option_is_named(name: str, seed: int) -> None:
+def test_every_used_option_is_visible_and_named(name: str, seed: int) -> None:
     network, picture = drawn(SPACES[name], seed)
     check_clean(picture)
     check_complete(network, picture)

@@ -259,7 +259,7 @@ def test_every_graph_is_in_topological_order_with_unique_names(
 
 
 def architecture_graphs(architecture: Architecture) -> list[Graph]:
-    """Return the graphs of all networks; random mappings name theirs first and second."""
+    """Return the graphs of all networks; random mappings name them `first` and `second`."""
     parts = ("first", "second") if isinstance(architecture.space, Space) else (None,)
     return [architecture.graph(part) for part in parts]
 
