@@ -53,7 +53,7 @@ def wrong(folder: Path) -> None:
             "run toy.py --backend optnua",
             "no backend 'optnua': did you mean 'optuna'",
         ),
-        ("run toy.py --pruner mean", "no pruner 'mean' by name: take one of median"),
+        ("run toy.py --pruner mean", "unknown pruner 'mean': use median"),
         ("run toy.py --backend optuna --pruner mean", "use one of hyperband, median, successive"),
         ("run toy.py --option storage=sqlite:///x.db", "backend 'local' has no option 'storage'"),
         (
@@ -71,7 +71,7 @@ def wrong(folder: Path) -> None:
         ("space missing.py", "missing.py does not exist"),
         ("space bare.py", "bare.py holds no Space"),
         ("space missing.json", "missing.json"),
-        ("space wrong.json", "this JSON is no space"),
+        ("space wrong.json", "this JSON is not a space"),
         ("report notes.txt", "notes.txt, line 1"),
     ],
 )
@@ -160,12 +160,12 @@ def test_a_run_with_objects_is_resumed_by_its_program(
         )
     subprocess.run([sys.executable, "toy.py"], cwd=folder, check=True, capture_output=True)
     error = refused("resume", "d")
-    assert "begun with pruner= as an object" in error
+    assert "started with pruner= as an object" in error
     assert re.search(r"running \S+toy.py again", error)
     nasbridge("run", "toy.py", "--directory", "d", "--pruner", "median")  # says what to take
     note = folder / "d" / "run.json"
     note.write_text(json.dumps(json.loads(note.read_text()) | {"left_out": ["assessor"]}))
-    assert "begun with assessor= as an object" in refused("resume", "d")
+    assert "started with assessor= as an object" in refused("resume", "d")
     said = refused(
         "resume", "d", "--option", "assessor=Medianstop"
     )  # the object is not missed any more
