@@ -96,6 +96,7 @@ def _check_numbers(history: History, label: str) -> None:
     missing = set(range(max(known, default=-1) + 1)) - known
     if missing:
         raise ExperimentError(
-            f"{label} has {len(history)} trials, but trial {min(missing)} is missing: a history with "
-            "gaps cannot be continued, because each proposal depends on its number; give a complete one"
+            f"{label} has {len(history)} trials, but trial {min(missing)} is missing: a history "
+            "with gaps cannot be continued, because each proposal depends on its number; give a "
+            "complete one"
         )
