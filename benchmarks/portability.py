@@ -179,7 +179,7 @@ def versions(names: Sequence[str]) -> str:
 PAGE = """# Portability
 
 Made by `{command}`; {versions}.
-The command fills every cell; its exit code is 1 if a cell differs.
+The command fills every cell. Its exit code is 1 if one differs.
 
 ## The same proposals under every backend
 

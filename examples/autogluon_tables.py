@@ -1,13 +1,13 @@
 # pyright: basic
-"""Networks that were searched for, in AutoGluon's leaderboard beside what it has by itself.
+"""Compare searched networks with AutoGluon's own models in its leaderboard.
 
     python examples/autogluon_tables.py             # writes docs/benchmarks/autogluon_measured.md
-    python examples/autogluon_tables.py --covertype # writes its last section alone: 20 minutes
+    python examples/autogluon_tables.py --covertype # writes its last section only; 20 minutes
 
-Two tables that scikit-learn ships, a larger synthetic one of seven classes, and one as large as
-Covertype, with columns as that has. A search un-bagged, then AutoGluon's own models and the best
-networks together. The test rows are looked at once, in the end; the order of the leaderboard is
-that of the test score.
+Four tables: two from scikit-learn, a larger synthetic one with seven classes, and a synthetic one
+with the size and columns of Covertype. A search without bagging finds networks; the best of them
+join AutoGluon's own models. The test rows are used once, at the end. The leaderboard is sorted by
+test score.
 """
 
 import argparse
@@ -38,13 +38,13 @@ if find_spec("torch"):
     OTHERS["NN_TORCH"] = {}
 if find_spec("lightgbm"):
     OTHERS["GBM"] = {}
-# With 300 trees that grow to the end AutoGluon leaves forests out of a table of 400,000 rows, for
-# want of memory, unless there are 32 GiB.
+# By default (300 unlimited trees), AutoGluon skips forests on a table of 400,000 rows unless 32 GiB
+# of memory are available.
 LIGHTER = {name: {"n_estimators": 60, "min_samples_leaf": 5} for name in ("RF", "XT")}
 
 
 def synthetic(rows: int) -> pandas.DataFrame:
-    """Return a table of 54 columns and seven classes, of which each has two clusters."""
+    """Return a table of 54 columns and seven classes of two clusters each."""
     x, y = make_classification(
         rows,
         n_features=54,
@@ -60,18 +60,26 @@ def synthetic(rows: int) -> pandas.DataFrame:
 
 
 COVERTYPE = 581_012  # rows
-SHARES = (36.5, 48.8, 6.2, 0.5, 1.6, 3.0, 3.5)  # of its seven classes, percent; ours tend to them
-CUTS = 60  # single steps of the score of a class, as of a tree of depth 1
+SHARES = (
+    36.5,
+    48.8,
+    6.2,
+    0.5,
+    1.6,
+    3.0,
+    3.5,
+)  # of its seven classes, percent; a target for the synthetic ones
+CUTS = 60  # steps in the class scores, each like a tree of depth 1
 LARGE = "As large as Covertype"
-LATENT = 5  # what all columns come from
+LATENT = 5  # number of latent variables
 
 
 def covertype_like(rows: int, seed: int) -> tuple[pandas.DataFrame, float]:
-    """Return a table like Covertype, and the accuracy of who knows how it was made.
+    """Return a table like Covertype, and the accuracy of an optimal classifier.
 
-    Ten numeric columns, four and forty binary ones of which one each is 1, seven classes of unequal
-    size. The scores of the classes are steps and waves over the columns, so that neither
-    trees nor networks have it as they would wish.
+    Ten numeric columns, two one-hot groups of four and forty columns, and seven classes of unequal
+    size. The class scores combine steps and waves over the columns, so that neither trees nor
+    networks have an advantage.
     """
     rng = numpy.random.default_rng(seed)
     hidden = rng.normal(size=(rows, LATENT))
@@ -92,7 +100,7 @@ def covertype_like(rows: int, seed: int) -> tuple[pandas.DataFrame, float]:
 
 
 def _drawn(scores: Any, rng: numpy.random.Generator) -> Any:
-    """Return one option for each row, with probabilities that are the softmax of the scores."""
+    """Draw one option per row, with the softmax of the scores as probabilities."""
     return (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
 
 
@@ -110,12 +118,11 @@ def tables(rows: int) -> dict[str, pandas.DataFrame]:
 def compared(
     table: pandas.DataFrame, trials: int, epochs: int, seed: int, time_limit: float | None = None
 ) -> pandas.DataFrame:
-    """Search and fit on three quarters of a table, and return the leaderboard on the others.
+    """Search and fit on three quarters of a table, and return the leaderboard on the rest.
 
-    With a time limit, one half is for the search, in equal parts, and the other for AutoGluon's own
-    models, in equal parts as well. (In one `fit` AutoGluon would grant the search no more than any
-    single model.) Its nearest neighbours are left out then, for they compare each row with all
-    others.
+    A time limit is divided equally between the search and AutoGluon's own models, and each half
+    equally between its networks or models. (A single `fit` would give the search only as much time
+    as one model.) Nearest neighbours are then omitted because of their quadratic cost.
     """
     split: Any = train_test_split(table, test_size=0.25, random_state=seed)
     train, test = split
@@ -147,14 +154,14 @@ def compared(
 
 
 def lighter(seconds: float) -> dict[Any, dict[str, Any]]:
-    """Return AutoGluon's own models as they can be trained on a large table in some seconds."""
+    """Return AutoGluon's own models with settings for a large table and a time limit."""
     names = [name for name in OTHERS if name != "KNN"]
     most = {"ag_args_fit": {"max_time_limit": seconds / len(names)}}
     return {name: {**LIGHTER.get(name, {}), **most} for name in names}
 
 
 def markdown(name: str, table: pandas.DataFrame, board: pandas.DataFrame, seconds: float) -> str:
-    """Return a leaderboard as a table of Markdown."""
+    """Return a leaderboard as a Markdown section."""
     rows = [
         f"| {place} | {model} | {test:.4f} | {val:.4f} | {fit:.1f} | {1000 * predict:.0f} |"
         for place, (model, test, val, fit, predict) in enumerate(
@@ -164,22 +171,22 @@ def markdown(name: str, table: pandas.DataFrame, board: pandas.DataFrame, second
     head = ["place", "model", "test score", "validation score", "fit s", "predict ms"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *rows]
     title = f"## {name}: {len(table)} rows, {table.shape[1] - 1} columns"
-    return "\n".join([title, "", *lines, "", f"All of it took {seconds:.0f} s."])
+    return "\n".join([title, "", *lines, "", f"Total time: {seconds:.0f} s."])
 
 
 def boosting() -> str:
-    """Say whether gradient boosting is among the models, which is often the best of AutoGluon."""
+    """Return a sentence on gradient boosting, which is often the best of AutoGluon's models."""
     if "GBM" in OTHERS:
-        return "Of gradient boosting there is LightGBM; CatBoost and XGBoost were left out."
+        return "LightGBM is the only gradient boosting model; CatBoost and XGBoost were left out."
     return (
-        "No gradient boosting was installed (LightGBM, CatBoost, XGBoost), which AutoGluon has by\n"
-        "default and which is often its best: the places are among what is listed."
+        "Gradient boosting (LightGBM, CatBoost, XGBoost) was not installed. AutoGluon includes it\n"
+        "by default, and it is often the best model: the places are those among the listed models."
     )
 
 
 def versions() -> str:
-    """Return what the figures were made with."""
-    import keras  # by now AutoGluon has it
+    """Return the versions of the libraries."""
+    import keras  # AutoGluon has already imported it
 
     return (
         f"AutoGluon {version('autogluon.tabular')}, Python\n{platform.python_version()}, "
@@ -188,7 +195,7 @@ def versions() -> str:
 
 
 def measure_covertype(arguments: argparse.Namespace) -> None:
-    """Compare on the largest table, print, and write the last section of the document."""
+    """Compare on the largest table, and write the last section of the page."""
     table, best = covertype_like(arguments.covertype, arguments.seed)
     began = time.monotonic()
     limit = arguments.time_limit
@@ -196,20 +203,20 @@ def measure_covertype(arguments: argparse.Namespace) -> None:
     seconds = time.monotonic() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     part = f"""{markdown(LARGE, table, board, seconds)}
-At most {memory:.1f} GiB were in use; the load average of the last quarter of an hour was
-{os.getloadavg()[2]:.1f}. `OMP_NUM_THREADS` was {os.environ.get("OMP_NUM_THREADS", "not set")}.
+Peak memory: {memory:.1f} GiB. Load average of the last 15 minutes: {os.getloadavg()[2]:.1f}.
+`OMP_NUM_THREADS` was {os.environ.get("OMP_NUM_THREADS", "not set")}.
 
 Missing: {", ".join(board.attrs["missing"]) or "none"}. AutoGluon
-expected them to take longer than their part of the time, or had no time for an epoch; beside them,
-with more time, the places may be others. The validation score is of about 1 % of the rows, by which
-the best epoch is chosen: it flatters the networks.
+expected them to take longer than their share of the time, or had no time for an epoch. With more
+time for these models, the places may differ. The validation set has about 1 % of the rows. It also
+selects the best epoch of a network, so the validation scores of networks are too optimistic.
 
-The table is synthetic (ten numeric columns, 44 binary ones, seven classes of unequal size), made by
-the seed; who knows how it was made is right in {best:.1%} of its rows. The time limit of the fit is
-{limit:.0f} s: half of it for the search, {limit / 2 / arguments.trials:.0f} s for each of \
-{arguments.trials} networks, then half in
-equal parts for AutoGluon's own models, of which nearest neighbours are left out, and forests have
-60 trees with 5 rows in a leaf: with its defaults AutoGluon skips them, for want of memory.
+The table is synthetic (ten numeric columns, 44 binary columns, seven classes of unequal size) and
+determined by the seed. The best possible accuracy, by the rule that generates it, is {best:.1%}.
+The time limit of the fit is {limit:.0f} s. The search has half of it:
+{limit / 2 / arguments.trials:.0f} s for each of {arguments.trials} networks.
+AutoGluon's own models share the other half equally. Nearest neighbours are left out. Forests have
+60 trees with 5 rows in a leaf, because AutoGluon skips them for lack of memory with its defaults.
 
 Made by `{shlex.join(["python", "examples/autogluon_tables.py", *sys.argv[1:]])}`;
 {versions()}.
@@ -221,7 +228,7 @@ Made by `{shlex.join(["python", "examples/autogluon_tables.py", *sys.argv[1:]])}
 
 
 def measure_all(arguments: argparse.Namespace) -> None:
-    """Compare on the smaller tables, print, and write what came out; the last section stays."""
+    """Compare on the smaller tables, and write the page; its last section is kept."""
     parts: list[str] = []
     for name, table in tables(arguments.rows).items():
         if arguments.only in ("", name):
@@ -235,14 +242,16 @@ def measure_all(arguments: argparse.Namespace) -> None:
     before = arguments.output.read_text("utf-8") if arguments.output.exists() else ""
     _, title, large = before.partition(f"\n## {LARGE}")
     arguments.output.write_text(
-        f"""# Searched networks in AutoGluon's leaderboard
+        f"""# Searched networks in AutoGluon's leaderboards
 
-`KerasModel/T1`, `T2`, ... are the three best of {arguments.trials} networks of
-`library.tabular()`, with at most {arguments.epochs} epochs each; all others are AutoGluon's, with
-their defaults. A quarter of the rows is for testing; scores are AutoGluon's, higher is better. One
-split, one seed: a place more or less says little. `fit s` of one network is without the search.
-{boosting()} A search is {arguments.trials} networks, of
-the largest table as many as its section says: it shows that a search works, not how good one gets.
+Models named `KerasModel/T<trial>` are the three best of {arguments.trials} networks of
+`library.tabular()`, with at most {arguments.epochs} epochs each. All other models are AutoGluon's,
+with default settings. A quarter of the rows is the test set. The scores are AutoGluon's; higher is
+better. Each table has one split and one seed, so small differences in place mean little. `fit s` of
+a network does not include the search.
+{boosting()} A search has {arguments.trials} networks,
+except for the largest table (see its section): the tables show that a search works, not how good
+its result can be.
 
 {measured}
 
@@ -253,15 +262,21 @@ Made by `python examples/autogluon_tables.py`; {versions()}.
 
 
 def main() -> None:
-    """Compare on the tables."""
+    """Compare on the selected tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--trials", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--rows", type=int, default=3000, help="of the synthetic table")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="the name of one table; writes nothing")
     parser.add_argument(
-        "--covertype", type=int, nargs="?", const=COVERTYPE, help="rows of the largest table"
+        "--rows", type=int, default=3000, help="number of rows of the synthetic table"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="name of a single table; no page is written")
+    parser.add_argument(
+        "--covertype",
+        type=int,
+        nargs="?",
+        const=COVERTYPE,
+        help="number of rows of the largest table",
     )
     parser.add_argument("--time-limit", type=float, default=900, help="seconds, for --covertype")
     parser.add_argument(
