@@ -1,5 +1,5 @@
-# `make run` shows the library at work; `make test` proves that it works; `make quick` is for the
-# time in between. Python 3.11 or later, make and git are needed; the rest goes into .venv.
+# `make run` runs an example, `make test` all checks and tests, and `make quick` a fast subset. They
+# need Python 3.11 or later, make and git, and install everything else into .venv.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 UV := $(BIN)/uv
 ARGS ?=
 
-# Tests wait for processes most of their time, so four workers keep two cores busy.
+# Tests mostly wait for processes, so four workers keep two cores busy.
 WORKERS ?= 4
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
@@ -28,7 +28,7 @@ run: export TF_CPP_MIN_LOG_LEVEL ?= 2
 run: $(VENV)/run.stamp
 	$(BIN)/python examples/digits.py
 
-# Threads of numerical libraries would slow down the other workers.
+# One thread per numerical library: more would slow down the other workers.
 test quick soak: export OMP_NUM_THREADS = 1
 test quick soak: export OPENBLAS_NUM_THREADS = 1
 test quick soak: export TF_NUM_INTRAOP_THREADS = 1
@@ -56,9 +56,9 @@ mypy:
 pyright:
 	$(BIN)/pyright
 
-# A stamp per lock file: a newer lock is installed again. uv installs four times as fast as pip. pip
-# installs PyTorch, because its configuration may name an index of CPU builds. Bytecode is compiled
-# on import, which is far less than all that is installed.
+# One stamp per lock file: a changed lock file is installed again. uv is four times as fast as pip.
+# pip installs PyTorch, because its configuration may name an index of CPU builds. Bytecode is
+# compiled on import, because only a small part of the installed files is imported.
 $(VENV)/%.stamp: lock/%.txt pyproject.toml | $(UV)
 	@echo "Installing lock/$*.txt into $(VENV): a minute or two the first time"
 	$(UV) pip install --quiet --python $(BIN)/python --requirement lock/$*.txt
@@ -74,10 +74,10 @@ $(UV): | $(BIN)/python
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit( \
-	  "nasbridge needs Python 3.11, 3.12 or 3.13: name one with make PYTHON=...")'
+	  "nasbridge needs Python 3.11, 3.12 or 3.13: choose one with make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 
-# Tests of web pages need Chromium; CHROMIUM=... names one that is not on the PATH.
+# Browser tests need Chromium; set CHROMIUM=... if it is not on the PATH.
 AS_ROOT := $(shell test "$$(id -u)" = 0 || echo sudo) env DEBIAN_FRONTEND=noninteractive
 browser:
 	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
@@ -88,11 +88,11 @@ browser:
 	  $(AS_ROOT) apt-get update -qq && \
 	  $(AS_ROOT) apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
 	else \
-	  echo "The tests need Chromium, and there is no apt-get to install it with:" \
-	    "install Chromium, or name it with make test CHROMIUM=..." >&2; exit 1; \
+	  echo "The tests need Chromium, and apt-get is not available to install it:" \
+	    "install Chromium, or set its path with make test CHROMIUM=..." >&2; exit 1; \
 	fi
 
-# Pins change only if a bound requires it; `make lock ARGS=--upgrade` takes the newest versions.
+# Pins change only if a bound requires it; `make lock ARGS=--upgrade` upgrades all pins.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 \
   --no-annotate --no-header --no-emit-index-url --extra keras --extra keras-tuner --extra optuna $(ARGS)
 lock: | $(UV)
@@ -100,7 +100,7 @@ lock: | $(UV)
 	  pyproject.toml lock/test.in --output-file lock/test.txt
 	$(COMPILE) --constraint lock/test.txt pyproject.toml lock/run.in --output-file lock/run.txt
 
-# Removes what builds and tests leave behind, except the environment (rm -r .venv).
+# Removes the files of builds and tests, but not the environment (rm -r .venv).
 clean:
 	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find spaces strategies adapters src tests examples -name __pycache__ -prune -exec rm -r {} +

@@ -1,12 +1,12 @@
 # pyright: basic, reportMissingImports=false
-"""What strategies lose when many trials run at a time: up to 1,000 workers, simulated on a table.
+"""The loss of strategies through asynchrony: up to 1,000 simulated workers on a table.
 
     python benchmarks/asynchrony.py     # writes docs/benchmarks/asynchrony.md; extra `bench`
 
 NAS-Bench-201 on CIFAR-10: validation accuracy after 200 epochs, and the seconds that each training
-took. A worker that is free asks at once, so it is given a proposal that knows nothing of what the
-others have not finished yet. No framework is at work, for the proposals are the same under each:
-the simulated clock is a heap, and the machine is `nasbridge.Search`.
+took. A free worker immediately asks for a proposal, which cannot depend on unfinished trials. No
+framework is involved, because the proposals are the same under each: the clock is simulated with a
+heap, and the proposals come from `nasbridge.Search`.
 """
 
 import argparse
@@ -27,18 +27,18 @@ from nasbridge.strategies import Strategy, Trial
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 WORKERS = (1, 10, 100, 1000)
-STRATEGIES: Mapping[str, tuple[Strategy[Any], int]] = {  # and how many trials it is given
+STRATEGIES: Mapping[str, tuple[Strategy[Any], int]] = {  # with the number of trials
     "RandomSearch": (RandomSearch(), 2000),
     "LocalSearch": (LocalSearch(), 2000),
     "RegularizedEvolution(10, 3)": (RegularizedEvolution(population=10, sample=3), 2000),
     "RegularizedEvolution(100, 25)": (RegularizedEvolution(population=100, sample=25), 2000),
     "BayesianOptimization": (BayesianOptimization(), 300),
 }
-AT = (100, 300, 1000, 2000)  # trials after which the regret is told
+AT = (100, 300, 1000, 2000)  # numbers of trials at which the regret is reported
 
 
 def seconds_of(table: Table) -> Sequence[float]:
-    """Return the mean seconds of a training, in the order of the table."""
+    """Return the mean training seconds of each row of the table."""
     column = numpy.full(len(table), numpy.nan)
     for cell, found in NASBench201("cifar10")._dataset.items():
         column[int(cell, 5)] = numpy.mean(found["train_time"])
@@ -56,11 +56,11 @@ def simulate(
     """Run one search.
 
     Returns:
-        The regret of the best so far after each trial, and the simulated seconds in the end.
+        The best regret so far after each trial, and the total simulated seconds.
     """
     objective = table.objectives[0]
     search = Search(strategy, table.space, table.objectives, seed)
-    running: list[tuple[float, int]] = []  # when each ends, and its number
+    running: list[tuple[float, int]] = []  # end time and number of each
     regrets: list[float] = []
     begun, now, best = 0, 0.0, float("inf")
     while len(regrets) < trials:
@@ -78,16 +78,16 @@ def simulate(
 
 
 def rows_of(table: Table, seconds: Sequence[float], name: str, seeds: int) -> list[str]:
-    """Return the rows of a strategy."""
+    """Return the table rows of a strategy."""
     strategy, trials = STRATEGIES[name]
     rows: list[str] = []
     for workers in WORKERS:
         runs = [simulate(table, seconds, strategy, trials, workers, s) for s in range(seeds)]
         cells: list[str] = []
         for at in AT:
-            told = [regrets[at - 1] for regrets, _ in runs if at <= len(regrets)]
-            spread = statistics.stdev(told) / len(told) ** 0.5 if told else 0.0
-            cells.append(f"{statistics.mean(told):.3f} ± {spread:.3f}" if told else "")
+            reached = [regrets[at - 1] for regrets, _ in runs if at <= len(regrets)]
+            spread = statistics.stdev(reached) / len(reached) ** 0.5 if reached else 0.0
+            cells.append(f"{statistics.mean(reached):.3f} ± {spread:.3f}" if reached else "")
         hours = statistics.mean(spent for _, spent in runs) / 3600
         rows.append(f"| `{name}` | {workers} | {' | '.join(cells)} | {trials} | {hours:,.1f} |")
         print(rows[-1], flush=True)
@@ -109,23 +109,23 @@ def main() -> None:
     lines = "\n".join(rows)
     heads = " | ".join(f"after {at}" for at in AT)
     arguments.output.write_text(
-        f"""# What strategies lose through asynchrony
+        f"""# Loss of strategies through asynchrony
 
-Up to 1,000 workers, simulated on NAS-Bench-201 (CIFAR-10, trainings of 200 epochs with the seconds
-that they took; {table.optimum:.2f} is the best validation accuracy). A worker that is free is given
-the next proposal at once, whatever is still running. Regret of the best so far, mean and standard
-error over {arguments.seeds} seeds, by the number of finished trials; and the simulated hours until
-all trials have finished.
+Up to 1,000 workers, simulated on NAS-Bench-201 (CIFAR-10, trainings of 200 epochs with their
+recorded seconds; the best validation accuracy is {table.optimum:.2f}). A free worker immediately
+receives the next proposal while other trials are still running. Best regret so far by the number of
+finished trials (mean and standard error over {arguments.seeds} seeds), and the simulated hours
+until all trials have finished.
 
 | strategy | workers | {heads} | trials | hours |
 |---|---:|{"---:|" * len(AT)}---:|---:|
 {lines}
 
-`BayesianOptimization` had 300 trials in all, the others 2,000: with 1,000 workers all of its trials
-run at once, and that line is not to be compared with the others'.
+`BayesianOptimization` had 300 trials in total, the others 2,000. With 1,000 workers all of its
+trials run at once, so do not compare that row with the others.
 
-Read down a column for what the same number of trials is worth when more of them run at a time, and
-the last column for what is won by it.
+Each column shows the regret after the same number of trials with more parallel workers; the last
+column shows the time saved.
 
 Made by `python benchmarks/asynchrony.py` (extra `bench`), {time.process_time() - began:.0f} CPU
 seconds; Python {platform.python_version()}. The proposals are the same under every backend, so

@@ -1,12 +1,12 @@
 # pyright: basic
-"""Our strategies beside Keras Tuner's own tuners, on Fashion-MNIST and one space.
+"""Strategies of nasbridge and native tuners of Keras Tuner on one Fashion-MNIST space.
 
     python benchmarks/fashion_mnist_keras_tuner.py    # writes the page in docs/benchmarks/
 
-Each search has the same number of trials of the same number of epochs (Hyperband spends as many
-epochs in all), three seeds each, on the space and the data of examples/fashion_mnist.py. Networks
-are built and compiled by one and the same function. The best network by validation accuracy is
-tested once, as it was trained. Takes hours; every search that is there already is not repeated.
+Each search has the same number of trials and epochs (Hyperband the same total of epochs) and three
+seeds, on the space and the data of examples/fashion_mnist.py. One function builds and compiles the
+networks of all tuners. The best network by validation accuracy is tested once, without retraining.
+Takes hours; complete searches are stored and not repeated.
 """
 
 import argparse
@@ -27,7 +27,7 @@ import keras_tuner
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "examples"))
 
-from fashion_mnist import SHAPE, SPACE, load, search_data  # noqa: E402  (no package)
+from fashion_mnist import SHAPE, SPACE, load, search_data  # noqa: E402  (not a package)
 
 from nasbridge import BayesianOptimization, RandomSearch, RegularizedEvolution  # noqa: E402
 from nasbridge.adapters.keras_tuner import NASOracle, suggest  # noqa: E402
@@ -36,35 +36,35 @@ OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
 
 
 class Networks(keras_tuner.HyperModel):
-    """The networks of the space; those above its limits fail, under every tuner."""
+    """The networks of the space; networks above its limits fail under every tuner."""
 
     def build(self, hp: Any) -> keras.Model:
-        """Build one, whatever its size: Keras Tuner discovers conditions by building."""
+        """Build a network of any size: Keras Tuner discovers conditions by building."""
         model: keras.Model = suggest(hp, SPACE).build(SHAPE)
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         return model
 
     def fit(self, hp: Any, model: Any, *data: Any, **settings: Any) -> Any:
-        """Train one that is within the limits."""
+        """Train a network within the limits."""
         if not SPACE.is_feasible(suggest(hp, SPACE)):
             raise keras_tuner.errors.FailedTrialError("above the limits of the space")
         return model.fit(*data, **settings)
 
 
-def ours(strategy: Any, trials: int, epochs: int, seed: int, **place: Any) -> keras_tuner.Tuner:
-    """Return a plain tuner with one of our strategies."""
+def bridged(strategy: Any, trials: int, epochs: int, seed: int, **place: Any) -> keras_tuner.Tuner:
+    """Return a plain tuner with a strategy of nasbridge."""
     oracle = NASOracle(OBJECTIVE, trials, strategy=strategy, space=SPACE, seed=seed)
     return keras_tuner.Tuner(oracle=oracle, hypermodel=Networks(), **place)
 
 
-def theirs(kind: Any, trials: int, epochs: int, seed: int, **place: Any) -> keras_tuner.Tuner:
-    """Return one of Keras Tuner's own."""
+def native(kind: Any, trials: int, epochs: int, seed: int, **place: Any) -> keras_tuner.Tuner:
+    """Return a native tuner of Keras Tuner."""
     settings = {"max_consecutive_failed_trials": None, "seed": seed + 1}
     return kind(Networks(), OBJECTIVE, max_trials=trials, **settings, **place)
 
 
 def hyperband(trials: int, epochs: int, seed: int, **place: Any) -> keras_tuner.Tuner:
-    """Return Keras Tuner's Hyperband; `Budget` ends it when it has spent its epochs."""
+    """Return Keras Tuner's Hyperband; `Budget` stops it after the same total of epochs."""
     settings: dict[str, Any] = {"max_consecutive_failed_trials": None, "seed": seed + 1}
     return keras_tuner.Hyperband(
         Networks(),
@@ -78,21 +78,21 @@ def hyperband(trials: int, epochs: int, seed: int, **place: Any) -> keras_tuner.
 
 
 CONTENDERS: dict[str, Callable[..., keras_tuner.Tuner]] = {
-    "Keras Tuner, RandomSearch": partial(theirs, keras_tuner.RandomSearch),
-    "Keras Tuner, BayesianOptimization": partial(theirs, keras_tuner.BayesianOptimization),
+    "Keras Tuner, RandomSearch": partial(native, keras_tuner.RandomSearch),
+    "Keras Tuner, BayesianOptimization": partial(native, keras_tuner.BayesianOptimization),
     "Keras Tuner, Hyperband": hyperband,
-    "nasbridge, RandomSearch": partial(ours, RandomSearch()),
-    "nasbridge, RegularizedEvolution": partial(ours, RegularizedEvolution(10, 4)),
-    "nasbridge, BayesianOptimization": partial(ours, BayesianOptimization(6)),
+    "nasbridge, RandomSearch": partial(bridged, RandomSearch()),
+    "nasbridge, RegularizedEvolution": partial(bridged, RegularizedEvolution(10, 4)),
+    "nasbridge, BayesianOptimization": partial(bridged, BayesianOptimization(6)),
 }
 
 
 class SpentError(Exception):
-    """The epochs of a search are used up."""
+    """The epoch budget of a search is exhausted."""
 
 
 class Budget(keras.callbacks.Callback):
-    """Counts epochs over all trials, and ends the search when there are no more."""
+    """Counts epochs over all trials, and stops the search when the budget is exhausted."""
 
     def __init__(self, left: list[int]) -> None:
         super().__init__()
@@ -102,10 +102,10 @@ class Budget(keras.callbacks.Callback):
         return Budget(self._left)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Count."""
+        """Count an epoch."""
         self._left[0] -= 1
         if self._left[0] < 0:
-            raise keras_tuner.errors.FatalError("the epochs are used up") from SpentError()
+            raise keras_tuner.errors.FatalError("the epoch budget is exhausted") from SpentError()
 
 
 def search(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
@@ -131,7 +131,7 @@ def search(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, flo
             verbose=0,
         )
     except keras_tuner.errors.FatalError:
-        assert left[0] < 0, "it failed for another reason"
+        assert left[0] < 0, "the search failed before its epoch budget was exhausted"
     seconds = time.monotonic() - began
     best: Any = tuner.oracle.get_best_trials(1)[0]
     _, (x_test, y_test) = load()
@@ -159,7 +159,7 @@ def main() -> None:
     arguments.directory.mkdir(parents=True, exist_ok=True)
     rows: list[str] = []
     found: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
-    for seed in range(arguments.seeds):  # in turn, so that a drifting machine is fair to all
+    for seed in range(arguments.seeds):  # alternate, so that load changes affect all equally
         for name, results in found.items():
             results.append(search(name, seed, arguments))
     for name, results in found.items():
@@ -174,12 +174,12 @@ def main() -> None:
         f"""# Fashion-MNIST under Keras Tuner
 
 {arguments.trials} trials of {arguments.epochs} epochs of {arguments.images} images each (Hyperband:
-as many epochs in all), {arguments.seeds} seeds, on the space and the data of
-`examples/fashion_mnist.py`. The best network by validation accuracy is tested once, as it was
-trained. A network above the limits of the space fails at once under every tuner; nasbridge proposes
-none, and Keras Tuner, which knows no such limits, spends trials (and few seconds) on them.
+the same total of epochs), {arguments.seeds} seeds, on the space and the data of
+`examples/fashion_mnist.py`. The best network by validation accuracy is tested once, without
+retraining. A network above the limits of the space fails immediately under every tuner. nasbridge
+proposes none; Keras Tuner does not support such limits and spends trials of a few seconds on them.
 
-| tuner | mean best validation accuracy | of each seed | its test accuracy | seconds (median) |
+| tuner | mean best validation accuracy | per seed | test accuracy per seed | seconds (median) |
 |---|---|---|---|---|
 {table}
 

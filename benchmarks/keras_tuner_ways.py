@@ -1,12 +1,12 @@
 # pyright: basic
-"""The three ways into Keras Tuner, trained for real, beside `local` and `optuna`.
+"""Three native integrations with Keras Tuner, compared with `local` and `optuna`.
 
     python benchmarks/keras_tuner_ways.py    # writes docs/benchmarks/keras_tuner_ways.md
 
-A space, a `build_model(hp)` and a `keras.Model` are searched under Keras Tuner on digits and on
-Fashion-MNIST, as examples/keras_tuner_digits.py does it. Then the same space, strategy and seed run
-under `local` and `optuna`, where each trial gets the value that Keras Tuner's trial of its number
-had, so that nothing but the proposals can differ. A cell counts those that are equal.
+Keras Tuner searches a space, a `build_model(hp)` and the variants of a `keras.Model` on digits and
+Fashion-MNIST, as in examples/keras_tuner_digits.py. Then the same space, strategy and seed run
+under `local` and `optuna`, where each trial returns the value of Keras Tuner's trial with the same
+number, so that only the proposals can differ. A cell counts the equal proposals.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import keras_tuner
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "examples"))
 
-import digits  # noqa: E402  (examples are no package)
+import digits  # noqa: E402  (examples are not a package)
 import fashion_mnist  # noqa: E402
 import keras_tuner_digits  # noqa: E402
 
@@ -39,13 +39,13 @@ BACKENDS = ("local", "optuna")
 
 
 def classifier(hp: keras_tuner.HyperParameters) -> keras.Model:
-    """What a team may have for Fashion-MNIST."""
+    """Build a typical hand-written network for Fashion-MNIST."""
     layers: list[Any] = [keras.Input(fashion_mnist.SHAPE)]
     for number in range(hp.Int("convolutions", 1, 3)):
         layers.append(keras.layers.Conv2D(8 * (number + 1), 3, 2, "same", activation="relu"))
     layers.append(keras.layers.GlobalAveragePooling2D())
     has_dropout = hp.Boolean("dropout")
-    with hp.conditional_scope("dropout", [True]):  # without it, "rate" is known late
+    with hp.conditional_scope("dropout", [True]):  # otherwise "rate" joins the space late
         rate = hp.Float("rate", 0.1, 0.5, step=0.1)
     layers.extend([keras.layers.Dropout(rate)] if has_dropout else [])
     layers.append(keras.layers.Dense(10, "softmax"))
@@ -56,7 +56,7 @@ def classifier(hp: keras_tuner.HyperParameters) -> keras.Model:
 
 
 def searches(images: int) -> Iterator[tuple[str, Any, Any, tuple[Any, Any]]]:
-    """Yield data sets: a name, a space, a function that builds a model, and the data."""
+    """Yield the name, the space, the model-building function and the data of each data set."""
     yield "digits", digits.SPACE, keras_tuner_digits.build_model, digits.data()
     (x, y), (x_val, y_val) = fashion_mnist.search_data()
     data = (x[:images], y[:images]), (x_val[:images], y_val[:images])
@@ -64,7 +64,7 @@ def searches(images: int) -> Iterator[tuple[str, Any, Any, tuple[Any, Any]]]:
 
 
 def tuners(space: Any, build: Any, trials: int, place: Path) -> Mapping[str, keras_tuner.Tuner]:
-    """Return a tuner for each way in."""
+    """Return a tuner for each integration."""
     common: dict[str, Any] = {"seed": SEED, "max_trials": trials, "objective": METRIC}
     model = build(keras_tuner.HyperParameters())
     return {
@@ -81,18 +81,18 @@ def tuners(space: Any, build: Any, trials: int, place: Path) -> Mapping[str, ker
 
 
 class Replayed:
-    """Gives each trial the value that the trial of its number had elsewhere."""
+    """Returns the value that the trial with the same number has in a history."""
 
     def __init__(self, history: History) -> None:
         self._values = {trial.number: dict(trial.values) for trial in history}
 
     def __call__(self, architecture: Architecture, trial: Any) -> dict[str, float]:
-        """Return it."""
+        """Return the recorded value."""
         return self._values[trial.number]
 
 
 def equal(history: History, backend: str, place: Path) -> int:
-    """Count the proposals that are the same under a backend."""
+    """Return the number of proposals that are the same under a backend."""
     evaluate = Replayed(history)
     experiment = Experiment(
         history.space, evaluate, {METRIC: "max"}, STRATEGY, trials=len(history), seed=SEED
@@ -120,23 +120,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--images", type=int, default=2_000, help="of Fashion-MNIST")
+    parser.add_argument("--images", type=int, default=2_000, help="number of Fashion-MNIST images")
     output = REPOSITORY / "docs" / "benchmarks" / "keras_tuner_ways.md"
     parser.add_argument("--output", type=Path, default=output)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         table = "\n".join(rows(arguments, Path(place)))
     arguments.output.write_text(
-        f"""# The three ways into Keras Tuner, and the same proposals elsewhere
+        f"""# Three integrations with Keras Tuner, and the same proposals elsewhere
 
 {arguments.trials} trials of {arguments.epochs} epochs, Fashion-MNIST with {arguments.images}
-images, BayesianOptimization(initial={STRATEGY.initial}), seed {SEED}. The last columns: of the
-proposals that Keras Tuner trained, how many `local` and `optuna` make for the same space, strategy
-and seed, where each of their trials gets the value that Keras Tuner's had. (A hyperparameter that a
-function declares late, outside a conditional scope, joins the space late: what was proposed before
-is then of a smaller space, and differs.)
+images, BayesianOptimization(initial={STRATEGY.initial}), seed {SEED}. The last columns count the
+proposals of Keras Tuner's trials that `local` and `optuna` repeat for the same space, strategy and
+seed, where each trial returns the value of Keras Tuner's trial. (A hyperparameter that a function
+declares late, outside a conditional scope, joins the space late: earlier proposals come from a
+smaller space and differ.)
 
-| data | what is searched | networks | best {METRIC} | as `local` | as `optuna` |
+| data | input | networks | best {METRIC} | as `local` | as `optuna` |
 |---|---|---|---|---|---|
 {table}
 

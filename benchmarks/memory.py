@@ -1,16 +1,17 @@
 # pyright: basic
-"""Memory of a whole run, worker processes included, over 100 trials of the digits example.
+"""Memory of a run and its worker processes over 100 trials of the digits example.
 
     python benchmarks/memory.py                          # writes docs/benchmarks/memory.md
     python benchmarks/memory.py --backend keras_tuner    # writes memory_keras_tuner.md there
 
-TensorFlow keeps some MB of every network that a process has trained, whatever is cleared; the
-worker processes are therefore replaced now and then. The figure is the unique memory (USS) of the
-process and its workers when a trial ends: the highest of trials 11 to 30, by when every worker has
-been replaced at least once, against the highest of the last 20.
+TensorFlow leaks a few MB per trained network, even if the session is cleared; worker processes are
+therefore replaced periodically. The figure is the peak unique memory (USS) of the process and its
+workers during a trial: the maximum of the last 20 trials is compared with the maximum of trials 11
+to 30, by when every worker has been replaced at least once.
 
-Under Keras Tuner a `NASTuner` is measured beside, which trains in its own process, and what Keras
-alone keeps of the tuner's first networks, trained in a loop. Each has a process of its own.
+For Keras Tuner, three ways are measured, each in a separate process: the managed run, the native
+integration (`NASTuner`, which trains in its own process), and the tuner's first networks trained
+in a loop by Keras alone.
 """
 
 import argparse
@@ -31,7 +32,7 @@ import psutil
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "examples"))
 
-from digits import SEED, SPACE, data  # noqa: E402  (an example is no package)
+from digits import SEED, SPACE, data  # noqa: E402  (examples are not a package)
 
 from nasbridge import (  # noqa: E402
     Experiment,
@@ -45,47 +46,47 @@ from nasbridge.strategies import objectives_from  # noqa: E402
 
 MB = 2**20
 RUN, TUNER, LOOP = "experiment.run", "NASTuner", "Keras alone"
-FIRST = 20  # networks that are trained by Keras alone
+FIRST = 20  # number of networks that Keras trains alone
 EPOCHS, BATCH = 2, 64
 
 
 def memory(process: psutil.Process) -> float:
-    """Return the unique memory of a process and all below it, in MB."""
+    """Return the unique memory of a process and its descendants, in MB."""
     total = 0
     for each in (process, *process.children(recursive=True)):
         try:
             total += each.memory_full_info().uss
-        except psutil.Error:  # it has just ended
+        except psutil.Error:  # the process has just ended
             continue
     return total / MB
 
 
 class Watch:
-    """Notes the highest memory between two ends of trials, four times a second."""
+    """Samples memory four times a second, and records the peak of each trial."""
 
     def __init__(self) -> None:
         self.peaks: list[float] = []
         self._peak = 0.0
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
 
     def begun(self, history: History | None) -> None:
-        """Begin to look."""
+        """Start sampling."""
         self._thread.start()
 
     def finished(self, trial: Trial | None) -> None:
-        """Note the peak since the last trial."""
+        """Record the peak since the last trial."""
         self.peaks.append(self._peak)
         self._peak = 0.0
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         process = psutil.Process()
         while not self._ended.wait(0.25):
             self._peak = max(self._peak, memory(process))
 
 
 def run(watch: Watch, backend: str, trials: int, jobs: int) -> dict[str, int]:
-    """Run an experiment; return what its own process can say of it."""
+    """Run an experiment as a managed run; return the number of failed trials."""
     experiment = Experiment(
         SPACE,
         KerasEvaluator(data, epochs=EPOCHS, batch_size=BATCH),
@@ -98,8 +99,8 @@ def run(watch: Watch, backend: str, trials: int, jobs: int) -> dict[str, int]:
 
 
 def search(watch: Watch, trials: int) -> dict[str, int]:
-    """Search with a tuner; return also how many networks are still alive when it has ended."""
-    import keras  # the process of an experiment needs neither
+    """Search with a `NASTuner`; return the numbers of failed trials and of models still alive."""
+    import keras  # a managed run imports neither in its main process
 
     from nasbridge.adapters.keras_tuner import NASTuner
 
@@ -122,7 +123,7 @@ def search(watch: Watch, trials: int) -> dict[str, int]:
 
 
 def loop(watch: Watch) -> dict[str, int]:
-    """Train the tuner's first networks without any tuner, and clear all after each."""
+    """Train the tuner's first networks without a tuner, and clear the session before each."""
     import keras
 
     (x, y), validation = data()
@@ -139,30 +140,30 @@ def loop(watch: Watch) -> dict[str, int]:
     return {"failed": 0}
 
 
-def measure(door: str, arguments: argparse.Namespace) -> None:
-    """Measure one door in this process, and print what came out."""
+def measure(way: str, arguments: argparse.Namespace) -> None:
+    """Measure one way in this process, and print the result as JSON."""
     watch, began = Watch(), time.monotonic()
-    if door == RUN:
-        told = run(watch, arguments.backend, arguments.trials, arguments.jobs)
+    if way == RUN:
+        counts = run(watch, arguments.backend, arguments.trials, arguments.jobs)
     else:
-        told = search(watch, arguments.trials) if door == TUNER else loop(watch)
-    print(json.dumps({"peaks": watch.peaks, "seconds": time.monotonic() - began, **told}))
+        counts = search(watch, arguments.trials) if way == TUNER else loop(watch)
+    print(json.dumps({"peaks": watch.peaks, "seconds": time.monotonic() - began, **counts}))
 
 
-def measured(door: str) -> dict[str, Any]:
-    """Measure one door in a process of its own."""
-    command = [sys.executable, __file__, *sys.argv[1:], "--door", door]
-    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return json.loads(told.splitlines()[-1])
+def measured(way: str) -> dict[str, Any]:
+    """Measure one way in a separate process."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--way", way]
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return json.loads(output.splitlines()[-1])
 
 
 def grown(peaks: list[float]) -> str:
-    """Say by how much memory has grown from trials 11 to 30 to the last 20."""
+    """Return the growth of memory from trials 11 to 30 to the last 20."""
     return f"**{max(peaks[-20:]) - max(peaks[10:30]):+.0f} MB**"
 
 
 def rows(columns: list[list[float]], trials: int) -> str:
-    """Return the rows of a table of peaks, each of ten trials."""
+    """Return the table rows of peaks, one for each ten trials."""
     lines: list[str] = []
     for first in range(0, trials, 10):
         parts = [peaks[first : first + 10] for peaks in columns]
@@ -172,7 +173,7 @@ def rows(columns: list[list[float]], trials: int) -> str:
 
 
 def summary(found: dict[str, dict[str, Any]]) -> str:
-    """Say what the table of Keras Tuner shows."""
+    """Return the explanation of the table of Keras Tuner."""
     tuner, alone = found[TUNER], found[LOOP]
     shares = [
         f"{(max(peaks[FIRST - 5 : FIRST]) - max(peaks[:5])) / (FIRST - 5):.0f}"
@@ -180,26 +181,26 @@ def summary(found: dict[str, dict[str, Any]]) -> str:
     ]
     return f"""
 Growth of `NASTuner`, which trains in its own process: {grown(tuner["peaks"])}
-({tuner["seconds"]:.0f} s, {tuner["failed"]} failed). Whose it is: of the first {FIRST} networks
-each left {shares[0]} MB under `NASTuner`, and {shares[1]} MB where Keras alone trained the same
-ones in a loop that cleared its session and collected garbage. When the search had ended, models of
-Keras that were still alive: {tuner["alive"]}. Where that is too much, use
-`experiment.run("keras_tuner")`, or start the script again now and then: it goes on where it was.
+({tuner["seconds"]:.0f} s, {tuner["failed"]} failed). For comparison: each of the first {FIRST}
+networks left {shares[0]} MB under `NASTuner`, and {shares[1]} MB when Keras alone trained the same
+networks in a loop that cleared its session and collected garbage. Keras models still alive after
+the search: {tuner["alive"]}. If memory grows too much, use `experiment.run("keras_tuner")`, or
+restart the script periodically: it continues the search.
 """
 
 
 def page(found: dict[str, dict[str, Any]], arguments: argparse.Namespace) -> str:
     """Return the page."""
-    ours = found[RUN]
+    managed = found[RUN]
     local = arguments.backend == "local"
     heads = "peak MB" if local else f'`{RUN}("{arguments.backend}")` | `{TUNER}` | {LOOP}'
     command = "benchmarks/memory.py" + ("" if local else f" --backend {arguments.backend}")
     return f"""# Memory over {arguments.trials} trials{"" if local else " under Keras Tuner"}
 
 Unique memory (USS) of the run and its {arguments.jobs} worker processes, peak in MB, over random
-architectures of `examples/digits.py` ({EPOCHS} epochs each, {ours["failed"]} failed, \
-{ours["seconds"]:.0f} s in all).
-Growth from trials 11 to 30 to the last 20: {grown(ours["peaks"])}.
+architectures of `examples/digits.py` ({EPOCHS} epochs each, {managed["failed"]} failed, \
+{managed["seconds"]:.0f} s in total).
+Growth from trials 11 to 30 to the last 20: {grown(managed["peaks"])}.
 {"" if local else summary(found)}
 | trials | {heads} |
 |---{"|---" * len(found)}|
@@ -211,23 +212,23 @@ Made by `python {command}`, seed {SEED}; Python
 
 
 def main() -> None:
-    """Run 100 trials by each door and write the table."""
+    """Measure each way over 100 trials, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backend", choices=["local", "keras_tuner"], default="local")
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument(
-        "--output", type=Path, help="docs/benchmarks/memory.md, or its backend's own"
+        "--output", type=Path, help="the page; docs/benchmarks/memory*.md by default"
     )
-    parser.add_argument("--door", help="measure one only, and print it as JSON")
+    parser.add_argument("--way", help="measure only this way, and print the result as JSON")
     arguments = parser.parse_args()
-    if arguments.door:
-        measure(arguments.door, arguments)
+    if arguments.way:
+        measure(arguments.way, arguments)
         return
-    doors = [RUN] if arguments.backend == "local" else [RUN, TUNER, LOOP]
+    ways = [RUN] if arguments.backend == "local" else [RUN, TUNER, LOOP]
     ending = "" if arguments.backend == "local" else f"_{arguments.backend}"
     output = arguments.output or REPOSITORY / "docs" / "benchmarks" / f"memory{ending}.md"
-    output.write_text(page({door: measured(door) for door in doors}, arguments))
+    output.write_text(page({way: measured(way) for way in ways}, arguments))
     print(output.read_text())
 
 

@@ -1,14 +1,14 @@
 # pyright: basic
-"""NNI with nasbridge beside NNI as it is: are networks those that were trained, and how fast.
+"""NNI with nasbridge compared with unpatched NNI: wrong networks, and time per trial.
 
     python benchmarks/nni_pairs.py   # writes docs/benchmarks/nni_measured.md; about 13 minutes
 
-Pairs: 40 trials of examples/digits.py for one epoch each, two at a time. The processes that NNI
-starts for them sleep at random before they ask for their parameters; three crash before they do.
-Each trial saves the `keras.Model` that it has trained; wrong is one whose layers are not those of
-the architecture in NNI's database. Time: ten trials of one second, two at a time, from the start
-to the end of everything; both ways in turn. NNI as it is runs the same strategy, as a class by its
-name, and trials that `import nni`. It is kept on the loopback address, too.
+Pairs: 40 trials of examples/digits.py for one epoch each, two at a time. Their processes sleep for
+a random time before they request parameters, and three crash before that. Each trial saves its
+trained `keras.Model`; a trial is wrong if the layers differ from those of the architecture in NNI's
+database. Time: ten trials of one second, two at a time, from start to end; both variants alternate.
+Unpatched NNI runs the same strategy as a tuner by class name, and trials that `import nni`. It also
+listens on the loopback address only.
 """
 
 import argparse
@@ -38,8 +38,8 @@ from nasbridge.spaces import Architecture
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DIGITS = REPOSITORY / "examples" / "digits.py"
-SHAPE = 8, 8, 1  # of the digits
-CRASHES = (3, 11, 20)  # trials whose processes die before they ask
+SHAPE = 8, 8, 1  # of the digits images
+CRASHES = (3, 11, 20)  # trials whose processes exit before they request parameters
 
 LATE = f"""
 import os, random, sys, time
@@ -49,7 +49,7 @@ if number in {CRASHES}:
     sys.exit(1)
 """
 
-OURS = f"""{LATE}
+BRIDGED = f"""{LATE}
 os.execv(sys.executable, [sys.executable, "-I", "-S", {str(CLIENT)!r}])
 """
 
@@ -78,14 +78,14 @@ nni.report_final_result(float(os.environ["NNI_TRIAL_SEQ_ID"]))
 
 
 def digits() -> Experiment:
-    """Return the example's experiment, shorter; workers of the other one need not load it."""
+    """Return a shorter version of the example's experiment, loaded only where it is needed."""
     found: Experiment = load_module("digits", DIGITS).experiment
     evaluate: Any = found.evaluate
     return replace(found, evaluate=replace(evaluate, epochs=1, save=True), trials=40)
 
 
 def evaluate_a_second(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
-    """Do what the sleeping trials of NNI do."""
+    """Sleep for a second, as the trials of unpatched NNI do."""
     time.sleep(1)
     return {"score": float(trial.number)}
 
@@ -99,8 +99,8 @@ experiment = Experiment(
 )
 
 
-def ours(place: Path, wanted: Experiment, trial: str | None) -> tuple[float, History]:
-    """Run under NNI with nasbridge; return the seconds that it took, and what it says."""
+def bridged(place: Path, wanted: Experiment, trial: str | None) -> tuple[float, History]:
+    """Run an experiment under NNI with nasbridge; return the seconds and the history."""
     command = manager.COMMAND
     if trial is not None:
         (place / "trial.py").write_text(trial)
@@ -114,47 +114,47 @@ def ours(place: Path, wanted: Experiment, trial: str | None) -> tuple[float, His
 
 
 def stock(place: Path, file: Path, trials: int, trial: str) -> float:
-    """Run a file's experiment under NNI as it is; return the seconds that it took."""
+    """Run the experiment of a file under unpatched NNI; return the seconds."""
     began = time.perf_counter()
     (place / "trial.py").write_text(trial)
-    told = NNIExperiment("local")
-    told.config.search_space = {}
-    told.config.trial_command = f"{sys.executable} trial.py"
-    told.config.trial_code_directory = str(place)
-    told.config.trial_concurrency = 2
-    told.config.max_trial_number = trials
-    told.config.experiment_working_directory = str(place)
-    told.config.tuner = CustomAlgorithmConfig(
+    running = NNIExperiment("local")
+    running.config.search_space = {}
+    running.config.trial_command = f"{sys.executable} trial.py"
+    running.config.trial_code_directory = str(place)
+    running.config.trial_concurrency = 2
+    running.config.max_trial_number = trials
+    running.config.experiment_working_directory = str(place)
+    running.config.tuner = CustomAlgorithmConfig(
         class_name="nasbridge.adapters.nni.NASTuner",
         code_directory=str(place),
         class_args={"experiment": str(file)},
     )
     os.environ["NODE_OPTIONS"], os.environ["NASBRIDGE_STOCK"] = NODE_OPTIONS, "1"
     try:
-        told.start(free_port())
-        while told.get_status() not in ("DONE", "ERROR", "STOPPED"):
+        running.start(free_port())
+        while running.get_status() not in ("DONE", "ERROR", "STOPPED"):
             time.sleep(0.2)
-        told.stop()
+        running.stop()
     finally:
         del os.environ["NODE_OPTIONS"], os.environ["NASBRIDGE_STOCK"]
     return time.perf_counter() - began
 
 
 def layers(model: Any) -> str:
-    """Return a network's layers with their settings and wires; a saved one has lists for tuples."""
+    """Return the layers and connections of a network as JSON, which turns tuples into lists."""
     return json.dumps(model.get_config()["layers"])
 
 
-def wrong(place: Path, is_ours: bool) -> tuple[int, int]:
-    """Return how many trials have another network in NNI's database, and of how many."""
-    file = database_at(place / "nni" if is_ours else place)
+def wrong(place: Path, is_bridged: bool) -> tuple[int, int]:
+    """Return the number of trials with a wrong network, and the number of checked trials."""
+    file = database_at(place / "nni" if is_bridged else place)
     import keras
 
     space = digits().space
     bad = checked = 0
     for job in read_database(file).jobs:
         folder = file.parent.parent / "environments" / "local-env" / "trials" / job.id
-        if is_ours:
+        if is_bridged:
             folder = place / "trials" / f"{job.sequence:05d}"
         if job.record is not None and (folder / "model.keras").exists():
             trained = keras.models.load_model(folder / "model.keras")
@@ -165,14 +165,14 @@ def wrong(place: Path, is_ours: bool) -> tuple[int, int]:
 
 
 def pairs() -> str:
-    """Run the digits both ways; return the rows of the table."""
+    """Run the digits with both variants; return the table rows."""
     rows: list[str] = []
     with TemporaryDirectory() as name:
         place = Path(name)
-        seconds, history = ours(place, digits(), OURS)
+        seconds, history = bridged(place, digits(), BRIDGED)
         failed = {trial.number for trial in history.of_state("failed")}
         if failed != set(CRASHES):
-            raise SystemExit(f"the trials {sorted(failed)} failed, not {CRASHES}")
+            raise SystemExit(f"the trials {sorted(failed)} failed instead of {CRASHES}")
         bad, checked = wrong(place, True)
         rows.append(f"| nasbridge | {checked} | {bad} | {seconds:.0f} |")
         print(rows[-1], flush=True)
@@ -180,7 +180,7 @@ def pairs() -> str:
         place = Path(name)
         seconds = stock(place, DIGITS, 40, STOCK)
         bad, checked = wrong(place, False)
-        rows.append(f"| NNI as it is | {checked} | {bad} | {seconds:.0f} |")
+        rows.append(f"| unpatched NNI | {checked} | {bad} | {seconds:.0f} |")
         print(rows[-1], flush=True)
     return "\n".join(rows)
 
@@ -197,34 +197,33 @@ def main() -> None:
     times: list[tuple[float, float]] = []
     for _ in range(arguments.pairs):
         with TemporaryDirectory() as one, TemporaryDirectory() as other:
-            mine, _ = ours(Path(one), experiment, None)
-            times.append((mine, stock(Path(other), Path(__file__).resolve(), 10, SLEEPER)))
+            seconds, _ = bridged(Path(one), experiment, None)
+            times.append((seconds, stock(Path(other), Path(__file__).resolve(), 10, SLEEPER)))
             print(times[-1], flush=True)
-    ratio = statistics.median(theirs / mine for mine, theirs in times)
-    timed = "\n".join(f"| {mine:.1f} | {theirs:.1f} |" for mine, theirs in times)
+    ratio = statistics.median(other / one for one, other in times)
+    timed = "\n".join(f"| {one:.1f} | {other:.1f} |" for one, other in times)
     arguments.output.write_text(
-        f"""# NNI with nasbridge, and NNI as it is
+        f"""# NNI with nasbridge, and unpatched NNI
 
-Forty trials of `examples/digits.py`, two at a time: its networks in Keras, trained for one epoch
-each instead of ten. The processes that NNI starts for trials sleep at random before they ask for
-their parameters, and three crash before they do, which costs these trials alone. Each trial saves
-the `keras.Model` that it has trained; its layers are compared with those of the architecture that
-NNI's database has for the trial.
+Forty trials of `examples/digits.py`, two at a time, trained for one epoch instead of ten. The trial
+processes of NNI sleep for a random time before they request their parameters, and three crash
+before that; only these three trials fail. Each trial saves its trained `keras.Model`, whose layers
+are compared with those of the architecture in NNI's database.
 
-| | trials that trained | with another network in NNI's database | seconds |
+| | trained trials | different network in NNI's database | seconds |
 |---|---|---|---|
 {table}
 
-(With nasbridge, workers load Keras once; NNI as it is loads it in each trial.)
+(With nasbridge, each worker loads Keras once; unpatched NNI loads it in each trial.)
 
-Ten trials of one second, two at a time; seconds from start to end, both ways in turn. The median
-ratio is {ratio:.1f}.
+Ten trials of one second, two at a time; seconds from start to end, with alternating variants. The
+median ratio is {ratio:.1f}.
 
-| nasbridge | NNI as it is (tuner by class name, `import nni` in trials) |
+| nasbridge | unpatched NNI (tuner by class name, `import nni` in trials) |
 |---|---|
 {timed}
 
-Load average of the machine afterwards: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores. Made by
+Load average after the run: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores. Made by
 `python benchmarks/nni_pairs.py`; Python {platform.python_version()}, NNI {version("nni")}, Keras
 {version("keras")}.
 """

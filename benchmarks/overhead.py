@@ -1,11 +1,11 @@
 # pyright: basic
-"""What a proposal costs under Optuna: our sampler beside Optuna's own, with nothing to train.
+"""CPU time of a proposal under Optuna: samplers of nasbridge and of Optuna, without training.
 
     python benchmarks/overhead.py          # writes docs/benchmarks/overhead.md
 
-A study in memory, 30 decisions of 5 options each, the same objective for all samplers. Samplers
-take turns in one process, so that a drifting machine is fair to all; the figure is CPU time a
-trial, the median of the repeats, and the ratio to RandomSampler the median of the pairs.
+A study in memory, 30 decisions of 5 options each, the same objective for all samplers. The samplers
+alternate in one process, so that load changes affect all equally. The figures are the median CPU
+time per trial over the repeats, and the median ratio to RandomSampler over the pairs.
 """
 
 import argparse
@@ -41,19 +41,19 @@ MIXED = Space(
     | {f"real_{k}": Real(0, 1) for k in range(10)}
 )
 CELL = library.nas_bench_201()
-SPACES = {  # that models are measured in
+SPACES = {  # for model-based strategies
     "30 choices": SPACE,
     "10 choices, 10 integers, 10 reals": MIXED,
     "the cell of NAS-Bench-201": CELL,
 }
-GOOD = ("a", "nor_conv_3x3")  # options that count as one
-OURS = "nasbridge, RegularizedEvolution"
+GOOD = ("a", "nor_conv_3x3")  # options that count as 1
+EVOLUTION = "nasbridge, RegularizedEvolution"
 TPE = "Optuna, TPESampler"
-MODELS = (TPE, "nasbridge, BayesianOptimization")  # slower, so run less often
+MODELS = (TPE, "nasbridge, BayesianOptimization")  # slower, so with fewer repeats
 
 SAMPLERS: dict[str, Callable[[int, Space], BaseSampler]] = {
     "Optuna, RandomSampler": lambda seed, _: RandomSampler(seed=seed),
-    OURS: lambda seed, space: NASSampler(space, strategy=RegularizedEvolution(), seed=seed),
+    EVOLUTION: lambda seed, space: NASSampler(space, strategy=RegularizedEvolution(), seed=seed),
     TPE: lambda seed, _: TPESampler(seed=seed),
     "nasbridge, BayesianOptimization": lambda seed, space: NASSampler(
         space, strategy=BayesianOptimization(), seed=seed
@@ -64,10 +64,10 @@ MODEL_ROUNDS = {100: 5, 1000: 2}
 
 
 def cpu_ms(name: str, seed: int, trials: int, space: Space = SPACE) -> float:
-    """Return the CPU milliseconds a trial takes."""
+    """Return the CPU milliseconds per trial with a sampler."""
 
     def objective(trial: optuna.Trial) -> float:
-        """Sum up numbers, a good option being one; it takes the same time for all."""
+        """Sum the numbers and count the good options; it takes the same time for all samplers."""
         values = suggest(trial, space).choices.values()
         return sum(v in GOOD if isinstance(v, str) else v for v in values)
 
@@ -77,8 +77,8 @@ def cpu_ms(name: str, seed: int, trials: int, space: Space = SPACE) -> float:
     return 1000 * (time.process_time() - began) / trials
 
 
-def our_door_ms(trials: int) -> float:
-    """Return the CPU milliseconds a trial takes in `experiment.run("optuna")`."""
+def managed_run_ms(trials: int) -> float:
+    """Return the CPU milliseconds per trial of a managed run under Optuna."""
 
     def evaluate(architecture: object, trial: object) -> dict[str, float]:
         return {"score": 0.0}
@@ -92,14 +92,14 @@ def our_door_ms(trials: int) -> float:
 
 
 def import_ms() -> float:
-    """Return the milliseconds of `import nasbridge` in a fresh process, the best of seven."""
+    """Return the milliseconds of `import nasbridge` in a new process, the minimum of seven."""
     code = "import time; t = time.perf_counter(); import nasbridge; print(time.perf_counter() - t)"
     runs = (subprocess.check_output([sys.executable, "-c", code]) for _ in range(7))
     return 1000 * min(map(float, runs))
 
 
 def measure(trials: int, repeats: int) -> list[str]:
-    """Return the rows of the table for a number of trials."""
+    """Return the table rows for a number of trials."""
     names = [name for name in SAMPLERS if name not in MODELS]
     spent: dict[str, list[float]] = {name: [] for name in names}
     if trials in MODEL_ROUNDS:
@@ -120,13 +120,13 @@ def measure(trials: int, repeats: int) -> list[str]:
     return rows
 
 
-def pairs(what: str, trials: int, repeats: int) -> str:
-    """Return a row of the table that has the models in pairs."""
-    space = SPACES[what]
-    spent = [[cpu_ms(name, seed, trials, space) for name in MODELS] for seed in range(repeats)]
-    theirs, ours = (statistics.median(column) for column in zip(*spent, strict=True))
-    ratio = statistics.median(our / their for their, our in spent)
-    return f"| {what} | {trials} | {theirs:.2f} | {ours:.2f} | {ratio:.2f} | {repeats} |"
+def pairs(name: str, trials: int, repeats: int) -> str:
+    """Return the table row that compares the model-based methods in a space."""
+    space = SPACES[name]
+    spent = [[cpu_ms(model, seed, trials, space) for model in MODELS] for seed in range(repeats)]
+    tpe, bayesian = (statistics.median(column) for column in zip(*spent, strict=True))
+    ratio = statistics.median(other / one for one, other in spent)
+    return f"| {name} | {trials} | {tpe:.2f} | {bayesian:.2f} | {ratio:.2f} | {repeats} |"
 
 
 def main() -> None:
@@ -137,33 +137,33 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    cpu_ms(OURS, 0, 50)  # warm up
+    cpu_ms(EVOLUTION, 0, 50)  # warm up
     rows = [row for trials, repeats in ROUNDS.items() for row in measure(trials, repeats)]
-    models = "\n".join(pairs(what, n, k) for what in SPACES for n, k in MODEL_ROUNDS.items())
-    door = statistics.median(our_door_ms(1000) for _ in range(3))
+    models = "\n".join(pairs(name, n, k) for name in SPACES for n, k in MODEL_ROUNDS.items())
+    managed = statistics.median(managed_run_ms(1000) for _ in range(3))
     table = "\n".join(rows)
     arguments.output.write_text(
-        f"""# What a proposal costs
+        f"""# CPU time of a proposal
 
-Optuna study in memory, 30 decisions of 5 options, an objective that trains nothing; samplers in
-turn in one process. CPU milliseconds a trial (median), and the median ratio to RandomSampler in
-the same round.
+An Optuna study in memory, 30 decisions of 5 options, an objective without training; the samplers
+alternate in one process. Median CPU milliseconds per trial, and the median ratio to RandomSampler
+in the same round.
 
-| trials | sampler | CPU ms a trial | ratio to RandomSampler | repeats |
+| trials | sampler | CPU ms per trial | ratio to RandomSampler | repeats |
 |---|---|---|---|---|
 {table}
 
-The strategies that make a model, in pairs, CPU milliseconds a trial:
+The model-based methods in pairs, CPU milliseconds per trial:
 
 | decisions | trials | Optuna, TPESampler | nasbridge, BayesianOptimization | ratio | repeats |
 |---|---|---|---|---|---|
 {models}
 
-In spaces of networks, as the cell is one, BayesianOptimization draws the graphs of its candidates,
-too.
+In spaces of networks, such as the cell, BayesianOptimization also draws the graphs of its
+candidates.
 
-`experiment.run("optuna")`, which also stores what the dashboard and a resume need: {door:.2f} CPU
-ms a trial at 1,000 trials. `import nasbridge`: {import_ms():.0f} ms.
+A managed run, `experiment.run("optuna")`, also stores what the dashboard and a resume need:
+{managed:.2f} CPU ms per trial at 1,000 trials. `import nasbridge`: {import_ms():.0f} ms.
 
 Made by `python benchmarks/overhead.py`; Python {platform.python_version()}, Optuna
 {version("optuna")}.

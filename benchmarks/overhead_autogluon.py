@@ -1,12 +1,11 @@
 # pyright: basic
-"""What a trial costs under AutoGluon: our searcher beside its own random one, nothing to train.
+"""CPU time of a trial under AutoGluon: `NASSearcher` and the native random searcher.
 
     python benchmarks/overhead_autogluon.py     # writes docs/benchmarks/overhead_autogluon.md
 
-Twelve decisions of five options each, and a model that learns nothing. The searchers take turns in
-one process, so that a drifting machine is fair to both; what a fit without any search takes is
-taken off. The figure is CPU time a trial, the median of the repeats, and the ratio the median of
-the pairs.
+Twelve decisions of five options each, and a model without training. The searchers alternate in one
+process, so that load changes affect both equally; the time of a fit without a search is subtracted.
+The figures are the median CPU time per trial over the repeats, and the median ratio over the pairs.
 """
 
 import argparse
@@ -34,7 +33,7 @@ TABLE = pandas.DataFrame({"a": RNG.random(100), "b": RNG.random(100), "y": RNG.r
 
 
 class Idle(AbstractModel):
-    """Learns nothing; predicts how many of its decisions are "a"."""
+    """A model without training that predicts the number of decisions with the value "a"."""
 
     ag_name = "Idle"
 
@@ -45,21 +44,21 @@ class Idle(AbstractModel):
         return numpy.full(len(X), float(self.model or 0))
 
 
-def theirs(seed: int) -> Any:
-    """Return AutoGluon's own random search, by its name."""
+def native(seed: int) -> Any:
+    """Return the name of AutoGluon's random search."""
     return "random"
 
 
-def ours(seed: int) -> Any:
-    """Return our searcher with regularized evolution."""
+def bridged(seed: int) -> Any:
+    """Return a `NASSearcher` with regularized evolution."""
     return NASSearcher(SPACE, strategy=RegularizedEvolution(), seed=seed)
 
 
-SEARCHERS = {"AutoGluon, random": theirs, "nasbridge, RegularizedEvolution": ours}
+SEARCHERS = {"AutoGluon, random": native, "nasbridge, RegularizedEvolution": bridged}
 
 
 def cpu_ms(searcher: Any, trials: int) -> float:
-    """Return the CPU milliseconds of a whole fit; without a search if there is no searcher."""
+    """Return the CPU milliseconds of a whole fit, without a search if `searcher` is None."""
     model: dict[str, Any] = dict(to_native(SPACE))
     if searcher is None:
         model = dict.fromkeys(model, "b")
@@ -76,7 +75,7 @@ def cpu_ms(searcher: Any, trials: int) -> float:
 
 
 def measure(trials: int, repeats: int) -> list[str]:
-    """Return the rows of the table for a number of trials."""
+    """Return the table rows for a number of trials."""
     spent: dict[str, list[float]] = {name: [] for name in SEARCHERS}
     for repeat in range(repeats):
         for name, make in SEARCHERS.items():
@@ -95,7 +94,9 @@ def measure(trials: int, repeats: int) -> list[str]:
 def main() -> None:
     """Measure, write the table, print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--most", type=int, default=100, help="the most trials in one search")
+    parser.add_argument(
+        "--most", type=int, default=100, help="maximum number of trials in a search"
+    )
     parser.add_argument(
         "--output", type=Path, default=REPOSITORY / "docs" / "benchmarks" / "overhead_autogluon.md"
     )
@@ -105,14 +106,14 @@ def main() -> None:
     rounds = {trials: n for trials, n in ROUNDS.items() if trials <= arguments.most}
     table = "\n".join(row for trials, n in rounds.items() for row in measure(trials, n))
     arguments.output.write_text(
-        f"""# What a trial costs under AutoGluon
+        f"""# CPU time of a trial under AutoGluon
 
-A search with 12 decisions of 5 options in `TabularPredictor.fit`, and a model that trains nothing;
-the searchers in turn in one process. CPU milliseconds a trial (median) beyond a fit without any
-search, and the median ratio to AutoGluon's own random search in the same round. The history is
-written to disk, which AutoGluon's own searcher does not do.
+A search with 12 decisions of 5 options in `TabularPredictor.fit`, and a model without training; the
+searchers alternate in one process. Median CPU milliseconds per trial beyond a fit without a search,
+and the median ratio to AutoGluon's random search in the same round. nasbridge also writes the
+history to disk.
 
-| trials | searcher | CPU ms a trial | ratio to AutoGluon's | repeats |
+| trials | searcher | CPU ms per trial | ratio to AutoGluon's | repeats |
 |---|---|---|---|---|
 {table}
 

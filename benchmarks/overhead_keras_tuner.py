@@ -1,11 +1,11 @@
 # pyright: basic
-"""What a trial costs under Keras Tuner: our tuner beside RandomSearch, with nothing to train.
+"""CPU time of a trial under Keras Tuner: `NASTuner` and RandomSearch, without training.
 
     python benchmarks/overhead_keras_tuner.py     # writes docs/benchmarks/overhead_keras_tuner.md
 
-Twelve decisions of five options each, a trial that returns at once, and projects on disk as ever.
-The tuners take turns in one process, so that a drifting machine is fair to both; the figure is CPU
-time a trial, the median of the repeats, and the ratio the median of the pairs.
+Twelve decisions of five options each, trials that return immediately, and projects on disk. The
+tuners alternate in one process, so that load changes affect both equally. The figures are the
+median CPU time per trial over the repeats, and the median ratio over the pairs.
 """
 
 import argparse
@@ -30,30 +30,30 @@ OBJECTIVE = keras_tuner.Objective("score", "max")
 
 
 def score(trial: Any) -> dict[str, float]:
-    """Count the options "a"; the time that it takes is the same for all."""
+    """Count the options "a", which takes the same time for all tuners."""
     values = trial.hyperparameters.values.values()
     return {"score": float(sum(value == "a" for value in values))}
 
 
-class TheirTuner(keras_tuner.RandomSearch):
-    """Keras Tuner's own random search, without training."""
+class IdleRandomSearch(keras_tuner.RandomSearch):
+    """Keras Tuner's random search without training."""
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return at once."""
+        """Return immediately."""
         return score(trial)
 
 
-class OurTuner(NASTuner):
-    """Our tuner, without training."""
+class IdleNASTuner(NASTuner):
+    """`NASTuner` without training."""
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return at once."""
+        """Return immediately."""
         return score(trial)
 
 
-def theirs(trials: int, seed: int, directory: str) -> keras_tuner.Tuner:
+def native(trials: int, seed: int, directory: str) -> keras_tuner.Tuner:
     """Return Keras Tuner's random search."""
-    return TheirTuner(
+    return IdleRandomSearch(
         None,
         OBJECTIVE,
         trials,
@@ -63,9 +63,9 @@ def theirs(trials: int, seed: int, directory: str) -> keras_tuner.Tuner:
     )
 
 
-def ours(trials: int, seed: int, directory: str) -> keras_tuner.Tuner:
-    """Return our tuner with regularized evolution."""
-    return OurTuner(
+def bridged(trials: int, seed: int, directory: str) -> keras_tuner.Tuner:
+    """Return a `NASTuner` with regularized evolution."""
+    return IdleNASTuner(
         SPACE,
         OBJECTIVE,
         trials,
@@ -77,13 +77,13 @@ def ours(trials: int, seed: int, directory: str) -> keras_tuner.Tuner:
 
 
 TUNERS: dict[str, Callable[[int, int, str], keras_tuner.Tuner]] = {
-    "Keras Tuner, RandomSearch": theirs,
-    "nasbridge, RegularizedEvolution": ours,
+    "Keras Tuner, RandomSearch": native,
+    "nasbridge, RegularizedEvolution": bridged,
 }
 
 
 def cpu_ms(make: Callable[[int, int, str], keras_tuner.Tuner], trials: int, seed: int) -> float:
-    """Return the CPU milliseconds a trial takes."""
+    """Return the CPU milliseconds per trial with a tuner."""
     with tempfile.TemporaryDirectory() as directory:
         tuner = make(trials, seed, directory)
         began = time.process_time()
@@ -94,7 +94,7 @@ def cpu_ms(make: Callable[[int, int, str], keras_tuner.Tuner], trials: int, seed
 
 
 def measure(trials: int, repeats: int) -> list[str]:
-    """Return the rows of the table for a number of trials."""
+    """Return the table rows for a number of trials."""
     spent: dict[str, list[float]] = {name: [] for name in TUNERS}
     for repeat in range(repeats):
         for name, make in TUNERS.items():
@@ -112,7 +112,9 @@ def measure(trials: int, repeats: int) -> list[str]:
 def main() -> None:
     """Measure, write the table, print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--most", type=int, default=1000, help="the most trials in one search")
+    parser.add_argument(
+        "--most", type=int, default=1000, help="maximum number of trials in a search"
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -124,13 +126,13 @@ def main() -> None:
     rounds = {trials: n for trials, n in ROUNDS.items() if trials <= arguments.most}
     table = "\n".join(row for trials, n in rounds.items() for row in measure(trials, n))
     arguments.output.write_text(
-        f"""# What a trial costs under Keras Tuner
+        f"""# CPU time of a trial under Keras Tuner
 
-A search with 12 decisions of 5 options and trials that train nothing, its project on disk; the
-tuners in turn in one process. CPU milliseconds a trial (median), and the median ratio to
+A search with 12 decisions of 5 options, trials without training, and the project on disk; the
+tuners alternate in one process. Median CPU milliseconds per trial, and the median ratio to
 RandomSearch in the same round.
 
-| trials | tuner | CPU ms a trial | ratio to RandomSearch | repeats |
+| trials | tuner | CPU ms per trial | ratio to RandomSearch | repeats |
 |---|---|---|---|---|
 {table}
 

@@ -1,11 +1,11 @@
 # pyright: basic
-"""What a trial costs under Ray Tune: our searcher and our door beside Ray's own random search.
+"""CPU time of a trial under Ray Tune: managed run, native integration and Ray's random search.
 
     python benchmarks/overhead_ray.py     # writes docs/benchmarks/overhead_ray.md
 
-Twelve decisions of five options each, a trial that returns at once, one at a time, workers reused.
-The ways take turns on one private Ray; what is measured is the CPU time of the driver, for seconds
-say little on a machine that others use.
+Twelve decisions of five options each, trials that return immediately, one at a time, with reused
+workers. The ways alternate on one private Ray instance. The figure is the CPU time of the driver,
+because wall-clock seconds are unreliable on a shared machine.
 """
 
 import argparse
@@ -29,21 +29,21 @@ from nasbridge.adapters.ray_tune.cluster import instance
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SPACE = Space({f"decision_{k}": Choice(list("abcde")) for k in range(12)})
-ROUNDS = {10: 5, 100: 3, 1000: 3}  # trials: repeats; a quarter of an hour and more
+ROUNDS = {10: 5, 100: 3, 1000: 3}  # trials: repeats; takes at least 15 minutes
 
 
 def score(values: Mapping[str, Any]) -> dict[str, float]:
-    """Count the options "a"; the time that it takes is the same for all."""
+    """Count the options "a", which takes the same time for all ways."""
     return {"score": float(sum(value == "a" for value in values.values()))}
 
 
 def evaluate(architecture: Mapping[str, Any], trial: Any) -> dict[str, float]:
-    """Return at once."""
+    """Return immediately."""
     return score(architecture)
 
 
 def fit(searcher: Any, space: dict[str, Any], trials: int, place: str) -> None:
-    """Search in a Tuner."""
+    """Run a search in `tune.Tuner`."""
     settings = tune.TuneConfig(search_alg=searcher, num_samples=trials, reuse_actors=True)
     run = tune.RunConfig(name="run", storage_path=place, verbose=0)
 
@@ -54,33 +54,33 @@ def fit(searcher: Any, space: dict[str, Any], trials: int, place: str) -> None:
     assert len(found) == trials
 
 
-def theirs(trials: int, seed: int, place: str) -> None:
-    """Ray's own random search."""
+def ray_random(trials: int, seed: int, place: str) -> None:
+    """Run Ray's random search."""
     searcher = BasicVariantGenerator(max_concurrent=1, random_state=seed)
     fit(searcher, to_native(SPACE), trials, place)
 
 
-def searcher(trials: int, seed: int, place: str) -> None:
-    """Our random search in Ray's Tuner."""
-    ours = NASSearcher(SPACE, "score", "max", strategy=RandomSearch(), seed=seed, flat=True)
-    fit(ConcurrencyLimiter(ours, 1), {}, trials, place)
+def native_integration(trials: int, seed: int, place: str) -> None:
+    """Run random search of nasbridge in Ray's `Tuner`."""
+    searcher = NASSearcher(SPACE, "score", "max", strategy=RandomSearch(), seed=seed, flat=True)
+    fit(ConcurrencyLimiter(searcher, 1), {}, trials, place)
 
 
-def door(trials: int, seed: int, place: str) -> None:
-    """Our own door."""
+def managed_run(trials: int, seed: int, place: str) -> None:
+    """Run `experiment.run` under Ray Tune."""
     experiment = Experiment(SPACE, evaluate, {"score": "max"}, RandomSearch(), trials, seed=seed)
     assert len(experiment.run("ray_tune", place)) == trials
 
 
 WAYS: dict[str, Callable[[int, int, str], None]] = {
-    "Ray Tune, BasicVariantGenerator": theirs,
-    "nasbridge, NASSearcher": searcher,
-    "nasbridge, experiment.run": door,
+    "Ray Tune, BasicVariantGenerator": ray_random,
+    "nasbridge, NASSearcher": native_integration,
+    "nasbridge, experiment.run": managed_run,
 }
 
 
 def spent(way: Callable[[int, int, str], None], trials: int, seed: int) -> float:
-    """Return the CPU milliseconds of the driver a trial."""
+    """Return the CPU milliseconds of the driver per trial."""
     with tempfile.TemporaryDirectory() as place:
         began = time.process_time()
         way(trials, seed, place)
@@ -88,7 +88,7 @@ def spent(way: Callable[[int, int, str], None], trials: int, seed: int) -> float
 
 
 def measure(trials: int, repeats: int) -> list[str]:
-    """Return the rows of the table for a number of trials."""
+    """Return the table rows for a number of trials."""
     found: dict[str, list[float]] = {name: [] for name in WAYS}
     for repeat in range(repeats):
         for name, way in WAYS.items():
@@ -97,8 +97,8 @@ def measure(trials: int, repeats: int) -> list[str]:
     rays = next(iter(found.values()))
     for name, times in found.items():
         ratios = [time / ray for time, ray in zip(times, rays, strict=True)]
-        told = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        rows.append(f"| {trials} | {name} | {statistics.median(times):.0f} | {told} | {repeats} |")
+        ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        rows.append(f"| {trials} | {name} | {statistics.median(times):.0f} | {ratio} | {repeats} |")
         print(rows[-1], flush=True)
     return rows
 
@@ -116,18 +116,18 @@ def main() -> None:
         table = "\n".join(row for trials, n in ROUNDS.items() for row in measure(trials, n))
     load = os.getloadavg()[0]
     arguments.output.write_text(
-        f"""# What a trial costs under Ray Tune
+        f"""# CPU time of a trial under Ray Tune
 
-A search with 12 decisions of 5 options and trials that return at once, one at a time, with workers
-that are reused; the three ways in turn on one private Ray. CPU milliseconds of the driver a trial,
-the median of the repeats; and how many times what Ray's own took in the same round, the median and
-the range. Seconds are not shown, for they say little where others use the machine.
+A search with 12 decisions of 5 options and trials that return immediately, one at a time, with
+reused workers; the three ways alternate on one private Ray instance. Median CPU milliseconds of the
+driver per trial, and the ratio to Ray's random search in the same round (median and range).
+Wall-clock seconds are omitted, because they are unreliable on a shared machine.
 
-| trials | way | CPU ms a trial | times Ray's own | repeats |
+| trials | way | CPU ms per trial | ratio to Ray's | repeats |
 |---:|---|---:|---|---:|
 {table}
 
-Load average of the machine afterwards: {load:.1f} on {os.cpu_count()} cores. Made by
+Load average after the run: {load:.1f} on {os.cpu_count()} cores. Made by
 `python benchmarks/overhead_ray.py`; Python {platform.python_version()}, Ray {version("ray")}.
 """
     )

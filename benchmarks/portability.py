@@ -2,8 +2,6 @@
 
     python benchmarks/portability.py     # writes docs/benchmarks/portability.md
 
-The exit code is 1 if a cell is wrong.
-
 The first table has a row per strategy and a column per backend. A cell runs 60 trials twice, once
 without interruption and once killed (SIGKILL) in trial 30 and resumed, and compares both with a
 bare `Search`. The space has conditional decisions, and a third of the trials fail. The second table
@@ -117,11 +115,11 @@ class Halfway:
     pruner: bool
 
     def whole(self) -> Experiment:
-        """Return it without a kill."""
+        """Return the experiment without a kill."""
         return self._with(material.evaluate_variously)
 
     def first(self) -> Experiment:
-        """Return it with the trial that blocks until it is killed."""
+        """Return the experiment with a trial that blocks until the run is killed."""
         return self._with(material.Waiting(self.trials // 2, material.evaluate_variously))
 
     def _with(self, evaluate: Any) -> Experiment:
@@ -141,7 +139,7 @@ def moved(here: Path, there: BackendHarness, halfway: Halfway) -> str:
 
 
 def pairs(names: Sequence[str], trials: int) -> dict[tuple[str, str], str]:
-    """Return a cell for each pair of backends: the first one and the second one."""
+    """Return a cell for each pair of backends (first, second)."""
     cells: dict[tuple[str, str], str] = {}
     for here in names:
         with tempfile.TemporaryDirectory() as place:
@@ -171,7 +169,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def versions(names: Sequence[str]) -> str:
-    """Return the commit and the versions of Python and all frameworks."""
+    """Return the commit, and the versions of Python and of all frameworks."""
     releases = [f"{n} {version(PACKAGES.get(n, n))}" for n in names if BACKENDS[n].library]
     git = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty=, with changes"]
     commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,10 +1,10 @@
 # pyright: basic
-"""Decisions on real numbers: two test functions, our default strategy beside Optuna's samplers.
+"""Real-valued decisions: strategies of nasbridge and samplers of Optuna on two test functions.
 
     python benchmarks/real_valued.py       # writes docs/benchmarks/real_valued.md
 
-Everyone is a sampler in an Optuna study in memory, with the same seeds. Optuna's GPSampler takes
-long and needs PyTorch, so it plays fewer of them; `--slow 0` leaves it out.
+Each method is a sampler in an Optuna study in memory, with the same seeds. Optuna's GPSampler is
+slow and needs PyTorch, so it runs fewer seeds; `--slow 0` omits it.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from nasbridge.adapters.optuna import NASSampler
 
 OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "real_valued.md"
 MARKS = (30, 50, 100)
-FIRST = 300  # seeds on which nothing was chosen
+FIRST = 300  # the first seed; no setting was tuned on these seeds
 
 SHAPE = numpy.array(
     [
@@ -45,13 +45,13 @@ CENTRES = 1e-4 * numpy.array(
 
 
 def hartmann(point: numpy.ndarray) -> float:
-    """Hartmann's function of six numbers in [0, 1]; its minimum is -3.32237."""
+    """Return Hartmann's function of six numbers in [0, 1]; its minimum is -3.32237."""
     inner = (SHAPE * (point - CENTRES) ** 2).sum(axis=1)
     return float(-(numpy.array([1, 1.2, 3, 3.2]) * numpy.exp(-inner)).sum())
 
 
 def branin(point: numpy.ndarray) -> float:
-    """Branin's function of two numbers, both scaled to [0, 1]; its minimum is .397887."""
+    """Return Branin's function of two numbers, scaled to [0, 1]; its minimum is 0.397887."""
     x, y = 15 * point[0] - 5, 15 * point[1]
     bend = y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6
     return float(bend**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10)
@@ -73,7 +73,7 @@ SAMPLERS: dict[str, Sampler] = {
 
 
 def play(function: str, sampler: Sampler, seed: int) -> tuple[list[float], float]:
-    """Return the regret at each mark, and CPU milliseconds a trial."""
+    """Return the regret at each mark, and the CPU milliseconds per trial."""
     evaluate, size, optimum = FUNCTIONS[function]
     names = [f"x{k}" for k in range(size)]
     study = optuna.create_study(sampler=sampler(Space({n: Real(0, 1) for n in names}), seed))
@@ -88,7 +88,7 @@ def play(function: str, sampler: Sampler, seed: int) -> tuple[list[float], float
 
 
 def row(function: str, name: str, seeds: int) -> str:
-    """Return a line of the table."""
+    """Return a row of the table."""
     runs = [play(function, SAMPLERS[name], seed) for seed in range(FIRST, FIRST + seeds)]
     regrets = numpy.array([regret for regret, _ in runs])
     errors = regrets.std(axis=0, ddof=1) / math.sqrt(seeds)
@@ -98,10 +98,10 @@ def row(function: str, name: str, seeds: int) -> str:
 
 
 def main() -> None:
-    """Measure, and write the page."""
+    """Run all methods, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--slow", type=int, default=5, help="seeds of GPSampler")
+    parser.add_argument("--slow", type=int, default=5, help="number of seeds for GPSampler")
     given = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     rows = []
@@ -112,13 +112,13 @@ def main() -> None:
                 rows.append(row(function, name, seeds))
                 print(rows[-1], flush=True)
     heads = [f"{mark}" for mark in MARKS]
-    text = f"""# Benchmarks: decisions on real numbers
+    text = f"""# Real-valued decisions
 
-Two usual test functions, of six and of two real numbers, since learning rates are searched, too:
-mean regret ± standard error after so many trials, and CPU milliseconds a trial. All are
-samplers in an Optuna study, with the same seeds, on which nothing was chosen.
+Two standard test functions, of six and of two real numbers, because spaces also include learning
+rates: mean regret ± standard error after 30, 50 and 100 trials, and CPU milliseconds per trial. All
+methods are samplers in an Optuna study with the same seeds; no setting was tuned on these seeds.
 
-| function | method | seeds | {" | ".join(heads)} | CPU ms a trial |
+| function | method | seeds | {" | ".join(heads)} | CPU ms per trial |
 | --- | --- | ---: | {"---: | " * len(heads)}---: |
 {chr(10).join(rows)}
 

@@ -1,13 +1,13 @@
 # pyright: basic
-"""Networks that were searched for, in AutoGluon's leaderboard beside what it has by itself.
+"""Compare searched networks with AutoGluon's own models in its leaderboard.
 
     python examples/autogluon_tables.py             # writes docs/benchmarks/autogluon_measured.md
-    python examples/autogluon_tables.py --covertype # writes its last section alone: 20 minutes
+    python examples/autogluon_tables.py --covertype # writes its last section only; 20 minutes
 
-Two tables that scikit-learn ships, a larger synthetic one of seven classes, and one as large as
-Covertype, with columns as that has. A search un-bagged, then AutoGluon's own models and the best
-networks together. The test rows are looked at once, in the end; the order of the leaderboard is
-that of the test score.
+Four tables: two from scikit-learn, a larger synthetic one with seven classes, and a synthetic one
+with the size and columns of Covertype. A search without bagging finds networks; the best of them
+join AutoGluon's own models. The test rows are used once, at the end. The leaderboard is sorted by
+test score.
 """
 
 import argparse
@@ -38,13 +38,13 @@ if find_spec("torch"):
     OTHERS["NN_TORCH"] = {}
 if find_spec("lightgbm"):
     OTHERS["GBM"] = {}
-# With 300 trees that grow to the end AutoGluon leaves forests out of a table of 400,000 rows, for
-# want of memory, unless there are 32 GiB.
+# By default (300 unlimited trees), AutoGluon skips forests on a table of 400,000 rows unless 32 GiB
+# of memory are available.
 LIGHTER = {name: {"n_estimators": 60, "min_samples_leaf": 5} for name in ("RF", "XT")}
 
 
 def synthetic(rows: int) -> pandas.DataFrame:
-    """Return a table of 54 columns and seven classes, of which each has two clusters."""
+    """Return a table of 54 columns and seven classes of two clusters each."""
     x, y = make_classification(
         rows,
         n_features=54,
@@ -60,18 +60,26 @@ def synthetic(rows: int) -> pandas.DataFrame:
 
 
 COVERTYPE = 581_012  # rows
-SHARES = (36.5, 48.8, 6.2, 0.5, 1.6, 3.0, 3.5)  # of its seven classes, percent; ours tend to them
-CUTS = 60  # single steps of the score of a class, as of a tree of depth 1
+SHARES = (
+    36.5,
+    48.8,
+    6.2,
+    0.5,
+    1.6,
+    3.0,
+    3.5,
+)  # of its seven classes, percent; a target for the synthetic ones
+CUTS = 60  # steps in the class scores, each like a tree of depth 1
 LARGE = "As large as Covertype"
-LATENT = 5  # what all columns come from
+LATENT = 5  # number of latent variables
 
 
 def covertype_like(rows: int, seed: int) -> tuple[pandas.DataFrame, float]:
-    """Return a table like Covertype, and the accuracy of who knows how it was made.
+    """Return a table like Covertype, and the accuracy of an optimal classifier.
 
-    Ten numeric columns, four and forty binary ones of which one each is 1, seven classes of unequal
-    size. The scores of the classes are steps and waves over the columns, so that neither
-    trees nor networks have it as they would wish.
+    Ten numeric columns, two one-hot groups of four and forty columns, and seven classes of unequal
+    size. The class scores combine steps and waves over the columns, so that neither trees nor
+    networks have an advantage.
     """
     rng = numpy.random.default_rng(seed)
     hidden = rng.normal(size=(rows, LATENT))
@@ -92,7 +100,7 @@ def covertype_like(rows: int, seed: int) -> tuple[pandas.DataFrame, float]:
 
 
 def _drawn(scores: Any, rng: numpy.random.Generator) -> Any:
-    """Return one option for each row, with probabilities that are the softmax of the scores."""
+    """Draw one option per row, with the softmax of the scores as probabilities."""
     return (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
 
 
@@ -110,12 +118,11 @@ def tables(rows: int) -> dict[str, pandas.DataFrame]:
 def compared(
     table: pandas.DataFrame, trials: int, epochs: int, seed: int, time_limit: float | None = None
 ) -> pandas.DataFrame:
-    """Search and fit on three quarters of a table, and return the leaderboard on the others.
+    """Search and fit on three quarters of a table, and return the leaderboard on the rest.
 
-    With a time limit, one half is for the search, in equal parts, and the other for AutoGluon's own
-    models, in equal parts as well. (In one `fit` AutoGluon would grant the search no more than any
-    single model.) Its nearest neighbours are left out then, for they compare each row with all
-    others.
+    A time limit is divided equally between the search and AutoGluon's own models, and each half
+    equally between its networks or models. (A single `fit` would give the search only as much time
+    as one model.) Nearest neighbours are then omitted because of their quadratic cost.
     """
     split: Any = train_test_split(table, test_size=0.25, random_state=seed)
     train, test = split
@@ -147,14 +154,14 @@ def compared(
 
 
 def lighter(seconds: float) -> dict[Any, dict[str, Any]]:
-    """Return AutoGluon's own models as they can be trained on a large table in some seconds."""
+    """Return AutoGluon's own models with settings for a large table and a time limit."""
     names = [name for name in OTHERS if name != "KNN"]
     most = {"ag_args_fit": {"max_time_limit": seconds / len(names)}}
     return {name: {**LIGHTER.get(name, {}), **most} for name in names}
 
 
 def markdown(name: str, table: pandas.DataFrame, board: pandas.DataFrame, seconds: float) -> str:
-    """Return a leaderboard as a table of Markdown."""
+    """Return a leaderboard as a Markdown section."""
     rows = [
         f"| {place} | {model} | {test:.4f} | {val:.4f} | {fit:.1f} | {1000 * predict:.0f} |"
         for place, (model, test, val, fit, predict) in enumerate(
@@ -168,7 +175,7 @@ def markdown(name: str, table: pandas.DataFrame, board: pandas.DataFrame, second
 
 
 def boosting() -> str:
-    """Say whether gradient boosting is among the models, which is often the best of AutoGluon."""
+    """Return a sentence on gradient boosting, which is often the best of AutoGluon's models."""
     if "GBM" in OTHERS:
         return "LightGBM is the only gradient boosting model; CatBoost and XGBoost were left out."
     return (
@@ -178,8 +185,8 @@ def boosting() -> str:
 
 
 def versions() -> str:
-    """Return what the figures were made with."""
-    import keras  # by now AutoGluon has it
+    """Return the versions of the libraries."""
+    import keras  # AutoGluon has already imported it
 
     return (
         f"AutoGluon {version('autogluon.tabular')}, Python\n{platform.python_version()}, "
@@ -188,7 +195,7 @@ def versions() -> str:
 
 
 def measure_covertype(arguments: argparse.Namespace) -> None:
-    """Compare on the largest table, print, and write the last section of the document."""
+    """Compare on the largest table, and write the last section of the page."""
     table, best = covertype_like(arguments.covertype, arguments.seed)
     began = time.monotonic()
     limit = arguments.time_limit
@@ -221,7 +228,7 @@ Made by `{shlex.join(["python", "examples/autogluon_tables.py", *sys.argv[1:]])}
 
 
 def measure_all(arguments: argparse.Namespace) -> None:
-    """Compare on the smaller tables, print, and write what came out; the last section stays."""
+    """Compare on the smaller tables, and write the page; its last section is kept."""
     parts: list[str] = []
     for name, table in tables(arguments.rows).items():
         if arguments.only in ("", name):
@@ -255,15 +262,21 @@ Made by `python examples/autogluon_tables.py`; {versions()}.
 
 
 def main() -> None:
-    """Compare on the tables."""
+    """Compare on the selected tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--trials", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--rows", type=int, default=3000, help="of the synthetic table")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="the name of one table; writes nothing")
     parser.add_argument(
-        "--covertype", type=int, nargs="?", const=COVERTYPE, help="rows of the largest table"
+        "--rows", type=int, default=3000, help="number of rows of the synthetic table"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="name of a single table; no page is written")
+    parser.add_argument(
+        "--covertype",
+        type=int,
+        nargs="?",
+        const=COVERTYPE,
+        help="number of rows of the largest table",
     )
     parser.add_argument("--time-limit", type=float, default=900, help="seconds, for --covertype")
     parser.add_argument(

@@ -1,10 +1,10 @@
 # pyright: basic
-"""A block of AutoKeras whose networks are searched, on handwritten digits.
+"""Search the networks of an AutoKeras block on handwritten digits.
 
     python examples/autokeras_digits.py
 
 AutoKeras reads the images, encodes the labels, trains and exports. A strategy of nasbridge proposes
-the network between its input and its head, and the learning rate. Takes about a minute.
+the network between the input and the head, and the learning rate. Takes about a minute.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any
 
 import autokeras
 import keras
-from digits import split  # type: ignore[import-not-found]  # its neighbour
+from digits import split  # type: ignore[import-not-found]  # examples/digits.py
 
 from nasbridge import (
     BayesianOptimization,

@@ -3,8 +3,8 @@
 
     python examples/digits.py     # extras `optuna` and `tensorflow` (or `torch`, `jax`)
 
-Optuna runs the trials, stores them in SQLite and stops bad ones with its own median pruner. The
-data (1,797 images of 8 x 8 pixels) come with scikit-learn. Takes two to four minutes on two cores.
+Optuna runs the trials, stores them in SQLite, and stops bad ones with its median pruner. The data
+(1,797 images of 8 x 8 pixels) come with scikit-learn. Takes two to four minutes on two cores.
 """
 
 import argparse
@@ -47,13 +47,13 @@ def split() -> tuple[Arrays, Arrays, Arrays]:
 
 
 def data() -> tuple[Arrays, Arrays]:
-    """Return what the search may see: no test data."""
+    """Return the training and validation data, the only data that the search uses."""
     train, validation, _ = split()
     return train, validation
 
 
 def conv(kernel_size: int) -> Chain:
-    """A convolution with as many channels as all others, normalised."""
+    """Return a normalised convolution; all convolutions share one width."""
     return Chain(
         layer("Conv2D", filters=WIDTH, kernel_size=kernel_size, padding="same", use_bias=False),
         layer("BatchNormalization", momentum=0.9),
@@ -99,10 +99,10 @@ def main() -> None:
     """Search, retrain the best architecture from scratch, test it once, write the report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--directory", type=Path, default=Path("runs/digits"))
-    parser.add_argument("--jobs", type=int, default=2, help="trials at a time")
+    parser.add_argument("--jobs", type=int, default=2, help="number of parallel trials")
     arguments = parser.parse_args()
 
-    import optuna  # here, for other backends run this file without it
+    import optuna  # imported here, because other backends do not need it
 
     pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
     history = experiment.run(

@@ -1,11 +1,11 @@
 # pyright: basic
-"""Search for a network below 100,000 weights on Fashion-MNIST, and test the best one once.
+"""Search a network with fewer than 100,000 parameters for Fashion-MNIST, and test it once.
 
     python examples/fashion_mnist.py
 
-Searches on a part of the training images with short trainings, stopped early by Optuna's median
-pruner; retrains the best architecture from scratch on all 60,000 training images; and tests it
-once on the 10,000 test images, beside five random architectures of the same space trained alike.
+The search trains for a few epochs on part of the training images; Optuna's median pruner stops bad
+trials. The best architecture is then retrained from scratch on all 60,000 training images and
+tested once on the 10,000 test images, together with five random architectures of the same space.
 """
 
 import argparse
@@ -36,11 +36,9 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # apt install dataset-fashio
 
 Arrays = tuple[numpy.ndarray, numpy.ndarray]
 
-# ------------------------------------------------------------------ data
-
 
 def load() -> tuple[Arrays, Arrays]:
-    """Return training and test images, from the Debian package or else from keras.datasets."""
+    """Return training and test images, from the Debian package or from `keras.datasets`."""
     if DEBIAN.is_dir():
         parts = [(_read(f"{part}-images-idx3"), _read(f"{part}-labels-idx1")) for part in _PARTS]
     else:
@@ -65,18 +63,15 @@ def _read(name: str) -> numpy.ndarray:
 
 
 def search_data() -> tuple[Arrays, Arrays]:
-    """Return 12,000 images to train on and 5,000 to validate on; no test image is among them."""
+    """Return 12,000 training and 5,000 validation images, all from the training set."""
     (x, y), _ = load()
     order = numpy.random.default_rng(SEED).permutation(len(x))
     train, validation = order[:12_000], order[-5_000:]
     return (x[train], y[train]), (x[validation], y[validation])
 
 
-# ------------------------------------------------------------------ space
-
-
 def conv(filters: object, kernel_size: int, strides: int = 1) -> Chain:
-    """A convolution, normalised."""
+    """Return a normalised convolution."""
     return Chain(
         layer(
             "Conv2D",
@@ -92,7 +87,7 @@ def conv(filters: object, kernel_size: int, strides: int = 1) -> Chain:
 
 
 def separable(filters: object, kernel_size: int) -> Chain:
-    """A depthwise and a pointwise convolution, normalised."""
+    """Return a normalised depthwise separable convolution."""
     return Chain(
         layer("DepthwiseConv2D", kernel_size=kernel_size, padding="same", use_bias=False),
         conv(filters, 1),
@@ -100,7 +95,7 @@ def separable(filters: object, kernel_size: int) -> Chain:
 
 
 def stage(number: int, widths: list[int], strides: int) -> Chain:
-    """A first convolution that sets width and size, and up to three blocks."""
+    """Return a convolution that sets the width and the image size, and up to three blocks."""
     width = Choice(widths, name=f"width_{number}", shared=True)
     block = Choice(
         {
@@ -126,11 +121,9 @@ SPACE = Chain(
     layer("Dense", units=10, activation="softmax"),
 ).limit(SHAPE, parameters=99_999, flops=6_000_000)
 
-# ------------------------------------------------------------------ training
-
 
 def cosine(epochs: int) -> list[object]:
-    """A learning rate that falls from 0.004 to 0 along half a cosine."""
+    """Return a schedule that decays the learning rate from 0.004 to 0 along half a cosine."""
     import keras
 
     def rate(epoch: int) -> float:
@@ -143,13 +136,13 @@ EVALUATOR = KerasEvaluator(search_data, epochs=6, batch_size=64, callbacks=cosin
 
 
 class Final:
-    """Trains from scratch on all training images and tests once."""
+    """Trains from scratch on all training images, and tests once."""
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
 
     def __call__(self, architecture: Architecture, trial: object = None) -> dict[str, float]:
-        """Return the test accuracy and the size."""
+        """Return the test accuracy and the number of parameters."""
         train, (x_test, y_test) = load()
         model = EVALUATOR.train(architecture, train, epochs=self.epochs, seed=SEED)
         tested = model.evaluate(x_test, y_test, batch_size=500, verbose=0, return_dict=True)
@@ -168,7 +161,7 @@ experiment = Experiment(
 
 
 def random_ones(directory: Path, epochs: int, jobs: int) -> History:
-    """Train five random architectures of the space as the best one is trained."""
+    """Train five random architectures with the settings of the best one."""
     return Experiment(
         SPACE,
         Final(epochs),
@@ -183,12 +176,14 @@ def main() -> None:
     """Search, retrain, test, compare."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--directory", type=Path, default=Path("runs/fashion_mnist"))
-    parser.add_argument("--jobs", type=int, default=2, help="trials at a time")
-    parser.add_argument("--epochs", type=int, default=16, help="of the final trainings")
+    parser.add_argument("--jobs", type=int, default=2, help="number of parallel trials")
+    parser.add_argument(
+        "--epochs", type=int, default=16, help="number of epochs of the final trainings"
+    )
     arguments = parser.parse_args()
 
     began = time.monotonic()
-    import optuna  # here, for other backends run this file without it
+    import optuna  # imported here, because other backends do not need it
 
     pruner = optuna.pruners.MedianPruner(n_startup_trials=6, n_warmup_steps=2)
     history = experiment.run(
@@ -210,8 +205,8 @@ def main() -> None:
     others = random_ones(arguments.directory / "random", arguments.epochs, arguments.jobs)
     accuracies = [trial.values["test_accuracy"] for trial in others.of_state("complete")]
     print(
-        f"{len(accuracies)} random ones, trained alike: mean {numpy.mean(accuracies):.4f}, "
-        f"from {min(accuracies):.4f} to {max(accuracies):.4f}"
+        f"{len(accuracies)} random architectures, trained alike: "
+        f"mean {numpy.mean(accuracies):.4f}, from {min(accuracies):.4f} to {max(accuracies):.4f}"
     )
 
 

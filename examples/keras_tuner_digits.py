@@ -1,10 +1,10 @@
 # pyright: basic
-"""Three ways to search with Keras Tuner, on handwritten digits.
+"""Three native integrations with Keras Tuner on handwritten digits.
 
     python examples/keras_tuner_digits.py     # extras `keras-tuner`, `report` and `tensorflow`
 
-A space, an existing model-building function and an existing model, each searched with the same
-strategy. Training, storage and results are those of Keras Tuner. Takes a few minutes on two cores.
+The same strategy searches a space, an existing model-building function and variants of an existing
+model. Keras Tuner trains, stores and reports. Takes a few minutes on two cores.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 import keras_tuner
-from digits import SPACE, split  # type: ignore[import-not-found]  # its neighbour
+from digits import SPACE, split  # type: ignore[import-not-found]  # examples/digits.py
 
 from nasbridge import BayesianOptimization, MedianPruner
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner, ReportEpochs
@@ -23,7 +23,7 @@ STRATEGY = BayesianOptimization(initial=4)
 
 
 def build_model(hp: Any) -> keras.Model:
-    """A model-building function of Keras Tuner."""
+    """Build a model from hyperparameters, as Keras Tuner requires."""
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(hp.Choice("filters", [8, 16, 32]), 3, activation="relu")(inputs)
     if hp.Choice("kind", ["flat", "pooled"]) == "flat":
@@ -41,7 +41,7 @@ def build_model(hp: Any) -> keras.Model:
 
 
 def tuners(trials: int, directory: Path) -> dict[str, keras_tuner.Tuner]:
-    """Return a tuner for each of the three ways."""
+    """Return a tuner for each of the three integrations."""
     common: dict[str, Any] = {"objective": "val_accuracy", "max_trials": trials}
     oracle = NASOracle(strategy=STRATEGY, pruner=MedianPruner(), **common)
     model = build_model(keras_tuner.HyperParameters())
@@ -59,7 +59,7 @@ def tuners(trials: int, directory: Path) -> dict[str, keras_tuner.Tuner]:
 
 
 def main() -> None:
-    """Search in three ways, and test the best network of each once."""
+    """Search with each tuner, and test its best network once."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--directory", type=Path, default=Path("runs/keras_tuner_digits"))
     parser.add_argument("--trials", type=int, default=12)

@@ -35,7 +35,7 @@ def test_a_run_continues_a_history_in_any_form(tmp_path: Path, kind: str) -> Non
         "optuna", tmp_path / "there", observer=Silent(), continue_from=sources[kind]
     )
     assert comparable(whole) == comparable(bare_loop(experiment()))
-    with pytest.raises(ExperimentError, match="holds a run already"):
+    with pytest.raises(ExperimentError, match="already holds a run"):
         experiment().run("optuna", tmp_path / "there", continue_from=history)
 
 

@@ -55,13 +55,13 @@ class Experiment:
             a pruner stop the trial.
         objectives: Metrics with "max" or "min"; with several, the search is for the Pareto front.
         strategy: The search method; None for `default_strategy(trials)`. A run keeps the default
-            strategy that it was begun with when `trials` is raised.
-        trials: Number of trials, at least 1, interrupted ones counted once; None for no limit.
-        seconds: No trial begins after this many seconds of a run; None for no limit.
-        seed: Fixes every proposal, and the seed of every training.
-        pruner: Stops trials early. Some backends also take pruners of their own as an option.
-        trial_seconds: A trial that takes longer is stopped and has failed. Evaluation then takes
-            place in worker processes.
+            strategy that it was started with when `trials` is raised.
+        trials: Number of trials, at least 1; an interrupted trial counts once. None for no limit.
+        seconds: No trial starts after this many seconds of a run; None for no limit.
+        seed: Determines every proposal, and the seed of every training.
+        pruner: Stops trials early. Some backends also accept native pruners as an option.
+        trial_seconds: Time limit of a trial; a trial that exceeds it is stopped and fails. Trials
+            are then evaluated in worker processes.
         max_failures: This many failed trials in a row end the search, at least 1.
         budget: Fidelity of the trials, as a number of epochs: `trial.budget`.
 
@@ -129,7 +129,7 @@ class Experiment:
         if not self._is_default() and trials is not None and trials <= population:
             warnings.warn(
                 f"all {trials} trials belong to the first, random population of {population}: make "
-                "the population smaller, or leave out strategy= for the default one",
+                "the population smaller, or omit strategy= to use the default",
                 stacklevel=2,
             )
 
@@ -144,7 +144,7 @@ class Experiment:
                 )
         if self.trials is None and self.seconds is None:
             raise ExperimentError("trials and seconds are both None: limit one of them")
-        object.__setattr__(self, "seed", int(self.seed))  # numpy's integers overflow
+        object.__setattr__(self, "seed", int(self.seed))  # NumPy integers can overflow
 
     def _check(self) -> None:
         if not isinstance(self.space, SearchSpace):
@@ -158,26 +158,26 @@ class Experiment:
             )
         if not isinstance(self.strategy, Strategy):
             raise ExperimentError(
-                f"strategy={self.strategy!r} is not a strategy: give an instance of one, as "
-                "RandomSearch(), with its parentheses"
+                f"strategy={self.strategy!r} is not a strategy: give an instance, such "
+                "as RandomSearch(), with its parentheses"
             )
         if self.pruner is not None and not hasattr(self.pruner, "should_stop"):
             raise ExperimentError(
-                f"pruner={self.pruner!r} is not a pruner of nasbridge: give MedianPruner(), for "
-                "example; pass a pruner of the backend to run(..., pruner=...)"
+                f"pruner={self.pruner!r} is not a pruner of nasbridge: give one, such as "
+                "MedianPruner(), or pass a native pruner to run(..., pruner=...)"
             )
 
     def _is_default(self) -> bool:
         return is_default(self.strategy)
 
     def with_original_strategy(self, strategy: str) -> "Experiment":
-        """Return the experiment with the default strategy that its run was begun with.
+        """Return the experiment with the default strategy that its run was started with.
 
         The default strategy depends on the number of trials, which may have been raised since. An
         experiment with an explicit strategy is returned unchanged.
 
         Args:
-            strategy: The strategy of the run, as text.
+            strategy: The text form of the run's strategy.
         """
         begun = with_original_strategy(self.strategy, strategy)
         if begun is self.strategy:
@@ -198,23 +198,23 @@ class Experiment:
         """Run the experiment; an interrupted run continues.
 
         Args:
-            backend: The framework that runs the trials, as "optuna".
+            backend: The framework that runs the trials, such as "optuna".
             directory: The run's directory; None keeps everything in memory.
-            jobs: Number of worker processes; 0 evaluates in this process. None takes the default
-                of `evaluate` (one worker for a `KerasEvaluator`), and otherwise 0.
+            jobs: Number of worker processes; 0 evaluates in this process. None uses the default
+                of `evaluate` (one worker for a `KerasEvaluator`) or else 0.
             observer: Receives events; None shows a progress bar in a terminal.
-            continue_from: Earlier trials of the experiment, with which a new directory begins: a
-                history, its file, or a run's directory under any backend.
-            **options: Options of the backend, as `storage=` for Optuna; see the backend's `run`.
+            continue_from: Earlier trials of the experiment, stored in a new directory first: a
+                history, its file, or the directory of a run under any backend.
+            **options: Options of the backend, such as `storage=` for Optuna; see its `run`.
 
         Returns:
-            The whole history, earlier runs included.
+            The whole history, including earlier runs.
 
         Raises:
             MissingExtra: The framework is not installed.
             BackendError: The backend is unknown, or does not support a setting.
             Unsupported: The backend has no such option.
-            ExperimentError: `continue_from` is of another experiment.
+            ExperimentError: `continue_from` belongs to another experiment.
             TooManyFailures: `max_failures` trials in a row failed.
         """
         place = None if directory is None else Path(directory)

@@ -1,4 +1,4 @@
-"""Moving an experiment: a run begins with the history of another one, of any backend."""
+"""Continue an experiment in a new directory, from a run or history of any backend."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,24 +23,25 @@ def continue_experiment(
     options: Mapping[str, Any],
     origin: Origin | None = None,
 ) -> None:
-    """Begin the directory of a run with earlier trials of the same experiment.
+    """Store earlier trials of an experiment in the directory of a new run.
 
     Args:
-        experiment: The experiment, with the same space, objectives, strategy and seed.
+        experiment: The experiment; space, objectives, strategy and seed must match the source.
         source: A history, its file, or the directory of a run under any backend.
-        name: The backend that continues it.
+        name: The backend that continues the experiment.
         directory: The new directory.
-        options: The backend's own options.
+        options: Options of the backend.
         origin: Where the experiment is defined; None for the running script.
 
     Raises:
-        ExperimentError: The history is of another experiment, or the directory holds a run.
+        ExperimentError: The history belongs to another experiment, or the directory already holds
+            a run.
     """
     if directory is None:
         raise ExperimentError("continue_from= needs directory=: earlier trials are stored there")
     if (directory / RUN_NOTE).exists():
         raise ExperimentError(
-            f"{directory} holds a run already: leave out continue_from= to continue that run, or "
+            f"{directory} already holds a run: omit continue_from= to continue that run, or "
             "give a new directory"
         )
     label = "the history" if isinstance(source, History) else str(source)
@@ -63,18 +64,18 @@ def begin_with(
 
     Args:
         history: The history.
-        label: What messages call it.
+        label: The name of the history in messages.
         name: The backend.
         directory: The new directory.
-        options: The options of the backend's `run`; `store_history` is given those it takes.
+        options: The options of the backend's `run`; `store_history` receives those it accepts.
         origin: Where the experiment is defined.
 
     Raises:
-        ExperimentError: The directory holds a run, or the history has gaps.
+        ExperimentError: The directory already holds a run, or the history has gaps.
         Unsupported: The backend cannot continue a history, or has no such option.
     """
     if (directory / RUN_NOTE).exists():
-        raise ExperimentError(f"{directory} holds a run already: give a new directory")
+        raise ExperimentError(f"{directory} already holds a run: give a new directory")
     adapter = backend(name)
     adapter.CAPABILITIES.require(name, "importing")
     check_options(name, adapter.run, options)
@@ -95,6 +96,7 @@ def _check_numbers(history: History, label: str) -> None:
     missing = set(range(max(known, default=-1) + 1)) - known
     if missing:
         raise ExperimentError(
-            f"{label} has {len(history)} trials, but no trial {min(missing)}: it cannot be "
-            "continued, since each proposal depends on its trial's number; give a complete history"
+            f"{label} has {len(history)} trials, but trial {min(missing)} is missing: a history "
+            "with gaps cannot be continued, because each proposal depends on its number; give a "
+            "complete one"
         )

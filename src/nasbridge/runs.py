@@ -33,7 +33,7 @@ def run_experiment(
         directory: The run's directory, or None.
         jobs: Number of worker processes; None for the default of `evaluate`.
         observer: Receives events; None shows a progress bar.
-        options: The backend's own options.
+        options: Options of the backend.
         origin: Where the experiment is defined; None for the running script.
     """
     if is_loading():

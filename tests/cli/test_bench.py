@@ -57,7 +57,7 @@ def test_a_benchmark_runs_once_and_writes_its_results(
     again = nasbridge(
         *arguments, "--seeds", 3, "--jobs", 0, "--document", "docs/benchmarks/nas_bench.md"
     )
-    assert "6 of 9 runs are there already" in again.stderr
+    assert "6 of 9 runs are already complete" in again.stderr
     now = (folder / "bench" / "results.jsonl").read_text().splitlines()
     assert now[:6] == lines
     assert len(now) == 9
@@ -105,7 +105,7 @@ def test_a_failing_method_does_not_stop_the_others(nasbridge: Run, data: Path) -
 def test_nothing_is_written_if_every_run_fails(folder: Path, refused: Refused, data: Path) -> None:
     method = ("--method", "optuna.TPESampler(nonsense=1)", "--jobs", 0, "--seeds", 1)
     error = refused("bench", "nb201-hw", "--data", "data", *method)
-    assert "no run has come to its end: 1 run failed: TypeError" in error
+    assert "no run is complete: 1 run failed: TypeError" in error
     assert not (folder / "bench").exists()
 
 
@@ -114,7 +114,7 @@ def test_nothing_is_written_if_every_run_fails(folder: Path, refused: Refused, d
     [
         ("nb201-cifar11", "unknown table 'nb201-cifar11': did you mean 'nb201-cifar1"),
         ("nb201-hw", "pass the folder of nb201.npz and nb201_hw.npz, as --data FOLDER"),
-        ("nb201-hw --protocol speed", "there is no protocol 'speed': take one (cost: short"),
+        ("nb201-hw --protocol speed", "unknown protocol 'speed': choose one (cost: short"),
         ("nb201-hw --method Random", "unknown method 'Random': did you mean"),
         (
             "nb201-hw --data data --method RegularizedEvolution(popsize=3)",
@@ -124,7 +124,10 @@ def test_nothing_is_written_if_every_run_fails(folder: Path, refused: Refused, d
             "nb201-hw --data data --method Bananas(initials=3)",
             "Bananas has no setting 'initials': did you mean 'initial'?",
         ),
-        ("nb201-hw --data data --method nni.TPE", "nobody can take part: nni.TPE: supports one"),
+        (
+            "nb201-hw --data data --method nni.TPE",
+            "no method supports these tables: nni.TPE: supports one",
+        ),
         ("nb201-hw --data data --seconds 9", "--protocol queries is limited by --evaluations"),
         ("fcnet-naval --protocol cost", "unknown table 'fcnet-naval' with --protocol cost"),
     ],

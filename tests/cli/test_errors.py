@@ -53,7 +53,7 @@ def wrong(folder: Path) -> None:
             "run toy.py --backend optnua",
             "no backend 'optnua': did you mean 'optuna'",
         ),
-        ("run toy.py --pruner mean", "no pruner 'mean' by name: take one of median"),
+        ("run toy.py --pruner mean", "unknown pruner 'mean': use median"),
         ("run toy.py --backend optuna --pruner mean", "use one of hyperband, median, successive"),
         ("run toy.py --option storage=sqlite:///x.db", "backend 'local' has no option 'storage'"),
         (
@@ -160,11 +160,11 @@ def test_a_run_with_objects_is_resumed_by_its_program(
         )
     subprocess.run([sys.executable, "toy.py"], cwd=folder, check=True, capture_output=True)
     error = refused("resume", "d")
-    assert "begun with pruner= as an object" in error
+    assert "started with pruner= as an object" in error
     assert re.search(r"running \S+toy.py again", error)
     nasbridge("run", "toy.py", "--directory", "d", "--pruner", "median")  # replaces the object
     note = folder / "d" / "run.json"
     note.write_text(json.dumps(json.loads(note.read_text()) | {"left_out": ["assessor"]}))
-    assert "begun with assessor= as an object" in refused("resume", "d")
+    assert "started with assessor= as an object" in refused("resume", "d")
     error = refused("resume", "d", "--option", "assessor=Medianstop")  # a text replaces the object
     assert "backend 'optuna' has no option 'assessor'" in error

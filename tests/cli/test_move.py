@@ -61,7 +61,7 @@ def test_a_run_continues_from_another_directory(
     nasbridge("run", "toy.py", *to)
     assert outcomes("two") == outcomes("whole")
     assert load_run(folder / "two").metadata["backend"] == "optuna"
-    assert "leave out continue_from= to continue" in refused("run", "toy.py", *to)
+    assert "omit continue_from= to continue" in refused("run", "toy.py", *to)
 
 
 def test_a_history_without_space_asks_for_the_experiment(
@@ -115,14 +115,14 @@ def test_import_needs_a_new_directory_and_all_trials(
 ) -> None:
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 4)
     nasbridge("export", "d", "h.jsonl")
-    assert "d holds a run already" in refused("import", "h.jsonl", "d", "--backend", "optuna")
+    assert "d already holds a run" in refused("import", "h.jsonl", "d", "--backend", "optuna")
     assert "h.jsonl exists" in refused("export", "d", "h.jsonl")
     lines = (folder / "h.jsonl").read_text().splitlines(keepends=True)
     kept = [line for line in lines if not re.search('"number":1,', line)]
     (folder / "gap.jsonl").write_text("".join(kept))
     for backend in ("local", "optuna"):
         error = refused("import", "gap.jsonl", "e", "--backend", backend)
-        assert "3 trials, but no trial 1" in error
+        assert "3 trials, but trial 1 is missing" in error
 
 
 def test_a_damaged_origin_is_reported(folder: Path, nasbridge: Run, refused: Refused) -> None:

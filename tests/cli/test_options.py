@@ -74,8 +74,8 @@ def test_values_have_the_declared_type(
         ("port=abc", ExperimentError, "--option port=abc: expected int$"),
         ("keep=2", ExperimentError, "expected true or false"),
         ("resources=2", ExperimentError, "expected JSON"),
-        ("callbacks=[]", ExperimentError, "only a Python program can give"),
-        ("hook=print", ExperimentError, "only a Python program can give"),
+        ("callbacks=[]", ExperimentError, "its value is an object: pass it from"),
+        ("hook=print", ExperimentError, "its value is an object: pass it from"),
         ("prot=1", Unsupported, "backend 'mine' has no option 'prot': it has port, share"),
     ],
 )

@@ -106,7 +106,7 @@ def test_optunas_pruners_stop_trials(folder: Path, nasbridge: Run, pruner: str) 
 def test_an_exhausted_space_is_reported(nasbridge: Run, edit: Edit) -> None:
     edit("Integer(1, 60)", "Integer(4, 5)")
     done = nasbridge("run", "toy.py", "--trials", 99, "--directory", "d")
-    assert "40 trials, of 99 wanted; the space has no more" in done.stderr
+    assert "40 trials, of 99 requested; the space is exhausted" in done.stderr
     assert "resume" not in done.stderr
 
 
@@ -170,11 +170,11 @@ def test_trials_of_another_host_are_named_and_reclaimed(
     nasbridge("run", "toy.py", "--directory", "d", *options, code=-9)
     monkeypatch.setenv("POD", "two")
     done = nasbridge("resume", "d")
-    assert "7 trials, 2 failed, of 8 wanted; others are under way\n" in done.stderr
-    assert re.search(r"trial 3 is under way in process \d+ on one\n", done.stderr)
+    assert "7 trials, 2 failed, of 8 requested; others are still running\n" in done.stderr
+    assert re.search(r"trial 3 is running in process \d+ on one\n", done.stderr)
     assert "nasbridge resume d --option reclaim=true\n" in done.stderr
     done = nasbridge("resume", "d", "--option", "reclaim=true")
-    assert "under way" not in done.stderr
+    assert "is running" not in done.stderr
     nasbridge("run", "toy.py", "--directory", "whole", "--trials", 8)
     assert sorted(number for number, *_ in outcomes("d")) == [
         number for number, *_ in outcomes("whole")

@@ -20,7 +20,7 @@ def test_space_shows_decisions_numbers_and_samples(nasbridge: Run, edit: Edit) -
     assert re.search(r"^width +an integer from 1 to 4 +always", table, re.MULTILINE)
     assert re.search(r"one of '\[deep\]', 'flat' +always", table)
     assert re.search(r"one of 'a', 'b' +delay in \('\[deep\]'\)", table)
-    assert "4 decisions, 24 architectures\n24 of these are not equivalent" in table
+    assert "4 decisions, 24 architectures\n24 of these are distinct up to equivalence" in table
     assert table.count("Architecture(") == 3
     assert nasbridge("space", "toy.py", "--sample", 3, "--seed", 1).stdout != table
 
@@ -43,10 +43,10 @@ def test_space_counts_equivalents_and_constraints(folder: Path, nasbridge: Run) 
         "few = space.limit((8,), parameters=100)\n"
     )
     done = nasbridge("space", "nets.py", "--draw", "net.svg")
-    assert "2 decisions, 4 architectures\n3 of these are not equivalent" in done.stdout
+    assert "2 decisions, 4 architectures\n3 of these are distinct up to equivalence" in done.stdout
     assert "<svg" in (folder / "net.svg").read_text()
     few = nasbridge("space", "nets.py", "--name", "few").stdout
-    assert "3 of them meet the constraints\n2 of these are not equivalent" in few
+    assert "3 of them satisfy the constraints\n2 of these are distinct up to equivalence" in few
     (folder / "few.json").write_text(
         nasbridge("space", "nets.py", "--name", "few", "--json").stdout
     )

@@ -1,4 +1,4 @@
-"""The command line: `nasbridge run experiment.py`, and what goes with it."""
+"""The command line interface `nasbridge`."""
 
 from .commands import app
 

@@ -1,4 +1,4 @@
-"""Shared by all commands: output, errors, and how Ctrl-C stops them."""
+"""Output, error handling and signal handling that all commands share."""
 
 import signal
 import sys
@@ -14,32 +14,32 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-__all__ = ["Commands", "err", "new_table", "out", "say"]
+__all__ = ["Commands", "err", "new_table", "out", "print_message"]
 
-ENDLESS = 10_000  # columns of a pipe, whose reader expects whole lines
+PIPE_WIDTH = 10_000  # columns: readers of a pipe expect unwrapped lines
 
 out = Console(
-    markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else ENDLESS
+    markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH
 )
-"""For results."""
+"""Standard output, for results."""
 
 err = Console(
     markup=False,
     emoji=False,
     highlight=False,
-    width=None if sys.stderr.isatty() else ENDLESS,
+    width=None if sys.stderr.isatty() else PIPE_WIDTH,
     stderr=True,
 )
-"""For everything else."""
+"""Standard error, for messages and progress."""
 
 
-def say(text: str, style: str = "") -> None:
+def print_message(text: str, style: str = "") -> None:
     """Print a message to standard error."""
     err.print(Text(text, style), soft_wrap=True)
 
 
 def new_table(*columns: str, title: str | None = None) -> Table:
-    """Return an empty table for `out`; in a pipe without lines."""
+    """Return an empty table for `out`, without rules if the output is a pipe."""
     lines = box.SIMPLE_HEAD if out.is_terminal else None
     table = Table(*columns, box=lines, pad_edge=False, title=title, title_justify="left")
     table.show_header = any(columns)
@@ -47,11 +47,11 @@ def new_table(*columns: str, title: str | None = None) -> Table:
 
 
 class Commands(TyperGroup):
-    """The commands. Errors of nasbridge and of files become a message and exit code 1."""
+    """The command group: errors of nasbridge and OS errors become a message and exit code 1."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         flag = "--traceback"
-        if flag in args:  # users append it to the command that failed
+        if flag in args:  # users append the flag to the command that failed
             args = [flag, *(arg for arg in args if arg != flag)]
         return super().parse_args(ctx, args)
 
@@ -65,17 +65,17 @@ class Commands(TyperGroup):
         except (typer.Exit, BrokenPipeError):
             raise
         except Exception as error:
-            from ..spaces import NasbridgeError  # late, to keep `--help` fast
+            from ..spaces import NasbridgeError  # imported late to keep `--help` fast
 
             if ctx.params["traceback"] or not isinstance(error, NasbridgeError | OSError):
                 raise
-            say(f"error: {error}", "red")
+            print_message(f"error: {error}", "red")
             raise typer.Exit(1) from error
 
 
 @contextmanager
 def _stoppable() -> Generator[None]:
-    """Let Ctrl-C and SIGTERM stop the work cleanly; a second one stops it at once."""
+    """Stop cleanly on the first SIGINT or SIGTERM, and immediately on the second."""
     signals = (signal.SIGINT, signal.SIGTERM)
 
     def stop(number: int, _: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The command `backends`: what is installed, and what each backend supports."""
+"""The command `backends`: installed frameworks and their capabilities."""
 
 from rich.text import Text
 
@@ -13,7 +13,7 @@ __all__ = ["show_backends"]
 
 
 def show_backends() -> None:
-    """Print what each backend supports, or how to install it."""
+    """Print the capabilities of each backend, or how to install it."""
     table = new_table("backend", "", "")
     for name in backend_names():
         first = name

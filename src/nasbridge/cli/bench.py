@@ -1,4 +1,4 @@
-"""The command `bench`: strategies beside the samplers of other libraries."""
+"""The command `bench`: compare strategies with samplers of other libraries."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ from ..bench.page import write_page
 from ..bench.picture import write_picture
 from ..bench.specs import DEFAULTS, MethodSpec
 from ..bench.tables import PROTOCOLS, Protocol, seconds_of
-from .app import err, new_table, out, say
+from .app import err, new_table, out, print_message
 
 __all__ = ["start_bench"]
 
@@ -48,23 +48,23 @@ def start_bench(
     data: Path | None,
     document: Path | None,
 ) -> None:
-    """Play what has not been played yet, and write what came out.
+    """Execute the runs that are not stored yet, and write the results.
 
     Args:
         names: Names of tables.
-        methods: Strategies and baselines; nobody for the usual ones.
+        methods: Strategies and baselines; empty for the default ones.
         seeds: Number of seeds, from 0.
         protocol_name: "queries" or "cost".
-        limits: "evaluations" limits "queries", and "seconds", simulated, "cost"; if left out,
-            200, and what is usual for each table.
-        jobs: Worker processes; 0 for none.
-        output: The directory of results.
-        data: The folder with tables that no package has.
-        document: Where the Markdown shall stand, too.
+        limits: The budget of a run: "evaluations" for the protocol "queries" (default 200), or
+            simulated "seconds" for "cost" (default: depends on the table).
+        jobs: Number of worker processes; 0 uses this process.
+        output: The directory for results.
+        data: The folder with tables that no package contains.
+        document: A Markdown file whose section is also updated.
 
     Raises:
-        BenchError: A table or method does not exist, or a setting does not fit.
-        MissingExtra: The tables' package, or what draws, is not installed.
+        BenchError: A table or method is unknown, or a setting is invalid.
+        MissingExtra: The package of the tables, or the plotting library, is not installed.
     """
     protocol = _protocol(protocol_name)
     if document is not None:
@@ -75,36 +75,34 @@ def start_bench(
     records = Records(output / FILE)
     runs = schedule(tables, specs, range(seeds), budgets)
     if not runs:
-        raise BenchError(f"nobody can take part: {_obstacles(specs, tables)}")
+        raise BenchError(f"no method supports these tables: {_obstacles(specs, tables)}")
     with _bar(len(runs), sum(run.key in records for run in runs)) as done:
         try:
             failures = run_all(tables, runs, records, jobs, done)
         except KeyboardInterrupt:
-            say("stopped; the same command goes on, and repeats only what was running")
+            print_message("stopped; repeat the command to continue: complete runs are kept")
             raise
     summaries = [
         summarize(table, budgets[table.name], specs, _of(records, seeds), _why(failures, table))
         for table in tables
     ]
     if not any(summary.rows for summary in summaries):
-        said = dict.fromkeys(why for summary in summaries for why in summary.missing.values())
-        raise BenchError(f"no run has come to its end: {'; '.join(said)}")
+        reasons = dict.fromkeys(why for summary in summaries for why in summary.missing.values())
+        raise BenchError(f"no run is complete: {'; '.join(reasons)}")
     line = command([t.name for t in tables], specs, seeds, protocol, limits, data is not None)
     _write(summaries, protocol, notes(line, specs), output, document)
     for summary in summaries:
         _show(summary)
-    say(f"in {output}: {FILE}, {', '.join(f'{protocol}.{end}' for end in ('md', 'png', 'html'))}")
+    pages = ", ".join(f"{protocol}.{ending}" for ending in ("md", "png", "html"))
+    print_message(f"results in {output}: {FILE}, {pages}")
     if failures:
         raise typer.Exit(1)
 
 
-# ---------------------------------------------------------------------- what is asked for
-
-
 def _protocol(name: str) -> Protocol:
     if name not in PROTOCOLS:
-        said = "; ".join(f"{known}: {about}" for known, about in PROTOCOLS.items())
-        raise BenchError(f"there is no protocol {name!r}: take one ({said})")
+        known = "; ".join(f"{each}: {about}" for each, about in PROTOCOLS.items())
+        raise BenchError(f"unknown protocol {name!r}: choose one ({known})")
     return name
 
 
@@ -112,8 +110,8 @@ def _budget(table: Table, protocol: Protocol, limits: Mapping[str, float]) -> Bu
     counted = COUNTED[protocol]
     if set(limits) - {counted}:
         raise BenchError(f"--protocol {protocol} is limited by --{counted}: give that instead")
-    usual = seconds_of(table) if protocol == "cost" else EVALUATIONS
-    return Budget(protocol, limits.get(counted, usual))
+    default = seconds_of(table) if protocol == "cost" else EVALUATIONS
+    return Budget(protocol, limits.get(counted, default))
 
 
 def _obstacles(specs: Sequence[MethodSpec], tables: Sequence[Table]) -> str:
@@ -126,20 +124,17 @@ def _of(records: Records, seeds: int) -> list[Record]:
 
 
 def _why(failures: Sequence[Failure], table: Table) -> dict[str, str]:
-    """Say why methods could not run on a table: the first error of each, and how many."""
-    mine = [failure for failure in failures if failure.run.table == table.name]
-    labels = dict.fromkeys(failure.run.spec.label for failure in mine)
+    """Return the first error and the number of failed runs of each method on a table."""
+    failed = [failure for failure in failures if failure.run.table == table.name]
+    labels = dict.fromkeys(failure.run.spec.label for failure in failed)
     errors = {
-        label: [failure.error for failure in mine if failure.run.spec.label == label]
+        label: [failure.error for failure in failed if failure.run.spec.label == label]
         for label in labels
     }
     return {
         label: f"{len(all_)} run{'s' * (len(all_) > 1)} failed: {all_[0]}"
         for label, all_ in errors.items()
     }
-
-
-# ---------------------------------------------------------------------- what comes out
 
 
 @contextmanager
@@ -152,7 +147,7 @@ def _bar(total: int, already: int) -> Generator[Callable[[], None]]:
         TextColumn("left"),
     )
     if already:
-        say(f"{already} of {total} runs are there already", "dim")
+        print_message(f"{already} of {total} runs are already complete", "dim")
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
         task = progress.add_task("", total=total, completed=already)
         yield lambda: progress.advance(task)
@@ -161,15 +156,15 @@ def _bar(total: int, already: int) -> Generator[Callable[[], None]]:
 def _write(
     summaries: Sequence[Summary],
     protocol: Protocol,
-    said: Sequence[str],
+    remarks: Sequence[str],
     output: Path,
     document: Path | None,
 ) -> None:
-    text = markdown(summaries, said)
+    text = markdown(summaries, remarks)
     output.mkdir(parents=True, exist_ok=True)
     (output / f"{protocol}.md").write_text(text + "\n", "utf-8")
     write_picture(summaries, output / f"{protocol}.png")
-    write_page(summaries, protocol, said, output / f"{protocol}.html")
+    write_page(summaries, protocol, remarks, output / f"{protocol}.html")
     if document is not None:
         update_document(document, protocol, text)
 
@@ -181,4 +176,4 @@ def _show(summary: Summary) -> None:
         table.add_row(*map(Text, row))
     out.print(table)
     for label, why in summary.missing.items():
-        say(f"{label} is missing: {why}", "yellow")
+        print_message(f"{label} is missing: {why}", "yellow")

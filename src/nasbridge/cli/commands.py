@@ -1,6 +1,6 @@
-"""The command line: `nasbridge run experiment.py`, and what goes with it.
+"""The commands of `nasbridge` and their arguments.
 
-Commands import what they need when they are called, so that `--help` is quick.
+Each command imports its implementation when it is called, which keeps `--help` fast.
 """
 
 from pathlib import Path
@@ -21,30 +21,30 @@ app = typer.Typer(
 )
 
 ExperimentFile = Annotated[
-    Path, Argument(metavar="EXPERIMENT.py", help="The file that holds the experiment.")
+    Path, Argument(metavar="EXPERIMENT.py", help="The file that defines the experiment.")
 ]
 Directory = Annotated[Path, Argument(metavar="DIRECTORY", help="The directory of a run.")]
 Name = Annotated[
     str | None,
-    Option(help="The variable that holds it, where the file has several.", show_default=False),
+    Option(help="The variable to use, if the file has several.", show_default=False),
 ]
 Jobs = Annotated[
     int | None,
-    Option(help="Worker processes; 0 evaluates in this one.", show_default="as evaluate wants"),
+    Option(help="Worker processes; 0 evaluates in this process.", show_default="set by evaluate"),
 ]
 Trials = Annotated[
-    int | None, Option(help="Number of trials in all.", show_default="the experiment's")
+    int | None, Option(help="Total number of trials.", show_default="the experiment's")
 ]
 Seconds = Annotated[
     float | None,
-    Option(help="No trial begins after so many seconds.", show_default="the experiment's"),
+    Option(help="No trial starts after this many seconds.", show_default="the experiment's"),
 ]
 BackendOptions = Annotated[
     list[str] | None,
     Option(
         "--option",
         metavar="KEY=VALUE",
-        help="An option of the backend, as port=8080; `backends` lists them. May be repeated.",
+        help="A backend option, such as port=8080; `backends` lists them. Repeatable.",
         show_default=False,
     ),
 ]
@@ -54,14 +54,17 @@ Port = Annotated[
 ]
 Host = Annotated[
     str | None,
-    Option(help="0.0.0.0 opens the web UI to all; it has no password.", show_default="here"),
+    Option(
+        help="The address of the web UI; 0.0.0.0 exposes it without a password.",
+        show_default="localhost",
+    ),
 ]
 SpaceFrom = Annotated[
     Path | None,
     Option(
         "--experiment",
         metavar="EXPERIMENT.py",
-        help="The experiment's file, where the history does not say.",
+        help="The experiment's file, if the history does not name it.",
         show_default=False,
     ),
 ]
@@ -78,18 +81,19 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _main(  # pyright: ignore[reportUnusedFunction]
     traceback: Annotated[
-        bool, Option("--traceback", help="Show where an error came from; may stand anywhere.")
+        bool,
+        Option("--traceback", help="Show the traceback of an error; accepted at any position."),
     ] = False,
     version: Annotated[
         bool,
         Option("--version", help="Show the version.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
-    """Neural architecture search, under the AutoML framework that you already use."""
+    """Neural architecture search under the AutoML framework that you already use."""
 
 
 def _given(**options: Any) -> dict[str, Any]:
-    """Leave out what the user has not given."""
+    """Return the options that the user has set."""
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -102,7 +106,7 @@ def run(
     ] = None,
     directory: Annotated[
         Path | None,
-        Option(help="Where all is stored.", show_default="runs/EXPERIMENT-BACKEND"),
+        Option(help="The directory of the run.", show_default="runs/EXPERIMENT-BACKEND"),
     ] = None,
     trials: Trials = None,
     seconds: Seconds = None,
@@ -113,7 +117,7 @@ def run(
     pruner: Annotated[
         str | None,
         Option(
-            help="Stops bad trials early: median; with optuna also successive-halving, hyperband.",
+            help="Stop bad trials early: median; with optuna also successive-halving, hyperband.",
             show_default="the experiment's",
         ),
     ] = None,
@@ -122,15 +126,15 @@ def run(
         Path | None,
         Option(
             metavar="DIRECTORY|HISTORY",
-            help="Begin with the trials of a run under any backend, and go on identically.",
+            help="Continue a run of any backend in a new directory, with identical proposals.",
             show_default=False,
         ),
     ] = None,
     name: Name = None,
 ) -> None:
-    """Run the experiment in a file; in a directory that holds its run, continue that run.
+    """Run the experiment in a file, or continue its run if the directory has one.
 
-    Ctrl-C stops it after what is being written, and `resume` continues identically.
+    Ctrl-C stops the run cleanly; `resume` continues it with identical proposals.
     """
     from .run import start_run
 
@@ -146,7 +150,7 @@ def resume(
     jobs: Jobs = None,
     option: BackendOptions = None,
 ) -> None:
-    """Continue a run: with the same file, backend and options, except those given here."""
+    """Continue a run with its file, backend and options; options given here override them."""
     from .run import resume_run
 
     resume_run(directory, jobs, _given(trials=trials, seconds=seconds), option or [])
@@ -154,7 +158,7 @@ def resume(
 
 @app.command()
 def view(directory: Directory, port: Port = None, host: Host = None) -> None:
-    """Open a run, or any stopped experiment of NNI, in NNI's web UI until Ctrl-C."""
+    """Show a run, or a stopped NNI experiment, in NNI's web UI until Ctrl-C."""
     from .run import view_run
 
     view_run(directory, _given(port=port, host=host))
@@ -168,11 +172,13 @@ def nnictl(
     arguments: Annotated[
         list[str] | None,
         Argument(
-            metavar="...", help="As for nnictl: create --config config.yml.", show_default=False
+            metavar="...",
+            help="Arguments of nnictl, such as create --config config.yml.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
-    """NNI's own nnictl, mended: with any setuptools, on this machine only, no trial mistaken."""
+    """Run nnictl with fixes: any setuptools, localhost only, parameters match their trials."""
     from .run import run_nnictl
 
     run_nnictl(arguments or [])
@@ -184,11 +190,11 @@ def report(
         Path, Argument(metavar="DIRECTORY|HISTORY", help="A run's directory, or a history file.")
     ],
     output: Annotated[
-        Path | None, Option(help="The page.", show_default="report.html, beside the history")
+        Path | None, Option(help="The HTML file.", show_default="report.html, next to the history")
     ] = None,
     experiment: SpaceFrom = None,
 ) -> None:
-    """Write a page on a run: what was found, how, and what mattered."""
+    """Write an HTML report of a run: best architectures, progress and importances."""
     from .move import report_history
 
     report_history(source, output, experiment)
@@ -199,7 +205,7 @@ def export_(
     directory: Directory,
     file: Annotated[Path, Argument(metavar="FILE.jsonl", help="The history; a new file.")],
 ) -> None:
-    """Write the history of a run as JSON Lines, from which every backend can go on."""
+    """Write the history of a run as JSON Lines, which every backend can continue."""
     from .move import export_run
 
     export_run(directory, file)
@@ -209,11 +215,11 @@ def export_(
 def import_(
     file: Annotated[Path, Argument(metavar="FILE.jsonl", help="A history.")],
     directory: Annotated[Path, Argument(metavar="DIRECTORY", help="A new directory.")],
-    backend: Annotated[str, Option(help="The framework that is to go on.")],
+    backend: Annotated[str, Option(help="The framework that continues the run.")],
     option: BackendOptions = None,
     experiment: SpaceFrom = None,
 ) -> None:
-    """Begin a run with the history of another one; `resume` continues identically."""
+    """Create a run from a history; `resume` continues it with identical proposals."""
     from .move import import_history
 
     import_history(file, directory, backend, experiment, option or [])
@@ -223,18 +229,18 @@ def import_(
 def space(
     file: Annotated[
         Path,
-        Argument(metavar="EXPERIMENT.py|SPACE.json", help="A file that holds a space."),
+        Argument(metavar="EXPERIMENT.py|SPACE.json", help="A file that defines a space."),
     ],
     sample: Annotated[int, Option(help="Number of random architectures to show.", min=0)] = 1,
-    seed: Annotated[int, Option(help="Seed of these.")] = 0,
+    seed: Annotated[int, Option(help="Seed of the random architectures.")] = 0,
     draw: Annotated[
         Path | None,
-        Option(help="Draw the first of them, as .svg or .png.", show_default=False),
+        Option(help="Draw the first architecture to this file, .svg or .png.", show_default=False),
     ] = None,
     as_json: Annotated[bool, Option("--json", help="Print the space as JSON instead.")] = False,
     name: Name = None,
 ) -> None:
-    """Show a space: its decisions, how many architectures it has, and some of them."""
+    """Show the decisions, the size and random architectures of a space."""
     from .space import show_space
 
     show_space(file, name, sample, seed, draw, as_json)
@@ -242,7 +248,7 @@ def space(
 
 @app.command()
 def backends() -> None:
-    """Show which frameworks can run an experiment, and what each can do."""
+    """Show the installed frameworks and their capabilities."""
     from .backends import show_backends
 
     show_backends()
@@ -261,15 +267,15 @@ Methods = Annotated[
     Option(
         "--method",
         metavar="NAME",
-        help="A strategy, or a baseline as optuna.TPESampler; settings in round brackets, as "
-        "'Bananas(initial=20)'. May be repeated.",
+        help="A strategy, or a baseline such as optuna.TPESampler; settings in parentheses, as in "
+        "'Bananas(initial=20)'. Repeatable.",
         show_default="all baselines, BayesianOptimization, RandomSearch, RegularizedEvolution",
     ),
 ]
 Data = Annotated[
     Path | None,
     Option(
-        help="A folder with nb201.npz and nb201_hw.npz: for nb201-hw, --protocol cost, and "
+        help="A folder with nb201.npz and nb201_hw.npz, needed for nb201-hw, --protocol cost and "
         "test accuracies.",
         show_default=False,
     ),
@@ -280,34 +286,38 @@ Data = Annotated[
 def bench(
     tables: Tables,
     methods: Methods = None,
-    seeds: Annotated[int, Option(help="Number of seeds, the same for all.", min=1)] = 30,
+    seeds: Annotated[int, Option(help="Number of seeds, shared by all methods.", min=1)] = 30,
     evaluations: Annotated[
-        int | None, Option(help="Evaluations of a run.", show_default="200", min=1)
+        int | None, Option(help="Evaluations per run.", show_default="200", min=1)
     ] = None,
     seconds: Annotated[
         float | None,
         Option(
-            help="Simulated seconds of a run, with --protocol cost.",
-            show_default="12,000 for CIFAR-10, others in proportion",
+            help="Simulated seconds per run, with --protocol cost.",
+            show_default="12,000 for CIFAR-10, proportional for others",
             min=1,
         ),
     ] = None,
-    jobs: Annotated[int, Option(help="Worker processes; 0 runs all in this one.", min=0)] = 2,
-    output: Annotated[Path, Option(help="Where results are, and are added to.")] = Path("bench"),
+    jobs: Annotated[int, Option(help="Worker processes; 0 uses this process.", min=0)] = 2,
+    output: Annotated[
+        Path, Option(help="The directory of results; new results are appended.")
+    ] = Path("bench"),
     data: Data = None,
     protocol: Annotated[
         str,
-        Option(help="queries: final quality by evaluations; cost: short trainings, seconds count."),
+        Option(
+            help="queries: final quality per evaluation; cost: short trainings, budget in seconds."
+        ),
     ] = "queries",
     document: Annotated[
         Path | None,
-        Option(help="A Markdown file to bring up to date, too.", show_default=False),
+        Option(help="A Markdown file that is also updated.", show_default=False),
     ] = None,
 ) -> None:
-    """Compare strategies with each other and with other libraries, on tabular benchmarks.
+    """Compare strategies with each other and with other libraries on tabular benchmarks.
 
-    Every run is kept in the output directory, in results.jsonl, and is not run again. The table,
-    the picture and the page there show the tables and methods of the last command only.
+    Complete runs are stored in results.jsonl in the output directory and not repeated. The table,
+    the plot and the HTML page cover the tables and methods of the last command only.
     """
     from .bench import start_bench
 

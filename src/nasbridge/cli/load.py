@@ -1,4 +1,4 @@
-"""Finds the arguments of commands: experiments and spaces in files, histories anywhere."""
+"""Load what commands refer to: experiments, spaces and histories."""
 
 import re
 import sys
@@ -26,13 +26,13 @@ def experiment_in(file: Path, name: str | None) -> tuple[str, Experiment]:
 
     Args:
         file: A Python file.
-        name: The variable; None for `experiment`, or the only one.
+        name: The variable; None for `experiment`, or the only experiment in the file.
 
     Returns:
         The variable's name and the experiment.
 
     Raises:
-        ExperimentError: The file cannot be loaded, or several experiments are possible.
+        ExperimentError: The file cannot be loaded, or the choice is ambiguous.
     """
     module = _load(file)
     found = {n: value for n, value in vars(module).items() if isinstance(value, Experiment)}
@@ -40,11 +40,11 @@ def experiment_in(file: Path, name: str | None) -> tuple[str, Experiment]:
 
 
 def experiment_of(origin: Origin, directory: Path) -> tuple[str, Experiment]:
-    """Find the experiment that a run's directory was made with; see `experiment_in`.
+    """Load the experiment of a run's directory; see `experiment_in`.
 
     Args:
-        origin: Where the experiment comes from, by the note in the directory.
-        directory: The directory, for messages.
+        origin: Where the experiment is defined, from the run note.
+        directory: The run's directory, for messages.
 
     Raises:
         ExperimentError: The file no longer exists.
@@ -52,21 +52,21 @@ def experiment_of(origin: Origin, directory: Path) -> tuple[str, Experiment]:
     again = f"nasbridge run FILE --directory {directory}"
     if not origin.script:
         raise ExperimentError(
-            f"{directory} does not name the file of its experiment: name it, as {again}"
+            f"{directory} does not name the file of its experiment: pass it, as in {again}"
         )
     if not Path(origin.script).is_file():
         raise ExperimentError(
             f"{origin.script}, the file with the experiment of {directory}, no longer exists: "
-            f"restore it, or name its new place, as {again}"
+            f"restore it, or pass its new path, as in {again}"
         )
     return experiment_in(Path(origin.script), origin.variable or None)
 
 
 def space_in(file: Path, name: str | None) -> SearchSpace:
-    """Load a space: from JSON, or from a Python file's experiment, or from the file itself.
+    """Load a space from a JSON file, or from an experiment or a space in a Python file.
 
     Raises:
-        ExperimentError: The file cannot be loaded, or several spaces are possible.
+        ExperimentError: The file cannot be loaded, or the choice is ambiguous.
         SpaceFormatError: The JSON does not describe a space.
     """
     if file.suffix == ".json":
@@ -84,11 +84,11 @@ def history_at(location: Path, experiment: Path | None = None) -> History:
 
     Args:
         location: The file or directory.
-        experiment: The experiment's file, if the history does not include its space; the note
-            in a directory usually names it.
+        experiment: The experiment's file, if the history does not include its space. The run
+            note in a directory usually names the file.
 
     Raises:
-        NasbridgeError: There is no history, it is damaged, or its space is unknown.
+        NasbridgeError: The history is missing or damaged, or its space is unknown.
     """
     space = None if experiment is None else space_in(experiment, None)
     if not location.is_dir():
@@ -106,7 +106,9 @@ def history_at(location: Path, experiment: Path | None = None) -> History:
 
 def _load(file: Path) -> ModuleType:
     name = re.sub(r"\W", "_", file.stem)
-    if name in sys.modules or find_spec(name) is not None:  # digits.py beside a package digits
+    if (
+        name in sys.modules or find_spec(name) is not None
+    ):  # such as digits.py next to a package digits
         name += "_experiment"
     return load_module(name, file)
 
@@ -129,13 +131,13 @@ def _pick(
     if len({id(value) for value in found.values()}) > 1:
         raise ExperimentError(
             f"{file} holds {len(found)} candidates ({_listed(found)}): choose one, as "
-            f"--name {next(iter(found))}, or call it {usual}"
+            f"--name {next(iter(found))}, or rename it to {usual}"
         )
     return next(iter(found.items()))
 
 
 def _contents(module: ModuleType) -> list[str]:
-    """Return what a file itself defines, for messages."""
+    """Return the names that a file itself defines, for messages."""
     return [
         f"{name} ({type(value).__name__})"
         for name, value in vars(module).items()

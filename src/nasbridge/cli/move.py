@@ -7,7 +7,7 @@ from shlex import quote
 
 from ..engine.run_note import Origin, origin_from, read_note
 from ..moving import begin_with
-from .app import say
+from .app import print_message
 from .load import history_at
 from .options import parse_options
 
@@ -19,7 +19,7 @@ def export_run(directory: Path, file: Path) -> None:
     origin = asdict(read_note(directory).origin)
     history = history_at(directory)
     replace(history, metadata={**history.metadata, "origin": origin}).save(file)
-    say(f"{len(history)} trials in {file}")
+    print_message(f"{len(history)} trials in {file}")
 
 
 def import_history(
@@ -29,37 +29,39 @@ def import_history(
     experiment: Path | None,
     texts: Sequence[str],
 ) -> None:
-    """Begin a run's directory with a history from elsewhere.
+    """Create a run's directory from a history file.
 
     Args:
-        file: The history.
+        file: The history file.
         directory: The new directory.
-        backend_name: The backend that is to go on.
-        experiment: The experiment's file, where the history does not know it, or its space.
+        backend_name: The backend that continues the run.
+        experiment: The experiment's file, if the history does not name it or include its space.
         texts: Options of the backend as KEY=VALUE.
 
     Raises:
-        ExperimentError: The directory holds a run already, or the history has gaps.
+        ExperimentError: The directory already holds a run, or the history has gaps.
     """
-    options = parse_options(backend_name, texts)  # report a wrong name before reading anything
+    options = parse_options(
+        backend_name, texts
+    )  # report invalid options before reading the history
     history = history_at(file, experiment)
     origin = Origin("" if experiment is None else str(experiment.resolve()))
     if experiment is None and "origin" in history.metadata:  # written by `export`
         origin = replace(origin_from(history.metadata["origin"]), folder=origin.folder)
     begin_with(history, str(file), backend_name, directory, options, origin)
-    say(f"{len(history)} trials in {directory}; continue with")
+    print_message(f"{len(history)} trials in {directory}; continue with")
     if origin.script:
-        say(f"  nasbridge resume {quote(str(directory))}", "bold")
+        print_message(f"  nasbridge resume {quote(str(directory))}", "bold")
     else:
-        say(f"  nasbridge run FILE --directory {quote(str(directory))}", "bold")
+        print_message(f"  nasbridge run FILE --directory {quote(str(directory))}", "bold")
 
 
 def report_history(location: Path, output: Path | None, experiment: Path | None) -> None:
-    """Write the report of a run, or of a history file, as a page."""
+    """Write an HTML report of a run or of a history file."""
     from ..report import write_report
 
     history = history_at(location, experiment)
     if output is None:
         output = location / "report.html" if location.is_dir() else location.with_suffix(".html")
     write_report(history, output, directory=location if location.is_dir() else None)
-    say(str(output))
+    print_message(str(output))

@@ -1,6 +1,6 @@
-"""Options of backends on the command line: `--option KEY=VALUE`.
+"""Backend options on the command line: `--option KEY=VALUE`.
 
-Keys, types and descriptions are those of the signature of the backend's `run`.
+Keys, types and descriptions come from the signature of the backend's `run`.
 """
 
 import json
@@ -19,14 +19,14 @@ SCALARS = (int, float, str, bool)
 
 
 def parse_options(backend_name: str, texts: Iterable[str]) -> dict[str, Any]:
-    """Return the options of a backend that a command line gives.
+    """Parse backend options from the command line.
 
     Args:
         backend_name: The backend.
-        texts: One KEY=VALUE each; of equal keys the last one counts.
+        texts: One KEY=VALUE each; the last one wins if a key is repeated.
 
     Raises:
-        ExperimentError: A text has no "=", or its value is not of the option's type.
+        ExperimentError: A text has no "=", or its value has the wrong type.
         Unsupported: The backend has no such option.
     """
     run = backend(backend_name).run
@@ -42,7 +42,7 @@ def parse_options(backend_name: str, texts: Iterable[str]) -> dict[str, Any]:
 
 
 def type_name(option: Option) -> str:
-    """Return how the help names an option's type, as "int"; empty if a text cannot give it."""
+    """Return the name of an option's type for the help; empty if text cannot express it."""
     names = {int: "int", float: "float", str: "text", bool: "true or false"}
     kinds = _kinds(option.annotation)
     return " or ".join(names.get(kind, "JSON") for kind in kinds)
@@ -57,8 +57,8 @@ def _parsed(option: Option, text: str) -> Any:
             continue
     if not kinds:
         raise ExperimentError(
-            f"--option {option.name}={text}: its value is an object, which only a Python program "
-            f"can give, as experiment.run(..., {option.name}=...)"
+            f"--option {option.name}={text}: its value is an object: pass it from Python, as in "
+            f"experiment.run(..., {option.name}=...)"
         )
     raise ExperimentError(f"--option {option.name}={text}: expected {type_name(option)}")
 
@@ -75,7 +75,7 @@ def _read(kind: type, text: str) -> object:
 
 
 def _kinds(annotation: Any) -> list[type]:
-    """Return the types that a text can give, the strictest first: a str accepts every text."""
+    """Return the types that text can express, strictest first, since str accepts any text."""
     members = (
         get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     )
@@ -96,7 +96,7 @@ def _kind(member: object) -> type | None:
 
 
 def _guessed(text: str) -> Any:
-    """Return the value of an option without a declared type: JSON where it is JSON."""
+    """Return the value of an option without a declared type: parsed JSON, or the text."""
     try:
         return json.loads(text)
     except ValueError:

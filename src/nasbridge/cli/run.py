@@ -1,4 +1,4 @@
-"""The commands `run` and `resume`: an experiment at work, and what came out."""
+"""The commands `run`, `resume`, `view` and `nnictl`."""
 
 import shlex
 import warnings
@@ -15,13 +15,15 @@ from ..experiment import Experiment
 from ..moving import continue_experiment
 from ..runs import run_experiment
 from ..strategies import History, MedianPruner, Pruner, Trial
-from .app import new_table, out, say
+from .app import new_table, out, print_message
 from .load import experiment_in, experiment_of
 from .options import parse_options
 
 __all__ = ["resume_run", "run_nnictl", "start_run", "view_run"]
 
-PRUNERS: Mapping[str, type[Pruner]] = {"median": MedianPruner}  # for backends without their own
+PRUNERS: Mapping[str, type[Pruner]] = {
+    "median": MedianPruner
+}  # for backends without native pruners
 FRONT = 10  # trials of a Pareto front that are shown
 
 
@@ -35,18 +37,18 @@ def start_run(
     texts: Sequence[str],
     source: Path | None,
 ) -> None:
-    """Run the experiment in a file, or go on with it in a directory that it was begun in.
+    """Run the experiment in a file, or continue its run if the directory has one.
 
     Args:
         file: The experiment's file.
-        name: The experiment's variable in there; None for the usual one.
+        name: The variable of the experiment; None for the default one.
         backend_name: The backend; None for that of the directory, or `local`.
-        directory: Where everything is stored; None makes one.
-        jobs: Number of worker processes; None leaves it to `evaluate`.
-        settings: What to change of the experiment; a pruner's name is the backend's, where it
-            has pruners of its own.
+        directory: The run's directory; None creates one.
+        jobs: Number of worker processes; None for the default of `evaluate`.
+        settings: Changed settings of the experiment. The name of a pruner refers to the backend's
+            pruners if it has any.
         texts: Options of the backend as KEY=VALUE; they override those of the run note.
-        source: The history, or the run, that a new directory begins with.
+        source: The history or run that a new directory continues.
     """
     shown = directory or Path("runs") / f"{file.stem}-{backend_name or 'local'}"
     new = RunNote(backend_name or "local", None, {})
@@ -67,16 +69,16 @@ def start_run(
 def resume_run(
     directory: Path, jobs: int | None, settings: Mapping[str, Any], texts: Sequence[str]
 ) -> None:
-    """Go on with the run in a directory, as it was begun.
+    """Continue the run in a directory with its original settings.
 
     Args:
         directory: The run's directory.
-        jobs: Number of worker processes, if it shall change.
-        settings: What else to change of the experiment.
+        jobs: Number of worker processes; None keeps it.
+        settings: Other changed settings of the experiment.
         texts: Options of the backend as KEY=VALUE; they override those of the run note.
 
     Raises:
-        ExperimentError: It is no run, or cannot be resumed from here; says the way out.
+        ExperimentError: The directory holds no run, or the run cannot be resumed from here.
     """
     note = read_note(directory)
     options = {**note.options, **parse_options(note.backend, texts)}
@@ -91,11 +93,11 @@ def resume_run(
 
 
 def view_run(directory: Path, options: Mapping[str, Any]) -> None:
-    """Show a run in its framework's own web UI, until Ctrl-C.
+    """Show a run in the web UI of its framework until Ctrl-C.
 
     Args:
-        directory: The run's directory, or that of an experiment of NNI.
-        options: The backend's own options.
+        directory: The directory of a run or of an NNI experiment.
+        options: Options of the web UI.
 
     Raises:
         ExperimentError: The backend has no web UI.
@@ -104,14 +106,14 @@ def view_run(directory: Path, options: Mapping[str, Any]) -> None:
     show = getattr(backend(name), "view", None)
     if show is None:
         raise ExperimentError(
-            f"{directory} was run by {name}, which has no web UI of its own here: write a page "
-            f"with nasbridge report {shlex.quote(str(directory))}"
+            f"{directory} is a run under {name}, whose web UI nasbridge cannot open: write a "
+            f"report with nasbridge report {shlex.quote(str(directory))}"
         )
     show(directory, **options)
 
 
 def run_nnictl(arguments: Sequence[str]) -> None:
-    """Run NNI's own command line; what is typed after `nnictl` goes there as it is."""
+    """Run NNI's command line with unchanged arguments."""
     adapter: Any = backend("nni")
     adapter.nnictl(arguments)
 
@@ -120,32 +122,32 @@ def _check_complete(note: RunNote, directory: Path, options: Mapping[str, Any]) 
     missing = [name for name in note.left_out if name not in options]
     if missing:
         raise ExperimentError(
-            f"{directory} was begun with {', '.join(missing)}= as an object, which its note "
-            f"cannot hold: go on by running {note.origin.script or 'your program'} again"
+            f"{directory} was started with {', '.join(missing)}= as an object, which the run note "
+            f"cannot store: continue by running {note.origin.script or 'your program'} again"
         )
 
 
 def _run(experiment: Experiment, note: RunNote, directory: Path, shown: Path) -> None:
-    """Run an experiment as a note says, in a directory that messages call as the user does."""
+    """Run an experiment with the settings of a run note; messages name the directory `shown`."""
     experiment = _changed(experiment, note.origin.settings)
     place = shlex.quote(str(shown))
-    say(f"{note.origin.script} under {note.backend}, in {place}", "dim")
+    print_message(f"{note.origin.script} under {note.backend}, in {place}", "dim")
     try:
         history = run_experiment(
             experiment, note.backend, directory, note.jobs, None, note.options, note.origin
         )
     except KeyboardInterrupt:
         if (directory / RUN_NOTE).exists():
-            say("stopped; what was running will be repeated. Go on with")
-            say(f"  nasbridge resume {place}", "bold")
+            print_message("stopped; interrupted trials will be repeated. Continue with")
+            print_message(f"  nasbridge resume {place}", "bold")
         raise
     try:
         _show(history, experiment)
         _show_running(history, place)
-    finally:  # a report helps most where everything failed
-        say(f"  nasbridge report {place}", "bold")
+    finally:  # a report is most useful if all trials failed
+        print_message(f"  nasbridge report {place}", "bold")
     if len(history) == experiment.trials and not history.of_state("running"):
-        say(f"  nasbridge resume {place} --trials {2 * len(history)}", "bold")
+        print_message(f"  nasbridge resume {place} --trials {2 * len(history)}", "bold")
 
 
 def _changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
@@ -154,29 +156,26 @@ def _changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
         name = changes["pruner"]
         if name not in PRUNERS:
             raise ExperimentError(
-                f"there is no pruner {name!r} by name: take one of {', '.join(PRUNERS)}, or a "
-                "backend with pruners of its own, as optuna"
+                f"unknown pruner {name!r}: use {', '.join(PRUNERS)}, or a backend with its own "
+                "pruners, such as optuna"
             )
         changes["pruner"] = PRUNERS[name]()
-    with warnings.catch_warnings():  # fewer trials than the file says are a test, not an oversight
+    with warnings.catch_warnings():  # fewer trials than in the file are intended here
         warnings.simplefilter("ignore")
         return replace(experiment, **changes)
 
 
-# ---------------------------------------------------------------------- what came out
-
-
 def _show(history: History, experiment: Experiment) -> None:
     ended = history.of_state("complete", "pruned", "failed")
-    said = [f"{len(ended)} trials"]
+    parts = [f"{len(ended)} trials"]
     for state in ("pruned", "failed"):
         number = len(history.of_state(state))
-        said += [f"{number} {state}"] * (number > 0)
+        parts += [f"{number} {state}"] * (number > 0)
     if experiment.trials is not None and len(ended) < experiment.trials:
-        said.append(f"of {experiment.trials} wanted" + _why(history, experiment))
-    say(", ".join(said))
+        parts.append(f"of {experiment.trials} requested" + _why(history, experiment))
+    print_message(", ".join(parts))
     if history.failure and history.of_state("complete"):
-        say(history.failure)
+        print_message(history.failure)
     metrics = [objective.metric for objective in experiment.objectives]
     best = [history.best] if len(metrics) == 1 else _front(history)
     table = new_table("trial", *metrics, "architecture")
@@ -184,29 +183,29 @@ def _show(history: History, experiment: Experiment) -> None:
         table.add_row(*_row(trial, metrics))
     out.print(table)
     if len(best) > FRONT:
-        say(f"... and {len(best) - FRONT} more on the Pareto front")
+        print_message(f"... and {len(best) - FRONT} more on the Pareto front")
 
 
 def _why(history: History, experiment: Experiment) -> str:
-    """Say why there are fewer trials than wanted."""
+    """Return why there are fewer trials than requested."""
     if "exhausted" in history.metadata:
-        return "; the space has no more"
+        return "; the space is exhausted"
     if history.of_state("running"):
-        return "; others are under way"
-    return "" if experiment.seconds is None else "; time is used up"
+        return "; others are still running"
+    return "" if experiment.seconds is None else "; the time limit is reached"
 
 
 def _show_running(history: History, place: str) -> None:
-    """Name the trials that belong to other processes, and how to get them back."""
+    """List trials that run in other processes, and how to reclaim them."""
     running = history.of_state("running")
     for trial in running[:FRONT]:
-        process = str(trial.notes.get("process", "a process of your own"))
+        process = str(trial.notes.get("process", "another program"))
         host, _, number = process.partition("/")
         where = f"process {number.partition('/')[0]} on {host}" if number else process
-        say(f"trial {trial.number} is under way in {where}")
+        print_message(f"trial {trial.number} is running in {where}")
     if any("process" in trial.notes for trial in running):
-        say("if these processes are gone, repeat their trials with")
-        say(f"  nasbridge resume {place} --option reclaim=true", "bold")
+        print_message("if these processes have ended, repeat their trials with")
+        print_message(f"  nasbridge resume {place} --option reclaim=true", "bold")
 
 
 def _front(history: History) -> list[Trial]:

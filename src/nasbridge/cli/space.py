@@ -1,4 +1,4 @@
-"""The command `space`: decisions, counts and samples of a space."""
+"""The command `space`: decisions, size and random architectures of a space."""
 
 import math
 from pathlib import Path
@@ -7,12 +7,12 @@ import numpy
 from rich.text import Text
 
 from ..spaces import Decision, SearchSpace
-from .app import new_table, out, say
+from .app import new_table, out, print_message
 from .load import space_in
 
 __all__ = ["show_space"]
 
-FEW = 2_000  # architectures up to which all are enumerated
+ENUMERATED = 2_000  # the largest space whose architectures are all enumerated
 
 
 def show_space(
@@ -22,10 +22,10 @@ def show_space(
 
     Args:
         file: A Python file or a space's JSON.
-        name: The variable in the Python file; None for the usual one.
+        name: The variable in the Python file; None for the default one.
         sample: Number of random architectures to show.
-        seed: Seed of these.
-        picture: Where to draw the first of them.
+        seed: Seed of the random architectures.
+        picture: The file to draw the first architecture to.
         as_json: Print the space's JSON instead.
     """
     space = space_in(file, name)
@@ -44,7 +44,7 @@ def show_space(
         out.print(Text(str(architecture)), soft_wrap=True)
     if picture is not None:
         drawn[0].draw(picture)
-        say(str(picture))
+        print_message(str(picture))
 
 
 def _conditions(decision: Decision) -> str:
@@ -54,14 +54,16 @@ def _conditions(decision: Decision) -> str:
 
 
 def _numbers(space: SearchSpace) -> list[str]:
-    """Return the number of architectures, and how many of them are not equivalent."""
+    """Return the size of the space, in total and without equivalent architectures."""
     count = space.count()
     if math.isinf(count):
-        return [f"{len(space.decisions)} decisions, some of them real: infinitely many"]
+        return [
+            f"{len(space.decisions)} decisions, some of them real: infinitely many architectures"
+        ]
     lines = [f"{len(space.decisions)} decisions, {count:,} architectures"]
-    if count <= FEW:
+    if count <= ENUMERATED:
         forms = [architecture.canonical for architecture in space.enumerate()]
         if len(forms) < count:
-            lines.append(f"{len(forms):,} of them meet the constraints")
-        lines.append(f"{len(set(forms)):,} of these are not equivalent")
+            lines.append(f"{len(forms):,} of them satisfy the constraints")
+        lines.append(f"{len(set(forms)):,} of these are distinct up to equivalence")
     return lines
