@@ -1,8 +1,9 @@
-"""NNI's web UI in a browser: it shows the trials, their values and whole architectures.
+r"""NNI's web UI in a browser: it shows the trials, their values and whole architectures.
 
-The screenshots of docs/integrations/nni.md show a run with `--keep`, by two commands:
+The screenshots of docs/integrations/nni.md show a run with `keep`, by two commands:
 
-    nasbridge run examples/digits.py --backend nni --port 8080 --jobs 2 --assessor Medianstop --keep
+    nasbridge run examples/digits.py --backend nni --jobs 2 --option port=8080 \
+        --option assessor=Medianstop --option keep=true
     python tests/adapters/nni/test_browser.py http://127.0.0.1:8080 docs
 """
 

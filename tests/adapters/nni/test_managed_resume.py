@@ -195,7 +195,7 @@ def test_sigterm_ends_the_manager_and_a_resume_continues(tmp_path: Path) -> None
     before = backend("nni").load(tmp_path / "run")
     assert 3 <= len(before.of_state("complete")) < 80
     resume = [sys.executable, "-m", "nasbridge", "resume", "run", "--trials", "12"]
-    resume += ["--assessor", "Medianstop"]  # not given to the first run
+    resume += ["--option", "assessor=Medianstop"]  # not given to the first run
     subprocess.run(resume, cwd=tmp_path, env=home, check=True, capture_output=True, timeout=90)
     after = backend("nni").load(tmp_path / "run")
     assert after.of_state("pruned")

@@ -69,7 +69,7 @@ CASES = {
     "a bad setting": Case(
         {"strategy": "RegularizedEvolution", "settings": {"population": -1}}, "population=-1"
     ),
-    "an invalid seed": Case({"strategy": "RandomSearch", "seed": "x"}, "seed='x' is no int"),
+    "an invalid seed": Case({"strategy": "RandomSearch", "seed": "x"}, "invalid seed='x'"),
     "a file that is a number": Case({"experiment": 3}, "classArgs {'experiment': 3} (TypeError"),
     "an unknown tuner": Case({}, "className nasbridge.adapters.nni.NASTunr", "NASTunr"),
     "a space without counterpart": Case(

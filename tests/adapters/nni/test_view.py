@@ -1,4 +1,4 @@
-"""On the command line: the web UI stays with --keep, and `nasbridge view` shows it again."""
+"""On the command line: the web UI stays with `keep`, and `nasbridge view` shows it again."""
 
 import json
 import os
@@ -84,9 +84,9 @@ def values(port: int) -> list[float]:
 
 def test_the_web_ui_stays_and_comes_back(tmp_path: Path) -> None:
     (tmp_path / "search.py").write_text(FILE)
-    run = "run", "search.py", "--backend", "nni", "--directory", "run", "--keep"
+    run = "run", "search.py", "--backend", "nni", "--directory", "run"
     port = free_port()
-    with nasbridge(tmp_path, *run, "--port", str(port)):
+    with nasbridge(tmp_path, *run, "--option", f"port={port}", "--option", "keep=true"):
         wait_for(port, "DONE")
         kept = values(port)
         assert len(kept) == 3

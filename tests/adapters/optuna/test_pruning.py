@@ -166,7 +166,7 @@ def test_a_reporter_need_not_be_a_context_manager() -> None:
 def test_a_report_without_an_objective_warns(directions: list[str]) -> None:
     trial = study_of(directions=directions, pruner=MedianPruner()).ask()
     name = "'value'" if len(directions) == 1 else "'value_0' or 'value_1'"
-    with pytest.warns(UserWarning, match=rf"report 'acc', and not .*{name}.*set_metric_names"):
+    with pytest.warns(UserWarning, match=rf"report 'acc' instead of .*{name}.*set_metric_names"):
         Reporter(trial).report(1, acc=0.5)
     Reporter(study_of(directions=directions, pruner=NopPruner()).ask()).report(1, acc=0.5)
 

@@ -287,4 +287,4 @@ def test_a_private_instance_reports_missing_resources(tmp_path: Path) -> None:
     assert "each trial needs 1 CPU, 0.5 GPU on one node, and no node" in output
     assert "there is no Ray cluster at address='127.0.0.1:1'" in output
     assert "2 trials; Ray is left behind: False" in output
-    assert "could not write its own view of the run (OSError: [Errno 28] No space" in done.stderr
+    assert "could not write its experiment state (OSError: [Errno 28] No space" in done.stderr
