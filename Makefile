@@ -24,6 +24,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := test
 .PHONY: run test quick soak check lint mypy pyright browser lock clean
 
+# TensorFlow prints a notice of oneDNN otherwise.
+run: export TF_ENABLE_ONEDNN_OPTS ?= 0
 run: export TF_CPP_MIN_LOG_LEVEL ?= 2
 run: $(VENV)/run.stamp
 	$(BIN)/python examples/digits.py
