@@ -38,7 +38,14 @@ from nasbridge.spaces import Architecture
 from nasbridge.testing import (
     FEW_CASES,
     BackendHarness,
-    BackendTests,
+    BadInputTests,
+    BudgetTests,
+    FailureTests,
+    ProposalTests,
+    PruningTests,
+    ResumeTests,
+    SpaceTests,
+    WorkerTests,
     bare_loop,
     chain,
     comparable,
@@ -54,7 +61,18 @@ pytestmark = [
 ]
 
 
-class TestRayTune(BackendTests):
+class TestRayTune(
+    SpaceTests,
+    ProposalTests,
+    FailureTests,
+    PruningTests,
+    BudgetTests,
+    ResumeTests,
+    WorkerTests,
+    BadInputTests,
+):
+    """All but `ObjectivesTests` and `MovingTests`: the history file is that of `local`."""
+
     cases = FEW_CASES
 
     @pytest.fixture
