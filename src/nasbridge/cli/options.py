@@ -57,9 +57,11 @@ def _name(member: Any) -> str:
     names = {bool: "true or false", int: "int", float: "float", Path: "path", str: "text"}
     if get_origin(member) is Literal:
         return " or ".join(str(value) for value in get_args(member))
+    if member in names:
+        return names[member]
     if isinstance(member, type) and issubclass(member, Enum):
         return " or ".join(member.__members__)
-    return names.get(member, "JSON")
+    return "JSON"
 
 
 def _parsed(option: Option, text: str) -> Any:
