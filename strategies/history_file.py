@@ -17,10 +17,10 @@ from weakref import WeakSet
 import numpy
 
 from ..spaces import SpaceError
+from .differences import difference
 from .errors import HistoryError
 from .history import History
 from .history_reader import FORMAT, VERSION, Event, read_header
-from .identity import difference
 from .lock import try_lock
 from .trial import Step, Trial
 

@@ -27,7 +27,15 @@ TABLE = {
 
 # Files that only this framework needs.
 EXTRA: dict[str, set[str]] = {
-    "autogluon": {"fit.py", "model.py", "network.py", "search.py", "table.py", "torch.py"},
+    "autogluon": {
+        "fit.py",
+        "loop.py",
+        "model.py",
+        "network.py",
+        "search.py",
+        "table.py",
+        "torch.py",
+    },
     "autokeras": set(),
     "keras_tuner": {
         *("driven.py", "files.py", "model.py", "objectives.py", "protocol.py", "run.py"),
@@ -35,12 +43,19 @@ EXTRA: dict[str, set[str]] = {
     },
     "local": set(),
     "nni": {
-        *("architecture.py", "class_args.py", "client.py", "ctl.py", "database.py"),
+        *("architecture.py", "class_args.py", "ctl.py", "database.py"),
         *("dispatcher.py", "manager.py", "moved.py", "node.py", "preload.js", "registry.py"),
-        *("relay.py", "serving.py", "session.py", "trial_side.py", "webui.py"),
+        *(
+            "relay.py",
+            "serving.py",
+            "session.py",
+            "native_trial.py",
+            "trial_process.py",
+            "webui.py",
+        ),
     },
     "optuna": {"attributes.py", "filtered.py", "storage.py", "study_log.py"},
-    "ray_tune": {"cluster.py", "reports.py", "resources.py", "worker.py"},
+    "ray_tune": {"cluster.py", "native_reports.py", "resources.py", "worker.py"},
 }
 ENTRY_POINTS = {"CAPABILITIES", "load", "run", "store_history"}
 

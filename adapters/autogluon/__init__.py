@@ -31,8 +31,8 @@ from ...engine.run import OpenStore, run_managed
 from ...spaces import SearchSpace
 from ...strategies import History
 from ..registry import BACKENDS
-from .executor import scheduled
 from .fit import SEARCH, fit_in_two_passes, nas_hyperparameters
+from .loop import scheduled
 from .model import KerasModel
 from .searcher import NASSearcher
 from .space import ArchitectureSpace, architecture_from, from_native, to_native

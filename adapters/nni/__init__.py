@@ -23,10 +23,10 @@ from .compat import LOOPBACK, NODE_OPTIONS
 from .ctl import nnictl
 from .database import database_at, read_database
 from .history import history_of
+from .native_trial import next_parameter
 from .serving import view
 from .session import open_store
 from .space import architecture_from, from_native, to_native
-from .trial_side import next_parameter
 from .tuner import NASTuner
 
 __all__ = [

@@ -39,8 +39,8 @@ from .relay import wait_until
 
 __all__ = ["Manager", "free_port"]
 
-CLIENT = Path(__file__).with_name("client.py")
-COMMAND = 'exec "$NASBRIDGE_PYTHON" -I -S "$NASBRIDGE_CLIENT"'
+TRIAL_PROCESS = Path(__file__).with_name("trial_process.py")
+COMMAND = 'exec "$NASBRIDGE_PYTHON" -I -S "$NASBRIDGE_TRIAL_PROCESS"'
 STATUS_SECONDS = 5  # between two requests of NNI's status
 STOP_TIMEOUT = 20  # seconds until the manager is killed
 
@@ -228,10 +228,10 @@ class Manager:
             ) from error
 
     def _variables(self, relay: str) -> dict[str, str]:
-        """Return the environment variables that preload.js and client.py read."""
+        """Return the environment variables that preload.js and trial_process.py read."""
         return {
             "NODE_OPTIONS": node_options(os.environ.get("NODE_OPTIONS", "")),
-            "NASBRIDGE_CLIENT": str(CLIENT),
+            "NASBRIDGE_TRIAL_PROCESS": str(TRIAL_PROCESS),
             "NASBRIDGE_HOST": self._host,
             "NASBRIDGE_OWNER": str(os.getpid()),
             "NASBRIDGE_PYTHON": sys.executable,

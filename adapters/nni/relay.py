@@ -1,4 +1,4 @@
-"""The run's side of the connections from the processes of its trials; see `client`.
+"""The run's side of the connections from the processes of its trials; see `trial_process`.
 
 Each message is one line of JSON. A process sends its token, id, record and folder once, and `{}`
 after each "sync". The run sends "report", "log", "sync" and "end".
@@ -112,7 +112,7 @@ class Relay:
 
     @property
     def address(self) -> str:
-        """Port and token, as client.py expects them."""
+        """Port and token, as trial_process.py expects them."""
         return f"{self._server.getsockname()[1]}:{self._token}"
 
     def take(self, number: int, check: Callable[[], None]) -> Link:
@@ -168,7 +168,7 @@ class Relay:
     def _receive(self, connection: socket.socket) -> None:
         link: Link | None = None
         try:
-            # Lines that client.py would not send come from another program: hang up.
+            # Lines that trial_process.py would not send come from another program: hang up.
             errors = (OSError, ValueError, KeyError, TypeError)
             with suppress(*errors), connection.makefile() as lines:
                 for line in lines:

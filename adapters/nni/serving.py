@@ -35,9 +35,16 @@ def _keep(manager: Manager, directory: Path) -> None:
 
 def keep_after(history: History, store: NNIStore, directory: Path) -> None:
     """Keep the web UI of a finished run open until Ctrl-C."""
-    best = f", the best has {dict(history.best.values)}" if history.of_state("complete") else ""
-    print(f"{len(history)} trials{best}", file=sys.stderr)
+    print(f"{len(history)} trials{_result(history)}", file=sys.stderr)
     _keep(store.manager, directory)
+
+
+def _result(history: History) -> str:
+    if not history.of_state("complete"):
+        return ""
+    if len(history.objectives) > 1:
+        return f", {len(history.pareto)} on the Pareto front"
+    return f", the best has {dict(history.best.values)}"
 
 
 def keep_after_error(error: Exception, store: NNIStore, directory: Path) -> None:

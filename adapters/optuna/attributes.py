@@ -48,7 +48,7 @@ SURPLUS = "surplus"  # it was made when no trial was left to run
 # System attributes, internal.
 FIXED = "fixed_params"  # Optuna's own: enqueued values
 CHOICES = "nasbridge:choices"  # the proposed architecture
-OWNER = "nasbridge:owner"  # the process that runs the row, see `engine.processes.identity`
+OWNER = "nasbridge:owner"  # the process that runs the row, see `engine.owners.owner_id`
 RESULT = "nasbridge:result"  # values, seconds, finish time and notes
 STEP = "nasbridge:step:"  # prefix, followed by the step: metrics that Optuna does not store
 

@@ -44,7 +44,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ...engine.driver import ExperimentSpec, pruned_by
 from ...engine.locks import lock_in
-from ...engine.processes import identity, is_alive, is_here
+from ...engine.owners import is_alive, is_here, owner_id
 from ...engine.run import OpenStore
 from ...spaces import InvalidArchitecture, Label
 from ...strategies import History, SpaceExhausted, Step, Trial
@@ -210,7 +210,7 @@ class StudyStore:
         for row in waiting:
             with suppress(UpdateFinishedTrialError):
                 if storage_of(self._study).set_trial_state_values(id_of(row), TrialState.RUNNING):
-                    set_internal(self._study, id_of(row), OWNER, identity())
+                    set_internal(self._study, id_of(row), OWNER, owner_id())
                     return optuna.Trial(self._study, id_of(row))
         return None
 
@@ -221,7 +221,7 @@ class StudyStore:
         template = create_trial(
             state=TrialState.RUNNING,
             user_attrs=dict(user or {}),
-            system_attrs={OWNER: json.dumps(identity()), **(system or {})},
+            system_attrs={OWNER: json.dumps(owner_id()), **(system or {})},
         )
         study_id = self._study._study_id  # pyright: ignore[reportPrivateUsage]
         row = storage_of(self._study).create_new_trial(study_id, template)

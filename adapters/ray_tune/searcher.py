@@ -27,7 +27,7 @@ from ...strategies import (
     objectives_from,
 )
 from .history import load, moved
-from .reports import Reports, is_of
+from .native_reports import Reports, is_of
 from .space import ARCHITECTURE, architecture_from, config_from, from_native, is_open
 
 __all__ = ["NASSearcher"]

@@ -1,10 +1,12 @@
 """Managed runs: an experiment under a backend, in a directory that records how it was started."""
 
+import inspect
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .adapters import backend
+from .adapters import Adapter, backend
 from .engine import ExperimentError, ExperimentSpec, Observer
 from .engine.modules import is_loading
 from .engine.options import check_options
@@ -43,6 +45,7 @@ def run_experiment(
         )
     adapter = backend(name)
     check_options(name, adapter.run, options)
+    _check_takes_on_accepted(name, adapter)
     note = note_of(name, jobs, options, origin or Origin())
     if jobs is None:
         jobs = int(getattr(experiment.evaluate, "jobs", 0))
@@ -51,18 +54,44 @@ def run_experiment(
     if directory is not None:
         _check_backend(directory, name)
 
+    accepted = False
+
     def on_accepted() -> None:
+        nonlocal accepted
+        accepted = True
         if directory is not None:
             write_note(directory, note)
 
     with progress(experiment, observer) as watching:
-        return adapter.run(
+        history = adapter.run(
             experiment,
             directory=directory,
             jobs=jobs,
             observer=watching,
             on_accepted=on_accepted,
             **options,
+        )
+    if directory is not None and not accepted:
+        write_note(directory, note)
+        _warn_of_late_note(name)
+    return history
+
+
+def _warn_of_late_note(name: str) -> None:
+    warnings.warn(
+        f"backend {name!r} never called on_accepted: the run note was written after the run, so "
+        "an interrupted run would have none; call on_accepted() in its run, before the first trial",
+        stacklevel=4,
+    )
+
+
+def _check_takes_on_accepted(name: str, adapter: Adapter) -> None:
+    parameters = inspect.signature(adapter.run).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    if "on_accepted" not in parameters and not takes_any:
+        raise ExperimentError(
+            f"backend {name!r}: its run has no parameter on_accepted, so the run note would be "
+            "missing; add the parameter and call it when the storage has accepted the run"
         )
 
 

@@ -1,7 +1,9 @@
 """`--option KEY=VALUE`: values of the types that a backend's signature declares."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -10,6 +12,11 @@ from nasbridge.cli import options as cli_options
 from nasbridge.cli.options import parse_options, type_name
 from nasbridge.engine import ExperimentError, Unsupported
 from nasbridge.engine.options import options_of
+
+
+class Color(Enum):
+    RED = "r"
+    BLUE = "b"
 
 
 class Thing:
@@ -26,7 +33,15 @@ def run(
     callbacks: Sequence[Thing] = (),
     tags: Sequence[str] = (),
     hook: Callable[[], None] | None = None,
+    mode: Literal["min", "max"] = "min",
+    cache: Path | None = None,
+    color: Color | None = None,
+    sizes: list[int] | None = None,
+    client: Any = None,
 ) -> None: ...
+
+
+run.__annotations__["client"] = "Missing | None"  # as from an import under TYPE_CHECKING
 
 
 def open_ended(experiment: object, **options: Any) -> None: ...
@@ -56,6 +71,11 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
         ("name=12", "12"),
         ('resources={"cpu": 2}', {"cpu": 2}),
         ('tags=["a", "b"]', ["a", "b"]),
+        ("mode=max", "max"),
+        ("cache=a/b", Path("a/b")),
+        ("color=BLUE", Color.BLUE),
+        ("sizes=[1, 2]", [1, 2]),
+        ("client=12", "12"),  # its annotation cannot be evaluated
     ],
 )
 def test_values_have_the_declared_type(
@@ -74,6 +94,12 @@ def test_values_have_the_declared_type(
         ("port=abc", ExperimentError, "--option port=abc: expected int$"),
         ("keep=2", ExperimentError, "expected true or false"),
         ("resources=2", ExperimentError, "expected JSON"),
+        ('resources={"cpu": "x"}', ExperimentError, "expected JSON"),
+        ('sizes=["a"]', ExperimentError, "expected JSON"),
+        ("sizes=[1.5]", ExperimentError, "expected JSON"),
+        ("mode=mean", ExperimentError, "expected min or max"),
+        ("color=b", ExperimentError, "expected RED or BLUE"),
+        ("jobs=3", ExperimentError, "'jobs' is not an option of backend 'mine'"),
         ("callbacks=[]", ExperimentError, "its value is an object: pass it from"),
         ("hook=print", ExperimentError, "its value is an object: pass it from"),
         ("prot=1", Unsupported, "backend 'mine' has no option 'prot': it has port, share"),

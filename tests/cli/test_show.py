@@ -58,7 +58,46 @@ def test_backends_lists_capabilities(nasbridge: Run) -> None:
     assert re.search(r"^local +trials are stored in +history", shown, re.MULTILINE)
     assert re.search(r"^optuna +trials are stored in +a study", shown, re.MULTILINE)
     assert "no: the history file has one writer" in shown
+    assert shown.rstrip().endswith("nasbridge backends NAME lists the options of a backend.")
+
+
+def test_one_backend_is_shown_with_its_options(nasbridge: Run) -> None:
+    shown = nasbridge("backends", "optuna").stdout
+    assert re.search(r"^optuna +trials are stored in +a study", shown, re.MULTILINE)
     assert re.search(r"--option storage= +text: ", shown)
+    assert "no: the history file has one writer" not in shown  # of other backends
+
+
+def run_code(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_list_of_backends_imports_no_framework() -> None:
+    done = run_code(
+        "import sys\n"
+        "from nasbridge.cli import app\n"
+        "try: app(['backends'])\n"
+        "except SystemExit: print(*sys.modules)\n"
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "nasbridge.adapters" in loaded
+    assert not loaded & {"optuna", "keras", "tensorflow", "torch", "ray", "nni", "autogluon"}
+
+
+def test_a_backend_that_cannot_be_imported_is_an_error() -> None:
+    code = (
+        "import sys\n"
+        "from types import ModuleType\n"
+        "class Broken(ModuleType):\n"
+        "    def __getattr__(self, name): raise RuntimeError('broken ' + name)\n"
+        "sys.modules['optuna'] = Broken('optuna')\n"
+        "from nasbridge.cli import app\n"
+        "app(sys.argv[1:])\n"
+    )
+    done = run_code(code, "backends", "optuna")
+    assert done.returncode == 1
+    assert "error: backend 'optuna' cannot be imported (RuntimeError: broken" in done.stderr
 
 
 def without_optuna(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

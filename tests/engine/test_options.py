@@ -9,7 +9,7 @@ import pytest
 
 from nasbridge.adapters import BACKENDS, backend
 from nasbridge.adapters.registry import is_installed
-from nasbridge.engine import Unsupported
+from nasbridge.engine import ExperimentError, Unsupported
 from nasbridge.engine.options import accepted_options, check_options, options_of
 
 
@@ -54,6 +54,26 @@ def test_a_function_that_takes_everything_checks_for_itself() -> None:
     check_options("mine", open_ended, {"anything": 1})
     assert accepted_options(open_ended, {"anything": 1}) == {"anything": 1}
     assert accepted_options(run, {"anything": 1, "keep": True}) == {"keep": True}
+
+
+@pytest.mark.parametrize("function", [run, open_ended])
+@pytest.mark.parametrize("name", ["jobs", "directory", "on_accepted"])
+def test_a_common_parameter_is_not_an_option(function: Callable[..., Any], name: str) -> None:
+    with pytest.raises(ExperimentError, match=f"'{name}' is not an option of backend 'mine'"):
+        check_options("mine", function, {name: 3})
+
+
+def test_annotations_that_only_type_checkers_can_evaluate() -> None:
+    def typed(experiment: object, port: int = 1, client: Any = None) -> None: ...
+
+    typed.__annotations__.update(experiment="Missing", port="int", client="Missing | None")
+    check_options("mine", typed, {"client": 1})
+    with pytest.raises(Unsupported, match="it has port, client"):
+        check_options("mine", typed, {"other": 1})
+    assert accepted_options(typed, {"client": 1, "other": 2}) == {"client": 1}
+    options = options_of(typed)
+    assert options["port"].annotation is int
+    assert options["client"].annotation is inspect.Parameter.empty
 
 
 @pytest.mark.parametrize("name", [name for name in BACKENDS if is_installed(name)])

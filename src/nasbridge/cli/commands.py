@@ -44,7 +44,7 @@ BackendOptions = Annotated[
     Option(
         "--option",
         metavar="KEY=VALUE",
-        help="A backend option, such as port=8080; `backends` lists them. Repeatable.",
+        help="A backend option, such as port=8080; see `backends NAME`. Repeatable.",
         show_default=False,
     ),
 ]
@@ -247,11 +247,19 @@ def space(
 
 
 @app.command()
-def backends() -> None:
-    """Show the installed frameworks and their capabilities."""
-    from .backends import show_backends
+def backends(
+    name: Annotated[
+        str | None,
+        Argument(metavar="[NAME]", help="A backend, to show its options too.", show_default=False),
+    ] = None,
+) -> None:
+    """Show the installed frameworks and their capabilities, or the options of one."""
+    from .backends import show_backend, show_backends
 
-    show_backends()
+    if name is None:
+        show_backends()
+    else:
+        show_backend(name)
 
 
 Tables = Annotated[

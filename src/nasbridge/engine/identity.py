@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from ..spaces import NasbridgeError, SearchSpace, SpaceError
 from ..strategies import History, Objective, Strategy
-from ..strategies.identity import difference
+from ..strategies.differences import difference
 from .driver import ExperimentSpec
 from .errors import BackendError
 

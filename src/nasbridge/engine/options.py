@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import Unsupported
+from .errors import ExperimentError, Unsupported
 
 __all__ = ["Option", "accepted_options", "check_options", "options_of"]
 
@@ -22,7 +22,7 @@ class Option:
 
     Attributes:
         name: Its name.
-        annotation: Its type, as annotated.
+        annotation: Its type, as annotated; `Parameter.empty` if it cannot be evaluated.
         default: Its default value.
         help: Its description, from the docstring.
     """
@@ -41,23 +41,39 @@ def options_of(function: Callable[..., Any]) -> dict[str, Option]:
     """
     described = _described(inspect.getdoc(function) or "")
     return {
-        name: Option(name, parameter.annotation, parameter.default, described.get(name, ""))
+        name: Option(
+            name,
+            _evaluated(parameter.annotation, function),
+            parameter.default,
+            described.get(name, ""),
+        )
         for name, parameter in _parameters(function).items()
-        if name not in COMMON and parameter.kind is not parameter.VAR_KEYWORD
+        if _is_option(parameter)
     }
 
 
 def check_options(backend: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    """Raise `Unsupported` for an option that a function does not take.
+    """Raise an error for an option that a function does not take.
 
     Args:
         backend: The backend's name, for the message.
         function: The function that will be called.
         options: The options, by name.
+
+    Raises:
+        ExperimentError: An option has the name of a parameter that every backend has.
+        Unsupported: The function does not take an option.
     """
+    for name in options:
+        if name in COMMON:
+            raise ExperimentError(
+                f"{name!r} is not an option of backend {backend!r}: it is a parameter of every "
+                f"backend; give {name}= to experiment.run, or --{name} on the command line, if "
+                "they have it"
+            )
     if _takes_any(function):
         return
-    known = options_of(function)
+    known = _names(function)
     for name in options:
         if name not in known:
             listed = ", ".join(known) or "none"
@@ -68,12 +84,31 @@ def accepted_options(function: Callable[..., Any], options: Mapping[str, Any]) -
     """Return those of some options that a function takes, as `store_history` takes fewer."""
     if _takes_any(function):
         return dict(options)
-    known = options_of(function)
+    known = _names(function)
     return {name: value for name, value in options.items() if name in known}
 
 
 def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(function, eval_str=True).parameters
+    return inspect.signature(function).parameters
+
+
+def _is_option(parameter: inspect.Parameter) -> bool:
+    return parameter.name not in COMMON and parameter.kind is not parameter.VAR_KEYWORD
+
+
+def _names(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the options; annotations may not be evaluable at run time."""
+    return [name for name, parameter in _parameters(function).items() if _is_option(parameter)]
+
+
+def _evaluated(annotation: Any, function: Callable[..., Any]) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        names = getattr(inspect.unwrap(function), "__globals__", {})
+        return eval(annotation, names)  # the backend's own source, as eval_str=True
+    except Exception:  # any expression, such as a name that only type checkers import
+        return inspect.Parameter.empty
 
 
 def _takes_any(function: Callable[..., Any]) -> bool:

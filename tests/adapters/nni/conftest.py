@@ -28,8 +28,8 @@ from nasbridge.testing import comparable
 class FakeManager:
     """Takes the place of `Manager` without NNI; each trial's process is a thread.
 
-    A thread does what client.py does: it connects to the relay, acknowledges "sync" and ends with
-    "end". Nothing is stored, so `load` reads the run's history file alone.
+    A thread does what trial_process.py does: it connects to the relay, acknowledges "sync" and ends
+    with "end". Nothing is stored, so `load` reads the run's history file alone.
 
     Attributes:
         settings: What `start` received.

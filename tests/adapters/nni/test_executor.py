@@ -17,7 +17,7 @@ import pytest
 
 from nasbridge import BackendError, Experiment, Integer, RandomSearch, Space, TooManyFailures
 from nasbridge.adapters import nni
-from nasbridge.adapters.nni import client, store
+from nasbridge.adapters.nni import store, trial_process
 from nasbridge.engine import ActiveTrial, Unsupported
 from nasbridge.engine.driver import Silent
 from nasbridge.engine.signals import interruptible
@@ -153,5 +153,5 @@ def test_a_temporary_directory_without_nni_is_removed(
 
 def test_a_process_does_not_linger_after_the_end_of_its_manager() -> None:
     began = time.monotonic()
-    client._linger(os.getppid() + 1)  # pyright: ignore[reportPrivateUsage]
-    assert time.monotonic() - began < client.LINGER_SECONDS / 2
+    trial_process._linger(os.getppid() + 1)  # pyright: ignore[reportPrivateUsage]
+    assert time.monotonic() - began < trial_process.LINGER_SECONDS / 2

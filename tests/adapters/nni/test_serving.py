@@ -52,6 +52,21 @@ def test_the_web_ui_stays_after_a_run(
     assert signal.getsignal(signal.SIGINT) is at_start  # restored
 
 
+def test_the_web_ui_stays_after_a_run_with_several_objectives(
+    fake: Any, at_start: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def evaluate_two(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+        return {"score": float(architecture["slope"]), "cost": float(architecture["slope"])}
+
+    fake.prepare = press_ctrl_c
+    goals = {"score": "max", "cost": "min"}
+    space = experiment(evaluate).space
+    several = Experiment(space, evaluate_two, goals, RandomSearch(), trials=3)
+    history = nni.run(several, tmp_path, keep=True)
+    assert len(history.pareto) == 3
+    assert "3 trials, 3 on the Pareto front" in capsys.readouterr().err
+
+
 def test_the_web_ui_stays_after_an_error(
     fake: Any, at_start: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,12 +1,16 @@
 """Conformance tests of resumption."""
 
 import signal
+import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from ...engine.driver import Silent
+from ...engine.run_note import read_note
+from ...runs import run_experiment
 from ..evaluations import WAIT_AT, evaluate, evaluate_waiting
 from ..harness import BackendHarness
 from ..killing import kill_in_a_trial
@@ -28,6 +32,14 @@ class ResumeTests(CapabilityTests):
         assert comparable(history) == comparable(reference(longer))
         repeated = harness.run(longer, tmp_path / "run")  # no trial is left to run
         assert comparable(repeated) == comparable(history)
+
+    def test_a_run_leaves_its_note(self, harness: BackendHarness, tmp_path: Path) -> None:
+        """The commands `resume` and `report` read the note; `on_accepted` writes it."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=".*never called on_accepted")
+            experiment, place = experiment_on(chain(), trials=11), tmp_path / "run"
+            run_experiment(experiment, harness.backend, place, 0, Silent(), harness.options)
+        assert read_note(place).backend == harness.backend
 
     @needs("resume")
     @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=lambda how: how.name)

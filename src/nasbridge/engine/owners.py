@@ -4,10 +4,10 @@ import os
 import socket
 from pathlib import Path
 
-__all__ = ["identity", "is_alive", "is_here"]
+__all__ = ["owner_id", "is_alive", "is_here"]
 
 
-def identity(pid: int | None = None) -> str:
+def owner_id(pid: int | None = None) -> str:
     """Return a name that no other process has, earlier or later ones included.
 
     Args:
@@ -33,7 +33,7 @@ def is_alive(name: str) -> bool:
         return False
     except PermissionError:
         pass  # it exists, and belongs to another user
-    return identity(pid) == name
+    return owner_id(pid) == name
 
 
 def _started(pid: int) -> str:

@@ -14,7 +14,7 @@ import nni.trial
 import pytest
 
 from nasbridge import BackendError
-from nasbridge.adapters.nni import next_parameter, trial_side
+from nasbridge.adapters.nni import native_trial, next_parameter
 
 
 class Manager(BaseHTTPRequestHandler):
@@ -45,7 +45,7 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Manager]]:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/env/local-env/job1"
         variables = SimpleNamespace(NNI_TRIAL_COMMAND_CHANNEL=url, NNI_TRIAL_JOB_ID="job1")
-        monkeypatch.setattr(trial_side, "trial_env_vars", variables)
+        monkeypatch.setattr(native_trial, "trial_env_vars", variables)
         monkeypatch.setattr(nni.trial, "_params", None)
         yield Fresh
         server.shutdown()
@@ -78,7 +78,7 @@ def test_a_trial_without_stored_parameters_is_an_error(
     manager: type[Manager], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue(monkeypatch, {"slope": 1.0})
-    monkeypatch.setattr(trial_side, "RECORD_TIMEOUT", 0.2)
+    monkeypatch.setattr(native_trial, "RECORD_TIMEOUT", 0.2)
     with pytest.raises(BackendError, match="no parameters for trial job1"):
         next_parameter()
     assert manager.requests > 1
