@@ -59,10 +59,12 @@ class Recorder:
 
 
 def test_an_evaluate_that_workers_cannot_receive_opens_no_storage() -> None:
+    def local(architecture: Any, trial: Any) -> dict[str, float]:
+        return {"loss": 1.0}
+
     seen = Recorder()
-    local = experiment(evaluate=lambda architecture, trial: {"loss": 1.0})
     with pytest.raises(ExperimentError, match="evaluate"):
-        run_managed(local, None, 1, seen, seen.accept, seen.opening())
+        run_managed(experiment(evaluate=local), None, 1, seen, seen.accept, seen.opening())
     assert seen.events == []
 
 
