@@ -262,7 +262,7 @@ def changed(line: int, **entries: Any) -> Callable[[list[str]], list[str]]:
         (changed(1, skipped=[0]), "line 2: .*trial 0 is in 'skipped' of line 1"),
         (changed(1, objectives={"score": "up"}), "line 1: .*'up'"),
         (changed(1, objectives={"": "max"}), "line 1: invalid metric ''"),
-        (changed(1, space={"format": "else"}), "line 1: .*no space"),
+        (changed(1, space={"format": "else"}), "line 1: .*not a space"),
         (changed(1, fingerprint="else"), "belongs to another space"),
         (replaced(3, "{ not JSON"), "line 3: invalid JSON"),
         (replaced(3, "[1, 2]"), r"line 3: invalid event \[1, 2\]"),
