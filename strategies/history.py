@@ -32,8 +32,9 @@ class History(Sequence[Trial]):
         strategy: The `repr` of the strategy; empty if it is not known.
         metadata: Further JSON-serializable information for reports, such as the backend and the
             command.
-        skipped: The numbers of trials that failed before sampling, so without an architecture.
-            No other trial takes these numbers.
+        skipped: The numbers without an architecture of this space, each once: of trials that
+            failed before sampling and, under NNI and Optuna, of trials outside of the space. No
+            trial of the history has one of these numbers.
 
     Example:
         >>> from nasbridge.spaces import Choice, Space

@@ -31,6 +31,7 @@ def read_history(path: Path, space: SearchSpace | None) -> History:
         objectives = objectives_from(cast(Event, header["objectives"]))
     except NasbridgeError as error:
         raise HistoryError(f"{path}, line 1: {error}") from error
+    skipped = _skipped(header, path)
     history = History(
         space,
         objectives,
@@ -38,9 +39,9 @@ def read_history(path: Path, space: SearchSpace | None) -> History:
         header["seed"],
         header["strategy"],
         header["metadata"],
-        _skipped(header, path),
+        skipped,
     )
-    return replace(history, trials=_Folder(space, path).fold())
+    return replace(history, trials=_Folder(space, path, frozenset(skipped)).fold())
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Event]]:
@@ -94,13 +95,17 @@ def read_header(path: Path) -> Event:
 
 
 def _skipped(header: Event, path: Path) -> tuple[int, ...]:
-    """Return the numbers of trials that failed before sampling."""
+    """Return the numbers without an architecture, checked."""
     numbers = cast(list[object], header["skipped"])
-    for number in numbers:
+    for position, number in enumerate(numbers):
         if type(number) is not int or number < 0:
             raise HistoryError(
                 f"{path}, line 1: invalid trial number {number!r} in 'skipped': numbers are "
                 "integers of at least 0"
+            )
+        if number in numbers[:position]:
+            raise HistoryError(
+                f"{path}, line 1: trial number {number} is twice in 'skipped': remove one of them"
             )
     return tuple(cast(list[int], numbers))
 
@@ -134,6 +139,7 @@ class _Folder:
 
     space: SearchSpace
     path: Path
+    skipped: frozenset[int]
 
     def fold(self) -> tuple[Trial, ...]:
         running: dict[int, Trial] = {}
@@ -155,6 +161,11 @@ class _Folder:
         number = event["number"]
         if not isinstance(number, int) or number < 0:
             raise HistoryError(f"invalid trial number {number!r}")
+        if number in self.skipped:
+            raise HistoryError(
+                f"trial {number} is in 'skipped' of line 1, so it has no architecture: remove the "
+                "number there, or the events of the trial"
+            )
         if event["event"] in ("report", "finish") and number not in running:
             raise HistoryError(f"trial {number} has not started, or has finished")
         match event["event"]:

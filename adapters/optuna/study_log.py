@@ -158,7 +158,8 @@ class StudyLog:
             self.trials.drop(number)
 
     def history(self) -> History:
-        """Read the study and return its trials."""
+        """Read the study and return its trials, the running ones with what they have reported."""
+        self._seen.clear()  # proposals need no curves, so `read` skips rows with known parameters
         self.read()
         return self.trials.history({"backend": "optuna", "study": self._study_name})
 

@@ -73,6 +73,16 @@ def test_the_tolerance_can_be_wider() -> None:
     assert read(node, 1.0000005, tolerance=1e-6) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("value", "tolerance"), [(1_000_000.5, 1e-6), (5_000_000_000.5, 1e-9), (1_000_000.01, 1e-6)]
+)
+def test_no_tolerance_rounds_a_fraction_to_an_integer(value: float, tolerance: float) -> None:
+    node = Integer(1, 10**10)
+    with pytest.raises(ValueError, match="is not "):
+        read(node, value, tolerance=tolerance)
+    assert read(node, round(value) + 1e-6, tolerance=tolerance) == round(value)
+
+
 def test_values_of_inactive_and_other_names_are_ignored() -> None:
     space = Space({"op": Choice(["a", "b"]), "width": Integer(1, 4)})
     read_values = {"op": "b", "width": 2.0, "epochs": 3}

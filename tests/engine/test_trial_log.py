@@ -63,6 +63,21 @@ def test_a_skipped_trial_is_no_longer_running() -> None:
     assert (log.skipped, dict(log.running), log.search.running) == ((0,), {}, {})
 
 
+def test_a_number_has_one_state() -> None:
+    log = new_log()
+    trial = log.begin()
+    log.finish(complete(trial))
+    with pytest.raises(HistoryError, match="trial 0 has finished"):
+        log.skip([0])
+    log.skip([1])
+    other = Trial(1, trial.architecture)
+    with pytest.raises(HistoryError, match="trial 1 was skipped"):
+        log.adopt(other)
+    with pytest.raises(HistoryError, match="trial 1 was skipped"):
+        log.finish(complete(other))
+    assert (list(log.finished), dict(log.running), log.skipped) == ([0], {}, (1,))
+
+
 def test_skipped_numbers_are_part_of_the_history() -> None:
     log, other = new_log(), new_log()
     log.skip([0, 1])

@@ -258,6 +258,8 @@ def changed(line: int, **entries: Any) -> Callable[[list[str]], list[str]]:
         (changed(1, seed="x"), "line 1: 'seed' is missing or invalid"),
         (changed(1, skipped=None), "line 1: 'skipped' is missing or invalid"),
         (changed(1, skipped=[0, -1]), "line 1: invalid trial number -1 in 'skipped'"),
+        (changed(1, skipped=[7, 8, 7]), "line 1: trial number 7 is twice in 'skipped'"),
+        (changed(1, skipped=[0]), "line 2: .*trial 0 is in 'skipped' of line 1"),
         (changed(1, objectives={"score": "up"}), "line 1: .*'up'"),
         (changed(1, objectives={"": "max"}), "line 1: invalid metric ''"),
         (changed(1, space={"format": "else"}), "line 1: .*not a space"),

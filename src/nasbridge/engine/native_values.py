@@ -29,6 +29,7 @@ from ..spaces import (
 __all__ = ["TOLERANCE", "AnyDomain", "domain_of", "read_architecture", "read_label"]
 
 TOLERANCE = 1e-9  # relative
+OF_WHOLE = 1e-3  # absolute, for integers: a relative tolerance of large ones would reach fractions
 AT_ZERO = 1e-12  # absolute, for options: nothing is relatively near to 0
 
 AnyDomain = Categorical | IntegerRange | RealRange
@@ -46,7 +47,8 @@ def read_label(decision: Decision, value: object, tolerance: float = TOLERANCE) 
     Args:
         decision: The decision.
         value: A label, an option, or a number that is nearly one.
-        tolerance: Relative difference up to which two numbers are the same.
+        tolerance: Relative difference up to which two numbers are the same; a number also differs
+            by at most 0.001 from the integer that it is read as.
 
     Raises:
         ValueError: The value is outside the decision's domain.
@@ -106,7 +108,8 @@ def _nearest(decision: Decision, value: float, tolerance: float) -> object:
     match domain:
         case IntegerRange():
             whole = round(value) if math.isfinite(value) else value
-            return whole if math.isclose(value, whole, rel_tol=tolerance) else value
+            limit = min(tolerance * abs(value), OF_WHOLE)
+            return whole if abs(value - whole) <= limit else value
         case RealRange(low=low, high=high):
             inside = min(max(value, low), high)
             return inside if math.isclose(value, inside, rel_tol=tolerance) else value

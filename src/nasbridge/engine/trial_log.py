@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, final
 
 from ..spaces import SearchSpace
-from ..strategies import History, Objective, Search, Strategy, Trial
+from ..strategies import History, HistoryError, Objective, Search, Strategy, Trial
 
 __all__ = ["TrialLog"]
 
@@ -58,7 +58,7 @@ class TrialLog:
 
     @property
     def skipped(self) -> tuple[int, ...]:
-        """The numbers of trials that failed before they had an architecture."""
+        """The numbers without an architecture of the space; see `History`."""
         return tuple(self._skipped)
 
     @property
@@ -90,13 +90,23 @@ class TrialLog:
         return trial
 
     def adopt(self, trial: Trial) -> None:
-        """Add a running trial whose architecture is known, or change one that is running."""
+        """Add a running trial whose architecture is known, or change one that is running.
+
+        Raises:
+            HistoryError: The number is finished or skipped.
+        """
+        self._check_not_skipped(trial.number)
         if self.search.running.get(trial.number) != trial.architecture:
             self.search.adopt(trial.number, trial.architecture)
         self._running[trial.number] = trial
 
     def finish(self, trial: Trial) -> None:
-        """Add a finished trial; it need not have been running."""
+        """Add a finished trial; it need not have been running.
+
+        Raises:
+            HistoryError: The number is finished or skipped.
+        """
+        self._check_not_skipped(trial.number)
         self.search.tell(trial)
         self._running.pop(trial.number, None)
         self._finished[trial.number] = trial
@@ -108,11 +118,21 @@ class TrialLog:
         self._next = min(self._next, number)
 
     def skip(self, numbers: Iterable[int]) -> None:
-        """Mark numbers that no trial will have; running trials among them are removed."""
+        """Mark numbers that no trial will have; running trials among them are removed.
+
+        Raises:
+            HistoryError: A number is finished.
+        """
         for number in numbers:
+            if number in self._finished:
+                raise HistoryError(f"trial {number} has finished, so it cannot be skipped")
             if number in self._running:
                 self.drop(number)
             self._skipped[number] = None
+
+    def _check_not_skipped(self, number: int) -> None:
+        if number in self._skipped:
+            raise HistoryError(f"trial {number} was skipped, so it cannot have an architecture")
 
     def replay(self, history: Iterable[Trial]) -> None:
         """Add the trials of a history, and its skipped numbers."""

@@ -329,6 +329,18 @@ def test_a_sampler_has_the_settings_and_the_history_of_its_study() -> None:
     assert one.history.of_state("running") == ()
 
 
+def test_the_history_of_a_sampler_has_the_reports_of_running_trials() -> None:
+    one = sampler()
+    study = study_of(sampler=one)
+    running = study.ask()
+    suggest(running, SPACE)
+    assert one.history[0].curve == ()
+    for step in (1, 2):
+        running.report(step / 2, step)
+        assert len(one.history[0].curve) == step
+    assert one.history.trials == load(study, SPACE).trials
+
+
 def test_suggest_works_with_every_sampler() -> None:
     def whole(trial: optuna.Trial) -> float:
         architecture: Architecture = suggest(trial, SPACE)
