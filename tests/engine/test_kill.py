@@ -26,7 +26,7 @@ from nasbridge.testing import (
     score,
     strategy,
 )
-from nasbridge.testing.soak import end_of, varied_experiment
+from nasbridge.testing.soak import end_of, stored_trials, varied_experiment
 
 pytestmark = pytest.mark.xdist_group("kill")  # one server for all processes
 
@@ -54,7 +54,7 @@ STUDY: Writes = {
     f"{STORAGE}.set_trial_intermediate_value": (2,),
     f"{STORAGE}.set_trial_user_attr": (1, 4),
     f"{STORAGE}.set_trial_system_attr": (1, 4),
-    f"{STORAGE}.set_trial_state_values": (2,),
+    f"{STORAGE}.set_trial_state_values": (1, 2),
 }
 WRITES = {"keras_tuner": PROJECT, "local": HISTORY_FILE, "optuna": STUDY}
 
@@ -76,20 +76,31 @@ def test_a_run_killed_at_each_write_continues(backend: str, tmp_path: Path) -> N
     experiment = varied_experiment(len(moments) + 14)
     expected = comparable(reference(experiment))
     run = partial(run_in, backend, experiment, tmp_path / "run")
+    harness = BackendHarness(backend)
     for moment in moments:
         assert end_of(run, moment), f"the run ended and did not reach {moment}"
-        try:
-            history = BackendHarness(backend).load(tmp_path / "run")
-        except NasbridgeError:
-            assert finished == 0, moment  # it was killed before anything was stored
-            continue
-        stored = history.of_state("complete", "pruned", "failed")
-        assert len(stored) >= finished, moment  # no trial is lost
-        assert comparable(stored) == expected[: len(stored)], moment
-        finished = len(stored)
+        finished = stored_trials(harness, tmp_path / "run", experiment, finished)
     assert 0 < finished < len(expected)
     assert comparable(run()) == expected
-    assert comparable(BackendHarness(backend).load(tmp_path / "run")) == expected
+    assert comparable(harness.load(tmp_path / "run")) == expected
+
+
+@pytest.mark.parametrize("damage", ["lost", "changed"])
+def test_lost_and_changed_trials_are_detected(damage: str, tmp_path: Path) -> None:
+    random = strategy("RandomSearch")
+    harness, experiment = BackendHarness("local"), varied_experiment(6, strategy=random)
+    harness.run(experiment, tmp_path)
+    assert stored_trials(harness, tmp_path, experiment, 5) == 6
+    if damage == "lost":
+        (tmp_path / "history.jsonl").unlink()
+        with pytest.raises(NasbridgeError, match=r"history\.jsonl"):
+            stored_trials(harness, tmp_path, experiment, 6)
+        harness.run(varied_experiment(3, strategy=random), tmp_path)
+        with pytest.raises(RuntimeError, match="6 finished trials were stored, and now 3"):
+            stored_trials(harness, tmp_path, experiment, 6)
+    else:
+        with pytest.raises(RuntimeError, match="not the first of a bare search"):
+            stored_trials(harness, tmp_path, varied_experiment(6, strategy=random, seed=4), 0)
 
 
 def test_a_run_killed_within_a_write_continues(tmp_path: Path) -> None:

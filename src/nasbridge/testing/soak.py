@@ -4,9 +4,10 @@
     python -m nasbridge.testing.soak keras_tuner --seconds 600 --seed 7
 
 A moment is a function call, drawn at random: during a trial, between ask and tell, before a write
-or after it. Each round kills one run 20 times, resumes it, and compares it with a bare search. The
-command prints one line per round, and stops with exit code 1 at the first difference. The tests
-kill at each write instead; see `Fault`.
+or after it. Each round starts 20 processes on one run and kills them at such moments. After each,
+no finished trial may be lost, and the stored trials must be the first of a bare search; in the end
+all must. The command prints one line per round, and stops with exit code 1 at the first difference.
+The tests kill at each write instead; see `Fault`.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from .. import Experiment, MedianPruner
+from .. import Experiment, MedianPruner, NasbridgeError
 from ..adapters import backend_names
 from .evaluations import evaluate_variously
 from .harness import BackendHarness
@@ -32,9 +33,10 @@ from .loop import comparable, reference
 from .spaces import chain
 from .strategies import strategy
 
-__all__ = ["end_of", "main", "varied_experiment"]
+__all__ = ["end_of", "main", "stored_trials", "varied_experiment"]
 
-KILLS = 20  # in a round
+KILLS = 20  # in a round, at most
+FEWEST = 3  # kills without which a round shows nothing
 CALLS = 350_000  # the largest number of function calls before a kill; Optuna's first trials
 LIMIT = 120  # seconds for one process
 
@@ -108,14 +110,48 @@ def _running_in(session: int) -> list[int]:
 def _round(name: str, moments: random.Random) -> int:
     """Kill, resume and compare one run; return how many processes were killed."""
     harness, experiment = BackendHarness(name), varied_experiment(KILLS)
+    kills = finished = 0
     with TemporaryDirectory() as place:
-        run = partial(harness.run, experiment, Path(place) / "run")
+        directory = Path(place) / "run"
+        run = partial(harness.run, experiment, directory)
         # Half of the moments are early, since most backends take far fewer calls than Optuna.
         limits = itertools.cycle((CALLS // 10, CALLS))
-        kills = sum(end_of(run, moments.randrange(next(limits))) for _ in range(KILLS))
+        for _ in range(KILLS):  # a process that is not killed finishes the run
+            kills += end_of(run, moments.randrange(next(limits)))
+            finished = stored_trials(harness, directory, experiment, finished)
         if comparable(run()) != comparable(reference(experiment)):
             raise RuntimeError("the resumed run differs from a bare search")
+    if kills < FEWEST:
+        raise RuntimeError(f"only {kills} kills: the run ends before most of the moments")
     return kills
+
+
+def stored_trials(
+    harness: BackendHarness, directory: Path, experiment: Experiment, finished: int
+) -> int:
+    """Return how many finished trials a killed run has stored, and check them.
+
+    Args:
+        harness: The backend.
+        directory: The run's directory.
+        experiment: The experiment of the run.
+        finished: How many were stored before.
+
+    Raises:
+        RuntimeError: Trials are lost, or differ from the first of a bare search.
+    """
+    try:
+        history = harness.load(directory)
+    except NasbridgeError:
+        if finished == 0:  # it was killed before anything was stored
+            return 0
+        raise
+    stored = history.of_state("complete", "pruned", "failed")
+    if len(stored) < finished:
+        raise RuntimeError(f"{finished} finished trials were stored, and now {len(stored)}")
+    if comparable(stored) != comparable(reference(experiment))[: len(stored)]:
+        raise RuntimeError("the stored trials are not the first of a bare search")
+    return len(stored)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
