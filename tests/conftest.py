@@ -37,7 +37,7 @@ LONGEST = (
     "tests/spaces/keras/test_backends.py",
     "tests/adapters/autokeras/test_backends.py",
     "tests/adapters/keras_tuner/test_workers.py",
-    "tests/test_readme.py",
+    "tests/test_documents.py",
 )
 
 

@@ -2,6 +2,7 @@
 """The settings of pytest in pyproject.toml hide no broken module."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,3 +33,12 @@ def test_workers_receive_the_groups_of_tests(request: pytest.FixtureRequest) -> 
     """Without groups, each worker would start Ray, and timings would disturb each other."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         assert request.node.nodeid.endswith("@collection")
+
+
+@pytest.mark.parametrize("file", ["tests/conftest.py", "Makefile"])
+def test_named_test_files_exist(file: str) -> None:
+    """A stale name would silently stop a test from being started first, or left out of quick."""
+    root = CONFIGURATION.parent
+    named = set(re.findall(r"tests/[\w/]+\.py", (root / file).read_text("utf-8")))
+    assert named
+    assert not [name for name in sorted(named) if not (root / name).is_file()]

@@ -309,7 +309,7 @@ def test_forbidden_import_is_reported(path: str, source: str) -> None:
         ("adapters/optuna/store.py", "import optuna.samplers\nfrom .space import suggest"),
         ("adapters/optuna/store.py", "from ...engine.driver import drive"),
         ("adapters/autokeras/tuner.py", "import keras_tuner\nfrom ..keras_tuner import model"),
-        ("src/nasbridge/testing/suite.py", "import pytest\nfrom .. import Experiment"),
+        ("src/nasbridge/testing/suite/base.py", "import pytest\nfrom .. import Experiment"),
         ("src/nasbridge/cli/run.py", "import typer\nfrom ..adapters import backends"),
     ],
 )
