@@ -1,13 +1,17 @@
 """Stable hashes: equal in every process and on every machine."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
 from hashlib import blake2b
-from types import CodeType, FunctionType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, cast
 
 import numpy
+
+from .errors import SpaceError
 
 __all__ = ["digest", "plain_data"]
 
@@ -16,13 +20,18 @@ def digest(value: object) -> str:
     """Return a short stable hash of a value's canonical JSON.
 
     Functions and classes count by their qualified names, lambdas and local functions also by
-    their code; objects with a `hashed_as` method, by what it returns; others, by their `repr`.
+    their code; methods and partial functions by their parts; objects with a `hashed_as` method or
+    a `get_config` method, by what these return; others by their `repr`, or by their attributes if
+    the `repr` is the default one.
 
     Args:
         value: Any nesting of dicts, lists, strings, numbers and the objects above.
 
     Returns:
         16 hexadecimal digits.
+
+    Raises:
+        SpaceError: An object has no stable form: its text contains its address.
     """
     return blake2b(_ENCODER.encode(value).encode(), digest_size=8).hexdigest()
 
@@ -39,17 +48,48 @@ def _as_json(value: object) -> object:
         return cast(Any, value).hashed_as()
     if hasattr(value, "get_config"):  # as in Keras initializers and regularizers
         return [type(value).__qualname__, cast(Any, value).get_config()]
-    return repr(value)
+    if isinstance(value, partial):
+        made = cast("partial[object]", value)
+        return ["partial", made.func, made.args, made.keywords]
+    if isinstance(value, MethodType):
+        return ["method", value.__func__.__qualname__, value.__self__]
+    if isinstance(value, set | frozenset):  # their order differs between processes
+        return ["set", *sorted(map(digest, cast("set[object]", value)))]
+    if isinstance(value, numpy.ndarray):  # the repr leaves out the middle of a large array
+        return ["array", str(value.dtype), value.shape, value.tobytes().hex()]
+    return _text(value)
+
+
+def _text(value: object) -> object:
+    if type(value).__repr__ is object.__repr__ and hasattr(value, "__dict__"):
+        return [f"{type(value).__module__}:{type(value).__qualname__}", vars(value)]
+    text = repr(value)
+    if _ADDRESS.search(text):
+        raise SpaceError(
+            f"{text} has no stable form, because its text contains its address: use a named "
+            "function, or give its class get_config() or __repr__()"
+        )
+    return text
 
 
 def _body(value: type | FunctionType) -> list[object]:
     """Return what distinguishes functions or classes of one name, such as lambdas."""
     if isinstance(value, type):
         return [part for part in vars(value).items() if isinstance(part[1], FunctionType)]
-    cells = [cell.cell_contents for cell in value.__closure__ or ()]
+    cells = [_content(cell, value) for cell in value.__closure__ or ()]
     return [value.__code__, value.__defaults__, value.__kwdefaults__, cells]
 
 
+def _content(cell: CellType, of: FunctionType) -> object:
+    """Return what a closure holds; a function may hold itself, or not yet hold anything."""
+    try:
+        content: object = cell.cell_contents
+    except ValueError:
+        return None
+    return "itself" if content is of else content
+
+
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_as_json)
 
 

@@ -1,5 +1,6 @@
 """Features of architectures for a Gaussian process, derived from any space."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -96,7 +97,7 @@ class Features:
             for label in of_graph
         ]
         numbers = [number for of_graph in counts.values() for number in of_graph.values()]
-        log_counts = numpy.log1p(numpy.array(numbers, dtype=float))
+        log_counts = numpy.array([log_count(number) for number in numbers])
         return WLCounts(numpy.array(labels, dtype=numpy.intp), log_counts)
 
     def encoding(self, architecture: Architecture) -> Array:
@@ -155,6 +156,11 @@ class Features:
         own = range(len(widths)) if len(widths) <= GROUPS else [0] * len(widths)
         groups = [group for group, width in zip(own, widths, strict=True) for _ in range(width)]
         return numpy.array(groups, dtype=numpy.intp)
+
+
+def log_count(number: int) -> float:
+    """Return log(1 + n); path counts of deep networks exceed the range of floats."""
+    return math.log1p(number) if number < 2**53 else math.log(number)
 
 
 def entries(decision: Decision) -> int:

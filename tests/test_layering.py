@@ -91,15 +91,15 @@ FACADES = {
 # Ranks: a part imports itself and parts of lower rank.
 PARTS_OF_SPACES = {
     "errors": 0,
-    "hashing": 0,
-    "decisions": 1,
-    "graph": 2,
-    "nodes": 3,
-    "draw": 4,
-    "library": 4,
-    "planning": 4,
-    "keras": 5,
-    "variants": 6,
+    "hashing": 1,
+    "decisions": 2,
+    "graph": 3,
+    "nodes": 4,
+    "draw": 5,
+    "library": 5,
+    "planning": 5,
+    "keras": 6,
+    "variants": 7,
 }
 LAYERS = {
     "spaces": 0,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..decisions.domains import Label
-from .canonical import is_identity
 from .graph import Graph, OptionSpan, Vertex
+from .tokens import is_identity
 from .wl_features import Flow, WLGraph
 
 __all__ = ["Fillings", "Place", "Slot", "Template", "UnknownFilling", "template_of"]

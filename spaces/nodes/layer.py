@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import cast
 
 from ..errors import SpaceError
-from ..graph.canonical import SOMETIMES_IDENTITY
 from ..graph.graph import Operation
+from ..graph.tokens import SOMETIMES_IDENTITY
 from ..graph.visitor import Ref, SpaceVisitor
 from .checks import check_name
 from .node import Node

@@ -86,8 +86,11 @@ def _place(builder: PlanBuilder, vertex: Vertex, sources: list[int]) -> int:
     result = _append(builder, vertex, sources)
     if result in builder.zeros or not all(source in builder.zeros for source in sources):
         return result
-    origin = builder.zeros[sources[-1]]
-    simpler = zeros(builder, origin, builder.shape(result), f"{vertex.path}.zeros")
+    last, shape = sources[-1], builder.shape(result)
+    if builder.shape(last) == shape:
+        return last
+    origin = builder.zeros[last]
+    simpler = zeros(builder, origin, shape, f"{vertex.path}.zeros")
     if simpler is not None:
         return simpler
     builder.zeros[result] = origin

