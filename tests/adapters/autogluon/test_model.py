@@ -161,7 +161,7 @@ if sys.argv[4] != "tensorflow":  # train under this backend
 """
 
 
-@pytest.mark.parametrize("keras_backend", ["tensorflow", "torch", "jax"])
+@pytest.mark.parametrize("keras_backend", ["tensorflow", "torch"])
 def test_a_fresh_process_predicts_the_same(
     predictor: Any, place: Path, tmp_path: Path, keras_backend: str
 ) -> None:

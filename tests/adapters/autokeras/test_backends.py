@@ -86,7 +86,7 @@ def assert_found(found: dict[str, Any], trials: int) -> None:
     assert found["predicted"] == found["exported"] == pytest.approx(found["best"], abs=1e-6)
 
 
-@pytest.mark.parametrize("backend", ["torch", "jax"])
+@pytest.mark.parametrize("backend", ["torch"])
 def test_a_block_is_searched_under_other_keras_backends(backend: str, tmp_path: Path) -> None:
     found = result_of(started(tmp_path, 2, KERAS_BACKEND=backend))
     assert found["backend"] == backend

@@ -28,7 +28,7 @@ from nasbridge import (
 from nasbridge.adapters.ray_tune import NASSearcher, architecture_from, load
 from nasbridge.testing import chain, comparable, fate, few, score
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_native")]
 
 STRATEGY = RegularizedEvolution(population=5, sample=2)
 STEPS = 4

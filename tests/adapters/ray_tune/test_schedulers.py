@@ -20,7 +20,7 @@ from nasbridge.strategies import objectives_from
 
 pytestmark = [
     pytest.mark.frameworks,
-    pytest.mark.xdist_group("ray_tune"),
+    pytest.mark.xdist_group("ray_native"),
     pytest.mark.usefixtures("local_ray"),
 ]
 

@@ -26,7 +26,7 @@ from nasbridge.spaces import Architecture
 from nasbridge.strategies import Objective
 from nasbridge.testing import chain, comparable, score
 
-pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_tune")]
+pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("ray_native")]
 
 SPACE = Space({"units": Choice([16, 32, 64]), "kind": Choice(["a", "b"])})
 

@@ -46,21 +46,21 @@ class WorkerTests(SharedPoolTests):
         self, harness: BackendHarness, place: Path | None
     ) -> None:
         experiment = experiment_on(
-            chain(), evaluate=evaluate_or_die, strategy=strategy("RandomSearch"), trials=10
+            chain(), evaluate=evaluate_or_die, strategy=strategy("RandomSearch"), trials=6
         )
         history = harness.run(experiment, place, jobs=1)
         states = [fate(trial.architecture) for trial in history]
         assert [trial.state for trial in history] == states
-        assert 1 < states.count("failed") < 9
+        assert 0 < states.count("failed") < 6
         for trial in history.of_state("failed"):
             assert "SIGKILL" in trial.notes["error"]
 
     @needs("jobs")
     def test_a_trial_that_hangs_is_ended(self, harness: BackendHarness, place: Path | None) -> None:
-        experiment = experiment_on(chain(), evaluate=evaluate_waiting, trials=11, trial_seconds=5)
+        experiment = experiment_on(chain(), evaluate=evaluate_waiting, trials=11, trial_seconds=3)
         history = harness.run(experiment, place)
         assert [t.number for t in history if t.state != "complete"] == [WAIT_AT]
-        assert "trial_seconds=5" in history[WAIT_AT].notes["error"]
+        assert "trial_seconds=3" in history[WAIT_AT].notes["error"]
 
     @needs("jobs")
     def test_a_local_function_is_refused(self, harness: BackendHarness, place: Path | None) -> None:
