@@ -72,6 +72,19 @@ class Moves:
         changed = chosen.domain.mutate(choices[chosen.name], rng)
         return self._changed(choices, chosen.name, changed, rng)
 
+    def mutate_each(self, choices: Mapping[str, Label], rng: Generator) -> Choices | None:
+        """Change each of n active decisions with probability 1 / n.
+
+        Returns:
+            The changed choices; None if no decision was changed.
+        """
+        movable = [decision for decision in self._movable if decision.name in choices]
+        drawn = [d for d in movable if rng.random() * len(movable) < 1]
+        if not drawn:
+            return None
+        changed = {d.name: d.domain.mutate(choices[d.name], rng) for d in drawn}
+        return self.complete({**choices, **changed}, rng)
+
     def neighbors(self, choices: Mapping[str, Label]) -> Iterator[Choices]:
         """List the choices that differ in one decision; new active decisions get first values."""
         for decision in self._decisions:
