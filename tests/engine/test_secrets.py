@@ -3,6 +3,7 @@
 import stat
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,11 @@ def test_the_run_note_is_private_and_the_report_has_no_password(
 
 
 def test_the_command_of_an_older_note_is_masked(history: History, tmp_path: Path) -> None:
-    old = {**asdict(Origin()), "settings": {}, "command": ["x", f"mysql://u:{SECRET}@db/nas"]}
+    old: dict[str, Any] = {
+        **asdict(Origin()),
+        "settings": {},
+        "command": ["x", f"mysql://u:{SECRET}@db/nas"],
+    }
     assert origin_from(old).command == ["x", "mysql://u:***@db/nas"]
     write_report(replace(history, metadata={"origin": old}), tmp_path / "report.html")
     assert SECRET not in (tmp_path / "report.html").read_text("utf-8")
