@@ -56,7 +56,7 @@ def _as_json(value: object) -> object:
     if isinstance(value, set | frozenset):  # their order differs between processes
         return ["set", *sorted(map(digest, cast("set[object]", value)))]
     if isinstance(value, numpy.ndarray):  # the repr leaves out the middle of a large array
-        array: Any = value
+        array = cast(Any, value)
         return ["array", str(array.dtype), array.shape, array.tobytes().hex()]
     return _text(value)
 
