@@ -105,9 +105,9 @@ def open_storage(storage: Storage) -> Generator[BaseStorage | str | None]:
     try:
         opened = with_retries(lambda: RDBStorage(url, engine_kwargs=settings))
     except Exception as error:  # each database has its own errors
+        message = f"the storage {storage} cannot be opened ({type(error).__name__}: {error})"
         raise BackendError(
-            f"the storage {describe_storage(storage)} cannot be opened "
-            f"({type(error).__name__}: {error}): check its URL or path, and that it is writable"
+            f"{masked(message)}: check its URL or path, and that it is writable"
         ) from error
     try:
         yield opened
