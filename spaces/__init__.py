@@ -19,10 +19,11 @@ from .graph.wl_features import WLGraph
 from .nodes.architecture import Architecture
 from .nodes.cells import Cell, NodeCell
 from .nodes.choice_paths import choice_paths
-from .nodes.composition import Chain, Parallel, Repeat, Scope, residual
+from .nodes.composition import Chain, Merge, Parallel, Repeat, Scope, residual
 from .nodes.decision_space import DecisionSpace
 from .nodes.documents import from_json
 from .nodes.layer import Layer, layer
+from .nodes.network import Network
 from .nodes.node import Node
 from .nodes.primitives import Skip, Zero
 from .nodes.search_space import SearchSpace
@@ -50,9 +51,11 @@ __all__ = [
     "InvalidArchitecture",
     "Label",
     "Layer",
+    "Merge",
     "MissingExtra",
     "NameClash",
     "NasbridgeError",
+    "Network",
     "NoFeasible",
     "Node",
     "NodeCell",

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from ..decisions.domains import Label
 from .graph import Asked, Block, Graph, HierarchicalGraph, Operation, OptionSpan, Vertex
-from .visitor import Change, OpenPoint, Part, Ref, SpaceVisitor
+from .visitor import Change, OpenPoint, Part, Ref, Refs, SpaceVisitor
 
 __all__ = ["GraphBuilder"]
 
@@ -61,10 +61,12 @@ class GraphBuilder(SpaceVisitor):
     def topology_neutral(self) -> AbstractContextManager[None]:
         return Change(self, _asked=list[Asked]())
 
-    def option(self, decision: str, label: str, part: Part, x: Ref) -> Ref:
+    def option(self, decision: str, label: str, part: Part, x: Refs) -> Refs:
         """Expand an option; record its vertices as a span if they depend on no other decision."""
         start, before = len(self._vertices), (len(self._asked), len(self.subgraphs))
         result = super().option(decision, label, part, x)
+        if not (isinstance(x, int) and isinstance(result, int)):
+            return result  # a span has one source and one result
         if result >= start and before == (len(self._asked), len(self.subgraphs)):
             end = len(self._vertices)
             # A width changes settings of layers, but not which layers there are.

@@ -13,9 +13,10 @@ from typing import Any, cast
 
 from ..errors import NasbridgeError, SpaceError, SpaceFormatError
 from .cells import Cell, NodeCell
-from .composition import Chain, Parallel, Repeat, Scope
+from .composition import Chain, Merge, Parallel, Repeat, Scope
 from .constraints import Limit
 from .layer import Layer
+from .network import Network
 from .node import Node
 from .primitives import Skip, Zero
 from .search_space import SearchSpace
@@ -31,7 +32,7 @@ VERSION = 1
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        *(Cell, Chain, Choice, Integer, Layer, Limit, NodeCell, Parallel),
+        *(Cell, Chain, Choice, Integer, Layer, Limit, Merge, Network, NodeCell, Parallel),
         *(Placeholder, Real, Repeat, Scope, Skip, Space, Stack, When, Zero),
     )
 }

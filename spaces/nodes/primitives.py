@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from ..graph.graph import Operation
-from ..graph.visitor import Ref, SpaceVisitor
+from ..graph.visitor import Ref, Refs, SpaceVisitor
 from .checks import check_name
 from .layer import layer
-from .node import Node
+from .node import Node, one
 
 __all__ = ["NORMALIZATION", "Skip", "Zero", "project"]
 
@@ -34,7 +34,8 @@ class Zero(Node):
     def label(self) -> str:
         return self.name or "none"
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+        x = one(walk, x)
         stride = walk.bound("stride", 1, default=1)  # determines the size if a whole sum is zero
         return walk.emit(Operation("zero", {"stride": stride}), (x,), "zero")
 
@@ -63,7 +64,8 @@ class Skip(Node):
     def label(self) -> str:
         return self.name or "skip"
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+        x = one(walk, x)
         if walk.bound("stride", 1, default=1) == 1:
             return walk.emit(Operation("Identity"), (x,), "identity")
         return project(walk, x, "skip", halvings=1)

@@ -13,6 +13,7 @@ from ..decisions.counting import count, enumerate_choices
 from ..decisions.domains import Label
 from ..decisions.encoding import Encoding
 from ..errors import NoFeasible
+from ..graph.graph import InputShape
 from .architecture import Architecture, checked
 from .constraints import Constraint, Limit, Where
 from .decision_space import DecisionSpace
@@ -241,7 +242,7 @@ class SearchSpace(DecisionSpace):
 
     def limit(
         self,
-        input_shape: tuple[int, ...],
+        input_shape: InputShape,
         *,
         parameters: int | None = None,
         flops: int | None = None,
@@ -250,7 +251,8 @@ class SearchSpace(DecisionSpace):
         """Add a constraint on the size of the network.
 
         Args:
-            input_shape: Shape of one example without the batch axis, such as (28, 28, 1).
+            input_shape: Shape of one example without the batch axis, such as (28, 28, 1); of a
+                network with named inputs, by their names.
             parameters: Largest number of parameters, trainable or not.
             flops: Largest number of multiply-additions for one example.
             part: Name of the network, if a `Space` of a mapping contains several.
@@ -263,4 +265,4 @@ class SearchSpace(DecisionSpace):
         """
         from .space import constrained
 
-        return constrained(self, Limit(tuple(input_shape), parameters, flops, part))
+        return constrained(self, Limit(input_shape, parameters, flops, part))
