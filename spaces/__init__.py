@@ -14,7 +14,7 @@ from .errors import (
     SpaceError,
     SpaceFormatError,
 )
-from .graph.graph import Block, Graph, Operation, Vertex
+from .graph.graph import Block, Graph, InputShape, Operation, Vertex
 from .graph.wl_features import WLGraph
 from .nodes.architecture import Architecture
 from .nodes.cells import Cell, NodeCell
@@ -25,7 +25,7 @@ from .nodes.documents import from_json
 from .nodes.layer import Layer, layer
 from .nodes.network import Network
 from .nodes.node import Node
-from .nodes.primitives import Skip, Zero
+from .nodes.primitives import Pass, Skip, Zero
 from .nodes.search_space import SearchSpace
 from .nodes.space import Space
 from .nodes.stack import Stack
@@ -46,6 +46,7 @@ __all__ = [
     "Decision",
     "DecisionSpace",
     "Graph",
+    "InputShape",
     "Integer",
     "IntegerRange",
     "InvalidArchitecture",
@@ -61,6 +62,7 @@ __all__ = [
     "NodeCell",
     "Operation",
     "Parallel",
+    "Pass",
     "Real",
     "RealRange",
     "Repeat",

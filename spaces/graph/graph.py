@@ -39,7 +39,8 @@ class Operation:
 
     Attributes:
         name: One of `STRUCTURAL`, the name of a Keras layer, or `module:Class` of a user's layer.
-        config: Settings; values may be operations themselves (wrapper layers contain a layer).
+        config: Settings; values may be operations themselves (wrapper layers contain a layer). A
+            "name" is the name of the layer that is built, and is no part of its digest.
         cls: The user's layer class, if the space was given one.
         names: Names of the inputs, one for each: the arguments of a layer's call, or the network's
             outputs. Empty for inputs without names.
@@ -52,7 +53,10 @@ class Operation:
 
     def hashed_as(self) -> object:
         """Return the content that its digest depends on."""
-        return [self.name, self.config, self.names] if self.names else [self.name, self.config]
+        config = {key: value for key, value in self.config.items() if key != "name"}
+        if self.name == "input":
+            config = dict(self.config)  # its name is the key of the data
+        return [self.name, config, self.names] if self.names else [self.name, config]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,16 @@ class Graph:
         """Names of the inputs of a network with named inputs; empty if its input has no name."""
         found = (self.vertices[k].operation.config.get("name") for k in self.inputs)
         return tuple(name for name in found if isinstance(name, str))
+
+    @property
+    def ordered(self) -> frozenset[str]:
+        """Which of "inputs" and "outputs" with names are sequences in the data instead of dicts."""
+        ends = {"inputs": self.inputs, "outputs": (self.output,)}
+        return frozenset(
+            kind
+            for kind, positions in ends.items()
+            if any(self.vertices[k].operation.config.get("ordered") for k in positions)
+        )
 
     @property
     def is_plain(self) -> bool:

@@ -205,6 +205,10 @@ class SpaceVisitor(ABC):
         """Mark the operations emitted within the context as one box of a picture."""
         return nullcontext()
 
+    def layer_names(self, names: Mapping[str, str]) -> AbstractContextManager[None]:
+        """Give the layers at these paths other names within the context."""
+        return nullcontext()
+
     def topology_neutral(self) -> AbstractContextManager[None]:
         """Mark decisions within the context as irrelevant to the topology, such as widths."""
         return nullcontext()

@@ -33,7 +33,7 @@ def build(
 
     Returns:
         A `keras.Model` with newly initialized weights, not compiled. It takes and returns dicts
-        where inputs or outputs have names.
+        where inputs or outputs have names, or lists where the graph says so.
 
     Raises:
         BuildError: The network cannot be built for this input, or Keras is set to channels first.
@@ -64,8 +64,13 @@ def build(
         _, result = call_layer(step.operation, sources, step.path)
         tensors.append(result)
     outputs = {key: tensors[position] for key, position in planned.outputs.items()}
+    inputs = dict(zip(names, tensors, strict=False))
     return keras.Model(
-        dict(zip(names, tensors, strict=False)) if names else tensors[0],
-        outputs.get("", outputs),
+        _struct(inputs, "inputs" in graph.ordered) if names else tensors[0],
+        outputs.get("", _struct(outputs, "outputs" in graph.ordered)),
         name=name,
     )
+
+
+def _struct(named: dict[str, Any], is_ordered: bool) -> Any:
+    return list(named.values()) if is_ordered else named

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import ClassVar, Literal, cast
+from typing import Literal, cast
 
 from ..decisions.domains import Label
 from ..errors import SpaceError
@@ -36,17 +36,12 @@ class Chain(Node):
 
     parts: tuple[Node, ...]
     name: str | None = None
-    compiling: ClassVar[Mapping[str, object]] = {}  # set by `variants_of`, not part of documents
 
     def __init__(self, *parts: Node, name: str | None = None) -> None:
         check_name(name)
         _check_parts(parts, "Chain")
         object.__setattr__(self, "parts", parts)
         object.__setattr__(self, "name", name)
-
-    def __getstate__(self) -> dict[str, object]:
-        """Omit `compiling`, which another process may be unable to read."""
-        return {name: part for name, part in vars(self).items() if name != "compiling"}
 
     @property
     def input_names(self) -> tuple[str, ...]:

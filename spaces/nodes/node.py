@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 from ..decisions.domains import Label
 from ..errors import SpaceError
@@ -34,6 +35,9 @@ class Node(SearchSpace):
     def input_names(self) -> tuple[str, ...]:
         """Names of the inputs; empty for a part with one input."""
         return ()
+
+    ordered: ClassVar[tuple[str, ...]] = ()
+    """Which of "inputs" and "outputs" with names are sequences in the data instead of dicts."""
 
     def discover(self, walk: SpaceVisitor) -> None:
         network_of(walk, self)
@@ -76,7 +80,10 @@ def network_of(walk: SpaceVisitor, part: Node, key: str | None = None) -> Ref:
         Reference to the output; for several outputs, to an operation that collects them.
     """
     names = part.input_names
-    x: Refs = {name: walk.emit(Operation("input", {"name": name}), (), name) for name in names}
+    form = {"ordered": True} if "inputs" in part.ordered else {}
+    x: Refs = {
+        name: walk.emit(Operation("input", {"name": name, **form}), (), name) for name in names
+    }
     if not names:
         x = walk.emit(Operation("input"), (), "input")
     with walk.inside(key, part):
@@ -85,7 +92,9 @@ def network_of(walk: SpaceVisitor, part: Node, key: str | None = None) -> Ref:
         return found
     if isinstance(found, tuple):
         return one(walk, found)
-    return walk.emit(Operation("outputs", names=tuple(found)), tuple(found.values()), "outputs")
+    form = {"ordered": True} if "outputs" in part.ordered else {}
+    collected = Operation("outputs", form, names=tuple(found))
+    return walk.emit(collected, tuple(found.values()), "outputs")
 
 
 def one(walk: SpaceVisitor, x: Refs) -> Ref:

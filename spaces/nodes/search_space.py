@@ -80,6 +80,11 @@ class SearchSpace(DecisionSpace):
         return Architecture(self, here)
 
     @property
+    def baseline(self) -> Architecture | None:
+        """The architecture that a search proposes first, such as an existing model; or None."""
+        return None
+
+    @property
     def feasible_start(self) -> Architecture | None:
         """A feasible architecture if too few are feasible for rejection sampling, else None."""
         return None

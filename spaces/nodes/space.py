@@ -121,6 +121,11 @@ class Space(SearchSpace):
         return Space(self.tree) if self.constraints else self
 
     @property
+    def baseline(self) -> Architecture | None:
+        found = self.tree.baseline if isinstance(self.tree, Node) else None
+        return None if found is None else Architecture(self, found.choices)
+
+    @property
     def feasible_start(self) -> Architecture | None:
         choices = cast(Mapping[str, Label] | None, self.__dict__["_rare"])
         return None if choices is None else Architecture(self, choices)

@@ -125,9 +125,9 @@ def _append(builder: PlanBuilder, vertex: Vertex, sources: list[int]) -> int:
     operation, path = vertex.operation, vertex.path
     match operation.name:
         case "add":
-            return add(builder, sources, path)
+            return add(builder, sources, path, operation.config)
         case "concatenate":
-            return concatenate(builder, sources, path)
+            return concatenate(builder, sources, path, operation.config)
         case "factorized_reduction":
             strides = (2,) * (len(builder.shape(sources[0])) - 1)
             filters = cast(int, operation.config["filters"])
