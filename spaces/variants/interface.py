@@ -24,12 +24,11 @@ def variants_of(
 ) -> "ModelVariants":
     """Return the space of the variants of an existing model.
 
-    The model itself is the first architecture: the first option of every decision is what the
-    model has, and a search evaluates it first. The last layers, which determine the outputs, keep
-    their shape. Nested models and frozen or adapted layers stay, with their weights. Names that
-    you gave to layers, inputs and outputs stay. Each layer has its own width and kernel size;
-    similar layers share one activation and one normalization; each block that repeats in a row has
-    its own depth and shortcut.
+    The model itself is the first architecture, and a search evaluates it first. Names that you gave
+    to layers stay, and so do the shape of the outputs and, with their weights, nested models and
+    frozen or adapted layers. Each layer has its own width and kernel size; similar layers share one
+    activation and one normalization; each block that repeats in a row has its own depth and
+    shortcut.
 
     Args:
         model: A `keras.Sequential` or a functional model. It must be built; it need not be trained,
@@ -63,15 +62,8 @@ def variants_of(
         >>> next(space.enumerate()).build((8,)).count_params() == model.count_params()
         True
     """
-    options = VariantOptions(
-        tuple(widths),
-        tuple(kernels),
-        tuple(activations),
-        tuple(normalizations),
-        deeper,
-        skips,
-        model_first,
-    )
+    styles = tuple(activations), tuple(normalizations)
+    options = VariantOptions(tuple(widths), tuple(kernels), *styles, deeper, skips, model_first)
     from .search_space import search_space_of
 
     return search_space_of(model, options)
