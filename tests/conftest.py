@@ -20,6 +20,9 @@ FLAGS = [
     "--disable-sync",
 ]
 
+# Ray starts its workers at niceness 15, so beside other tests they would hardly run at all.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 # Processes that tests fork from the server find these frameworks imported; the list is global.
 multiprocessing.set_forkserver_preload(
     [

@@ -245,11 +245,11 @@ def test_the_default_strategy_stays_when_trials_are_raised(backend: str, tmp_pat
         raised = Experiment(SPACE, evaluate, {"score": "max"}, trials=trials)
         return raised.run(backend, tmp_path, observer=Silent())
 
-    before, after = default_strategy(10), default_strategy(90)
+    before, after = default_strategy(10), default_strategy(25)
     assert before != after
-    begun = replace(experiment(strategy=before), trials=90)
+    begun = replace(experiment(strategy=before), trials=25)
     run(10)
-    for history in (run(90), run(90)):
+    for history in (run(25), run(25)):
         assert history.strategy == repr(before)
         assert comparable(history) == comparable(bare_loop(begun))
 

@@ -34,12 +34,12 @@ EXPERIMENT = Experiment(
     material.evaluate_variously,  # trials end in all three states, with reports
     {"score": "max"},
     strategy=strategy("RegularizedEvolution"),
-    trials=30,
+    trials=20,
     seed=3,
     pruner=MedianPruner(startup=3),
 )
 LOST = 3  # exit code of a run whose manager was killed
-KILLS = int(os.environ.get("NASBRIDGE_KILLS", "3"))
+KILLS = int(os.environ.get("NASBRIDGE_KILLS", "2"))
 
 
 class Killer:
@@ -105,7 +105,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     expected, moments = comparable(bare_loop(EXPERIMENT)), random.Random(5)
     finished, codes, adapter = 0, list[int | None](), backend("nni")
     for turn in range(KILLS):
-        who = ("run", "manager", "both")[turn % 3]
+        who = ("both", "manager", "run")[turn % 3]  # the conformance suite kills the run alone
         killer = Killer(who, moments.randrange(1, 6), moments.randrange(4000))
         process = processes.Process(target=run_and_kill, args=(tmp_path, killer))
         process.start()
@@ -124,7 +124,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         assert comparable(ended) == expected[: len(ended)]
         finished = len(ended)
     assert LOST in codes
-    assert 3 <= finished < 30
+    assert 3 <= finished < 20
     assert comparable(EXPERIMENT.run("nni", tmp_path, 1, Silent())) == expected
     check_architectures(tmp_path)
 
@@ -144,4 +144,4 @@ def check_architectures(directory: Path) -> None:
         if job.final is not None:
             assert job.final["default"] == known[number].values["score"]
         shown.add(number)
-    assert shown == set(range(30))
+    assert shown == set(range(EXPERIMENT.trials or 0))

@@ -116,7 +116,8 @@ SPACES: Mapping[str, Case] = {
 # Every option is built under TensorFlow only; elsewhere, every kind of layer.
 BUILT_ONLY = {
     "jax": {
-        *("1d", "cnn", "darts", "enas_micro", "nas_bench_201", "nasnet", "residual_cnn"),
+        *("1d", "3d", "cnn", "darts", "enas_micro", "nas_bench_201", "nasnet", "residual_cnn"),
+        "mlp",
     },
     "tensorflow": {"enas_micro", "nasnet"},
     "torch": set[str](),
