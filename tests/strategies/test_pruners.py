@@ -83,6 +83,12 @@ def test_a_trial_below_the_median_stops() -> None:
     assert not stops(MedianAtStepPruner(), curve(0.25), *others)
 
 
+def test_a_trial_stops_if_more_than_half_are_better() -> None:
+    others = [curve(0.1), curve(0.2), curve(0.8), curve(0.9)]
+    assert not stops(MedianAtStepPruner(startup=4), curve(0.5), *others)
+    assert stops(MedianAtStepPruner(startup=4), curve(0.15), *others)
+
+
 def test_a_diverged_trial_stops_and_stops_no_other() -> None:
     others = [curve(s / 10) for s in range(5)]
     assert stops(MedianAtStepPruner(), curve(math.nan), *others)
