@@ -317,7 +317,7 @@ def test_rounding_errors_do_not_change_the_order_of_candidates(
         state = strategy.observe(state, Trial(number, one, "complete", {"v": number}))
 
     def nearly_equal(_: object, __: object, candidates: list[object], ___: object) -> Array:
-        return 1 + 1e-9 * numpy.arange(len(candidates))
+        return 1 + 1e-9 * numpy.arange(len(candidates), dtype=numpy.float64)
 
     monkeypatch.setattr(BayesianOptimization, "_acquire", nearly_equal)
     first = next(strategy.propose(state, numpy.random.default_rng(0)))
