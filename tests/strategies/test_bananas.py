@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy
+import numpy.typing
 import pytest
 
 from nasbridge import (
@@ -99,7 +100,7 @@ def state_after(strategy: Bananas, values: list[float]) -> BananasState:
 def test_a_diverged_value_has_the_influence_of_the_worst() -> None:
     strategy = Bananas(initial=10, networks=2)
     cell = [CELLS.sample(numpy.random.default_rng(20))]
-    predicted = []
+    predicted = list[numpy.typing.NDArray[numpy.float64]]()
     for worst in (-1.0, -1e30):
         state = state_after(strategy, [worst, *range(9)])
         assert state.ensemble is not None

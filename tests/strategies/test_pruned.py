@@ -4,6 +4,7 @@
 import math
 from typing import Any
 
+import numpy
 import pytest
 
 from nasbridge import (
@@ -18,6 +19,7 @@ from nasbridge import (
     Trial,
 )
 from nasbridge.strategies import Problem, Strategy, objectives_from
+from nasbridge.strategies.policy_gradient import rank_rewards
 from nasbridge.strategies.trial import TrialState
 
 SPACE = Space({f"x{k}": Choice(list("abcd")) for k in range(4)})
@@ -38,9 +40,10 @@ def state_after(strategy: Strategy[Any], *trials: Trial) -> Any:
 
 
 def test_known_scores_are_returned_with_gaps() -> None:
-    accuracy, unknown = trial(0, {"accuracy": 0.9}).partial_scores(BOTH) or ()
-    assert accuracy == 0.9
-    assert math.isnan(unknown)
+    scores = trial(0, {"accuracy": 0.9}).partial_scores(BOTH)
+    assert scores is not None
+    assert scores[0] == 0.9
+    assert math.isnan(scores[1])
     assert trial(0, {"accuracy": 0.9, "params": 3.0}).partial_scores(BOTH) == (0.9, -3.0)
     assert trial(0, {"accuracy": 0.9}, "complete").partial_scores(BOTH) is None
     assert trial(0, {"accuracy": 0.9}, "failed").partial_scores(BOTH) is None
@@ -86,6 +89,8 @@ def test_the_reward_of_a_pruned_trial_is_above_that_of_a_failed_one() -> None:
     strategy = PolicyGradient(batch=4, units=8)
     ranked = state_after(strategy, *good, *bad)
     assert ranked.seen.shape == (2, 2)
+    partly = numpy.array([[0.5, math.nan]])
+    assert rank_rewards(partly, numpy.array([[0.9, 1.0], [0.1, 1.0]])).tolist() == [0.5]
     assert len(state_after(strategy, trial(0, {})).batch) == 0
     assert (ranked.learned.vector != state_after(strategy).learned.vector).any()
 
