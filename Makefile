@@ -22,7 +22,7 @@ SLOW := tests/engine/test_kill.py tests/evaluators/test_keras.py tests/report/te
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := test
-.PHONY: run test quick soak check lint mypy pyright browser lock clean
+.PHONY: run test quick soak mutants check lint mypy pyright browser lock clean
 
 # TensorFlow prints a notice of oneDNN otherwise.
 run: export TF_ENABLE_ONEDNN_OPTS ?= 0
@@ -45,6 +45,11 @@ quick: $(VENV)/torch.stamp
 # Kills runs at random moments: make soak ARGS="optuna --seconds 600"
 soak: $(VENV)/torch.stamp
 	$(BIN)/python -m nasbridge.testing.soak $(ARGS)
+
+# Changes strategies in ways that a test must notice: make mutants ARGS=bananas
+mutants: export OMP_NUM_THREADS = 1
+mutants: $(VENV)/torch.stamp
+	$(BIN)/python tests/mutants.py $(ARGS)
 
 check: $(VENV)/torch.stamp
 	@$(MAKE) --no-print-directory --jobs 2 lint mypy pyright

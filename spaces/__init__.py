@@ -18,6 +18,7 @@ from .graph.graph import Block, Graph, Operation, Vertex
 from .graph.wl_features import WLGraph
 from .nodes.architecture import Architecture
 from .nodes.cells import Cell, NodeCell
+from .nodes.choice_paths import choice_paths
 from .nodes.composition import Chain, Parallel, Repeat, Scope, residual
 from .nodes.decision_space import DecisionSpace
 from .nodes.documents import from_json
@@ -73,6 +74,7 @@ __all__ = [
     "WLGraph",
     "When",
     "Zero",
+    "choice_paths",
     "from_json",
     "layer",
     "library",

@@ -16,7 +16,7 @@ from .local_search import LocalSearch, LocalSearchState
 from .nsga2 import NSGA2, NSGA2State
 from .pareto import dominates, non_dominated
 from .policy_gradient import PolicyGradient, PolicyGradientState
-from .pruners import MedianPruner, Pruner, rank_at_step
+from .pruners import MedianAtStepPruner, MedianPruner, Pruner, rank_at_step
 from .random import GridSearch, RandomSearch
 from .search import Search
 from .strategy import Problem, Strategy
@@ -34,6 +34,7 @@ __all__ = [
     "HistoryFile",
     "LocalSearch",
     "LocalSearchState",
+    "MedianAtStepPruner",
     "MedianPruner",
     "NSGA2",
     "NSGA2State",

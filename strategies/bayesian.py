@@ -57,7 +57,8 @@ class BayesianState:
         problem: The problem.
         features: The features of the space.
         warped: Whether scores are warped (`warped_scores`) instead of replaced by normal scores.
-        observed: Architectures with their scores (larger is better), in the order of finishing.
+        observed: Architectures with their scores (larger is better), in the order of finishing. A
+            score is NaN if a pruned trial lacks the objective.
         failed: Architectures of failed trials.
         running: Architectures of running trials.
         front: The Pareto front of `observed`; empty with one objective.
@@ -96,13 +97,14 @@ class BayesianOptimization(Strategy[BayesianState]):
     because in a continuous space ranks do not show how close good values are to each other.
 
     Running trials count as observed at their predicted mean, so parallel proposals spread out. A
-    pruned trial counts with its last value. A failed trial has no value; the expected improvement
+    pruned trial counts with the last values that it reported; an objective that it lacks counts as
+    observed at its predicted mean. A failed trial has no value; the expected improvement
     is multiplied by an estimate of the probability of success, from the similarity to failed
     trials. With more than 256 trials the model uses the 128 best and the 128 latest.
 
-    With several objectives there is a process for each. With two, the acquisition is the expected
-    hypervolume improvement; with more, the expected improvement of a random hypervolume
-    scalarization.
+    With several objectives there is a process for each, and proposals are random until each has two
+    values. With two objectives, the acquisition is the expected hypervolume improvement; with more,
+    the expected improvement of a random hypervolume scalarization.
 
     Deviations from NAS-BOWL: a sum of Matern kernels of log counts instead of a product kernel,
     rank-based scores, and neighbours of the best architectures as candidates.
@@ -163,13 +165,15 @@ class BayesianOptimization(Strategy[BayesianState]):
     def observe(self, state: BayesianState, trial: Trial) -> BayesianState:
         if trial.state == "running":
             return replace(state, running=(*state.running, trial.architecture))
-        scores = trial.scores(state.problem.objectives)
+        scores = trial.partial_scores(state.problem.objectives)
         if scores is None:
             return replace(state, failed=(*state.failed, trial.architecture))
+        if all(map(math.isnan, scores)):  # pruned before its first report
+            return state
         member = trial.architecture, scores
         observed = (*state.observed, member)
         hyper = state.hyper
-        if _is_time_to_fit(len(observed)):
+        if _is_time_to_fit(len(observed)) or not hyper:
             hyper = _fitted(state, observed)
         front = state.front if len(scores) == 1 else _extended(state.front, member)
         return replace(state, observed=observed, front=front, hyper=hyper)
@@ -177,7 +181,7 @@ class BayesianOptimization(Strategy[BayesianState]):
     def propose(self, state: BayesianState, rng: Generator) -> Iterator[Architecture]:
         space = state.problem.space
         begun = len(state.observed) + len(state.failed) + len(state.running)
-        if begun < self.initial or len(state.observed) < 2:
+        if begun < self.initial or not state.hyper:
             while True:
                 yield space.sample(rng)
         parents = _parents(state)
@@ -294,21 +298,21 @@ class _Surrogate:
         kept = _kept(state.observed)
         observed = [features.row(architecture) for architecture, _ in kept]
         running = [features.row(architecture) for architecture in state.running]
-        values = _values(kept, state.warped)
-        views = features.views(observed, observed)
-        processes = [
-            GaussianProcess.of(views, value, hyper)
-            for value, hyper in zip(values, state.hyper, strict=True)
-        ]
         rows = [*observed, *running]
-        if running:
-            ahead, among = features.views(running, observed), features.views(rows, rows)
-            predicted = numpy.array([process.predict(ahead)[0] for process in processes])
-            values = numpy.concatenate([values, predicted], axis=1)
-            processes = [
-                GaussianProcess.of(among, value, process.hyper)
-                for value, process in zip(values, processes, strict=True)
-            ]
+        values = numpy.full((len(state.hyper), len(rows)), numpy.nan)
+        values[:, : len(kept)] = _values(kept, state.warped)
+        among = features.views(rows, rows)
+        processes = list[GaussianProcess]()
+        for value, hyper in zip(values, state.hyper, strict=True):
+            unknown = numpy.isnan(value)
+            if unknown.any():
+                have = [
+                    row for row, is_unknown in zip(rows, unknown, strict=True) if not is_unknown
+                ]
+                lack = [row for row, is_unknown in zip(rows, unknown, strict=True) if is_unknown]
+                process = GaussianProcess.of(features.views(have, have), value[~unknown], hyper)
+                value[unknown] = process.predict(features.views(lack, have))[0]
+            processes.append(GaussianProcess.of(among, value, hyper))
         failed = [features.row(architecture) for architecture in state.failed[-CAPACITY:]]
         return cls(features, rows, processes, values, float(values[0].max()), failed)
 
@@ -338,7 +342,7 @@ def _kept(observed: Sequence[Member]) -> Sequence[Member]:
     if len(observed) <= CAPACITY:
         return observed
     latest = len(observed) - CAPACITY // 2
-    ranks = _values(observed[:latest]).mean(axis=0)
+    ranks = numpy.nanmean(_values(observed[:latest]), axis=0)
     best = numpy.argsort(-ranks, kind="stable")[: CAPACITY // 2]
     return [*(observed[int(k)] for k in sorted(best)), *observed[latest:]]
 
@@ -351,8 +355,13 @@ def _extended(front: tuple[Member, ...], member: Member) -> tuple[Member, ...]:
 
 
 def _values(observed: Sequence[Member], warped: bool = False) -> Array:
-    columns = zip(*(scores for _, scores in observed), strict=True)
-    return numpy.array([(warped_scores if warped else normal_scores)(c) for c in columns])
+    """Return transformed scores, shape (objectives, n); an unknown score stays NaN."""
+    values = numpy.array([scores for _, scores in observed], dtype=numpy.float64).T.copy()
+    for column in values:
+        known = ~numpy.isnan(column)
+        if known.any():
+            column[known] = (warped_scores if warped else normal_scores)(column[known].tolist())
+    return values
 
 
 def _is_time_to_fit(number: int) -> bool:
@@ -364,7 +373,14 @@ def _is_time_to_fit(number: int) -> bool:
 
 
 def _fitted(state: BayesianState, observed: Sequence[Member]) -> tuple[Hyperparameters, ...]:
+    """Return the hyperparameters of each objective; empty while one has fewer than two values."""
     kept = _kept(observed)
     rows = [state.features.row(architecture) for architecture, _ in kept]
-    views = state.features.views(rows, rows)
-    return tuple(fit(views, value) for value in _values(kept, state.warped))
+    fitted = list[Hyperparameters]()
+    for value in _values(kept, state.warped):
+        known = numpy.flatnonzero(~numpy.isnan(value))
+        if len(known) < 2:
+            return ()
+        having = [rows[int(k)] for k in known]
+        fitted.append(fit(state.features.views(having, having), value[known]))
+    return tuple(fitted)

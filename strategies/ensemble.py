@@ -11,6 +11,9 @@ __all__ = ["Ensemble"]
 
 Array = NDArray[numpy.float64]
 
+DECAYS = 0.9, 0.99  # of the moments of Adam
+EPSILON = 1e-7  # of Adam
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -106,7 +109,10 @@ def _gradients(parameters: list[Array], inputs: Array, targets: Array) -> list[A
 
 
 class _Adam:
-    """Adam, updating in place; Kingma & Ba 2015, arXiv:1412.6980, algorithm 1."""
+    """Adam, updating in place; Kingma & Ba 2015, arXiv:1412.6980, algorithm 1.
+
+    The decay rates are those of the code of BANANAS, 0.9 and 0.99, and epsilon is that of Keras.
+    """
 
     def __init__(self, parameters: list[Array], rate: float) -> None:
         self._parameters, self._rate, self._time = parameters, rate, 0
@@ -115,10 +121,11 @@ class _Adam:
 
     def step(self, gradients: list[Array]) -> None:
         self._time += 1
-        rate = self._rate * numpy.sqrt(1 - 0.999**self._time) / (1 - 0.9**self._time)
+        first_scale = self._rate / (1 - DECAYS[0] ** self._time)
+        second_scale = 1 / (1 - DECAYS[1] ** self._time)
         for part, slope, first, second in zip(
             self._parameters, gradients, self._first, self._second, strict=True
         ):
-            first += 0.1 * (slope - first)
-            second += 0.001 * (slope**2 - second)
-            part -= rate * first / (numpy.sqrt(second) + 1e-8)
+            first += (1 - DECAYS[0]) * (slope - first)
+            second += (1 - DECAYS[1]) * (slope**2 - second)
+            part -= first_scale * first / (numpy.sqrt(second_scale * second) + EPSILON)

@@ -1,5 +1,6 @@
 """Regularized (aging) evolution."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import final
@@ -42,7 +43,8 @@ class RegularizedEvolution(Strategy[EvolutionState]):
     of a tournament: the best of `sample` members, drawn with replacement. A finished trial joins
     the population, and the oldest member is removed.
 
-    A pruned trial joins with its last value. A failed trial does not join.
+    A pruned trial joins with the last values that it reported, objective by objective. A failed
+    trial does not join, nor does one that reported nothing.
 
     Deviations from the paper: a mutation changes one decision of any space, and with several
     objectives the parent is drawn from the non-dominated members of the tournament.
@@ -103,8 +105,8 @@ class RegularizedEvolution(Strategy[EvolutionState]):
     def observe(self, state: EvolutionState, trial: Trial) -> EvolutionState:
         if trial.state == "running":
             return replace(state, running=state.running + 1)
-        scores = trial.scores(state.problem.objectives)
-        if scores is None:
+        scores = trial.partial_scores(state.problem.objectives)
+        if scores is None or all(map(math.isnan, scores)):
             return state
         members = (*state.members, (trial.architecture, scores))
         return replace(state, members=members[-self.population :])

@@ -1,5 +1,6 @@
 """Local search: hill climbing with random restarts."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -63,9 +64,11 @@ class LocalSearch(Strategy[LocalSearchState]):
 
     Neighbours differ from the centre in one decision and are evaluated in random order; none is
     evaluated twice. If no neighbour is better, the search restarts from a random architecture. A
-    pruned trial counts with its last value. A failed trial is never moved to.
+    pruned trial counts with the last values that it reported. A failed trial is never moved to.
 
-    With several objectives a neighbour is better if it Pareto-dominates the centre (our choice).
+    With several objectives a neighbour is better if it Pareto-dominates the centre (our choice), by
+    the objectives that the centre has, if it was pruned. A pruned neighbour that lacks one of these
+    is not better.
 
     Args:
         improvement: "first" moves to the first better neighbour; "best" evaluates all neighbours
@@ -117,8 +120,8 @@ class LocalSearch(Strategy[LocalSearchState]):
             return state
         was_through = state.is_through
         updated = replace(state, forms=(*state.forms, state.problem.form(trial.architecture)))
-        scores = trial.scores(state.problem.objectives)
-        if scores is not None:
+        scores = trial.partial_scores(state.problem.objectives)
+        if scores is not None and not all(map(math.isnan, scores)):
             member = trial.architecture, scores
             if updated.centre is None or was_through:  # the first trial, or a restart
                 return replace(updated, centre=member, ahead=None)

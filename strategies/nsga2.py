@@ -91,7 +91,7 @@ def crowding_distance(scores: Sequence[Scores]) -> list[float]:
 
     It is the sum over the objectives of the distance between a point's two neighbours, divided by
     the range of the objective. The extreme points have an infinite distance. An objective of equal
-    values contributes 0.
+    values contributes 0, and so does an unknown one (NaN).
 
     Args:
         scores: The score vectors of one front.
@@ -105,7 +105,10 @@ def crowding_distance(scores: Sequence[Scores]) -> list[float]:
     """
     distances = [0.0] * len(scores)
     for column in zip(*scores, strict=True):
-        order = sorted(range(len(column)), key=lambda k: (column[k], k))
+        known = (k for k, value in enumerate(column) if not math.isnan(value))
+        order = sorted(known, key=lambda k: (column[k], k))
+        if not order:
+            continue
         span = column[order[-1]] - column[order[0]]
         if span == 0:
             continue
@@ -140,7 +143,9 @@ class NSGA2(Strategy[NSGA2State]):
     At the end of a generation, the best `population` of parents and children become the parents.
 
     A generation ends after `population` finished trials, in any order, so parallel workers never
-    wait. A pruned trial joins with its last values. A failed trial does not join.
+    wait. A pruned trial joins with the last values that it reported: it is compared by these
+    objectives only, and an objective that it lacks adds nothing to its crowding distance. A failed
+    trial does not join, nor does one that reported nothing.
 
     Deviations from the paper: uniform crossover and the mutation of exactly one decision replace
     the operators on real vectors. With one objective it is plain elitist evolution.
@@ -201,8 +206,8 @@ class NSGA2(Strategy[NSGA2State]):
         return child
 
     def observe(self, state: NSGA2State, trial: Trial) -> NSGA2State:
-        scores = trial.scores(state.problem.objectives)
-        if scores is None:
+        scores = trial.partial_scores(state.problem.objectives)
+        if scores is None or all(map(math.isnan, scores)):
             return state
         children = (*state.children, Individual(trial.architecture, scores))
         if len(children) < self.population:

@@ -1,5 +1,6 @@
 """Pareto dominance of score vectors, for maximization."""
 
+import math
 from collections.abc import Sequence
 
 __all__ = ["dominates", "non_dominated"]
@@ -8,6 +9,9 @@ __all__ = ["dominates", "non_dominated"]
 def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
     """Return whether `one` Pareto-dominates `other`: nowhere worse, and somewhere better.
 
+    NaN is an unknown score. Only the known scores of `other` are compared, and an unknown score of
+    `one` is no better than any.
+
     Args:
         one: Scores, larger is better.
         other: Scores of the same length.
@@ -15,8 +19,10 @@ def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
     Example:
         >>> dominates((0.9, -10), (0.8, -10)), dominates((0.9, -10), (0.8, -5))
         (True, False)
+        >>> dominates((0.9, -10), (0.8, math.nan)), dominates((0.9, math.nan), (0.8, -10))
+        (True, False)
     """
-    pairs = list(zip(one, other, strict=True))
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if not math.isnan(b)]
     return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
 
 
@@ -31,9 +37,10 @@ def non_dominated(scores: Sequence[Sequence[float]]) -> list[int]:
         [0, 1]
     """
     front: list[int] = []
-    # in descending order a vector comes after every vector that dominates it, so comparing it with
-    # the front found so far is enough
-    for position in sorted(range(len(scores)), key=lambda k: tuple(scores[k]), reverse=True):
+    # in descending order, unknown scores last, a vector comes after every vector that dominates it,
+    # so comparing it with the front found so far is enough
+    descending = [tuple(-math.inf if math.isnan(s) else s for s in vector) for vector in scores]
+    for position in sorted(range(len(scores)), key=descending.__getitem__, reverse=True):
         if not any(dominates(scores[other], scores[position]) for other in front):
             front.append(position)
     return sorted(front)

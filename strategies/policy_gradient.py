@@ -40,7 +40,7 @@ class PolicyGradientState:
         baseline: Moving average of the rewards; None before the first update.
         seen: Scores of the latest finished trials (larger is better), shape (n, objectives).
         batch: Finished trials since the last update: the option of each decision, and the scores,
-            -inf for a failed trial.
+            -inf for a failed trial and NaN for an objective that a pruned trial lacks.
     """
 
     problem: Problem
@@ -79,8 +79,8 @@ class PolicyGradient(Strategy[PolicyGradientState]):
 
     The reward is the share of the last 1,000 finished trials that are not better. It is invariant
     under monotone transformations of the objective. With several objectives, "better" is Pareto
-    dominance, so all trials on the front have the reward 1. A pruned trial counts with its last
-    value. A failed trial counts as worse than all others.
+    dominance, so all trials on the front have the reward 1. A pruned trial counts with the last
+    values that it reported, objective by objective. A failed trial counts as worse than all others.
 
     The old policy is the one before the update. A trial that was running during the previous
     update was sampled from an older policy; its probabilities are recomputed under the old policy,
@@ -165,7 +165,9 @@ class PolicyGradient(Strategy[PolicyGradientState]):
         if trial.state == "running":
             return state
         objectives = state.problem.objectives
-        scores = trial.scores(objectives) or (-numpy.inf,) * len(objectives)
+        scores = trial.partial_scores(objectives) or (-numpy.inf,) * len(objectives)
+        if numpy.isnan(scores).all():  # pruned before its first report
+            return state
         batch = (*state.batch, (state.options(trial.architecture.choices), scores))
         if len(batch) < self.batch:
             return replace(state, batch=batch)
@@ -176,7 +178,7 @@ class PolicyGradient(Strategy[PolicyGradientState]):
             return replace(state, batch=())
         chosen = numpy.array([options for options, _ in state.batch], dtype=numpy.intp)
         scores = numpy.array([scores for _, scores in state.batch])
-        finished = scores[numpy.isfinite(scores).all(axis=1)]
+        finished = scores[~numpy.isneginf(scores).all(axis=1)]
         seen = numpy.concatenate([state.seen, finished])[-RECENT:]
         baseline, advantages = compute_advantages(rank_rewards(scores, seen), state.baseline)
         network, learned = state.network, state.learned
@@ -275,13 +277,14 @@ def rank_rewards(scores: Array, seen: Array) -> Array:
     """Return for each trial the share of the seen trials that do not dominate it.
 
     Args:
-        scores: Scores of n trials, larger is better, -inf for failed ones, shape (n, objectives).
-        seen: Finite scores of the trials to compare with, shape (m, objectives).
+        scores: Scores of n trials, larger is better, -inf for failed ones and NaN for unknown
+            scores, which are not compared, shape (n, objectives).
+        seen: Finite or unknown scores of the trials to compare with, shape (m, objectives).
 
     Returns:
         Rewards from 0 to 1, shape (n,).
     """
-    no_worse = (seen[None] >= scores[:, None]).all(axis=2)
+    no_worse = ((seen[None] >= scores[:, None]) | numpy.isnan(scores[:, None])).all(axis=2)
     better = (seen[None] > scores[:, None]).any(axis=2)
     result: Array = (len(seen) - (no_worse & better).sum(axis=1)) / max(len(seen), 1)
     return result

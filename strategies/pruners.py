@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Protocol, final
 
 from .errors import check_count
@@ -10,6 +11,7 @@ from .pareto import dominates
 from .trial import Objective, Step, Trial
 
 __all__ = [
+    "MedianAtStepPruner",
     "MedianPruner",
     "Pruner",
     "rank_at_step",
@@ -90,16 +92,93 @@ def rank_at_step(
     return (1 - better / compared if compared else 1.0), compared
 
 
+def _running_average(objective: Objective, curve: Sequence[Step], step: int) -> float | None:
+    """Return the mean score of the reports up to a step; None without one."""
+    scores = [
+        _score(objective, reported.metrics)
+        for reported in curve
+        if reported.step <= step and objective.metric in reported.metrics
+    ]
+    if not scores:
+        return None
+    return -math.inf if -math.inf in scores else math.fsum(scores) / len(scores)
+
+
 @final
 @dataclass(frozen=True)
 class MedianPruner:
-    """Median stopping rule: stops a trial that is worse than the median at its last step.
+    """Median stopping rule of Google Vizier.
 
-    A trial stops if more than half of the trials that reached the same step were better there.
-    With several objectives, "better" is Pareto dominance.
+    A trial stops if its best value so far is strictly worse than the median of the running averages
+    of the completed trials, up to the trial's last step. A running average is the mean of all
+    values that a trial reported up to that step; a trial that completed earlier counts with all of
+    its values.
 
-    Deviation from the paper: the latest values at the step are compared; the paper compares the
-    best value of the trial with running averages of completed trials.
+    With several objectives, each objective that the trial has reported is judged on its own, and
+    the trial stops if all of them are worse (our choice). A value that is not finite is the worst.
+
+    Args:
+        startup: Number of completed trials with a value at or before the step, at least 1.
+        warmup: The first step at which a trial may stop, at least 0.
+
+    Raises:
+        StrategyError: A setting is out of bounds.
+
+    Example:
+        >>> from nasbridge.spaces import Choice, Space
+        >>> from nasbridge.strategies import MedianPruner, Objective, Step, Trial
+        >>> architecture = Space({"units": Choice([16, 32])}).architecture({"units": 16})
+        >>> def trial(number, state, *losses):
+        ...     curve = tuple(Step(k, {"loss": loss}) for k, loss in enumerate(losses, 1))
+        ...     return Trial(number, architecture, state, curve=curve)
+        >>> others = [trial(n, "complete", 0.9, loss) for n, loss in enumerate([0.1, 0.3, 0.5])]
+        >>> objectives = [Objective("loss", "min")]
+        >>> pruner = MedianPruner(startup=3)  # the running averages are 0.5, 0.6 and 0.7
+        >>> pruner.should_stop(trial(3, "running", 0.9, 0.61), others, objectives)
+        True
+        >>> pruner.should_stop(trial(3, "running", 0.9, 0.6), others, objectives)
+        False
+
+    References:
+        Golovin et al. 2017, Google Vizier, KDD, section 3.2 (doi:10.1145/3097983.3098043).
+    """
+
+    startup: int = 5
+    warmup: int = 1
+
+    def __post_init__(self) -> None:
+        check_count(self, "startup", least=1)
+        check_count(self, "warmup", least=0)
+
+    def should_stop(
+        self, trial: Trial, others: Sequence[Trial], objectives: Sequence[Objective]
+    ) -> bool:
+        if not trial.curve or trial.curve[-1].step < self.warmup:
+            return False
+        step = trial.curve[-1].step
+        curves = [other.curve for other in others if other.state == "complete"]
+        worse: list[bool] = []
+        for objective in objectives:
+            own = [
+                _score(objective, s.metrics) for s in trial.curve if objective.metric in s.metrics
+            ]
+            averages = [_running_average(objective, curve, step) for curve in curves]
+            known = [average for average in averages if average is not None]
+            if own:
+                worse.append(len(known) >= self.startup and max(own) < median(known))
+        return bool(worse) and all(worse)
+
+
+@final
+@dataclass(frozen=True)
+class MedianAtStepPruner:
+    """Median rule on latest values: stops a trial that is worse than the median at its last step.
+
+    A trial stops if more than half of the trials that reached the same step, running and pruned
+    ones included, were better there. With several objectives, "better" is Pareto dominance.
+
+    `MedianPruner` is the published rule; `docs/benchmarks/pruners.md` compares both on learning
+    curves.
 
     Args:
         startup: Number of other trials that must have reached the step, at least 1.
@@ -110,17 +189,14 @@ class MedianPruner:
 
     Example:
         >>> from nasbridge.spaces import Choice, Space
-        >>> from nasbridge.strategies import MedianPruner, Objective, Step, Trial
+        >>> from nasbridge.strategies import MedianAtStepPruner, Objective, Step, Trial
         >>> architecture = Space({"units": Choice([16, 32])}).architecture({"units": 16})
         >>> def trial(number, loss):
         ...     return Trial(number, architecture, curve=(Step(1, {"loss": loss}),))
         >>> others = [trial(number, loss) for number, loss in enumerate([0.2, 0.4, 0.8])]
         >>> objectives = [Objective("loss", "min")]
-        >>> MedianPruner(startup=3).should_stop(trial(3, 0.5), others, objectives)
+        >>> MedianAtStepPruner(startup=3).should_stop(trial(3, 0.5), others, objectives)
         True
-
-    References:
-        Golovin et al. 2017, Google Vizier, KDD, section 3.2 (doi:10.1145/3097983.3098043).
     """
 
     startup: int = 5

@@ -15,6 +15,7 @@ from .trial import Objective, Trial, objectives_from
 __all__ = ["Search", "generator"]
 
 TRIES = 100  # candidates of one source that are checked for a proposal
+INFINITE_TRIES = 1000  # samples of infinite branches, where almost every feasible one is new
 
 
 def generator(seed: int, number: int) -> Generator:
@@ -41,8 +42,10 @@ class Search:
     passes the running trials to the strategy and takes its first new candidate, of at most 100.
     If there is none, it samples at most 100 architectures at random, unless the strategy's
     candidates have ended. If none of these is new, it takes the first new architecture of
-    `Strategy.listing`. An architecture is new if the constraints allow it, and neither it nor
-    an equivalent one belongs to a finished (complete, pruned or failed) or running trial.
+    `Strategy.listing`; an infinite space has no listing, and the search samples the branches with
+    infinitely many architectures instead. An architecture is new if the constraints allow it,
+    and neither it nor an equivalent one belongs to a finished (complete, pruned or failed) or
+    running trial.
 
     Args:
         strategy: The search method.
@@ -104,8 +107,8 @@ class Search:
 
         Raises:
             HistoryError: The trial has finished.
-            SpaceExhausted: All architectures have been tried, or no new one was found in an
-                infinite space.
+            SpaceExhausted: All architectures have been tried. An infinite space is never
+                exhausted, unless its constraints leave too few.
             StrategyError: The number is invalid.
         """
         self._check_number(number)
@@ -215,7 +218,7 @@ class Search:
                 found, has_more = self._first_new(source)
                 if found is not None:
                     return found
-        return self._next_in_listing()
+        return self._next_in_listing(rng)
 
     def _first_new(self, source: Iterator[Architecture]) -> tuple[Architecture | None, bool]:
         """Return the first new candidate, if any, and whether the source has further candidates."""
@@ -242,7 +245,19 @@ class Search:
         is_tried = self.problem.form(architecture) in self._forms
         return not is_tried and self.problem.space.is_feasible(architecture)
 
-    def _next_in_listing(self) -> Architecture:
+    def _next_of_infinite(self, rng: Generator) -> Architecture:
+        """Return a new architecture of a branch with infinitely many."""
+        space = self.problem.space
+        for _ in range(INFINITE_TRIES):
+            choices = space.moves.sample_infinite(rng)
+            if choices is not None and self.is_new(found := Architecture(space, choices)):
+                return found
+        raise SpaceExhausted(
+            f"no new architecture in {INFINITE_TRIES} samples of an infinite space: its "
+            "constraints leave too few; relax them, or stop the search"
+        )
+
+    def _next_in_listing(self, rng: Generator) -> Architecture:
         """Return the first new architecture of the listing.
 
         The listing continues where it stopped: an architecture that was passed once is tried or
@@ -251,10 +266,7 @@ class Search:
         if self._left is None:
             self._left = self.strategy.listing(self.problem)
         if self._left is None:
-            raise SpaceExhausted(
-                f"no new architecture in {TRIES} proposals and {TRIES} random samples: the space "
-                "may be exhausted; enlarge it, or stop the search"
-            )
+            return self._next_of_infinite(rng)
         for architecture in self._left:
             if self.is_new(architecture):
                 return architecture

@@ -119,7 +119,8 @@ class Strategy(ABC, Generic[State]):
         """Yield candidates in order of preference; `Search` takes the first new one.
 
         The iterator is usually endless. If it ends, the strategy has no further candidates, and
-        the search continues with the first untried architecture of `listing`.
+        the search continues with the first untried architecture of `listing`, or in an infinite
+        space with random samples.
 
         Args:
             state: The state after all finished trials and, as "running", the running ones.

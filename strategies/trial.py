@@ -97,7 +97,8 @@ class Trial:
         number: The trial number, from 0. A trial that was interrupted and runs again keeps it.
         architecture: The evaluated architecture.
         state: "running", "complete", "pruned" or "failed".
-        values: All metrics that `evaluate` returned; for a pruned trial, those reported last.
+        values: All metrics that `evaluate` returned; for a pruned trial, the last reported value
+            of each metric, which may be only some of the objectives.
         curve: The reported intermediate metrics, in order.
         seconds: Duration of the evaluation, in seconds.
         started: Start time, in seconds since 1970.
@@ -130,3 +131,31 @@ class Trial:
             return None
         scores = tuple(o.sign * self.values.get(o.metric, math.nan) for o in objectives)
         return scores if all(map(math.isfinite, scores)) else None
+
+    def partial_scores(self, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
+        """Return the scores as far as they are known: a pruned trial may lack objectives.
+
+        Args:
+            objectives: The objectives of the search.
+
+        Returns:
+            A score for each objective, larger is better, and NaN for each objective that a pruned
+            trial did not report; None if the trial failed, is running, or has a value that is not
+            finite.
+
+        Example:
+            >>> from nasbridge.spaces import Choice, Space
+            >>> from nasbridge.strategies import Trial, objectives_from
+            >>> architecture = Space({"a": Choice([1, 2])}).architecture({"a": 1})
+            >>> trial = Trial(0, architecture, "pruned", {"accuracy": 0.9})
+            >>> trial.partial_scores(objectives_from({"accuracy": "max", "params": "min"}))
+            (0.9, nan)
+        """
+        reported = objectives
+        if self.state == "pruned":
+            reported = [o for o in objectives if o.metric in self.values]
+        scores = self.scores(reported)
+        if scores is None:
+            return None
+        known = dict(zip((o.metric for o in reported), scores, strict=True))
+        return tuple(known.get(o.metric, math.nan) for o in objectives)

@@ -101,8 +101,10 @@ def _judged(trial: Trial, error: bool, is_whole: bool, objectives: Sequence[Obje
     if error:
         reason = "the trial raised an error, which Ray keeps in its error.txt"
         return replace(trial, state="failed", notes={**trial.notes, "error": reason})
-    values = dict(trial.curve[-1].metrics) if trial.curve else {}
-    missing = [o.metric for o in objectives if not math.isfinite(values.get(o.metric, math.nan))]
+    values = {name: value for step in trial.curve for name, value in step.metrics.items()}
+    known = [o.metric for o in objectives if o.metric in values]
+    wanted = known if known and not is_whole else [o.metric for o in objectives]
+    missing = [name for name in wanted if not math.isfinite(values.get(name, math.nan))]
     if missing:
         reason = f"the trial ended without a finite {', '.join(missing)}"
         return replace(trial, state="failed", notes={**trial.notes, "error": reason})

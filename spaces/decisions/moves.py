@@ -1,5 +1,6 @@
 """Sampling, mutation and crossover of choices."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from numpy.random import Generator
@@ -25,6 +26,8 @@ class Moves:
         self._decisions = decisions
         self._always = frozenset(d.name for d in decisions if () in d.conditions)
         self._movable = tuple(d for d in decisions if d.domain.size > 1)
+        self._infinite = tuple(d for d in decisions if math.isinf(d.domain.size))
+        self._by_name = {d.name: d for d in decisions}
         self._parents = frozenset(name for d in decisions for name in d.parents)
 
     def _active(self, choices: Mapping[str, Label]) -> Iterator[Decision]:
@@ -36,6 +39,26 @@ class Moves:
     def sample(self, rng: Generator) -> Choices:
         """Draw every active decision independently from its domain."""
         return self.complete({}, rng)
+
+    def sample_infinite(self, rng: Generator) -> Choices | None:
+        """Draw choices under which a decision with infinitely many values is active.
+
+        Returns:
+            The choices; None if there is no such decision, or the drawn requirements of one
+            contradict each other.
+        """
+        if not self._infinite:
+            return None
+        known: Choices = {}
+        waiting = [self._infinite[int(rng.integers(len(self._infinite)))]]
+        while waiting:
+            conditions = waiting.pop().conditions
+            for clause in conditions[int(rng.integers(len(conditions)))]:
+                value = clause.values[int(rng.integers(len(clause.values)))]
+                if known.setdefault(clause.decision, value) != value:
+                    return None
+                waiting.append(self._by_name[clause.decision])
+        return self.complete(known, rng)
 
     def complete(self, known: Mapping[str, Label], rng: Generator | None) -> Choices:
         """Keep known values of active decisions and draw the rest, or use their first values.
@@ -71,6 +94,19 @@ class Moves:
         chosen = movable[int(rng.integers(len(movable)))]
         changed = chosen.domain.mutate(choices[chosen.name], rng)
         return self._changed(choices, chosen.name, changed, rng)
+
+    def mutate_each(self, choices: Mapping[str, Label], rng: Generator) -> Choices | None:
+        """Change each of n active decisions with probability 1 / n.
+
+        Returns:
+            The changed choices; None if no decision was changed.
+        """
+        movable = [decision for decision in self._movable if decision.name in choices]
+        drawn = [d for d in movable if rng.random() * len(movable) < 1]
+        if not drawn:
+            return None
+        changed = {d.name: d.domain.mutate(choices[d.name], rng) for d in drawn}
+        return self.complete({**choices, **changed}, rng)
 
     def neighbors(self, choices: Mapping[str, Label]) -> Iterator[Choices]:
         """List the choices that differ in one decision; new active decisions get first values."""

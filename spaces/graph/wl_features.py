@@ -94,27 +94,6 @@ class WLGraph:
             counted[_feature(OUTPUT, self.sources[-1], features)] += 1
             yield counted
 
-    def paths(self, most: int = 10_000) -> Counter[tuple[str, ...]]:
-        """Count the paths from an input to the output, each as the labels of its operations.
-
-        Args:
-            most: Largest number of different paths into one operation; longer paths are omitted.
-        """
-        known: list[Counter[tuple[str, ...]]] = []
-        last = len(self.labels) - 1
-        for position, (label, sources) in enumerate(zip(self.labels, self.sources, strict=True)):
-            if not sources and position != last:  # an input
-                known.append(Counter({(): 1}))
-                continue
-            own = (label,) if position != last else ()
-            into = Counter[tuple[str, ...]]()
-            for source, times in sorted(sources.items()):
-                for path, count in known[source].items():
-                    into[*path, *own] += count * times
-            shortest = sorted(into.items(), key=lambda item: (len(item[0]), item[0]))
-            known.append(Counter(dict(shortest[:most])))
-        return known[-1]
-
 
 def _feature(label: str, sources: Flow, features: Mapping[int, str]) -> str:
     inside = sorted(features[k] if n == 1 else f"{n}*{features[k]}" for k, n in sources.items())

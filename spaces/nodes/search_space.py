@@ -129,6 +129,24 @@ class SearchSpace(DecisionSpace):
             return architecture
         return self._feasible(lambda: self.moves.mutate(parent, rng), "a mutation")
 
+    def mutate_each(self, architecture: Architecture, rng: Generator) -> Architecture:
+        """Change each of n active decisions with probability 1 / n, and at least one of them.
+
+        Decisions that become active are drawn at random. An architecture without alternatives is
+        returned unchanged.
+
+        Args:
+            architecture: The parent.
+            rng: A numpy generator.
+
+        Raises:
+            NoFeasible: None of 1,000 mutations was feasible.
+        """
+        parent = architecture.choices
+        if not self.moves.can_change(parent):
+            return architecture
+        return self._feasible(lambda: self.moves.mutate_each(parent, rng), "a mutation")
+
     def crossover(self, one: Architecture, other: Architecture, rng: Generator) -> Architecture:
         """Take each decision from a parent that has it, each with equal probability.
 

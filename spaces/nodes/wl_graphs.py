@@ -6,7 +6,7 @@ from ..graph.graph import HierarchicalGraph
 from ..graph.wl_features import WLGraph
 from .architecture import Architecture
 
-__all__ = ["operation_choices", "wl_graphs"]
+__all__ = ["networks_of", "operation_choices", "wl_graphs"]
 
 
 def wl_graphs(architecture: Architecture) -> Mapping[str, WLGraph]:
@@ -32,7 +32,7 @@ def wl_graphs(architecture: Architecture) -> Mapping[str, WLGraph]:
     cache, choices = architecture.space.wl_cache, architecture.choices
     graphs = cache.wl_graphs(choices)
     if graphs is None:
-        graphs = cache.learn(_networks(architecture)).wl_graphs(choices)
+        graphs = cache.learn(networks_of(architecture)).wl_graphs(choices)
     assert graphs is not None  # the templates were just made from these choices
     return graphs
 
@@ -43,12 +43,12 @@ def operation_choices(architecture: Architecture) -> set[str]:
     Args:
         architecture: Any architecture.
     """
-    graphs = (g for network in _networks(architecture).values() for g in network.graphs.values())
+    graphs = (g for network in networks_of(architecture).values() for g in network.graphs.values())
     blocks = (block for graph in graphs for vertex in graph.vertices for block in vertex.blocks)
     return {block.path for block in blocks if block.kind == "choice"}
 
 
-def _networks(architecture: Architecture) -> dict[str, HierarchicalGraph]:
+def networks_of(architecture: Architecture) -> dict[str, HierarchicalGraph]:
     """Return the networks by the prefix of the names of their graphs."""
     parts = architecture.space.resolve(architecture.choices, compact=True)
     return {

@@ -53,7 +53,7 @@ def wrong(folder: Path) -> None:
             "run toy.py --backend optnua",
             "no backend 'optnua': did you mean 'optuna'",
         ),
-        ("run toy.py --pruner mean", "unknown pruner 'mean': use median"),
+        ("run toy.py --pruner mean", "unknown pruner 'mean': use median, median-average"),
         ("run toy.py --backend optuna --pruner mean", "use one of hyperband, median, successive"),
         ("run toy.py --option storage=sqlite:///x.db", "backend 'local' has no option 'storage'"),
         (

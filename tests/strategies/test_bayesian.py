@@ -26,7 +26,13 @@ from nasbridge.strategies.acquisition import (
     scalarized_improvement,
     thompson,
 )
-from nasbridge.strategies.bayesian import BayesianState, _Surrogate
+from nasbridge.strategies.bayesian import (
+    BayesianState,
+    _candidates,
+    _kept,
+    _parents,
+    _Surrogate,
+)
 from nasbridge.strategies.features import Features
 from nasbridge.strategies.gaussian_process import GaussianProcess, Hyperparameters, KernelView, fit
 
@@ -288,6 +294,57 @@ def test_failing_regions_are_avoided() -> None:
         return failed
 
     assert sum(failures(s, True) for s in range(4)) < sum(failures(s, False) for s in range(4))
+
+
+def test_a_model_of_many_trials_keeps_the_best_and_the_latest() -> None:
+    architecture = Space({"a": Integer(0, 9)}).architecture({"a": 0})
+    scores = RNG.permutation(400).astype(float)
+    observed = [(architecture, (float(score),)) for score in scores]
+    kept = [score for _, (score,) in _kept(observed)]
+    older, latest = scores[:272], scores[272:]
+    assert kept[128:] == latest.tolist()
+    assert sorted(kept[:128]) == sorted(older)[-128:]
+
+
+def test_rounding_errors_do_not_change_the_order_of_candidates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space = Space({f"x{k}": Choice(list("abcd")) for k in range(3)})
+    strategy = BayesianOptimization(initial=2)
+    state = strategy.start(Problem(space, objectives_from({"v": "max"}), 0))
+    for number in range(4):
+        one = space.sample(numpy.random.default_rng(number))
+        state = strategy.observe(state, Trial(number, one, "complete", {"v": number}))
+
+    def nearly_equal(_: object, __: object, candidates: list[object], ___: object) -> Array:
+        return 1 + 1e-9 * numpy.arange(len(candidates), dtype=numpy.float64)
+
+    monkeypatch.setattr(BayesianOptimization, "_acquire", nearly_equal)
+    first = next(strategy.propose(state, numpy.random.default_rng(0)))
+    assert first == next(_candidates(state, _parents(state), numpy.random.default_rng(0)))
+
+
+def test_fitted_hyperparameters_are_rounded() -> None:
+    x = numpy.random.default_rng(3).random((20, 2))
+    hyper = fit([view(x, x)], numpy.sin(5 * x[:, 0]))
+    values = [*hyper.lengths[0], *hyper.weights, hyper.noise]
+    assert values == [round(value, 2) for value in values]
+
+
+def test_a_scalarization_is_the_least_scaled_score_to_the_power_of_the_objectives() -> None:
+    """Zhang & Golovin 2020, equation 1."""
+    observed = numpy.array([[0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    means = numpy.array([[3.0], [4.0], [5.0]])
+    found = scalarized_improvement(
+        means, numpy.full((3, 1), 1e-12), observed, numpy.random.default_rng(5)
+    )
+    weights = numpy.abs(numpy.random.default_rng(5).standard_normal(3))
+    weights /= numpy.linalg.norm(weights)
+
+    def scalar(point: Array) -> float:
+        return float(((point + 0.1) / weights).min() ** 3)
+
+    assert found[0] == pytest.approx(scalar(means[:, 0]) - scalar(observed[:, 1]))
 
 
 def test_settings_are_checked() -> None:

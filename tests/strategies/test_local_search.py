@@ -1,8 +1,10 @@
 """Local search: steps to neighbours, and restarts at local optima."""
 
+import numpy
 import pytest
 
 from nasbridge import Architecture, Integer, LocalSearch, Search, Space, StrategyError, Trial
+from nasbridge.strategies import Problem, objectives_from
 
 SPACE = Space({"a": Integer(0, 9), "b": Integer(0, 9)})
 
@@ -57,6 +59,28 @@ def test_a_local_optimum_restarts_the_search() -> None:
     top = next(k for k, (_, value) in enumerate(trials) if value == 18)
     later = [differ(architecture, trials[top][0]) for architecture, _ in trials[top + 3 :]]
     assert max(later) > 3
+
+
+def test_neighbours_are_proposed_in_random_order() -> None:
+    space = Space({f"x{k}": Integer(0, 9) for k in range(4)})
+    strategy = LocalSearch()
+    state = strategy.start(Problem(space, objectives_from({"s": "max"}), 0))
+    middle = space.architecture({f"x{k}": 5 for k in range(4)})
+    state = strategy.observe(state, Trial(0, middle, "complete", {"s": 1.0}))
+    firsts = {next(strategy.propose(state, numpy.random.default_rng(k))) for k in range(40)}
+    assert firsts == set(space.neighbors(middle))
+
+
+def test_after_a_local_optimum_the_next_trial_is_the_centre() -> None:
+    space = Space({"a": Integer(0, 9)})
+    strategy = LocalSearch()
+    state = strategy.start(Problem(space, objectives_from({"s": "max"}), 0))
+    for number, (a, value) in enumerate([(5, 9.0), (4, 1.0), (6, 1.0), (0, 0.0)]):
+        assert state.centre is None or state.centre[0]["a"] == 5
+        trial = Trial(number, space.architecture({"a": a}), "complete", {"s": value})
+        state = strategy.observe(state, trial)
+    assert state.centre is not None
+    assert state.centre[0]["a"] == 0
 
 
 def test_settings_are_checked() -> None:

@@ -176,6 +176,15 @@ def test_non_dominated_trials_have_the_full_reward() -> None:
     assert rank_rewards(seen, seen).tolist() == [1.0, 1.0, 0.5, 0.25]
 
 
+def test_a_reward_compares_with_the_trials_of_earlier_batches() -> None:
+    strategy = PolicyGradient(batch=4, units=8)
+    state = strategy.start(problem(FLAT))
+    for number, score in enumerate([1.0] * 4 + [0.0] * 4):
+        one = FLAT.sample(numpy.random.default_rng(number))
+        state = strategy.observe(state, Trial(number, one, "complete", {"score": score}))
+    assert state.baseline == pytest.approx(0.5 + 0.5 * 0.95**4)  # four rewards of 1, then of 1/2
+
+
 def test_a_batch_of_failed_trials_does_not_change_the_policy() -> None:
     failed = numpy.array([[-numpy.inf]] * 3)
     assert rank_rewards(failed, failed[:0]).tolist() == [0.0] * 3

@@ -117,7 +117,10 @@ def run(
     pruner: Annotated[
         str | None,
         Option(
-            help="Stop bad trials early: median; with optuna also successive-halving, hyperband.",
+            help=(
+                "Stop bad trials early: median, median-average; with optuna median, "
+                "successive-halving, hyperband."
+            ),
             show_default="the experiment's",
         ),
     ] = None,

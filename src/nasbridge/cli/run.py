@@ -14,7 +14,7 @@ from ..engine.run_note import RUN_NOTE, Origin, RunNote, in_folder, read_note
 from ..experiment import Experiment
 from ..moving import continue_experiment
 from ..runs import run_experiment
-from ..strategies import History, MedianPruner, Pruner, Trial
+from ..strategies import History, MedianAtStepPruner, MedianPruner, Pruner, Trial
 from .app import new_table, out, print_message
 from .load import experiment_in, experiment_of
 from .options import parse_options
@@ -22,7 +22,8 @@ from .options import parse_options
 __all__ = ["resume_run", "run_nnictl", "start_run", "view_run"]
 
 PRUNERS: Mapping[str, type[Pruner]] = {
-    "median": MedianPruner
+    "median": MedianAtStepPruner,  # run notes contain this name, so its rule must not change
+    "median-average": MedianPruner,
 }  # for backends without native pruners
 FRONT = 10  # trials of a Pareto front that are shown
 

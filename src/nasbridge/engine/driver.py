@@ -4,6 +4,7 @@ A store adapts a framework's own storage. The driver writes every event to the s
 continues, and has no other state to lose, so it may be killed at any moment.
 """
 
+import logging
 import math
 import time
 import warnings
@@ -35,6 +36,9 @@ __all__ = [
     "pruned_by",
     "warn_no_objective",
 ]
+
+
+LOG = logging.getLogger(__name__)
 
 
 class ExperimentSpec(Protocol):
@@ -234,8 +238,9 @@ class Driver:
         try:
             with uninterrupted():
                 trial = self.store.begin(math.inf if limit is None else limit)
-        except SpaceExhausted:
+        except SpaceExhausted as error:
             self.exhausted = True
+            LOG.info("the search ends: %s", error)
             return False
         if trial is None:
             return False

@@ -77,6 +77,12 @@ def test_sampling_and_mutation_reach_every_value(
         assert others == set(values[1:])
 
 
+def test_a_mutation_at_a_bound_is_reflected_and_not_clamped(rng: Generator) -> None:
+    domain = RealRange(0.0, 1.0)
+    drawn = [domain.mutate(bound, rng) for bound in (0.0, 1.0) for _ in range(200)]
+    assert not {0.0, 1.0} & set(drawn)
+
+
 @pytest.mark.parametrize("domain", ALL)
 def test_encoding_is_between_0_and_1_and_has_the_documented_width(
     domain: Domain, rng: Generator

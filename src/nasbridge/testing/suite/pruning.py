@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ... import Experiment, MedianPruner
+from ... import Experiment, MedianAtStepPruner, MedianPruner
 from ..evaluations import evaluate_curve
 from ..harness import BackendHarness
 from ..loop import comparable, reference
@@ -27,7 +27,7 @@ class PruningTests(CapabilityTests):
         experiment = experiment_on(
             chain(),
             evaluate=evaluate_curve,
-            pruner=MedianPruner(startup=3),
+            pruner=MedianAtStepPruner(startup=3),
             objectives={"score": "max", "size": "min"},
         )
         _assert_pruned_like_the_reference(harness, experiment, tmp_path / "run")
