@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 from ..errors import BuildError, MissingExtra
 from ..graph.graph import Operation
 from ..planning.steps import described
+from .compat import patch_average_pool
 from .names import layer_name
 
 try:
@@ -17,6 +18,8 @@ except ImportError as error:  # Keras itself, or the Keras backend that KERAS_BA
     missing = (error.name or "keras").partition(".")[0]
     extra = missing if missing in ("jax", "torch") else "tensorflow"
     raise MissingExtra(missing, extra, "building a network") from error
+
+patch_average_pool(keras)
 
 __all__ = [
     "CopiedLayer",
