@@ -56,7 +56,8 @@ def _as_json(value: object) -> object:
     if isinstance(value, set | frozenset):  # their order differs between processes
         return ["set", *sorted(map(digest, cast("set[object]", value)))]
     if isinstance(value, numpy.ndarray):  # the repr leaves out the middle of a large array
-        return ["array", str(value.dtype), value.shape, value.tobytes().hex()]
+        array = cast(Any, value)
+        return ["array", str(array.dtype), array.shape, array.tobytes().hex()]
     return _text(value)
 
 

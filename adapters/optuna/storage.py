@@ -14,6 +14,7 @@ from optuna.storages import BaseStorage, RDBStorage
 
 from ...engine.errors import BackendError
 from ...engine.run_note import find_note
+from ...engine.secrets import masked
 
 __all__ = [
     "STUDY_NAME",
@@ -105,8 +106,8 @@ def open_storage(storage: Storage) -> Generator[BaseStorage | str | None]:
         opened = with_retries(lambda: RDBStorage(url, engine_kwargs=settings))
     except Exception as error:  # each database has its own errors
         raise BackendError(
-            f"the storage {storage} cannot be opened ({type(error).__name__}: {error}): check its "
-            "URL or path, and that it is writable"
+            f"the storage {describe_storage(storage)} cannot be opened "
+            f"({type(error).__name__}: {error}): check its URL or path, and that it is writable"
         ) from error
     try:
         yield opened
@@ -140,5 +141,5 @@ def with_retries(connect: Callable[[], Result]) -> Result:
 
 
 def describe_storage(storage: object) -> str:
-    """Return what messages call a storage: its URL, if it has one."""
-    return str(getattr(storage, "url", None) or storage)
+    """Return what messages call a storage: its URL, if it has one, without the password."""
+    return masked(str(getattr(storage, "url", None) or storage))

@@ -64,12 +64,35 @@ def test_a_run_continues_from_another_directory(
     assert "omit continue_from= to continue" in refused("run", "toy.py", *to)
 
 
+STRANGERS_NOTE = """{"backend": "local", "jobs": 0, "options": {}, "left_out": [], "origin":
+{"script": "stranger/x.py", "variable": "", "settings": {}, "folder": ".", "command": ["x"]}}"""
+STRANGERS_HISTORY = """{"format": "nasbridge-history", "version": 1, "space": null, "fingerprint":
+"x", "objectives": {"score": "max"}, "strategy": "", "seed": 0, "facts": {}}"""
+
+
+def test_a_file_that_a_directory_names_is_not_run(
+    folder: Path, refused: Callable[..., str]
+) -> None:
+    place = folder / "stranger"
+    place.mkdir()
+    (place / "x.py").write_text("open('ran', 'w').close()")
+    (place / "run.json").write_text(STRANGERS_NOTE)
+    (place / "history.jsonl").write_text(" ".join(STRANGERS_HISTORY.split()) + "\n")
+    for words in (("report", "stranger"), ("export", "stranger", "out.jsonl")):
+        error = refused(*words)
+        assert "'stranger/x.py', which is not run unless you ask" in error
+        assert "--experiment FILE" in error
+        assert not (folder / "ran").exists()
+        assert not (place / "ran").exists()
+
+
 def test_a_history_without_space_asks_for_the_experiment(
     folder: Path, nasbridge: Run, refused: Refused, edit: Edit
 ) -> None:
     edit("experiment =", "space = space.where(lambda a: a['width'] != 7)\nexperiment =")
     nasbridge("run", "toy.py", "--backend", "optuna", "--directory", "d", "--trials", 4)
-    nasbridge("export", "d", "moved.jsonl")  # the directory records the file
+    assert "toy.py', which is not run unless you ask" in refused("export", "d", "moved.jsonl")
+    nasbridge("export", "d", "moved.jsonl", "--experiment", "toy.py")
     assert "--experiment FILE" in refused("import", "moved.jsonl", "e", "--backend", "local")
     assert not (folder / "e").exists()
     nasbridge("import", "moved.jsonl", "e", "--backend", "local", "--experiment", "toy.py")
@@ -77,7 +100,7 @@ def test_a_history_without_space_asks_for_the_experiment(
     whole = nasbridge("run", "toy.py", "--directory", "whole", "--trials", 12)
     assert moved.stdout == whole.stdout  # the best trial
     nasbridge("report", "moved.jsonl", "--experiment", "toy.py")
-    nasbridge("report", "e")
+    nasbridge("report", "e", "--experiment", "toy.py")
 
 
 def test_a_history_of_an_unknown_file_can_be_continued(

@@ -64,7 +64,7 @@ SpaceFrom = Annotated[
     Option(
         "--experiment",
         metavar="EXPERIMENT.py",
-        help="The experiment's file, if the history does not name it.",
+        help="The experiment's file, if the history does not include its space; it is run.",
         show_default=False,
     ),
 ]
@@ -207,11 +207,12 @@ def report(
 def export_(
     directory: Directory,
     file: Annotated[Path, Argument(metavar="FILE.jsonl", help="The history; a new file.")],
+    experiment: SpaceFrom = None,
 ) -> None:
     """Write the history of a run as JSON Lines, which every backend can continue."""
     from .move import export_run
 
-    export_run(directory, file)
+    export_run(directory, file, experiment)
 
 
 @app.command("import")

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ..engine import ExperimentError
 from ..engine.modules import load_module
-from ..engine.run_note import Origin, in_folder, read_note
+from ..engine.run_note import Origin, read_note
 from ..experiment import Experiment
 from ..runs import load_run
 from ..spaces import NasbridgeError, SearchSpace, from_json
@@ -82,10 +82,11 @@ def space_in(file: Path, name: str | None) -> SearchSpace:
 def history_at(location: Path, experiment: Path | None = None) -> History:
     """Read a history: its file, or the directory of a run under any backend.
 
+    The file that a run note names is not run, because the directory may be a stranger's.
+
     Args:
         location: The file or directory.
-        experiment: The experiment's file, if the history does not include its space. The run
-            note in a directory usually names the file.
+        experiment: The experiment's file, if the history does not include its space.
 
     Raises:
         NasbridgeError: The history is missing or damaged, or its space is unknown.
@@ -96,12 +97,13 @@ def history_at(location: Path, experiment: Path | None = None) -> History:
     origin = read_note(location).origin
     try:
         return load_run(location, space)
-    except NasbridgeError:
-        if space is not None or not Path(origin.script).is_file():
+    except NasbridgeError as error:
+        if space is not None or not origin.script:
             raise
-    with in_folder(origin):
-        space = experiment_of(origin, location)[1].space
-    return load_run(location, space)
+        raise ExperimentError(
+            f"{error}. The run names the file {origin.script!r}, which is not run unless you ask "
+            "for it: if you trust it, pass it as --experiment FILE"
+        ) from error
 
 
 def _load(file: Path) -> ModuleType:

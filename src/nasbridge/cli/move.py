@@ -14,10 +14,10 @@ from .options import parse_options
 __all__ = ["export_run", "import_history", "report_history"]
 
 
-def export_run(directory: Path, file: Path) -> None:
+def export_run(directory: Path, file: Path, experiment: Path | None) -> None:
     """Write the history of a run to a file, with the origin of its experiment."""
     origin = asdict(read_note(directory).origin)
-    history = history_at(directory)
+    history = history_at(directory, experiment)
     replace(history, metadata={**history.metadata, "origin": origin}).save(file)
     print_message(f"{len(history)} trials in {file}")
 

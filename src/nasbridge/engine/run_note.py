@@ -16,6 +16,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from .errors import ExperimentError
+from .secrets import masked
 
 __all__ = [
     "RUN_NOTE",
@@ -48,14 +49,14 @@ class Origin:
         variable: Its variable in the file; empty if the script itself ran it.
         settings: Settings that the command line changed, as `{"trials": 30}`.
         folder: The working directory.
-        command: The command line.
+        command: The command line, with masked passwords.
     """
 
     script: str = field(default_factory=_script)
     variable: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     folder: str = field(default_factory=lambda: str(Path.cwd()))
-    command: Sequence[str] = field(default_factory=lambda: tuple(sys.argv))
+    command: Sequence[str] = field(default_factory=lambda: tuple(map(masked, sys.argv)))
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class RunNote:
     Attributes:
         backend: The backend's name.
         jobs: Number of worker processes; None for the default of `evaluate`.
-        options: The backend's own options that JSON can hold; a storage is held as its URL.
+        options: The backend's own options that JSON can hold; a storage is held as its URL, with
+            the password that the user gave in a text.
         left_out: Names of the other options, which `resume` cannot repeat.
         origin: Where the experiment is defined.
     """
@@ -99,9 +101,14 @@ def _is_json(option: object) -> bool:
 
 
 def write_note(directory: Path, note: RunNote) -> None:
-    """Write the note of a run; after a crash the file holds the old note or the new one."""
+    """Write the note of a run; after a crash the file holds the old note or the new one.
+
+    Only its owner may read it, because the URL of a storage may contain a password.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     draft = directory / f"{RUN_NOTE}.{os.getpid()}"
+    draft.touch(0o600)
+    draft.chmod(0o600)  # a draft of a killed process may be there already
     draft.write_text(json.dumps(asdict(note), indent=1) + "\n", "utf-8")
     draft.replace(directory / RUN_NOTE)
 
@@ -149,6 +156,7 @@ def origin_from(document: object) -> Origin:
         ExperimentError: The object is damaged.
     """
     entries: dict[str, Any] = dict(_checked(document, _ORIGIN))
+    entries["command"] = [masked(str(word)) for word in entries["command"]]
     return Origin(**entries)
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 from .. import __version__
 from ..adapters import BACKENDS
 from ..engine.run_note import RunNote
+from ..engine.secrets import masked
 from ..spaces import Decision, Space
 from .data import ReportData
 from .text import how_many, moment, number, seconds
@@ -61,12 +62,13 @@ def summary(data: ReportData, note: RunNote | None) -> Iterator[tuple[str, str]]
     if note and note.jobs:
         yield "worker processes", str(note.jobs)
     if note and note.options:
-        yield "options", ", ".join(f"{key}={value!r}" for key, value in note.options.items())
+        shown = ", ".join(f"{key}={value!r}" for key, value in note.options.items())
+        yield "options", masked(shown)
     if isinstance(history.space, Space) and history.space.constraints:
         yield "constraints", ", ".join(map(str, history.space.constraints))
     for name, value in history.metadata.items():
         if name != "backend" and isinstance(value, str | int | float):
-            yield name, str(value)
+            yield name, masked(str(value))
     yield "first trial began", moment(min((t.started for t in history if t.started), default=None))
     yield "last trial ended", moment(max((t.finished for t in history if t.finished), default=None))
 
@@ -88,7 +90,7 @@ def command(data: ReportData, note: RunNote | None) -> str:
     words: Any = cast(Mapping[str, Any], origin).get("command") if origin else None
     if not words:
         return ""
-    program, *rest = map(str, words)
+    program, *rest = (masked(str(word)) for word in words)
     path = PurePath(program)
     if path.name == "__main__.py":
         return shlex.join(["python", "-m", path.parent.name, *rest])

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
-from nasbridge import Experiment, History, MedianPruner, RandomSearch
+from nasbridge import Experiment, History, MedianAtStepPruner, RandomSearch
 from nasbridge import testing as material
 from nasbridge.adapters.nni.database import experiment_in
 from nasbridge.adapters.nni.manager import Manager
@@ -45,7 +45,7 @@ EXPERIMENT = Experiment(
     strategy=RandomSearch(),
     trials=14,
     seed=2,
-    pruner=MedianPruner(startup=3),
+    pruner=MedianAtStepPruner(startup=3),
 )
 
 
