@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, ClassVar, cast
 
-from ..errors import BuildError, MissingExtra
+from ..errors import BuildError, MissingExtra, UnknownLayer
 from ..graph.graph import Operation
 from ..planning.steps import described
 from .compat import patch_average_pool
@@ -126,7 +126,8 @@ def layer_class(operation: Operation, path: str) -> type:
         path: Path of the layer, for error messages.
 
     Raises:
-        BuildError: No such class exists, or it is not a layer.
+        UnknownLayer: Keras has no such layer.
+        BuildError: The class is not known here, or it is not a layer.
     """
     module, _, qualname = operation.name.rpartition(":")
     found = operation.cls or _imported(module or "keras.layers", qualname)
@@ -145,7 +146,7 @@ def layer_class(operation: Operation, path: str) -> type:
     known = [name for name, cls in vars(keras.layers).items() if isinstance(cls, type)]
     close = get_close_matches(qualname, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else "use a name in keras.layers, or a class"
-    raise BuildError(f"{what} is not a Keras layer: {hint}")
+    raise UnknownLayer(f"{what} is not a Keras layer: {hint}")
 
 
 def is_from_keras(thing: Any) -> bool:

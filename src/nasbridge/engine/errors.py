@@ -2,7 +2,14 @@
 
 from ..spaces import NasbridgeError
 
-__all__ = ["BackendError", "ExperimentError", "Pruned", "TooManyFailures", "Unsupported"]
+__all__ = [
+    "BackendError",
+    "CannotEvaluate",
+    "ExperimentError",
+    "Pruned",
+    "TooManyFailures",
+    "Unsupported",
+]
 
 
 class ExperimentError(NasbridgeError, ValueError):
@@ -17,8 +24,15 @@ class Unsupported(BackendError):
     """The framework cannot do this; the message names an alternative."""
 
 
-class TooManyFailures(ExperimentError):
-    """As many trials in a row failed as `max_failures` allows."""
+class CannotEvaluate(ExperimentError):
+    """Raised by `evaluate` when every trial would fail, as without its data; ends the search.
+
+    The trial counts as interrupted: it is repeated when the search resumes.
+    """
+
+
+class TooManyFailures(ExperimentError, RuntimeError):
+    """As many trials in a row failed as `max_failures` allows, or all trials failed."""
 
 
 class Pruned(Exception):

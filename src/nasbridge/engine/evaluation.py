@@ -13,7 +13,7 @@ import numpy
 
 from ..spaces import Architecture
 from ..strategies import Objective, Step
-from .errors import ExperimentError, Pruned
+from .errors import CannotEvaluate, ExperimentError, Pruned
 
 __all__ = ["ActiveTrial", "Evaluate", "Outcome", "Task", "evaluate_task", "trial_seed"]
 
@@ -137,6 +137,7 @@ class Outcome:
         curve: The reports.
         seconds: Duration.
         notes: "error" and "traceback" of a failed trial.
+        ends_search: Why no trial can be evaluated, which ends the search; empty otherwise.
     """
 
     number: int
@@ -145,12 +146,13 @@ class Outcome:
     curve: tuple[Step, ...] = ()
     seconds: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    ends_search: str = ""
 
 
 def evaluate_task(
     evaluate: Evaluate, task: Task, objectives: Sequence[Objective], report: Report
 ) -> Outcome:
-    """Evaluate a trial; an error of `evaluate` makes it a failed one.
+    """Evaluate a trial; an error of `evaluate` makes it a failed one, or ends the search.
 
     Args:
         evaluate: The user's function.
@@ -163,6 +165,7 @@ def evaluate_task(
     values: dict[str, float] = {}
     notes: dict[str, Any] = {}
     state: Literal["complete", "pruned", "failed"] = "complete"
+    ends_search = ""
     try:
         values = checked_metrics(evaluate(task.architecture, trial), objectives)
     except Pruned:
@@ -171,11 +174,11 @@ def evaluate_task(
             values |= step.metrics
     except (Exception, SystemExit) as error:  # the search continues
         state = "failed"
+        ends_search = str(error) if isinstance(error, CannotEvaluate) else ""
         notes["error"] = f"{type(error).__name__}: {error}"
         notes["traceback"] = traceback.format_exc()
-    return Outcome(
-        task.number, state, values, tuple(trial.curve), time.perf_counter() - began, notes
-    )
+    seconds = time.perf_counter() - began
+    return Outcome(task.number, state, values, tuple(trial.curve), seconds, notes, ends_search)
 
 
 def checked_metrics(metrics: object, objectives: Sequence[Objective]) -> dict[str, float]:

@@ -45,6 +45,9 @@ def run_managed(
 ) -> History:
     """Run an experiment in a backend's storage.
 
+    An `evaluate` with a method `check_experiment(space, objectives)` may raise an error there, if
+    no trial can succeed, before anything is stored.
+
     Args:
         experiment: The experiment.
         directory: The run's directory, or None.
@@ -63,6 +66,9 @@ def run_managed(
         ExperimentError: `evaluate` cannot be sent to workers.
         TooManyFailures: As many trials in a row failed as the experiment allows.
     """
+    check = getattr(experiment.evaluate, "check_experiment", None)
+    if check is not None:
+        check(experiment.space, experiment.objectives)
     default = None if supplies_executor else executor_for(experiment, jobs)
     with opening as opened:
         executor = opened.executor or default
