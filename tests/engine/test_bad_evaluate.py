@@ -9,7 +9,15 @@ from typing import Any
 import numpy
 import pytest
 
-from nasbridge import Architecture, Choice, Experiment, NasbridgeError, RandomSearch, Space
+from nasbridge import (
+    Architecture,
+    Choice,
+    Experiment,
+    NasbridgeError,
+    RandomSearch,
+    Space,
+    TooManyFailures,
+)
 from nasbridge.engine import ActiveTrial, Outcome, Silent, Task, evaluate_task
 from nasbridge.runs import load_run
 from nasbridge.strategies import Objective
@@ -93,6 +101,8 @@ def test_an_invalid_result_fails_the_trial(result: Any, message: str) -> None:
     ("steps", "message"),
     [
         ((2, 1), "step 1 was reported after step 2"),
+        ((1, 1), "step 1 was reported after step 1"),
+        ((None,), "step of a report is None: give an int"),
         ((-1,), "step of a report is -1: give an int fr"),
         ((2**31,), "report is 2147483648: give an int from 0"),
         ((1.5,), "step of a report is 1.5: give an int"),
@@ -148,9 +158,8 @@ def test_an_invalid_step_in_a_worker_fails_its_trial() -> None:
     experiment = Experiment(
         SPACE, InvalidStep(), {"score": "max"}, RandomSearch(), trials=3, max_failures=9
     )
-    for trial in experiment.run("local", jobs=1, observer=Silent()):
-        assert (trial.state, trial.curve) == ("failed", ())
-        assert trial.notes["error"].startswith("ExperimentError: the step of a report is")
+    with pytest.raises(TooManyFailures, match="with ExperimentError: the step of a report is -1"):
+        experiment.run("local", jobs=1, observer=Silent())
 
 
 @pytest.mark.parametrize("backend", ["keras_tuner", "local", "optuna"])

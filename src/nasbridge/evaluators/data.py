@@ -132,23 +132,26 @@ def _made(function: Callable[[], Any], name: str) -> Any:
 def _is_endless(made: Any) -> bool:
     if isinstance(made, Iterator):
         return True
-    keras = sys.modules.get("keras")
-    if keras is not None and isinstance(made, keras.utils.PyDataset):
-        return getattr(made, "num_batches", 0) is None
+    if _is_py_dataset(made):
+        return made.num_batches is None
     cardinality = getattr(made, "cardinality", None)  # of a tf.data.Dataset; -1 is infinite
     return callable(cardinality) and int(cardinality()) == -1
 
 
-def fit_arguments(made: Any, batch_size: int) -> dict[str, Any]:
+def fit_arguments(made: Any, batch_size: int, shuffle: bool) -> dict[str, Any]:
     """Return data as arguments of `model.fit`.
 
     Args:
         made: The data.
         batch_size: Examples in a batch; loaders make their own batches.
+        shuffle: Whether to shuffle arrays and the batches of a PyDataset; Keras warns of it for
+            other loaders.
     """
-    if not isinstance(made, tuple | list):
-        return {"x": made}
-    return {**dict(zip(("x", "y", "sample_weight"), made, strict=False)), "batch_size": batch_size}
+    if isinstance(made, tuple | list):
+        named = dict(zip(("x", "y", "sample_weight"), made, strict=False))
+        return {**named, "batch_size": batch_size, "shuffle": shuffle}
+    can_shuffle = _is_py_dataset(made) and not _is_endless(made)
+    return {"x": made, "shuffle": shuffle and can_shuffle}
 
 
 def example_shape(made: Any) -> tuple[Any, tuple[int, ...], str | None]:
@@ -201,12 +204,14 @@ def _inputs_of(made: Any) -> tuple[Any, Any]:
     if isinstance(made, Iterator):
         batch = next(made)
         return _again(batch, made), _first(batch)
-    keras = sys.modules.get("keras")
     if hasattr(made, "element_spec"):  # a dataset of TensorFlow
         return made, _first(made.element_spec)
-    if keras is not None and isinstance(made, keras.utils.PyDataset):
-        return made, _first(made[0])
-    return made, _first(next(iter(made)))
+    return made, _first(made[0] if _is_py_dataset(made) else next(iter(made)))
+
+
+def _is_py_dataset(made: Any) -> bool:
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(made, keras.utils.PyDataset)
 
 
 def _first(batch: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, final
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
 from ..engine import ActiveTrial, CannotEvaluate, ExperimentError, Task
 from ..spaces import Architecture, BuildError, MissingExtra, SearchSpace
@@ -16,6 +16,9 @@ from .callbacks import arguments_of
 from .copies import check_configuration, fresh_copy
 from .data import Data, check_data, check_part, example_shape, fit_arguments, load, open_part
 from .monitor import Mode, monitored
+
+if TYPE_CHECKING:
+    from .keras_training import BestEpoch
 
 __all__ = ["KerasEvaluator"]
 
@@ -59,6 +62,8 @@ class KerasEvaluator:
         jobs: Worker processes of an experiment without `jobs=`; 1 keeps memory flat, because
             workers are replaced now and then.
         input_shape: Shape of one example; None for that of the training data.
+        shuffle: As in `model.fit`: whether arrays, and the batches of a `PyDataset`, are shuffled
+            before each epoch.
         class_weight: As in `model.fit`: the weight of each class in the loss, by its number.
         steps_per_epoch: As in `model.fit`: batches of training data in an epoch; required for
             generators and infinite datasets.
@@ -106,6 +111,7 @@ class KerasEvaluator:
     save: bool = False
     jobs: int = 1
     input_shape: tuple[int, ...] | None = None
+    shuffle: bool = True
     class_weight: Mapping[int, float] | None = None
     steps_per_epoch: int | None = None
     validation_steps: int | None = None
@@ -239,7 +245,7 @@ class KerasEvaluator:
             best.restore()
         return model
 
-    def _best_epoch(self, objectives: Sequence[Objective]) -> Any:
+    def _best_epoch(self, objectives: Sequence[Objective]) -> "BestEpoch":
         """Return the callback that selects the best epoch under these objectives."""
         from .keras_training import BestEpoch
 
@@ -289,7 +295,7 @@ class KerasEvaluator:
         self._compile(model, architecture)
         users = self._callbacks(epochs, trial, architecture)
         fitted = model.fit(
-            **fit_arguments(opened.train, self.batch_size),
+            **fit_arguments(opened.train, self.batch_size, self.shuffle),
             epochs=epochs,
             validation_data=opened.validation,
             callbacks=[*users, *callbacks],  # theirs first: they may add metrics, exchange weights
