@@ -52,7 +52,7 @@ def _as_json(value: object) -> object:
         made = cast("partial[object]", value)
         return ["partial", made.func, made.args, made.keywords]
     if isinstance(value, MethodType):
-        return ["method", value.__func__.__qualname__, value.__self__]
+        return ["method", value.__func__, value.__self__]
     if isinstance(value, set | frozenset):  # their order differs between processes
         return ["set", *sorted(map(digest, cast("set[object]", value)))]
     if isinstance(value, numpy.ndarray):  # the repr leaves out the middle of a large array
@@ -63,7 +63,7 @@ def _as_json(value: object) -> object:
 
 def _text(value: object) -> object:
     if type(value).__repr__ is object.__repr__ and hasattr(value, "__dict__"):
-        return [f"{type(value).__module__}:{type(value).__qualname__}", vars(value)]
+        return [type(value), vars(value)]
     text = repr(value)
     if _ADDRESS.search(text):
         raise SpaceError(

@@ -118,9 +118,8 @@ class Bananas(Strategy[BananasState]):
 
     The networks are those of the paper's code: 10 layers of 20 units, trained for 150 epochs by
     Adam with learning rate 0.01 and decay rates 0.9 and 0.99 on the mean absolute error. The cost
-    of training grows with the number of
-    trials; with many hundred trials `BayesianOptimization` is faster. A pruned trial counts with
-    its last value. A failed trial is ignored.
+    of training grows with the number of trials; with many hundred trials `BayesianOptimization` is
+    faster. A pruned trial counts with its last value. A failed trial is ignored.
 
     Deviations from the paper's code: it evaluates the `batch` best candidates of one set of
     samples; here each proposal draws its own candidates and samples, because trials may be asked

@@ -2,8 +2,8 @@
 # Keras Tuner ships no types.
 """How the oracle scores a trial: by its result, or else by its best epoch.
 
-All values of a trial are those of one epoch. A pruned trial has the
-last value of each metric.
+All values of a trial are those of one epoch. A pruned trial has the last value
+of each metric, and counts by the objectives that it has.
 """
 
 import math
@@ -50,7 +50,7 @@ def score(noted: Noted, native: Any, objectives: Sequence[Objective]) -> None:
         if math.isnan(row.score) or native.better_than(value, row.score):
             row.score, row.best_step = value, epoch.step
             values = dict(epoch.metrics)
-    if "pruned" in note:  # it counts by the objectives that it has
+    if "pruned" in note:
         values = {name: value for step in curve_of(row) for name, value in step.metrics.items()}
         reached = [values[name] for name in names if name in values]
         if not reached or not all(map(math.isfinite, reached)):
@@ -73,7 +73,7 @@ def rank_by(native: Any) -> Callable[[Noted], tuple[bool, float]]:
 
 
 def record_result(noted: Noted, result: TrialResult, objectives: Sequence[Objective]) -> None:
-    """Record the result of a trial; a pruned trial keeps the last value of each.
+    """Record the result of a trial; a pruned trial keeps the last value of each metric.
 
     Args:
         noted: The trial.

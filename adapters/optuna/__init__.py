@@ -25,7 +25,14 @@ from .history import read_history, write_history
 from .reporting import Reporter
 from .sampler import NASSampler
 from .space import from_native, suggest, to_native
-from .storage import STUDY_NAME, default_storage, describe_storage, find_storage, open_storage
+from .storage import (
+    STUDY_NAME,
+    default_storage,
+    describe_error,
+    describe_storage,
+    find_storage,
+    open_storage,
+)
 from .store import open_store
 
 __all__ = [
@@ -104,7 +111,7 @@ def load(
         except Exception as error:  # each storage has its own errors
             raise BackendError(
                 f"there is no study {study_name!r} at {describe_storage(storage)} "
-                f"({type(error).__name__}: {error}): pass the storage's URL or the run's "
+                f"({describe_error(error)}): pass the storage's URL or the run's "
                 "directory, and study_name= if it has another name"
             ) from error
         return read_history(study, space)

@@ -21,7 +21,7 @@ from ...strategies.history import in_order
 from .attributes import SURPLUS, VOID, Numbering, objectives_of, rows_of
 from .sampler import NASSampler
 from .space import from_native, to_native
-from .storage import describe_storage, with_retries
+from .storage import describe_error, describe_storage, with_retries
 from .trials import RowReader, row_of
 
 __all__ = ["open_study", "read_history", "write_history"]
@@ -85,7 +85,7 @@ def _create_study(
     except Exception as error:  # each storage has its own errors
         raise BackendError(
             f"the study {study_name!r} cannot be opened in {describe_storage(storage)} "
-            f"({type(error).__name__}: {error}): check the storage"
+            f"({describe_error(error)}): check the storage"
         ) from error
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "STUDY_NAME",
     "Storage",
     "default_storage",
+    "describe_error",
     "describe_storage",
     "find_storage",
     "open_storage",
@@ -106,8 +107,8 @@ def open_storage(storage: Storage) -> Generator[BaseStorage | str | None]:
         opened = with_retries(lambda: RDBStorage(url, engine_kwargs=settings))
     except Exception as error:  # each database has its own errors
         raise BackendError(
-            f"the storage {describe_storage(storage)} cannot be opened "
-            f"({type(error).__name__}: {error}): check its URL or path, and that it is writable"
+            f"the storage {describe_storage(storage)} cannot be opened ({describe_error(error)}): "
+            "check its URL or path, and that it is writable"
         ) from error
     try:
         yield opened
@@ -138,6 +139,11 @@ def with_retries(connect: Callable[[], Result]) -> Result:
                 raise
             time.sleep(seconds)
     return connect()
+
+
+def describe_error(error: Exception) -> str:
+    """Return the class and the text of a database's error, without passwords."""
+    return masked(f"{type(error).__name__}: {error}")
 
 
 def describe_storage(storage: object) -> str:

@@ -126,10 +126,7 @@ class SearchSpace(DecisionSpace):
         Raises:
             NoFeasible: None of 1,000 mutations was feasible.
         """
-        parent = architecture.choices
-        if not self.moves.can_change(parent):
-            return architecture
-        return self._feasible(lambda: self.moves.mutate(parent, rng), "a mutation")
+        return self._mutated(architecture, lambda parent: self.moves.mutate(parent, rng))
 
     def mutate_each(self, architecture: Architecture, rng: Generator) -> Architecture:
         """Change each of n active decisions with probability 1 / n, and at least one of them.
@@ -144,10 +141,18 @@ class SearchSpace(DecisionSpace):
         Raises:
             NoFeasible: None of 1,000 mutations was feasible.
         """
+        return self._mutated(architecture, lambda parent: self.moves.mutate_each(parent, rng))
+
+    def _mutated(
+        self,
+        architecture: Architecture,
+        change: Callable[[Mapping[str, Label]], Mapping[str, Label] | None],
+    ) -> Architecture:
+        """Return the first feasible result of a change, or the parent if it has no alternative."""
         parent = architecture.choices
         if not self.moves.can_change(parent):
             return architecture
-        return self._feasible(lambda: self.moves.mutate_each(parent, rng), "a mutation")
+        return self._feasible(lambda: change(parent), "a mutation")
 
     def crossover(self, one: Architecture, other: Architecture, rng: Generator) -> Architecture:
         """Take each decision from a parent that has it, each with equal probability.

@@ -24,6 +24,7 @@ SECRET = "HUNTER2"
         (f"redis://:{SECRET}@db", "redis://:***@db"),
         (f"postgresql://db/nas?user=u&password={SECRET}&b=2", None),
         (f"{{'storage': 'mysql://u:{SECRET}@db/nas'}}", "{'storage': 'mysql://u:***@db/nas'}"),
+        (f"postgresql://user:{SECRET}'\"@db/nas", "postgresql://user:***@db/nas"),
         ("sqlite:///study.db", "sqlite:///study.db"),
         ("postgresql://user@db:5432/nas", "postgresql://user@db:5432/nas"),
         ("https://host/a and mail me@host", "https://host/a and mail me@host"),

@@ -4,12 +4,12 @@ import re
 
 __all__ = ["masked"]
 
-_IN_URL = re.compile(r"(://[^\s:/@'\"]*):[^\s'\"]*@")
+_IN_URL = re.compile(r"(://[^\s:/@]*):\S*@")  # up to the last @, since passwords may contain one
 _IN_QUERY = re.compile(r"([?&](?:password|passwd|pwd|token|secret)=)[^&\s'\"]+", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
-    """Replace passwords of URLs in a text by `***`.
+    """Replace passwords of URLs in a text by `***`, and rather too much than too little.
 
     Example:
         >>> masked("--storage postgresql://user:secret@host/nas")

@@ -86,10 +86,9 @@ def assert_found(found: dict[str, Any], trials: int) -> None:
     assert found["predicted"] == found["exported"] == pytest.approx(found["best"], abs=1e-6)
 
 
-@pytest.mark.parametrize("backend", ["torch"])
-def test_a_block_is_searched_under_other_keras_backends(backend: str, tmp_path: Path) -> None:
-    found = result_of(started(tmp_path, 2, KERAS_BACKEND=backend))
-    assert found["backend"] == backend
+def test_a_block_is_searched_under_another_keras_backend(tmp_path: Path) -> None:
+    found = result_of(started(tmp_path, 2, KERAS_BACKEND="torch"))
+    assert found["backend"] == "torch"
     assert_found(found, 2)
 
 

@@ -124,3 +124,16 @@ def test_a_clock_that_is_set_back_does_not_change_the_order(tmp_path: Path) -> N
         )
     assert changed.rowcount == 5
     assert comparable(run(searched, tmp_path)) == comparable(reference(searched))
+
+
+def test_errors_of_storages_contain_no_password(tmp_path: Path) -> None:
+    url = "nowhere://user:HUNTER2@host/nas"
+    experiment = Experiment(
+        material.chain(), material.evaluate, {"score": "max"}, RandomSearch(), trials=2
+    )
+    shown = r"nowhere://user:\*\*\*@host/nas"
+    with pytest.raises(BackendError, match=shown) as loading:
+        load(url)
+    with pytest.raises(BackendError, match=shown) as running:
+        experiment.run("optuna", tmp_path / "run", 0, Silent(), storage=url)
+    assert "HUNTER2" not in f"{loading.value} {running.value}"

@@ -176,7 +176,7 @@ def evaluate_dying(architecture: Architecture, trial: ActiveTrial) -> dict[str, 
 
 
 def test_a_failed_trial_counts_its_lost_workers(tmp_path: Path) -> None:
-    experiment = _experiment(evaluate=evaluate_dying, trials=4, trial_seconds=3)
+    experiment = _experiment(evaluate=evaluate_dying, trials=4, trial_seconds=5)
     history = experiment.run("ray_tune", tmp_path / "run")
     notes = {trial.number: trial.notes for trial in history if trial.state == "failed"}
     assert sorted(notes) == [0, 1]

@@ -222,9 +222,26 @@ def one_of(number: int) -> Callable[[str], bool]:
     return lambda text: text in {"a", "b", "c", "d"} or text == str(number)
 
 
+def local(number: int) -> object:
+    """Return an object of a class of its own; all these classes have one name."""
+
+    class Local:
+        def call(self) -> int:
+            return 1
+
+    class Other:
+        def call(self) -> int:
+            return 2
+
+    Other.__qualname__ = Local.__qualname__
+    return Local() if number == 1 else Other()
+
+
 STABLE: list[Callable[[int], object]] = [
     Plain,
     lambda n: Plain(n).call,
+    local,
+    lambda n: vars(type(local(n)))["call"].__get__(local(1)),
     lambda n: partial(power, n),
     lambda n: partial(Plain(1).call, n),
     lambda n: one_of(n),

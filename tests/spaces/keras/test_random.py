@@ -3,7 +3,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Literal, TypeVar
 
 import numpy
@@ -161,11 +160,14 @@ def twins(seed: int) -> tuple[Node, Shape, Generator]:
 
 @pytest.mark.parametrize("seed", range(24))
 def test_equal_forms_have_equal_sizes(seed: int) -> None:
-    space, shape, _ = twins(seed)
+    space, shape, rng = twins(seed)
     sizes: dict[str, set[Cost]] = {}
-    for architecture in islice(space.enumerate(), 150):
+    built = 0
+    for architecture in {space.sample(rng) for _ in range(200)}:
         with suppress(BuildError):  # one of the layers leaves nothing
             sizes.setdefault(architecture.canonical, set()).add(architecture.cost(shape))
+            built += 1
+    assert built > len(sizes)  # some are equivalent
     assert all(len(same) == 1 for same in sizes.values())
 
 

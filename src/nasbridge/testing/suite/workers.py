@@ -57,10 +57,10 @@ class WorkerTests(SharedPoolTests):
 
     @needs("jobs")
     def test_a_trial_that_hangs_is_ended(self, harness: BackendHarness, place: Path | None) -> None:
-        experiment = experiment_on(chain(), evaluate=evaluate_waiting, trials=11, trial_seconds=3)
+        experiment = experiment_on(chain(), evaluate=evaluate_waiting, trials=11, trial_seconds=5)
         history = harness.run(experiment, place)
         assert [t.number for t in history if t.state != "complete"] == [WAIT_AT]
-        assert "trial_seconds=3" in history[WAIT_AT].notes["error"]
+        assert "trial_seconds=5" in history[WAIT_AT].notes["error"]
 
     @needs("jobs")
     def test_a_local_function_is_refused(self, harness: BackendHarness, place: Path | None) -> None:
