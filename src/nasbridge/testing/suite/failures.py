@@ -55,10 +55,10 @@ class FailureTests(CapabilityTests):
     def test_an_impossible_evaluation_ends_the_run(
         self, harness: BackendHarness, tmp_path: Path
     ) -> None:
-        broken = experiment_on(chain(), evaluate=evaluate_without_data, trials=3)
+        broken = experiment_on(chain(), evaluate=evaluate_without_data)
         with pytest.raises(CannotEvaluate, match="there are no data"):
             harness.run(broken, tmp_path / "run")
-        fixed = experiment_on(chain(), trials=3)
+        fixed = experiment_on(chain())
         assert comparable(harness.run(fixed, tmp_path / "run")) == comparable(reference(fixed))
 
     def test_invalid_results_are_failures(
