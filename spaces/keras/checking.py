@@ -1,9 +1,7 @@
 # pyright: basic
 """Layers and settings that Keras does not know, found before any network is built."""
 
-import inspect
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from ..errors import BuildError, UnknownLayer
@@ -11,6 +9,7 @@ from ..graph.graph import Operation
 from ..graph.operations import Discoverable, layers_in
 from ..planning.steps import described
 from .layers import CopiedLayer, is_from_keras, keras, layer_class, make_layer
+from .settings import closest, required_settings, wrong_names
 
 __all__ = ["check_layers", "unknown_name"]
 
@@ -53,14 +52,9 @@ def _check(operation: Operation, place: str) -> None:
     cls = layer_class(operation, place)
     if issubclass(cls, CopiedLayer):
         return
-    what, given, accepted = described(operation, place), operation.config, _accepted(cls)
-    required = [name for name, is_required in accepted.items() if is_required]
-    faults = [
-        f"has no setting {name!r}{_meant(name, accepted)}" for name in given if name not in accepted
-    ]
-    faults += [f"needs {name}=" for name in required if name not in given]
-    if faults and _rejection(operation, place, given) is not None:
-        raise UnknownLayer(f"{what} {'; it '.join(faults)}")
+    given, required = operation.config, required_settings(cls)
+    if wrong_names(cls, given):
+        _rejection(operation, place, given)
     for name, value in given.items():
         for inner in _layers_inside(value):
             _check(inner, f"{place}.{name}")
@@ -68,7 +62,8 @@ def _check(operation: Operation, place: str) -> None:
             rejection = _rejection(operation, place, [*required, name])
             if rejection is not None and _rejection(operation, place, required) is None:
                 hint = unknown_name(name.rpartition("_")[2], value) or f"unknown: {rejection}"
-                raise UnknownLayer(f"{what}: {name}={value!r} is {hint}") from rejection
+                what = f"{described(operation, place)}: {name}={value!r}"
+                raise UnknownLayer(f"{what} is {hint}") from rejection
 
 
 def unknown_name(kind: str, value: object) -> str:
@@ -85,31 +80,18 @@ def unknown_name(kind: str, value: object) -> str:
         registry.get(value)
     except Exception:  # Keras raises different errors
         public = {name for name in vars(registry) if not name.startswith("_")}
-        close = get_close_matches(value, public | {name.lower() for name in public}, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"see {registry.__name__}"
+        close = closest(value, public)
+        hint = f"did you mean {close!r}?" if close else f"see {registry.__name__}"
         return f"not a known {kind}: {hint}"
     return ""
 
 
-def _accepted(cls: type) -> dict[str, bool]:
-    """Return the settings that constructors name, with whether they are required."""
-    found: dict[str, bool] = {}
-    for base in cls.__mro__:
-        if "__init__" not in vars(base):
-            continue
-        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
-        is_called = not found  # a subclass gives its bases what they require
-        for parameter in parameters:
-            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-                is_required = is_called and parameter.default is parameter.empty
-                found.setdefault(parameter.name, is_required)
-        if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
-            break
-    return found
-
-
 def _rejection(operation: Operation, place: str, names: Collection[str]) -> BaseException | None:
-    """Return why the constructor rejects some of the settings; None if it accepts them."""
+    """Return why the constructor rejects some of the settings; None if it accepts them.
+
+    Raises:
+        UnknownLayer: It does not know the name of one.
+    """
     settings = {name: operation.config[name] for name in names if name in operation.config}
     try:
         make_layer(Operation(operation.name, settings, operation.cls), place)
@@ -118,11 +100,6 @@ def _rejection(operation: Operation, place: str, names: Collection[str]) -> Base
     except BuildError as error:
         return error.__cause__ or error
     return None
-
-
-def _meant(name: str, known: Collection[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else f" (it has {', '.join(known)})"
 
 
 def _layers_inside(value: object) -> Iterator[Operation]:

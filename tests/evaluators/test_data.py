@@ -23,8 +23,7 @@ from nasbridge import (
 )
 from nasbridge.engine import ActiveTrial, Outcome, Silent, Task, evaluate_task
 from nasbridge.evaluators.data import check_data, example_shape
-from nasbridge.spaces import BuildError
-from nasbridge.spaces.errors import UnknownLayer
+from nasbridge.spaces import BuildError, UnknownLayer
 from nasbridge.strategies import objectives_from
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config")
@@ -187,7 +186,7 @@ def no_data() -> Any:
         ({"data": (({"a": X, "b": X}, Y), (X, Y))}, "have the inputs a, b, and the networks"),
         ({"data": ((Y, Y), (Y, Y))}, "inputs have one axis only: give one row for each example"),
         ({"loss": "sparse_crossentropy"}, "'sparse_crossentropy' is not a known loss: did you me"),
-        ({"optimizer": "adm"}, "'adm' is not a known optimizer: did you mean 'adam'"),
+        ({"optimizer": "adm"}, "'adm' is not a known optimizer: did you mean 'Adam'"),
         ({"metrics": ["acuracy"]}, "'acuracy' is not a known metric: "),
         ({"optimizer": 3}, "compile rejects the settings of KerasEvaluator .ValueError: Could not"),
         ({"monitor": "val_f1", "mode": "max"}, "'val_f1' is not among the metrics"),
@@ -211,6 +210,12 @@ def test_unknown_layers_are_reported_before_the_first_trial(backend: str, tmp_pa
     with pytest.raises(UnknownLayer, match="is not a Keras layer: did you mean 'Dense'"):
         experiment.run(backend, directory=tmp_path / "run", observer=Silent())
     assert not (tmp_path / "run").exists()
+
+
+def test_a_function_is_warned_of_unknown_layers() -> None:
+    experiment = Experiment(layer("Dens"), lambda *_: {"score": 1.0}, {"score": "max"}, trials=1)
+    with pytest.warns(UserWarning, match=r"architecture\.build will fail: .*did you mean 'Dense'"):
+        experiment.run(observer=Silent())
 
 
 @pytest.mark.parametrize(
