@@ -141,7 +141,8 @@ def test_settings_reach_keras(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 def test_one_named_input_and_a_given_shape(tmp_path: Path) -> None:
-    named = tensorflow.data.Dataset.from_tensor_slices(({"table": X}, Y)).batch(4)
+    examples: Any = ({"table": X}, Y)
+    named = tensorflow.data.Dataset.from_tensor_slices(examples).batch(4)
     assert values(tmp_path, data=(named, ({"table": X}, Y)))["epochs"] == 2
 
     def unknown() -> Any:
@@ -237,6 +238,7 @@ def test_what_is_no_data_is_rejected(data: Any, message: str) -> None:
 
 
 def test_a_dataset_is_not_sent_to_a_worker() -> None:
-    made = KerasEvaluator((dataset(), dataset()))
+    assert KerasEvaluator((dataset(), dataset())).jobs == 0
+    made = KerasEvaluator((dataset(), dataset()), jobs=1)
     with pytest.raises(ExperimentError, match=r"a tf\.data\.Dataset cannot be sent to a worker"):
         Experiment(SPACE, made, {"val_accuracy": "max"}, trials=1).run(observer=Silent())

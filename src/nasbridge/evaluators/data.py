@@ -134,8 +134,8 @@ def _is_endless(made: Any) -> bool:
         return True
     if _is_py_dataset(made):
         return made.num_batches is None
-    cardinality = getattr(made, "cardinality", None)  # of a tf.data.Dataset; -1 is infinite
-    return callable(cardinality) and int(cardinality()) == -1
+    cardinality: Any = getattr(made, "cardinality", None)  # of a tf.data.Dataset; -1 is infinite
+    return cardinality is not None and int(cardinality()) == -1
 
 
 def fit_arguments(made: Any, batch_size: int, shuffle: bool) -> dict[str, Any]:

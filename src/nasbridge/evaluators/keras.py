@@ -59,8 +59,9 @@ class KerasEvaluator:
             the end.
         part: Which network, where a `Space` of a mapping has several.
         save: Keep the trained model as `model.keras` in the trial's directory.
-        jobs: Worker processes of an experiment without `jobs=`; 1 keeps memory flat, because
-            workers are replaced now and then.
+        jobs: Worker processes of an experiment without `jobs=`. None takes 1, which keeps memory
+            flat, because workers are replaced now and then; or 0, this process, for a
+            `tf.data.Dataset`, which cannot be sent to a worker.
         input_shape: Shape of one example; None for that of the training data.
         shuffle: As in `model.fit`: whether arrays, and the batches of a `PyDataset`, are shuffled
             before each epoch.
@@ -109,7 +110,7 @@ class KerasEvaluator:
     patience: int | None = None
     part: str | None = None
     save: bool = False
-    jobs: int = 1
+    jobs: int | None = None
     input_shape: tuple[int, ...] | None = None
     shuffle: bool = True
     class_weight: Mapping[int, float] | None = None
@@ -146,15 +147,21 @@ class KerasEvaluator:
             check_configuration(thing)
         if not callable(self.data):
             check_data(self.data)
+        if self.jobs is None:
+            object.__setattr__(self, "jobs", 0 if self._has_dataset else 1)
 
     def __getstate__(self) -> Mapping[str, Any]:
-        for part in () if callable(self.data) else self.data:
-            if hasattr(part, "element_spec"):
-                raise ExperimentError(
-                    "a tf.data.Dataset cannot be sent to a worker process: give a function that "
-                    "makes the data, as KerasEvaluator(make_data), or run with jobs=0"
-                )
+        if self._has_dataset:
+            raise ExperimentError(
+                "a tf.data.Dataset cannot be sent to a worker process: give a function that "
+                "makes the data, as KerasEvaluator(make_data), or run with jobs=0"
+            )
         return {**self.__dict__, "_loaded": [], "_checked": []}
+
+    @property
+    def _has_dataset(self) -> bool:
+        """Whether data are a dataset of TensorFlow, and no function that makes one."""
+        return not callable(self.data) and any(hasattr(part, "element_spec") for part in self.data)
 
     def check_experiment(self, space: SearchSpace, objectives: Sequence[Objective]) -> None:
         """Raise an error, before the first trial, for what is wrong for every architecture.
