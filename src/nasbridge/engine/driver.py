@@ -17,6 +17,7 @@ from typing import Any, Protocol, final
 
 from ..spaces import SearchSpace
 from ..strategies import History, Objective, Pruner, SpaceExhausted, Step, Strategy, Trial
+from ..strategies.trial import Curve
 from .errors import CannotEvaluate
 from .evaluation import Evaluate, Outcome, Task, trial_seed
 from .executor import Executor, SerialExecutor
@@ -258,7 +259,8 @@ class Driver:
 
     def _report(self, number: int, step: Step) -> bool:
         trial = self.running[number]
-        trial = self.running[number] = replace(trial, curve=(*trial.curve, step))
+        known = trial.curve if isinstance(trial.curve, Curve) else Curve(trial.curve)
+        trial = self.running[number] = replace(trial, curve=known.extended(step))
         with uninterrupted():
             return self.store.report(trial, step)
 
@@ -277,8 +279,10 @@ class Driver:
         return trial
 
     def _ended(self, outcome: Outcome) -> Trial:
+        running = self.running.pop(outcome.number)
         trial = replace(
-            self.running.pop(outcome.number),
+            running,
+            curve=tuple(running.curve),
             state=outcome.state,
             values=outcome.values,
             seconds=outcome.seconds,

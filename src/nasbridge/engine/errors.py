@@ -1,5 +1,10 @@
 """Errors of running experiments."""
 
+import errno
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
 from ..spaces import NasbridgeError
 
 __all__ = [
@@ -9,6 +14,7 @@ __all__ = [
     "Pruned",
     "TooManyFailures",
     "Unsupported",
+    "naming_full_disks",
 ]
 
 
@@ -37,3 +43,27 @@ class TooManyFailures(ExperimentError, RuntimeError):
 
 class Pruned(Exception):
     """Raised by `trial.report` when a trial should stop; do not catch it in `evaluate`."""
+
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+
+
+@contextmanager
+def naming_full_disks(directory: Path | None) -> Generator[None]:
+    """Turn errors of a full or protected disk into errors that say what to do.
+
+    Args:
+        directory: What is written, for errors that name no file.
+
+    Raises:
+        BackendError: A file could not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise BackendError(
+            f"{error.filename or directory or 'a file'} cannot be written ({error.strerror}): free "
+            "space or restore access, then resume; the trials that have finished are kept"
+        ) from error

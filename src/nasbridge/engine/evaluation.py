@@ -12,6 +12,7 @@ from typing import Any, Literal, cast, final
 import numpy
 
 from ..spaces import Architecture
+from ..spaces.text import described_error, safe_repr
 from ..strategies import Objective, Step
 from .errors import CannotEvaluate, ExperimentError, Pruned
 
@@ -172,13 +173,22 @@ def evaluate_task(
         state = "pruned"
         for step in trial.curve:
             values |= step.metrics
-    except (Exception, SystemExit) as error:  # the search continues
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # such as SystemExit or CancelledError: the search continues
         state = "failed"
         ends_search = str(error) if isinstance(error, CannotEvaluate) else ""
-        notes["error"] = f"{type(error).__name__}: {error}"
-        notes["traceback"] = traceback.format_exc()
+        notes["error"] = described_error(error)
+        notes["traceback"] = _traceback()
     seconds = time.perf_counter() - began
     return Outcome(task.number, state, values, tuple(trial.curve), seconds, notes, ends_search)
+
+
+def _traceback() -> str:
+    try:
+        return traceback.format_exc()
+    except Exception as error:  # of an exception that cannot give its message
+        return f"no traceback: formatting it raised {type(error).__name__}"
 
 
 def checked_metrics(metrics: object, objectives: Sequence[Objective]) -> dict[str, float]:
@@ -208,9 +218,15 @@ def checked_metrics(metrics: object, objectives: Sequence[Objective]) -> dict[st
 
 
 def _number(name: str, value: object) -> float:
-    if isinstance(value, bool | str | bytes):
-        raise ValueError(f"the metric {name!r} is {value!r}: give a number")
+    kind = str(getattr(value, "dtype", ""))  # of NumPy, TensorFlow, PyTorch or JAX
+    is_number = not isinstance(value, _NO_NUMBERS) and not any(one in kind for one in _NO_DTYPES)
     try:
-        return float(cast(Any, value))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the metric {name!r} is {value!r}: give a number") from error
+        if is_number:
+            return float(cast(Any, value))
+    except Exception as error:  # whatever the class of the value raises
+        raise ValueError(f"the metric {name!r} is {safe_repr(value)}: give a number") from error
+    raise ValueError(f"the metric {name!r} is {safe_repr(value)}: give a number")
+
+
+_NO_NUMBERS = (bool, complex, str, bytes, bytearray, memoryview)
+_NO_DTYPES = ("bool", "complex", "datetime", "timedelta", "object", "str", "<U", ">U", "|S", "|V")
