@@ -13,6 +13,7 @@ from .errors import (
     NoFeasible,
     SpaceError,
     SpaceFormatError,
+    UnknownLayer,
 )
 from .graph.graph import Block, Graph, Operation, Vertex
 from .graph.wl_features import WLGraph
@@ -69,6 +70,7 @@ __all__ = [
     "SpaceError",
     "SpaceFormatError",
     "Stack",
+    "UnknownLayer",
     "Vertex",
     "WIDTH",
     "WLGraph",

@@ -11,6 +11,7 @@ import numpy
 from ...engine.errors import BackendError
 from ...engine.identity import document_of
 from ...spaces import SearchSpace, SpaceError, from_json
+from ...spaces.keras import check_layers
 from ..keras_tuner.extend import suggest
 
 __all__ = ["NASBlock"]
@@ -32,6 +33,7 @@ class NASBlock(autokeras.Block):
 
     Raises:
         BackendError: The space does not describe a network.
+        UnknownLayer: Keras does not know a layer of the space, or a setting of it.
 
     Example:
         >>> import autokeras
@@ -52,6 +54,7 @@ class NASBlock(autokeras.Block):
             space.unconstrained().sample(numpy.random.default_rng(0)).hierarchical_graph(part)
         except SpaceError as error:
             raise BackendError(f"the space of NASBlock {name!r} is invalid: {error}") from error
+        check_layers(space, part)
         self.space, self.part = space, part
 
     def get_config(self) -> dict[str, Any]:

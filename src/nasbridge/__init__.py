@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .adapters import backend_names
-    from .engine import BackendError, ExperimentError, Pruned, TooManyFailures, Unsupported
+    from .engine import (
+        BackendError,
+        CannotEvaluate,
+        ExperimentError,
+        Pruned,
+        TooManyFailures,
+        Unsupported,
+    )
     from .evaluators.keras import KerasEvaluator
     from .experiment import Experiment
     from .spaces import (
@@ -65,6 +72,7 @@ _HOMES = {
     ".adapters": ("backend_names",),
     ".engine": (
         "BackendError",
+        "CannotEvaluate",
         "ExperimentError",
         "Pruned",
         "TooManyFailures",
@@ -127,6 +135,7 @@ __all__ = [
     "Bananas",
     "BayesianOptimization",
     "BuildError",
+    "CannotEvaluate",
     "Cell",
     "Chain",
     "Choice",
