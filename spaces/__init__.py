@@ -13,6 +13,7 @@ from .errors import (
     NoFeasible,
     SpaceError,
     SpaceFormatError,
+    UnknownLayer,
 )
 from .graph.graph import Block, Graph, InputShape, Operation, Vertex
 from .graph.wl_features import WLGraph
@@ -74,6 +75,7 @@ __all__ = [
     "SpaceError",
     "SpaceFormatError",
     "Stack",
+    "UnknownLayer",
     "Vertex",
     "WIDTH",
     "WLGraph",

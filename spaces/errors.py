@@ -10,6 +10,7 @@ __all__ = [
     "NoFeasible",
     "SpaceError",
     "SpaceFormatError",
+    "UnknownLayer",
 ]
 
 
@@ -43,6 +44,10 @@ class SpaceFormatError(NasbridgeError, ValueError):
 
 class BuildError(NasbridgeError):
     """A network cannot be built from an architecture for this input shape."""
+
+
+class UnknownLayer(BuildError):
+    """Keras does not know a layer, or a setting of a layer, for any input shape."""
 
 
 class MissingExtra(NasbridgeError, ImportError):

@@ -1,8 +1,8 @@
 """Writing histories as JSON Lines: one event per line, appended and flushed, never rewritten.
 
 The first line is the header: space, objectives, strategy and seed. The events "start", "report" and
-"finish" of trials follow. A truncated last line, left by a crash, is removed when the file is
-opened again.
+"finish" of trials follow. Each line has a checksum (see `history_lines`). A torn last line, left by
+a crash, is removed when the file is opened again.
 """
 
 import json
@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, cast
+from typing import Any, cast
 from weakref import WeakSet
 
 import numpy
@@ -20,7 +20,8 @@ from ..spaces import SpaceError
 from .differences import difference
 from .errors import HistoryError
 from .history import History
-from .history_reader import FORMAT, VERSION, Event, read_header
+from .history_lines import FORMAT, VERSION, Event, encoded, is_whole
+from .history_reader import read_header
 from .lock import try_lock
 from .trial import Step, Trial
 
@@ -72,7 +73,7 @@ class HistoryFile:
         self.path, self._process = path, os.getpid()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = path.open("ab")
+            self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise HistoryError(
                 f"{path} cannot be written ({error.strerror}): choose another directory"
@@ -91,10 +92,13 @@ class HistoryFile:
             )
         _OPEN.add(self)
         _drop_torn_line(self.path)
+        self._version = VERSION
         if self.path.stat().st_size == 0:
             self._write(_header(history))
         else:
-            _check_same(read_header(self.path), history, self.path)
+            header = read_header(self.path)
+            self._version = header["version"]
+            _check_same(header, history, self.path)
 
     def _writer(self) -> str:
         here = any(
@@ -133,9 +137,21 @@ class HistoryFile:
         self.close()
 
     def _write(self, event: Event) -> None:
-        line = json.dumps(_plain(event), allow_nan=False, separators=(",", ":"), default=repr)
-        self._file.write(line.encode() + b"\n")
-        self._file.flush()
+        """Append a line; a line that does not fit on a full disk is torn, as by a crash."""
+        left = memoryview(encoded(_plain(event), self._version) + b"\n")
+        try:
+            if os.fstat(self._file.fileno()).st_nlink == 0:
+                raise HistoryError(
+                    f"{self.path} was deleted while it was written: the trials that it held are "
+                    "lost, and so would be the next ones; start again in a new directory"
+                )
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise HistoryError(
+                f"{self.path} cannot be written ({error.strerror}): free space or restore access, "
+                "then resume; the trials that have finished are kept"
+            ) from error
 
 
 _OPEN: WeakSet[HistoryFile] = WeakSet()  # the open files of this process
@@ -144,7 +160,10 @@ _OPEN: WeakSet[HistoryFile] = WeakSet()  # the open files of this process
 def _drop_torn_line(path: Path) -> None:
     content = path.read_bytes()
     end = content.rfind(b"\n") + 1
-    if end < len(content):
+    if is_whole(content[end:]):  # only its newline is missing
+        with path.open("ab") as file:
+            file.write(b"\n")
+    elif end < len(content):
         os.truncate(path, end)
 
 

@@ -5,27 +5,26 @@ and the line.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from reprlib import repr as shortened
+from typing import cast
 
 from ..spaces import NasbridgeError, SearchSpace, from_json
 from .errors import HistoryError
 from .history import History
+from .history_lines import Event, lines_of, version_of
+from .history_values import mapping, metrics, seconds, whole
 from .trial import Step, Trial, TrialState, objectives_from
 
-__all__ = ["FORMAT", "VERSION", "Event", "read_header", "read_history"]
-
-FORMAT = "nasbridge-history"
-VERSION = 1
-
-Event = dict[str, Any]
+__all__ = ["read_header", "read_history"]
 
 
 def read_history(path: Path, space: SearchSpace | None) -> History:
     """Read a history; see `History.load`."""
-    header = read_header(path)
+    lines = lines_of(path)
+    header = _checked_header(next((event for _, event in lines), Event()), path)
     space = _space_of(header, space, path)
     try:
         objectives = objectives_from(cast(Event, header["objectives"]))
@@ -41,42 +40,16 @@ def read_history(path: Path, space: SearchSpace | None) -> History:
         header["metadata"],
         skipped,
     )
-    return replace(history, trials=_Folder(space, path, frozenset(skipped)).fold())
-
-
-def _lines(path: Path) -> Iterator[tuple[int, Event]]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise HistoryError(f"{path} cannot be read ({error.strerror}): check the path") from error
-    for number, line in enumerate(content.split(b"\n")[:-1], start=1):  # drop a truncated last line
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            fix = "remove the line to discard the event"
-            if number == 1:
-                fix = "give a history file that nasbridge wrote; this one has no intact header"
-            raise HistoryError(f"{path}, line {number}: invalid JSON ({error}): {fix}") from error
-        if not isinstance(event, dict):
-            raise HistoryError(
-                f"{path}, line {number}: invalid event {event!r}: remove the line to discard it"
-            )
-        yield number, cast(Event, event)
+    return replace(history, trials=_Folder(history, path).fold(lines))
 
 
 def read_header(path: Path) -> Event:
     """Read and check the first line of a history file."""
-    header = next((event for _, event in _lines(path)), Event())
-    if header.get("format") != FORMAT:
-        raise HistoryError(
-            f"{path}, line 1: not a header of a nasbridge history: give a file that nasbridge wrote"
-        )
-    if header.get("version") != VERSION:
-        raise HistoryError(
-            f"{path}, line 1: unsupported format version {header.get('version')!r}: this "
-            f"nasbridge reads version {VERSION}; export the run again with the nasbridge that "
-            "wrote it"
-        )
+    return _checked_header(next((event for _, event in lines_of(path)), Event()), path)
+
+
+def _checked_header(header: Event, path: Path) -> Event:
+    version_of(header, path)
     kinds = {
         "objectives": dict,
         "strategy": str,
@@ -86,7 +59,7 @@ def read_header(path: Path) -> Event:
         "skipped": list,
     }
     for name, kind in kinds.items():
-        if not isinstance(header.get(name), kind):
+        if not isinstance(header.get(name), kind) or isinstance(header[name], bool):
             raise HistoryError(
                 f"{path}, line 1: {name!r} is missing or invalid: restore the header, or export "
                 "the run again"
@@ -130,76 +103,84 @@ def _space_of(header: Event, space: SearchSpace | None, path: Path) -> SearchSpa
     return space
 
 
-@dataclass
 class _Folder:
     """Folds the events of a file into trials.
 
     A trial may start again before it finishes, after an interruption; its reports start over.
     """
 
-    space: SearchSpace
-    path: Path
-    skipped: frozenset[int]
+    def __init__(self, history: History, path: Path) -> None:
+        self._history, self._path = history, path
+        self._skipped = frozenset(history.skipped)
+        self._running: dict[int, Trial] = {}
+        self._curves: dict[int, list[Step]] = {}
+        self._finished: dict[int, Trial] = {}
 
-    def fold(self) -> tuple[Trial, ...]:
-        running: dict[int, Trial] = {}
-        finished: dict[int, Trial] = {}
-        lines = _lines(self.path)
-        next(lines)
+    def fold(self, lines: Iterable[tuple[int, Event]]) -> tuple[Trial, ...]:
+        """Return the trials that the events after the header describe."""
         for line, event in lines:
             try:
-                self._apply(event, running, finished)
+                self._apply(event)
             except KeyError as error:
-                raise HistoryError(f"{self.path}, line {line}: {error} is missing") from error
-            except (NasbridgeError, TypeError, ValueError, AttributeError) as error:
-                raise HistoryError(
-                    f"{self.path}, line {line}: {type(error).__name__}: {error}"
-                ) from error
-        return (*finished.values(), *(running[number] for number in sorted(running)))
+                raise HistoryError(f"{self._path}, line {line}: {error} is missing") from error
+            except NasbridgeError as error:
+                raise HistoryError(f"{self._path}, line {line}: {error}") from error
+        running = [
+            replace(self._running[number], curve=tuple(self._curves[number]))
+            for number in sorted(self._running)
+        ]
+        return (*self._finished.values(), *running)
 
-    def _apply(self, event: Event, running: dict[int, Trial], finished: dict[int, Trial]) -> None:
-        number = event["number"]
-        if not isinstance(number, int) or number < 0:
-            raise HistoryError(f"invalid trial number {number!r}")
-        if number in self.skipped:
+    def _apply(self, event: Event) -> None:
+        number = whole(event["number"], "trial number")
+        if number in self._skipped:
             raise HistoryError(
                 f"trial {number} is in 'skipped' of line 1, so it has no architecture: remove the "
                 "number there, or the events of the trial"
             )
-        if event["event"] in ("report", "finish") and number not in running:
+        if event["event"] in ("report", "finish") and number not in self._running:
             raise HistoryError(f"trial {number} has not started, or has finished")
         match event["event"]:
             case "start":
-                if number in finished:
-                    raise HistoryError(f"trial {number} starts after it has finished")
-                architecture = self.space.architecture(event["choices"])
-                running[number] = Trial(number, architecture, started=_seconds(event["time"]))
+                self._start(number, event)
             case "report":
-                trial = running[number]
-                step = Step(int(event["step"]), _metrics(event["metrics"]))
-                running[number] = replace(trial, curve=(*trial.curve, step))
+                self._report(number, event)
             case "finish":
-                finished[number] = replace(
-                    running.pop(number),
-                    state=_state(event["state"]),
-                    values=_metrics(event["values"]),
-                    seconds=_seconds(event["seconds"]),
-                    finished=_seconds(event["time"]),
-                    notes=dict(event["notes"]),
-                )
+                self._finish(number, event)
             case other:
-                raise HistoryError(f"unknown event {other!r}")
+                raise HistoryError(f"unknown event {shortened(other)}")
+
+    def _start(self, number: int, event: Event) -> None:
+        if number in self._finished:
+            raise HistoryError(f"trial {number} starts after it has finished")
+        choices = mapping(event["choices"], "choices")
+        architecture = self._history.space.architecture(choices)
+        self._running[number] = Trial(number, architecture, started=seconds(event["time"], "time"))
+        self._curves[number] = []
+
+    def _report(self, number: int, event: Event) -> None:
+        step = Step(whole(event["step"], "step"), metrics(event["metrics"], "metrics"))
+        self._curves[number].append(step)
+
+    def _finish(self, number: int, event: Event) -> None:
+        trial = replace(
+            self._running.pop(number),
+            state=_state(event["state"]),
+            values=metrics(event["values"], "values"),
+            curve=tuple(self._curves.pop(number)),
+            seconds=seconds(event["seconds"], "seconds"),
+            finished=seconds(event["time"], "time"),
+            notes=mapping(event["notes"], "notes"),
+        )
+        names = [one.metric for one in self._history.objectives if one.metric not in trial.values]
+        if trial.state == "complete" and names:
+            raise HistoryError(
+                f"trial {number} is complete, but has no value of {' or '.join(map(repr, names))}"
+            )
+        self._finished[number] = trial
 
 
-def _seconds(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _state(state: str) -> TrialState:
+def _state(state: object) -> TrialState:
     if state not in ("complete", "pruned", "failed"):
-        raise HistoryError(f"unknown state {state!r}")
-    return cast(TrialState, state)
-
-
-def _metrics(values: Mapping[str, Any]) -> dict[str, float]:
-    return {metric: float(value) for metric, value in values.items()}
+        raise HistoryError(f"unknown state {shortened(state)}")
+    return state

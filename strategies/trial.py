@@ -1,14 +1,15 @@
 """Trials and objectives."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, cast
+from itertools import islice
+from typing import Any, Literal, NamedTuple, cast, final, overload
 
 from ..spaces import Architecture
 from .errors import StrategyError
 
-__all__ = ["Objective", "Step", "Trial", "TrialState", "objectives_from"]
+__all__ = ["Curve", "Objective", "Step", "Trial", "TrialState", "objectives_from"]
 
 TrialState = Literal["running", "complete", "pruned", "failed"]
 
@@ -89,6 +90,60 @@ class Step(NamedTuple):
     metrics: Mapping[str, float]
 
 
+@final
+class Curve(Sequence[Step]):
+    """The steps of a running trial: immutable, and extended in constant time.
+
+    Args:
+        steps: The steps; curves that were extended share the list.
+        length: How many of them count.
+
+    Example:
+        >>> curve = Curve().extended(Step(0, {"loss": 0.9}))
+        >>> len(curve.extended(Step(1, {"loss": 0.5}))), len(curve)
+        (2, 1)
+    """
+
+    __slots__ = ("_length", "_steps")
+
+    def __init__(self, steps: Sequence[Step] = (), length: int | None = None) -> None:
+        self._steps = steps if isinstance(steps, list) else list(steps)
+        self._length = len(self._steps) if length is None else length
+
+    def extended(self, step: Step) -> "Curve":
+        """Return the curve with one more step."""
+        steps = self._steps
+        if len(steps) > self._length:  # another curve has extended it
+            steps = steps[: self._length]
+        steps.append(step)
+        return Curve(steps, self._length + 1)
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Step]: ...
+    def __getitem__(self, index: int | slice) -> Step | Sequence[Step]:
+        if isinstance(index, slice):
+            return tuple(self._steps[k] for k in range(*index.indices(self._length)))
+        return self._steps[range(self._length)[index]]
+
+    def __iter__(self) -> Iterator[Step]:
+        return islice(self._steps, self._length)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Curve | tuple):
+            return NotImplemented
+        return tuple(self) == tuple(cast(Sequence[Step], other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One evaluation of an architecture.
@@ -111,7 +166,7 @@ class Trial:
     architecture: Architecture
     state: TrialState = "running"
     values: Mapping[str, float] = field(default_factory=dict[str, float])
-    curve: tuple[Step, ...] = ()
+    curve: Sequence[Step] = ()
     seconds: float | None = None
     started: float | None = None
     finished: float | None = None

@@ -19,6 +19,7 @@ from nasbridge import (
     Integer,
     MedianPruner,
     NasbridgeError,
+    Pruned,
     RandomSearch,
     RegularizedEvolution,
     Space,
@@ -98,25 +99,28 @@ def test_a_directory_is_created_only_on_request(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["history.jsonl", "run.json"]
 
 
-@pytest.mark.parametrize("step", [1, 0, True, 1.5, "2", None])
-def test_a_step_must_be_an_int_that_grows(step: Any) -> None:
-    def report(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
-        trial.report(1, score=0.0)
-        trial.report(step, score=0.0)
-        return {"score": 1.0}
+def broken(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
+    raise ValueError("no data")
 
-    (failed, *_) = run(experiment(evaluate=report, max_failures=100))
-    assert failed.state == "failed"
-    assert "step" in failed.notes["error"]
+
+@pytest.mark.parametrize(("trials", "message"), [(1, "the only trial"), (3, "all 3 trials")])
+def test_a_run_in_which_all_trials_failed_is_an_error(
+    trials: int, message: str, tmp_path: Path
+) -> None:
+    searched = experiment(evaluate=broken, trials=trials)
+    for _ in range(2):  # also when it resumes
+        with pytest.raises(TooManyFailures, match=f"{message} failed, .*ValueError: no data"):
+            run(searched, tmp_path)
 
 
 def test_a_run_without_a_complete_trial_logs_the_reason(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
-        raise ValueError("no data")
+    def pruned(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
+        if trial.number == 0:
+            raise Pruned
+        return broken(architecture, trial)
 
-    searched = experiment(evaluate=broken, trials=3, max_failures=100)
-    searched.run()
-    assert "no trial is complete: 3 failed with ValueError: no data" in caplog.text
+    experiment(evaluate=pruned, trials=2, max_failures=100).run()
+    assert "no trial is complete: 1 failed with ValueError: no data" in caplog.text
 
 
 def test_a_metric_may_have_any_name() -> None:
@@ -181,8 +185,8 @@ def test_a_system_exit_in_evaluate_is_a_failure() -> None:
     def leaving(architecture: Architecture, trial: ActiveTrial) -> Mapping[str, float]:
         raise SystemExit("leaving")
 
-    (trial, *_) = run(experiment(evaluate=leaving))
-    assert trial.notes["error"] == "SystemExit: leaving"
+    with pytest.raises(TooManyFailures, match="all 5 trials failed, with SystemExit: leaving"):
+        run(experiment(evaluate=leaving))
 
 
 def test_a_run_continues_after_ctrl_c(tmp_path: Path) -> None:

@@ -76,22 +76,23 @@ def nas_hyperparameters(
         keep: Number of trials that join the predictor, the best ones; None for all.
         trial_seconds: Time limit of one trial; see `NASSearcher`.
         history: Earlier trials, which this search continues.
-        model: The model class. For classes other than `KerasModel`, the decisions are
-            hyperparameters.
+        model: The model class. For others than `KerasModel`, decisions are hyperparameters.
         **settings: Fixed hyperparameters of the model, as `epochs=50`. Entries of `ag_args` and
             `ag_args_ensemble` override those that are set here.
 
     Returns:
         A value for `hyperparameters=` of `fit`, alone or merged with other models.
 
+    Raises:
+        UnknownLayer: Keras does not know a layer of the space, or a setting of it.
+
     Example:
         `TabularPredictor("y").fit(table, hyperparameters={**nas_hyperparameters(), "GBM": {}})`
     """
     space = library.tabular() if space is None else space
-    strategy = default_strategy(trials) if strategy is None else strategy
     searcher = NASSearcher(
         space,
-        strategy=strategy,
+        strategy=default_strategy(trials) if strategy is None else strategy,
         seed=seed,
         objectives=objectives,
         keep=keep,
@@ -114,7 +115,7 @@ def nas_hyperparameters(
 def _open_hyperparameters(model: type[AbstractModel], space: SearchSpace) -> dict[str, Any]:
     if not issubclass(model, KerasModel):
         return dict(to_native(space))
-    keras_part()  # load Keras now, not within the first trial's time limit
+    keras_part().check_layers(space)  # load Keras now, not within the first trial's time limit
     return {"architecture": ArchitectureSpace(space)}
 
 

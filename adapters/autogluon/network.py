@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from ...engine.errors import BackendError
 from ...spaces import Architecture, Graph, Operation, Vertex
-from ...spaces.keras import build
+from ...spaces.keras import build, check_layers
 from .table import TableEncoder, TargetEncoder
 
-__all__ = ["Training", "network", "outputs", "train"]
+__all__ = ["Training", "check_layers", "network", "outputs", "train"]
 
 Array = NDArray[Any]
 CLOCK_STEPS = 20  # steps between two checks of the time

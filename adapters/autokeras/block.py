@@ -11,6 +11,7 @@ import numpy
 from ...engine.errors import BackendError
 from ...engine.identity import document_of
 from ...spaces import SearchSpace, SpaceError, from_json
+from ...spaces.keras import check_layers
 from ..keras_tuner.extend import suggest
 
 __all__ = ["NASBlock"]
@@ -32,6 +33,7 @@ class NASBlock(autokeras.Block):
 
     Raises:
         BackendError: The space does not describe a network.
+        UnknownLayer: Keras does not know a layer of the space, or a setting of it.
 
     Example:
         >>> import autokeras
@@ -59,6 +61,7 @@ class NASBlock(autokeras.Block):
                 "of each: merge the inputs with autokeras.Merge() before the block, and connect a "
                 "head for each output after it"
             )
+        check_layers(space, part)
         self.space, self.part = space, part
 
     def get_config(self) -> dict[str, Any]:

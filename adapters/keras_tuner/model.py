@@ -12,7 +12,7 @@ import numpy
 from ...engine.errors import BackendError
 from ...evaluators.copies import check_configuration, fresh_copy
 from ...spaces import Architecture, InputShape, SearchSpace, SpaceError
-from ...spaces.keras import build
+from ...spaces.keras import build, check_layers
 from .space import architecture_in
 
 __all__ = ["SpaceModel", "shape_in"]
@@ -48,6 +48,7 @@ class SpaceModel(keras_tuner.HyperModel):
         given = {name: value for name, value in compiling.items() if value is not None}
         self._compiling = {**(_noted(space, part, "compiling") or STANDARD), **given}
         check_configuration(self._compiling)
+        check_layers(space, part)
         self.space, self._part = space, part
         self.input_shape: InputShape | None = input_shape
         noted = _noted(space, part, "input_shape")

@@ -70,6 +70,7 @@ class NASTuner(DrivenTuner):
     Raises:
         BackendError: The project belongs to another search, or an argument for the networks of a
             space is given without a space.
+        UnknownLayer: Keras does not know a layer of the space, or a setting of it.
 
     Example:
         >>> import numpy, tempfile

@@ -123,6 +123,7 @@ class _Worker(FunctionTrainable):
             "values": dict(made.values),
             "seconds": made.seconds,
             "notes": dict(made.notes),
+            "ends_search": made.ends_search,
         }
         tune.report({**shown(made.values), KEY: json.dumps(message, default=repr)})
         tune.report({RESULT_DUPLICATE: True})  # marks the report before as the last one

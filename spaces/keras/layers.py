@@ -3,13 +3,14 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, ClassVar, cast
 
-from ..errors import BuildError, MissingExtra
+from ..errors import BuildError, MissingExtra, UnknownLayer
 from ..graph.graph import Operation
 from ..planning.steps import described
+from .compat import patch_average_pool
 from .names import layer_name
+from .settings import closest, wrong_names
 
 try:
     import keras
@@ -17,6 +18,8 @@ except ImportError as error:  # Keras itself, or the Keras backend that KERAS_BA
     missing = (error.name or "keras").partition(".")[0]
     extra = missing if missing in ("jax", "torch") else "tensorflow"
     raise MissingExtra(missing, extra, "building a network") from error
+
+patch_average_pool(keras)
 
 __all__ = [
     "CopiedLayer",
@@ -60,13 +63,18 @@ def make_layer(operation: Operation, path: str) -> Any:
         path: Path of the layer in the architecture.
 
     Raises:
-        BuildError: No such layer exists, or it rejects its settings.
+        UnknownLayer: Keras has no such layer, or the layer has no such setting.
+        BuildError: The class is not known here, or it rejects its settings.
     """
     cls = layer_class(operation, path)
     config = {key: _setting(value, f"{path}.{key}") for key, value in operation.config.items()}
     try:
         return cls(**{"name": layer_name(path), **config})
     except Exception as error:  # whatever a layer's constructor raises is about its settings
+        faults = wrong_names(cls, operation.config)
+        if any(name in str(error) for name in faults):
+            what = described(operation, path)
+            raise UnknownLayer(f"{what} {'; it '.join(faults.values())}") from error
         hint = "fix them in the space"
         if "argument 'name'" in str(error):
             hint = "let its __init__ take **kwargs and pass them to super().__init__"
@@ -101,7 +109,7 @@ def call_layer(operation: Operation, sources: Sequence[Any], path: str) -> tuple
         The layer, now built, and its result.
 
     Raises:
-        BuildError: No such layer exists, or it cannot take these inputs.
+        BuildError: No such layer exists, it rejects its settings, or it cannot take these inputs.
     """
     layer = make_layer(operation, path)
     try:
@@ -125,7 +133,8 @@ def layer_class(operation: Operation, path: str) -> type:
         path: Path of the layer, for error messages.
 
     Raises:
-        BuildError: No such class exists, or it is not a layer.
+        UnknownLayer: Keras has no such layer.
+        BuildError: The class is not known here, or it is not a layer.
     """
     module, _, qualname = operation.name.rpartition(":")
     found = operation.cls or _imported(module or "keras.layers", qualname)
@@ -142,9 +151,9 @@ def layer_class(operation: Operation, path: str) -> type:
             "the space with the class itself"
         )
     known = [name for name, cls in vars(keras.layers).items() if isinstance(cls, type)]
-    close = get_close_matches(qualname, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "use a name in keras.layers, or a class"
-    raise BuildError(f"{what} is not a Keras layer: {hint}")
+    close = closest(qualname, known)
+    hint = f"did you mean {close!r}?" if close else "use a name in keras.layers, or a class"
+    raise UnknownLayer(f"{what} is not a Keras layer: {hint}")
 
 
 def is_from_keras(thing: Any) -> bool:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..errors import BuildError, ConstraintError
+from ..errors import BuildError, ConstraintError, UnknownLayer
 from ..graph.graph import InputShape
 from .architecture import Architecture
 
-__all__ = ["Constraint", "Limit", "Where", "descend"]
+__all__ = ["Constraint", "Limit", "Where", "check_buildable", "descend"]
 
 
 STEPS = 100  # largest number of steps of a descent
@@ -81,18 +81,51 @@ class Limit:
         return self.excess(architecture) <= 1
 
     def excess(self, architecture: Architecture) -> float:
-        """Return size / limit, the larger of the two ratios; infinite if it cannot be built."""
+        """Return size / limit, the larger of the two ratios; infinite if it cannot be built.
+
+        Raises:
+            UnknownLayer: It contains a layer that Keras does not know.
+        """
         try:
             cost = architecture.cost(self.input_shape, self.part)
+        except UnknownLayer:
+            raise
         except BuildError:
             return math.inf
         pairs = ((cost.parameters, self.parameters), (cost.flops, self.flops))
         return max(size / max(limit, 1e-9) for size, limit in pairs if limit is not None)
 
+    def obstacle(self, architecture: Architecture) -> BuildError | None:
+        """Return why an architecture cannot be built for the input; None if it can."""
+        try:
+            architecture.cost(self.input_shape, self.part)
+        except BuildError as error:
+            return error
+        return None
+
     def __str__(self) -> str:
         limits = {"parameters": self.parameters, "flops": self.flops}
         text = " and ".join(f"at most {n:,} {what}" for what, n in limits.items() if n is not None)
         return f"{text} for input {self.input_shape}"
+
+
+def check_buildable(tried: Sequence[Architecture], constraints: Sequence[Constraint]) -> None:
+    """Raise an error with the cause if architectures are too large because none can be built.
+
+    Args:
+        tried: Infeasible architectures, at least one.
+        constraints: The constraints.
+
+    Raises:
+        ConstraintError: No architecture can be built.
+    """
+    for limit in constraints:
+        cause = limit.obstacle(tried[0]) if isinstance(limit, Limit) else None
+        if isinstance(limit, Limit) and cause is not None and all(map(limit.obstacle, tried)):
+            raise ConstraintError(
+                f"none of {len(tried)} architectures of the space can be built for input "
+                f"{limit.input_shape}: {cause}"
+            ) from cause
 
 
 def descend(

@@ -1,6 +1,7 @@
 """`SearchSpace`: the operations of every space, from a single layer to a stack of cells."""
 
 import json
+import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -14,6 +15,7 @@ from ..decisions.domains import Label
 from ..decisions.encoding import Encoding
 from ..errors import NoFeasible
 from ..graph.graph import InputShape
+from ..graph.operations import layers_in
 from .architecture import Architecture, checked
 from .constraints import Constraint, Limit, Where
 from .decision_space import DecisionSpace
@@ -267,7 +269,15 @@ class SearchSpace(DecisionSpace):
 
         Raises:
             ConstraintError: No architecture is small enough, or no limit is given.
+            UnknownLayer: Keras does not know a layer of the space, or a setting, as far as that is
+                known without importing Keras.
         """
+        from ..planning.rules import has_rule
         from .space import constrained
 
+        names = (operation for operation, _ in layers_in(self, part))
+        if "keras" in sys.modules or not all(map(has_rule, names)):
+            from ..keras import check_layers
+
+            check_layers(self, part)
         return constrained(self, Limit(input_shape, parameters, flops, part))

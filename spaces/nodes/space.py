@@ -17,7 +17,7 @@ from ..graph.graph import HierarchicalGraph
 from ..graph.visitor import SpaceVisitor
 from .architecture import Architecture
 from .checks import check_name
-from .constraints import Constraint, descend
+from .constraints import Constraint, check_buildable, descend
 from .node import Node, network_of
 from .search_space import SearchSpace
 from .values import Choice, Integer, Placeholder, Real, When, evaluate
@@ -136,7 +136,7 @@ class Space(SearchSpace):
         if whole:
             if any(map(self.is_feasible, whole)):
                 return None
-            what = str(len(whole))
+            tried, what = whole, str(len(whole))
         else:
             rng, tried = numpy.random.Generator(numpy.random.Philox(0)), list[Architecture]()
             while len(tried) < TRIED:
@@ -147,6 +147,7 @@ class Space(SearchSpace):
                 if found is not None:
                     return found.choices
             what = f"{TRIED} random"
+        check_buildable(tried, self.constraints)
         raise ConstraintError(
             f"none of the {what} architectures of the space satisfies "
             f"{' and '.join(map(str, self.constraints))}: relax the constraint, or add smaller "

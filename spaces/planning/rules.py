@@ -24,7 +24,7 @@ from .shapes import (
     windows,
 )
 
-__all__ = ["MERGES", "RULES", "measure"]
+__all__ = ["MERGES", "RULES", "has_rule", "measure"]
 
 Rule = Callable[[Shape, Config], Measure | None]
 """Returns None for settings without a rule."""
@@ -60,6 +60,11 @@ def measure(operation: Operation, shapes: Sequence[Shape]) -> Measure | None:
     if found and config.get("trainable") is False:
         return found._replace(frozen=found.parameters)
     return found
+
+
+def has_rule(operation: Operation) -> bool:
+    """Return whether a layer is measured without Keras, for usual settings."""
+    return operation.name in MERGES or operation.name in RULES
 
 
 def _is_foreign(operation: Operation) -> bool:

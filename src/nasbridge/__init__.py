@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .adapters import backend_names
-    from .engine import BackendError, ExperimentError, Pruned, TooManyFailures, Unsupported
+    from .engine import (
+        BackendError,
+        CannotEvaluate,
+        ExperimentError,
+        Pruned,
+        TooManyFailures,
+        Unsupported,
+    )
     from .evaluators.keras import KerasEvaluator
     from .experiment import Experiment
     from .spaces import (
@@ -67,6 +74,7 @@ _HOMES = {
     ".adapters": ("backend_names",),
     ".engine": (
         "BackendError",
+        "CannotEvaluate",
         "ExperimentError",
         "Pruned",
         "TooManyFailures",
@@ -131,6 +139,7 @@ __all__ = [
     "Bananas",
     "BayesianOptimization",
     "BuildError",
+    "CannotEvaluate",
     "Cell",
     "Chain",
     "Choice",

@@ -215,7 +215,8 @@ class Experiment:
             BackendError: The backend is unknown, or does not support a setting.
             Unsupported: The backend has no such option.
             ExperimentError: `continue_from` belongs to another experiment.
-            TooManyFailures: `max_failures` trials in a row failed.
+            TooManyFailures: `max_failures` trials in a row failed, or all trials.
+            CannotEvaluate: `evaluate` can evaluate no trial, as without its data.
         """
         place = None if directory is None else Path(directory)
         if continue_from is not None:

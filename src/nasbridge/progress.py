@@ -27,11 +27,12 @@ def progress(experiment: "ExperimentSpec", observer: Observer | None) -> Generat
         experiment: What is run.
         observer: Replaces the bar.
     """
-    from rich.console import Console
     from rich.live import Live
 
+    from .terminal import safe_console
+
     bar = ProgressBar(experiment)
-    console = Console(file=sys.stderr)
+    console = safe_console(file=sys.stderr)
     if observer is not None or not console.is_terminal:
         yield observer or bar
         return

@@ -8,6 +8,7 @@ from typing import Any
 
 from .adapters import Adapter, backend
 from .engine import ExperimentError, ExperimentSpec, Observer
+from .engine.errors import naming_full_disks
 from .engine.modules import is_loading
 from .engine.options import check_options
 from .engine.run_note import Origin, find_note, in_folder, note_of, read_note, write_note
@@ -62,7 +63,7 @@ def run_experiment(
         if directory is not None:
             write_note(directory, note)
 
-    with progress(experiment, observer) as watching:
+    with naming_full_disks(directory), progress(experiment, observer) as watching:
         history = adapter.run(
             experiment,
             directory=directory,

@@ -100,10 +100,10 @@ def test_too_many_failures_end_a_run(refused: Refused, edit: Edit) -> None:
     assert "ValueError: unlucky" in error
 
 
-def test_a_run_without_a_best_trial_is_an_error(refused: Refused, edit: Edit) -> None:
+def test_a_run_in_which_all_trials_failed_is_an_error(refused: Refused, edit: Edit) -> None:
     edit("if width % 7 == 3:", "if True:")
     error = refused("run", "toy.py", "--directory", "d", "--trials", 3)
-    assert "no trial is complete (3 failed)" in error
+    assert "all 3 trials failed, with ValueError: unlucky" in error
 
 
 def test_a_run_belongs_to_its_directory(folder: Path, nasbridge: Run, refused: Refused) -> None:

@@ -1,17 +1,28 @@
 """Every mistake of `evaluate` is the cause of a failed trial, and the run continues."""
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
 
-from nasbridge import Architecture, Choice, Experiment, NasbridgeError, RandomSearch, Space
+from nasbridge import (
+    Architecture,
+    Choice,
+    Experiment,
+    NasbridgeError,
+    RandomSearch,
+    Space,
+    TooManyFailures,
+)
 from nasbridge.engine import ActiveTrial, Outcome, Silent, Task, evaluate_task
 from nasbridge.runs import load_run
+from nasbridge.spaces.text import safe_repr
 from nasbridge.strategies import Objective
 
 SPACE = Space({"units": Choice([16, 32, 64, 128])})
@@ -46,6 +57,36 @@ def raises(error: BaseException) -> Callable[[Architecture, ActiveTrial], Any]:
     return evaluate
 
 
+class Mute(Exception):
+    """An exception whose message cannot be read."""
+
+    def __str__(self) -> str:
+        return str(1 / 0)
+
+
+class Odd:
+    """A value of a user's class."""
+
+    def __float__(self) -> float:
+        raise KeyError("odd")
+
+    def __repr__(self) -> str:
+        raise KeyError("odd")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit()])
+def test_an_interruption_ends_the_search(error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        outcome_of(raises(error))
+
+
+@pytest.mark.parametrize(
+    "value", [1, numpy.float16(1), numpy.int8(1), numpy.array(1.0), Fraction(1)]
+)
+def test_real_numbers_are_metrics(value: Any) -> None:
+    assert outcome_of(returns({"score": value})).values == {"score": 1.0}
+
+
 def without_parameters() -> dict[str, float]:
     return {}
 
@@ -56,6 +97,10 @@ def without_parameters() -> dict[str, float]:
         pytest.param(raises(MemoryError("no memory")), "MemoryError: no memory", id="exception"),
         pytest.param(raises(RuntimeError()), "RuntimeError: ", id="exception without message"),
         pytest.param(raises(SystemExit(3)), "SystemExit: 3", id="exit"),
+        pytest.param(raises(asyncio.CancelledError()), "CancelledError: ", id="cancelled"),
+        pytest.param(raises(BaseException("odd")), "BaseException: odd", id="base"),
+        pytest.param(raises(Mute()), r"Mute \(its message raises ZeroDivisionError", id="mute"),
+        pytest.param(raises(ValueError("\ud800")), "ValueError: \ud800", id="surrogate"),
         pytest.param(
             without_parameters,
             "TypeError: .*takes 0 positional arguments but 2",
@@ -80,10 +125,18 @@ def test_an_exception_fails_the_trial(function: Any, message: str) -> None:
         ({"score": None}, "metric 'score' is None: give a number"),
         ({"score": [1, 2]}, r"metric 'score' is \[1, 2\]: give a number"),
         ({"score": 1j}, "metric 'score' is 1j: give a number"),
+        ({"score": numpy.True_}, "metric 'score' is .*True.*: give a number"),
+        ({"score": numpy.array(False)}, "metric 'score' is .*False.*: give a number"),
+        ({"score": numpy.complex64(1)}, "metric 'score' is .*1.*: give a number"),
+        ({"score": numpy.str_("1")}, "metric 'score' is .*1.*: give a number"),
+        ({"score": numpy.datetime64(1, "s")}, "metric 'score' is .*: give a number"),
+        ({"score": bytearray(b"1")}, "metric 'score' is bytearray.*: give a number"),
+        ({"score": 10**400}, "metric 'score' is 1000.*: give a number"),
+        ({"score": Odd()}, "metric 'score' is <Odd, whose repr raises KeyError>: give a number"),
         ({"score": math.nan}, "'score' is nan: the training diverged, or its data"),
         ({"score": math.inf}, "'score' is inf: the training diverged"),
     ],
-    ids=repr,
+    ids=lambda value: safe_repr(value)[:60],
 )
 def test_an_invalid_result_fails_the_trial(result: Any, message: str) -> None:
     _assert_failed(returns(result), message)
@@ -93,6 +146,8 @@ def test_an_invalid_result_fails_the_trial(result: Any, message: str) -> None:
     ("steps", "message"),
     [
         ((2, 1), "step 1 was reported after step 2"),
+        ((1, 1), "step 1 was reported after step 1"),
+        ((None,), "step of a report is None: give an int"),
         ((-1,), "step of a report is -1: give an int fr"),
         ((2**31,), "report is 2147483648: give an int from 0"),
         ((1.5,), "step of a report is 1.5: give an int"),
@@ -148,9 +203,8 @@ def test_an_invalid_step_in_a_worker_fails_its_trial() -> None:
     experiment = Experiment(
         SPACE, InvalidStep(), {"score": "max"}, RandomSearch(), trials=3, max_failures=9
     )
-    for trial in experiment.run("local", jobs=1, observer=Silent()):
-        assert (trial.state, trial.curve) == ("failed", ())
-        assert trial.notes["error"].startswith("ExperimentError: the step of a report is")
+    with pytest.raises(TooManyFailures, match="with ExperimentError: the step of a report is -1"):
+        experiment.run("local", jobs=1, observer=Silent())
 
 
 @pytest.mark.parametrize("backend", ["keras_tuner", "local", "optuna"])

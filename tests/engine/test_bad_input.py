@@ -306,7 +306,11 @@ HISTORIES: list[Bad] = [
         "no study 'nasbridge' at sqlite:.*study_name=",
     ),
     Bad("a damaged note", lambda p: noted(p, "{"), r"run.json is damaged.*remove it"),
-    Bad("the best of none", lambda p: run(p, evaluate=testing.evaluate_never).best, "3 failed"),
+    Bad(
+        "the best of none",
+        lambda p: run(p, evaluate=testing.evaluate_never).best,
+        "all 3 trials failed",
+    ),
 ]
 
 CASES = [*SPACES, *DOCUMENTS, *EXPERIMENTS, *RUNS, *HISTORIES]

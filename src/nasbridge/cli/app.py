@@ -9,21 +9,22 @@ from typing import Any
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
+
+from ..terminal import safe_console
 
 __all__ = ["Commands", "err", "new_table", "out", "print_message"]
 
 PIPE_WIDTH = 10_000  # columns: readers of a pipe expect unwrapped lines
 
-out = Console(
+out = safe_console(
     markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH
 )
 """Standard output, for results."""
 
-err = Console(
+err = safe_console(
     markup=False,
     emoji=False,
     highlight=False,

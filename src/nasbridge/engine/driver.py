@@ -17,9 +17,11 @@ from typing import Any, Protocol, final
 
 from ..spaces import SearchSpace
 from ..strategies import History, Objective, Pruner, SpaceExhausted, Step, Strategy, Trial
+from ..strategies.trial import Curve
+from .errors import CannotEvaluate
 from .evaluation import Evaluate, Outcome, Task, trial_seed
 from .executor import Executor, SerialExecutor
-from .failures import ConsecutiveFailures
+from .failures import ConsecutiveFailures, check_any_succeeded
 from .pool import Pool
 from .signals import uninterrupted
 
@@ -39,6 +41,7 @@ __all__ = [
 
 
 LOG = logging.getLogger(__name__)
+FIX = "fix evaluate or the space, then resume"
 
 
 class ExperimentSpec(Protocol):
@@ -166,7 +169,8 @@ def drive(
         because every architecture of the space has been tried.
 
     Raises:
-        TooManyFailures: As many trials in a row failed as the experiment allows.
+        TooManyFailures: As many trials in a row failed as the experiment allows, or all trials.
+        CannotEvaluate: `evaluate` can evaluate no trial.
     """
     with ExitStack() as stack:
         place = directory or Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
@@ -174,6 +178,7 @@ def drive(
         driver = Driver(experiment, store, executor, place, observer, on_accepted)
         driver.run(loop)
     history = store.history()
+    check_any_succeeded(history, FIX)
     if driver.exhausted:
         return replace(history, metadata={**history.metadata, "exhausted": True})
     return history
@@ -208,7 +213,7 @@ class Driver:
     def __post_init__(self) -> None:
         self._failures = ConsecutiveFailures(
             self.experiment.max_failures,
-            "fix evaluate or the space, then resume, or raise max_failures",
+            f"{FIX}, or raise max_failures",
         )
 
     def run(self, loop: "Loop | None" = None) -> None:
@@ -254,7 +259,8 @@ class Driver:
 
     def _report(self, number: int, step: Step) -> bool:
         trial = self.running[number]
-        trial = self.running[number] = replace(trial, curve=(*trial.curve, step))
+        known = trial.curve if isinstance(trial.curve, Curve) else Curve(trial.curve)
+        trial = self.running[number] = replace(trial, curve=known.extended(step))
         with uninterrupted():
             return self.store.report(trial, step)
 
@@ -263,14 +269,20 @@ class Driver:
 
         Raises:
             TooManyFailures: As many trials in a row failed as the experiment allows.
+            CannotEvaluate: `evaluate` can evaluate no trial; the trial stays interrupted.
         """
-        trial = self._ended(self.executor.wait(self._report))
+        outcome = self.executor.wait(self._report)
+        if outcome.ends_search:
+            raise CannotEvaluate(outcome.ends_search)
+        trial = self._ended(outcome)
         self._failures.check()
         return trial
 
     def _ended(self, outcome: Outcome) -> Trial:
+        running = self.running.pop(outcome.number)
         trial = replace(
-            self.running.pop(outcome.number),
+            running,
+            curve=tuple(running.curve),
             state=outcome.state,
             values=outcome.values,
             seconds=outcome.seconds,

@@ -12,8 +12,9 @@ from typing import Any, Literal, cast, final
 import numpy
 
 from ..spaces import Architecture
+from ..spaces.text import described_error, safe_repr
 from ..strategies import Objective, Step
-from .errors import ExperimentError, Pruned
+from .errors import CannotEvaluate, ExperimentError, Pruned
 
 __all__ = ["ActiveTrial", "Evaluate", "Outcome", "Task", "evaluate_task", "trial_seed"]
 
@@ -137,6 +138,7 @@ class Outcome:
         curve: The reports.
         seconds: Duration.
         notes: "error" and "traceback" of a failed trial.
+        ends_search: Why no trial can be evaluated, which ends the search; empty otherwise.
     """
 
     number: int
@@ -145,12 +147,13 @@ class Outcome:
     curve: tuple[Step, ...] = ()
     seconds: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    ends_search: str = ""
 
 
 def evaluate_task(
     evaluate: Evaluate, task: Task, objectives: Sequence[Objective], report: Report
 ) -> Outcome:
-    """Evaluate a trial; an error of `evaluate` makes it a failed one.
+    """Evaluate a trial; an error of `evaluate` makes it a failed one, or ends the search.
 
     Args:
         evaluate: The user's function.
@@ -163,19 +166,29 @@ def evaluate_task(
     values: dict[str, float] = {}
     notes: dict[str, Any] = {}
     state: Literal["complete", "pruned", "failed"] = "complete"
+    ends_search = ""
     try:
         values = checked_metrics(evaluate(task.architecture, trial), objectives)
     except Pruned:
         state = "pruned"
         for step in trial.curve:
             values |= step.metrics
-    except (Exception, SystemExit) as error:  # the search continues
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # such as SystemExit or CancelledError: the search continues
         state = "failed"
-        notes["error"] = f"{type(error).__name__}: {error}"
-        notes["traceback"] = traceback.format_exc()
-    return Outcome(
-        task.number, state, values, tuple(trial.curve), time.perf_counter() - began, notes
-    )
+        ends_search = str(error) if isinstance(error, CannotEvaluate) else ""
+        notes["error"] = described_error(error)
+        notes["traceback"] = _traceback()
+    seconds = time.perf_counter() - began
+    return Outcome(task.number, state, values, tuple(trial.curve), seconds, notes, ends_search)
+
+
+def _traceback() -> str:
+    try:
+        return traceback.format_exc()
+    except Exception as error:  # of an exception that cannot give its message
+        return f"no traceback: formatting it raised {type(error).__name__}"
 
 
 def checked_metrics(metrics: object, objectives: Sequence[Objective]) -> dict[str, float]:
@@ -205,9 +218,15 @@ def checked_metrics(metrics: object, objectives: Sequence[Objective]) -> dict[st
 
 
 def _number(name: str, value: object) -> float:
-    if isinstance(value, bool | str | bytes):
-        raise ValueError(f"the metric {name!r} is {value!r}: give a number")
+    kind = str(getattr(value, "dtype", ""))  # of NumPy, TensorFlow, PyTorch or JAX
+    is_number = not isinstance(value, _NO_NUMBERS) and not any(one in kind for one in _NO_DTYPES)
     try:
-        return float(cast(Any, value))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the metric {name!r} is {value!r}: give a number") from error
+        if is_number:
+            return float(cast(Any, value))
+    except Exception as error:  # whatever the class of the value raises
+        raise ValueError(f"the metric {name!r} is {safe_repr(value)}: give a number") from error
+    raise ValueError(f"the metric {name!r} is {safe_repr(value)}: give a number")
+
+
+_NO_NUMBERS = (bool, complex, str, bytes, bytearray, memoryview)
+_NO_DTYPES = ("bool", "complex", "datetime", "timedelta", "object", "str", "<U", ">U", "|S", "|V")

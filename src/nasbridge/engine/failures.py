@@ -1,11 +1,12 @@
-"""Counting consecutive failures, which end a search."""
+"""Failed trials that end a search: too many in a row, or all of them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, final
 
 from .errors import TooManyFailures
 
-__all__ = ["ConsecutiveFailures"]
+__all__ = ["ConsecutiveFailures", "check_any_succeeded"]
 
 
 class Ended(Protocol):
@@ -62,3 +63,23 @@ class ConsecutiveFailures:
         error = self.error
         if error is not None:
             raise error
+
+
+def check_any_succeeded(trials: Iterable[Ended], fix: str) -> None:
+    """Raise an error if trials have ended and all of them failed; call it when a search ends.
+
+    Args:
+        trials: All trials of the search; running ones are ignored.
+        fix: What the user can do, for the message.
+
+    Raises:
+        TooManyFailures: All trials failed.
+    """
+    ended = [trial for trial in trials if trial.state != "running"]
+    if not ended or any(trial.state != "failed" for trial in ended):
+        return
+    errors = Counter(str(trial.notes.get("error", "an unknown error")) for trial in ended)
+    error, times = errors.most_common(1)[0]
+    all_of_them = "the only trial" if len(ended) == 1 else f"all {len(ended)} trials"
+    share = "" if times == len(ended) else f"{times} of them "
+    raise TooManyFailures(f"{all_of_them} failed, {share}with {error}; {fix}")

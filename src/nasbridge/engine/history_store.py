@@ -123,6 +123,8 @@ class HistoryStore:
         self._log.adopt(trial)
         if self._file is not None:
             self._file.report(trial.number, step)
+        if self.experiment.pruner is None:
+            return False
         others = [
             other
             for other in self._log.others(trial.number)

@@ -5,10 +5,13 @@ opens its storage and yields an `OpenStore`. Everything else happens here: the e
 and closing both in the right order.
 """
 
+import sys
+import warnings
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..spaces import BuildError, SearchSpace, UnknownLayer
 from ..strategies import History
 from .driver import Accepted, ExperimentSpec, Loop, Observer, Silent, Store, drive, executor_for
 from .executor import Executor
@@ -45,6 +48,10 @@ def run_managed(
 ) -> History:
     """Run an experiment in a backend's storage.
 
+    An `evaluate` with a method `check_experiment(space, objectives)` may raise an error there, if
+    no trial can succeed, before anything is stored. For others, a warning reports layers that Keras
+    does not know: whether they build networks with Keras is their own business.
+
     Args:
         experiment: The experiment.
         directory: The run's directory, or None.
@@ -63,6 +70,11 @@ def run_managed(
         ExperimentError: `evaluate` cannot be sent to workers.
         TooManyFailures: As many trials in a row failed as the experiment allows.
     """
+    check = getattr(experiment.evaluate, "check_experiment", None)
+    if check is not None:
+        check(experiment.space, experiment.objectives)
+    else:
+        warn_of_unknown_layers(experiment.space)
     default = None if supplies_executor else executor_for(experiment, jobs)
     with opening as opened:
         executor = opened.executor or default
@@ -77,3 +89,17 @@ def run_managed(
             opened.loop,
             on_accepted,
         )
+
+
+def warn_of_unknown_layers(space: SearchSpace) -> None:
+    """Warn of a layer or setting that Keras does not know, if Keras is imported."""
+    if "keras" not in sys.modules:
+        return
+    from ..spaces.keras import check_layers
+
+    try:
+        check_layers(space)
+    except UnknownLayer as error:
+        warnings.warn(f"architecture.build will fail: {error}", stacklevel=4)
+    except BuildError:
+        pass  # such as a class of the user that is not imported yet

@@ -2,22 +2,25 @@
 """`KerasEvaluator`: trains the network of an architecture."""
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
-from ..engine import ActiveTrial, ExperimentError
-from ..spaces import Architecture, BuildError, MissingExtra
+from ..engine import ActiveTrial, CannotEvaluate, ExperimentError, Task
+from ..spaces import Architecture, BuildError, MissingExtra, SearchSpace
 from ..strategies import Objective
+from .callbacks import arguments_of
 from .copies import check_configuration, fresh_copy
+from .data import Data, check_data, check_part, example_shape, fit_arguments, load, open_part
+from .monitor import Mode, monitored
 
 if TYPE_CHECKING:
     from .keras_training import BestEpoch
 
 __all__ = ["KerasEvaluator"]
-
-Arrays = tuple[Any, Any]
-"""Inputs and targets, as numpy arrays."""
 
 
 @final
@@ -26,13 +29,19 @@ class KerasEvaluator:
     """Trains the architecture's `keras.Model` and returns the metrics of its best epoch.
 
     Each epoch is reported, so that pruners can stop the trial. The best epoch is that of the best
-    finite value of `monitor`; its weights are restored. Works under every Keras backend.
+    finite value of `monitor`; its weights are restored. Works under every Keras backend. What is
+    wrong for every architecture, as data that cannot be read, ends a search at its first trial.
 
     Args:
-        data: Training and validation data, `((x, y), (x_val, y_val))`, with examples along the
-            first axis; or a function without arguments that returns it, called in each worker.
+        data: Training and validation data, `(training, validation)`; or a function without
+            arguments that returns them, called in each worker. Each of the two is what `model.fit`
+            takes: `(x, y)` or `(x, y, sample_weight)` with examples along the first axis, where
+            each may be a dict or list of arrays; a `tf.data.Dataset`, a `PyDataset` or a PyTorch
+            `DataLoader`; or a function without arguments that makes one of these, or a generator,
+            for each training. A dataset that shuffles belongs in such a function, which is called
+            after the trial's seed is set. What cannot be pickled needs a function, or `jobs=0`.
         epochs: Number of epochs, at least 1; a trial's `budget` overrides it.
-        batch_size: Examples in a batch, at least 1.
+        batch_size: Examples in a batch of arrays, at least 1; datasets have their own.
         optimizer: As in `model.compile`; or a function from the architecture to an optimizer,
             which may read decisions such as the learning rate.
         loss: As in `model.compile`.
@@ -42,20 +51,36 @@ class KerasEvaluator:
             experiment that is a validation metric.
         mode: Whether the monitor should rise ("max") or fall ("min"); None takes the direction
             of the objective of this name, or else what Keras knows of the metric.
-        callbacks: A function from the number of epochs to more callbacks of Keras, as a schedule
-            of the learning rate; called for each training.
+        callbacks: A function that returns more callbacks of Keras, called for each training. It
+            receives the number of epochs, as for a schedule of the learning rate; or, if it takes
+            three arguments, the number of epochs, the trial and the architecture, as for logs in
+            `trial.directory`.
         patience: Epochs without improvement after which training ends, at least 1; None trains to
             the end.
         part: Which network, where a `Space` of a mapping has several.
         save: Keep the trained model as `model.keras` in the trial's directory.
-        jobs: Worker processes of an experiment without `jobs=`; 1 keeps memory flat, because
-            workers are replaced now and then.
+        jobs: Worker processes of an experiment without `jobs=`. None takes 1, which keeps memory
+            flat, because workers are replaced now and then; or 0, this process, for a
+            `tf.data.Dataset`, which cannot be sent to a worker.
+        input_shape: Shape of one example; None for that of the training data.
+        shuffle: As in `model.fit`: whether arrays, and the batches of a `PyDataset`, are shuffled
+            before each epoch.
+        class_weight: As in `model.fit`: the weight of each class in the loss, by its number.
+        steps_per_epoch: As in `model.fit`: batches of training data in an epoch; required for
+            generators and infinite datasets.
+        validation_steps: As in `model.fit`: likewise for validation data.
+        weighted_metrics: As in `model.compile`.
+        loss_weights: As in `model.compile`.
+        jit_compile: As in `model.compile`.
+        steps_per_execution: As in `model.compile`.
 
     Returns from a call:
         The metrics of the best epoch, as `val_loss`; `parameters`, `flops`, and `epochs` trained.
 
     Raises:
         ExperimentError: A setting is invalid, or no metric selects the best epoch.
+        CannotEvaluate: In a call, no architecture can be trained: the data cannot be made, their
+            shape is unknown, Keras rejects a setting, or the monitor is not among the metrics.
 
     Example:
         >>> import numpy
@@ -73,56 +98,105 @@ class KerasEvaluator:
         True
     """
 
-    data: tuple[Arrays, Arrays] | Callable[[], tuple[Arrays, Arrays]]
+    data: tuple[Data, Data] | Callable[[], tuple[Data, Data]] = field(repr=False)
     epochs: int = 10
     batch_size: int = 64
     optimizer: Any = "adam"
     loss: Any = "sparse_categorical_crossentropy"
     metrics: Sequence[Any] = ("accuracy",)
     monitor: str | None = None
-    mode: Literal["max", "min"] | None = None
-    callbacks: Callable[[int], Sequence[Any]] | None = None
+    mode: Mode | None = None
+    callbacks: Callable[..., Sequence[Any]] | None = None
     patience: int | None = None
     part: str | None = None
     save: bool = False
-    jobs: int = 1
-    _loaded: list[tuple[Arrays, Arrays]] = field(
-        default_factory=list[tuple[Arrays, Arrays]], init=False, repr=False, compare=False
+    jobs: int | None = None
+    input_shape: tuple[int, ...] | None = None
+    shuffle: bool = True
+    class_weight: Mapping[int, float] | None = None
+    steps_per_epoch: int | None = None
+    validation_steps: int | None = None
+    weighted_metrics: Sequence[Any] | None = None
+    loss_weights: Any = None
+    jit_compile: bool | Literal["auto"] = "auto"
+    steps_per_execution: int = 1
+    _loaded: list[tuple[Data, Data]] = field(
+        default_factory=list[tuple[Data, Data]], init=False, repr=False, compare=False
+    )
+    _checked: list[SearchSpace] = field(
+        default_factory=list[SearchSpace], init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
+        for name in (
+            *("epochs", "batch_size", "patience"),
+            *("steps_per_epoch", "validation_steps", "steps_per_execution"),
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ExperimentError(f"{name}={value}: give at least 1")
+        if self.callbacks is not None:
+            arguments_of(self.callbacks)
         if self.mode not in ("max", "min", None):
             raise ExperimentError(f"mode={self.mode!r}: give 'max', 'min' or None")
-        if isinstance(self.metrics, str):
-            raise ExperimentError(f"metrics={self.metrics!r}: give a list, as [{self.metrics!r}]")
-        for thing in (self.optimizer, self.loss, *self.metrics):
+        for name in ("metrics", "weighted_metrics"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                raise ExperimentError(f"{name}={value!r}: give a list, as [{value!r}]")
+        for thing in (self.optimizer, self.loss, self.metrics, self.weighted_metrics):
             check_configuration(thing)
         if not callable(self.data):
-            _check_data(self.data)
+            check_data(self.data)
+        if self.jobs is None:
+            object.__setattr__(self, "jobs", 0 if self._has_dataset else 1)
 
     def __getstate__(self) -> Mapping[str, Any]:
-        return {**self.__dict__, "_loaded": []}
+        if self._has_dataset:
+            raise ExperimentError(
+                "a tf.data.Dataset cannot be sent to a worker process: give a function that "
+                "makes the data, as KerasEvaluator(make_data), or run with jobs=0"
+            )
+        return {**self.__dict__, "_loaded": [], "_checked": []}
+
+    @property
+    def _has_dataset(self) -> bool:
+        """Whether data are a dataset of TensorFlow, and no function that makes one."""
+        return not callable(self.data) and any(hasattr(part, "element_spec") for part in self.data)
+
+    def check_experiment(self, space: SearchSpace, objectives: Sequence[Objective]) -> None:
+        """Raise an error, before the first trial, for what is wrong for every architecture.
+
+        Layers and settings are checked here if Keras is imported, or else in the first worker.
+
+        Args:
+            space: The space.
+            objectives: The objectives of the experiment.
+
+        Raises:
+            ExperimentError: No metric selects the best epoch, or Keras does not know a setting.
+            UnknownLayer: Keras does not know a layer of the space, or a setting of it.
+        """
+        monitored(self.monitor, self.mode, objectives)
+        if "keras" in sys.modules:
+            self._check_names(space)
 
     def __call__(self, architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
         """Train one architecture; see the class."""
         keras = _keras()
-        from .keras_training import Reporting
+        from .keras_training import Reporting, seed_all
 
-        best = self._best_epoch(trial.objectives)
-        train, validation = self._data()
-        epochs = self.epochs if trial.budget is None else max(round(trial.budget), 1)
-        cost = architecture.cost(_input_shape(train), self.part)
-        size = {"parameters": float(cost.parameters), "flops": float(cost.flops)}
         policy = keras.config.dtype_policy()
         try:
+            with _ending_the_search():
+                self._check_names(architecture.space)
+                best = self._best_epoch(trial.objectives)
+                seed_all(trial.seed)
+                opened = self._opened(*self._data())
+            cost = architecture.cost(opened.shape, self.part)
+            size = {"parameters": float(cost.parameters), "flops": float(cost.flops)}
             callbacks = [best, Reporting(trial, size)]
-            model, trained = self._fit(
-                architecture, train, validation, epochs, trial.seed, callbacks
-            )
+            epochs = self.epochs if trial.budget is None else max(round(trial.budget), 1)
+            model, trained = self._fit(architecture, opened, epochs, trial, callbacks)
             best.restore()
             if self.save:
                 model.save(trial.directory / "model.keras")
@@ -135,20 +209,22 @@ class KerasEvaluator:
     def train(
         self,
         architecture: Architecture,
-        train: Arrays | None = None,
-        validation: Arrays | None = None,
+        train: Data = None,
+        validation: Data = None,
         epochs: int | None = None,
         seed: int = 0,
+        directory: Path | str = "trained",
     ) -> Any:
         """Train an architecture from scratch, for example after a search.
 
         Args:
             architecture: What to train.
-            train: Inputs and targets; the evaluator's training data if None.
+            train: Training data of any form that `data=` may have; the evaluator's own if None.
             validation: Selects the best epoch by `monitor`, whose weights are restored; None keeps
                 the weights of the last epoch.
             epochs: Number of epochs; the evaluator's own if None.
             seed: Seed of weights and batches.
+            directory: The `trial.directory` of callbacks, made when they ask for it.
 
         Returns:
             The trained `keras.Model`.
@@ -157,81 +233,141 @@ class KerasEvaluator:
             ExperimentError: There are validation data, but no `monitor`.
         """
         _keras()
-        best = None if validation is None else self._best_epoch(())
-        train = self._data()[0] if train is None else train
+        from .keras_training import seed_all
+
+        best = None
+        if validation is not None:
+            check_part(validation, "validation")
+            best = self._best_epoch(())
+        if train is not None:
+            check_part(train, "training")
+        seed_all(seed)
+        opened = self._opened(self._data()[0] if train is None else train, validation)
+        trial = ActiveTrial(
+            Task(0, architecture, seed, Path(directory)), lambda number, step: False
+        )
         callbacks = [] if best is None else [best]
-        epochs = epochs or self.epochs
-        model, _ = self._fit(architecture, train, validation, epochs, seed, callbacks)
+        model, _ = self._fit(architecture, opened, epochs or self.epochs, trial, callbacks)
         if best is not None:
             best.restore()
         return model
-
-    def _data(self) -> tuple[Arrays, Arrays]:
-        if not self._loaded:
-            data = self.data() if callable(self.data) else self.data
-            _check_data(data)
-            self._loaded.append(data)
-        return self._loaded[0]
 
     def _best_epoch(self, objectives: Sequence[Objective]) -> "BestEpoch":
         """Return the callback that selects the best epoch under these objectives."""
         from .keras_training import BestEpoch
 
-        directions: dict[str, Literal["max", "min"]] = {
-            objective.metric: objective.direction for objective in objectives
-        }
-        validated = [metric for metric in directions if metric.startswith("val_")]
-        if self.monitor is None and not validated:
-            reason = f"no objective of {list(directions)} is a validation metric"
-            raise ExperimentError(
-                f"no metric selects the best epoch{f': {reason}' * bool(directions)}; pass "
-                "KerasEvaluator(..., monitor='val_accuracy') or another metric"
-            )
-        monitor = self.monitor or validated[0]
-        if validated and monitor not in validated and self.mode is None:
-            raise ExperimentError(
-                f"monitor={monitor!r} would select the best epoch, but {validated[0]!r} is the "
-                "objective: omit monitor, or pass mode='max' or mode='min' with it to confirm"
-            )
-        direction = directions.get(monitor)
-        if direction and self.mode and direction != self.mode:
-            raise ExperimentError(
-                f"mode={self.mode!r}, but the objective {monitor!r} has the direction "
-                f"{direction!r}: omit mode"
-            )
-        return BestEpoch(monitor, self.mode or direction, self.patience)
+        return BestEpoch(*monitored(self.monitor, self.mode, objectives), self.patience)
+
+    def _check_names(self, space: Any) -> None:
+        """Check, once for each space, the names that Keras must know."""
+        from ..spaces.keras import check_layers
+        from .keras_training import check_names
+
+        if not any(space is known for known in self._checked):
+            check_names(optimizer=self.optimizer, loss=self.loss, metric=self.metrics)
+            check_layers(space, self.part)
+            self._checked.append(space)
+
+    def _data(self) -> tuple[Data, Data]:
+        if not self._loaded:
+            self._loaded.append(load(self.data))
+        return self._loaded[0]
+
+    def _opened(self, train: Data, validation: Data) -> "_Opened":
+        """Return the data of one training, with the shape of an example."""
+        made = open_part(train, "training", self.steps_per_epoch, "steps_per_epoch")
+        if validation is not None:
+            steps = self.validation_steps
+            validation = open_part(validation, "validation", steps, "validation_steps")
+        if self.input_shape is not None:
+            return _Opened(made, validation, tuple(self.input_shape), None)
+        made, shape, name = example_shape(made)
+        return _Opened(made, validation, shape, name)
 
     def _fit(
         self,
         architecture: Architecture,
-        train: Arrays,
-        validation: Arrays | None,
+        opened: "_Opened",
         epochs: int,
-        seed: int,
+        trial: ActiveTrial,
         callbacks: Sequence[Any],
     ) -> tuple[Any, int]:
         """Train; return the model and the number of epochs."""
-        _keras().utils.set_random_seed(seed)
-        model = architecture.build(_input_shape(train), self.part)
-        custom = callable(self.optimizer)
-        model.compile(
-            optimizer=self.optimizer(architecture) if custom else fresh_copy(self.optimizer),
-            loss=fresh_copy(self.loss),
-            metrics=[fresh_copy(metric) for metric in self.metrics],
-        )
-        users = [] if self.callbacks is None else self.callbacks(epochs)
+        from ..spaces.keras import build
+        from .keras_training import seed_all
+
+        seed_all(trial.seed)
+        name, graph = f"architecture_{architecture.key}", architecture.graph(self.part)
+        model = build(graph, opened.shape, name, opened.input_name)
+        self._compile(model, architecture)
+        users = self._callbacks(epochs, trial, architecture)
         fitted = model.fit(
-            *train,
-            batch_size=self.batch_size,
+            **fit_arguments(opened.train, self.batch_size, self.shuffle),
             epochs=epochs,
-            validation_data=validation,
-            callbacks=[
-                *users,
-                *callbacks,
-            ],  # theirs first: they may add metrics or exchange weights
+            validation_data=opened.validation,
+            callbacks=[*users, *callbacks],  # theirs first: they may add metrics, exchange weights
+            class_weight=None if self.class_weight is None else dict(self.class_weight),
+            steps_per_epoch=self.steps_per_epoch,
+            validation_steps=self.validation_steps,
             verbose=0,
         )
         return model, len(fitted.epoch)
+
+    def _compile(self, model: Any, architecture: Architecture) -> None:
+        is_fixed = not callable(self.optimizer)
+        optimizer = fresh_copy(self.optimizer) if is_fixed else self.optimizer(architecture)
+        try:
+            model.compile(
+                optimizer=optimizer,
+                loss=fresh_copy(self.loss),
+                loss_weights=self.loss_weights,
+                metrics=fresh_copy(self.metrics),
+                weighted_metrics=fresh_copy(self.weighted_metrics),
+                jit_compile=self.jit_compile,
+                steps_per_execution=self.steps_per_execution,
+            )
+        except Exception as error:
+            if not is_fixed:
+                raise
+            raise CannotEvaluate(
+                f"model.compile rejects the settings of KerasEvaluator ({type(error).__name__}: "
+                f"{error}): fix optimizer, loss, metrics or what goes with them"
+            ) from error
+
+    def _callbacks(
+        self, epochs: int, trial: ActiveTrial, architecture: Architecture
+    ) -> Sequence[Any]:
+        if self.callbacks is None:
+            return []
+        given = (epochs, trial, architecture)
+        return self.callbacks(*given[: arguments_of(self.callbacks)])
+
+
+class _Opened(NamedTuple):
+    """Data of one training.
+
+    Attributes:
+        train: Training data, as `model.fit` takes them.
+        validation: Validation data; None without.
+        shape: Shape of one example.
+        input_name: The key of the inputs, if they are a dict.
+    """
+
+    train: Any
+    validation: Any
+    shape: tuple[int, ...]
+    input_name: str | None
+
+
+@contextmanager
+def _ending_the_search() -> Generator[None]:
+    """Turn errors of the settings or data into such that end the search."""
+    try:
+        yield
+    except CannotEvaluate:
+        raise
+    except (ExperimentError, BuildError) as error:
+        raise CannotEvaluate(str(error)) from error
 
 
 def _keras() -> Any:
@@ -240,29 +376,3 @@ def _keras() -> Any:
     except ImportError as error:
         raise MissingExtra("keras", "tensorflow", "KerasEvaluator") from error
     return keras
-
-
-def _check_data(data: object) -> None:
-    match data:
-        case ((_, _), (_, _)):
-            pairs: Any = data
-        case _:
-            raise ExperimentError(
-                "data is not ((x, y), (x_val, y_val)): give training and validation data, "
-                "each as inputs and targets"
-            )
-    for inputs, targets in pairs:
-        if len(inputs) != len(targets):
-            raise ExperimentError(
-                f"the data have {len(inputs)} inputs and {len(targets)} targets: give one target "
-                "for each input"
-            )
-
-
-def _input_shape(train: Arrays) -> tuple[int, ...]:
-    shape = tuple(int(size) for size in train[0].shape[1:])
-    if not shape:
-        raise BuildError(
-            "the inputs have one axis only: give one row for each example, as x.reshape(-1, 1)"
-        )
-    return shape

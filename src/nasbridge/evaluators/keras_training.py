@@ -1,17 +1,52 @@
 # pyright: basic
-"""Callbacks of a training: select the best epoch, report every epoch to the trial."""
+"""What a training needs of Keras: seeds, names, and callbacks that report every epoch."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, Literal, final
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, final
 
 import keras
 
-from ..engine import ActiveTrial, ExperimentError
+from ..engine import ActiveTrial, CannotEvaluate, ExperimentError
+from ..spaces.keras import unknown_name
+from .monitor import Mode
 
-__all__ = ["BestEpoch", "Reporting"]
+__all__ = ["BestEpoch", "Reporting", "check_names", "seed_all"]
 
-Mode = Literal["max", "min"]
+SHORT_METRICS = ("acc", "accuracy", "ce", "crossentropy")  # their meaning depends on the targets
+
+
+def seed_all(seed: int) -> None:
+    """Seed Keras, Python, NumPy, and PyTorch, whose data loaders work under every Keras backend."""
+    keras.utils.set_random_seed(seed)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)
+
+
+def check_names(**settings: Any) -> None:
+    """Raise an error for a name that Keras does not know.
+
+    Args:
+        **settings: Arguments of `model.compile` by kind, such as "loss".
+
+    Raises:
+        ExperimentError: There is no such optimizer, loss or metric.
+    """
+    for kind, value in settings.items():
+        for name in _strings(value):
+            problem = "" if name in SHORT_METRICS else unknown_name(kind, name)
+            if problem:
+                raise ExperimentError(f"{name!r} is {problem}")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _strings(part)
 
 
 @final
@@ -26,7 +61,7 @@ class BestEpoch(keras.callbacks.Callback):
         patience: Epochs without improvement after which training stops; None never stops.
 
     Raises:
-        ExperimentError: There is no such metric, or Keras does not know its mode.
+        CannotEvaluate: There is no such metric, or Keras does not know its mode.
     """
 
     def __init__(self, monitor: str, mode: Mode | None, patience: int | None) -> None:
@@ -39,7 +74,7 @@ class BestEpoch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         metrics = _numbers(logs)
         if self._monitor not in metrics:
-            raise ExperimentError(
+            raise CannotEvaluate(
                 f"the objective or monitor {self._monitor!r} is not among the metrics "
                 f"{sorted(metrics)}: give KerasEvaluator(..., monitor=...) and objectives= one of "
                 "them, or add the metric to metrics="
@@ -90,7 +125,7 @@ def mode_of(model: Any, metric: str) -> Mode:
         metric: The metric's name, with or without "val_".
 
     Raises:
-        ExperimentError: Keras does not know it.
+        CannotEvaluate: Keras does not know it.
     """
     name = metric.removeprefix("val_")
     if name == "loss":
@@ -100,7 +135,7 @@ def mode_of(model: Any, metric: str) -> Mode:
             direction = getattr(known, "_direction", None)
             if known.name == name and direction is not None:
                 return "max" if direction == "up" else "min"
-    raise ExperimentError(
+    raise CannotEvaluate(
         f"whether monitor={metric!r} should rise or fall is not known: give "
         "KerasEvaluator(..., mode='max') or mode='min'"
     )
@@ -112,7 +147,7 @@ def _numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:
         try:
             numbers[name] = float(value)
         except (TypeError, ValueError) as error:
-            raise ExperimentError(
+            raise CannotEvaluate(
                 f"the metric {name!r} is {value!r}: give a metric of one number, as with "
                 "average='macro'"
             ) from error

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
-from ..engine import ActiveTrial
+from ..engine import ActiveTrial, CannotEvaluate
 from ..spaces import Architecture, Label
 from ..spaces.hashing import digest
 
@@ -29,6 +29,7 @@ __all__ = [
     "evaluate_slowly",
     "evaluate_variously",
     "evaluate_waiting",
+    "evaluate_without_data",
     "fate",
     "score",
     "weight",
@@ -93,6 +94,11 @@ def evaluate_variously(architecture: Architecture, trial: ActiveTrial) -> dict[s
     """Raise `MemoryError` where the fate is "failed", and report three steps elsewhere."""
     evaluate_or_fail(architecture, trial)
     return evaluate_curve(architecture, trial)
+
+
+def evaluate_without_data(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:
+    """Raise `CannotEvaluate`."""
+    raise CannotEvaluate("there are no data")
 
 
 def evaluate_or_die(architecture: Architecture, trial: ActiveTrial) -> dict[str, float]:

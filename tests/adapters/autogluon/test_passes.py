@@ -20,6 +20,7 @@ from nasbridge.adapters.autogluon import (
     nas_hyperparameters,
 )
 from nasbridge.adapters.autogluon.fit import _first
+from nasbridge.spaces import UnknownLayer
 from nasbridge.testing import comparable
 
 pytestmark = [
@@ -236,3 +237,8 @@ def test_arguments_of_autogluon_are_kept_beside_those_of_the_search() -> None:
     assert made["ag_args_ensemble"] == {"fold_fitting_strategy": "sequential_local", "k": 1}
     with pytest.raises(BackendError, match="ag_args has hyperparameter_tune_kwargs"):
         nas_hyperparameters(SPACE, ag_args={"hyperparameter_tune_kwargs": "auto"})
+
+
+def test_an_unknown_layer_is_reported_before_the_search() -> None:
+    with pytest.raises(UnknownLayer, match="did you mean 'Dense'"):
+        nas_hyperparameters(layer("Dens", units=Choice([4, 5])))

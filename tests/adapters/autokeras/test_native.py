@@ -30,6 +30,7 @@ from nasbridge import (
 )
 from nasbridge.adapters.autokeras import NASBlock, NASTuner, load
 from nasbridge.adapters.autokeras.space import ProductSpace
+from nasbridge.spaces import UnknownLayer
 from nasbridge.testing import STRATEGIES, strategy
 
 pytestmark = [
@@ -166,6 +167,8 @@ def test_invalid_blocks_are_rejected(auto: Any, tmp_path: Path) -> None:
         NASBlock(3)  # type: ignore[arg-type]
     with pytest.raises(BackendError, match=r"NASBlock 'nas_block' is invalid.*values only"):
         NASBlock(Space({"units": Integer(1, 3)}))
+    with pytest.raises(UnknownLayer, match="did you mean 'Dense'"):
+        NASBlock(layer("Dens", units=Integer(1, 3)))
     with pytest.raises(BackendError, match="two blocks are called 'nas_block'"):
         auto.make(tmp_path, NASBlock(auto.space), NASBlock(auto.space))
     hp, two = keras_tuner.HyperParameters(), [keras.Input((6,)), keras.Input((6,))]

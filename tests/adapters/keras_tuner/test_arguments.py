@@ -10,6 +10,7 @@ import pytest
 
 from nasbridge import Chain, Integer, layer
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner
+from nasbridge.spaces import UnknownLayer
 from nasbridge.strategies import default_strategy
 
 SPACE = Chain(layer("Dense", units=Integer(2, 9)), layer("Dense", units=3, activation="softmax"))
@@ -27,6 +28,12 @@ def test_arguments_have_the_order_of_the_replaced_class(ours: Any, native: Any) 
     positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert positional == [*inspect.signature(native).parameters][: len(positional)]
     assert {"objective", "max_trials"} <= {*positional}
+
+
+def test_an_unknown_layer_is_reported_at_once(tmp_path: Path) -> None:
+    space = Chain(layer("Dense", units=Integer(2, 9)), layer("Dropuot", rate=0.5))
+    with pytest.raises(UnknownLayer, match="is not a Keras layer: did you mean 'Dropout'"):
+        NASTuner(space, "val_loss", directory=tmp_path)
 
 
 def test_the_default_strategy_and_the_settings_are_public(tmp_path: Path) -> None:

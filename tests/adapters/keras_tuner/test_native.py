@@ -253,12 +253,13 @@ def test_consecutive_failures_end_the_search_and_release_the_lock(tmp_path: Path
 
 def test_variants_are_compiled_like_their_model(tmp_path: Path) -> None:
     def half_error(true: Any, predicted: Any) -> Any:  # cannot be imported by another process
-        return keras.ops.mean(keras.ops.square(true - predicted), axis=-1) / 2
+        mean: Any = keras.ops.mean(keras.ops.square(true - predicted), axis=-1)
+        return mean / 2
 
     layers = [keras.Input((6,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1)]
     model: Any = keras.Sequential(layers)
-    optimizer = keras.optimizers.SGD(0.25, momentum=0.5)
-    metric = keras.metrics.MeanAbsoluteError(name="distance")
+    optimizer: Any = keras.optimizers.SGD(0.25, momentum=0.5)
+    metric: Any = keras.metrics.MeanAbsoluteError(name="distance")
     model.compile(optimizer, half_error, metrics=[metric], loss_weights=[2.0])
     model.fit(X, Y, verbose=0)
     kept = model.get_weights(), optimizer.iterations.numpy(), metric.result().numpy()

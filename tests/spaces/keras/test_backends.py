@@ -201,6 +201,14 @@ def kinds(architecture: Architecture, input_shape: Shape) -> set[str]:
     return {re.sub(r"[123]D", "", step.operation.name) for step in steps}
 
 
+def check_average() -> None:
+    """Average over all values and no padding, which differs at both ends."""
+    pool = layer("AveragePooling1D", pool_size=4, strides=1, padding="same")
+    model = next(pool.enumerate()).build((2, 1))
+    averaged = model.predict_on_batch(numpy.array([[[1.0], [3.0]]], "float32"))
+    assert averaged.ravel().tolist() == [2.0, 2.0], averaged
+
+
 def main() -> None:
     """Check all spaces, and print a JSON object from names of spaces to errors."""
     errors: dict[str, str] = {}
@@ -220,6 +228,8 @@ def main() -> None:
                 if backend == "tensorflow" or found - built[name]:
                     check_built(architecture, case.input_shape)
                     built[name] |= found
+            if name == "1d":
+                check_average()
             errors[name] = ""
         except Exception:
             errors[name] = traceback.format_exc()

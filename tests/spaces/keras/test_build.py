@@ -132,7 +132,7 @@ def test_a_class_in_a_document_is_found_where_it_is_registered(package: str | No
         (Layer("os:system"), "at 'os:system' is not a layer"),
         (layer(NotALayer), "derive the class from keras.layers.Layer"),
         (layer("Dense", units=3, activation="rilu"), r"Dense\(units=3.*rejects.*rilu"),
-        (layer("Dense", units=3, unit=3), "at 'Dense' rejects its settings.*unit"),
+        (layer("Dense", units=3, unit=3), r"has no setting 'unit' \(did you mean 'units'\?\)"),
         (layer(Halves), "let it return one tensor"),
         (layer(Nameless), r"pass them to super\(\).__init__"),
         (layer("Dot", axes=1), "at 'Dot' cannot take"),

@@ -4,11 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from ...engine import TooManyFailures
-from ..evaluations import INVALID_RESULTS, evaluate_invalid, evaluate_never, evaluate_or_fail
+from ...engine import CannotEvaluate, TooManyFailures
+from ..evaluations import (
+    INVALID_RESULTS,
+    evaluate_invalid,
+    evaluate_never,
+    evaluate_or_fail,
+    evaluate_without_data,
+)
 from ..harness import BackendHarness
 from ..loop import comparable, reference
-from ..spaces import chain
+from ..spaces import chain, few
 from .base import CapabilityTests, experiment_on
 
 __all__ = ["FailureTests"]
@@ -38,6 +44,22 @@ class FailureTests(CapabilityTests):
         experiment = experiment_on(chain(), evaluate=evaluate_never, max_failures=3)
         with pytest.raises(TooManyFailures, match=r"last 3 trials failed.*RuntimeError: always"):
             harness.run(experiment, place)
+
+    def test_a_run_in_which_all_trials_failed_is_an_error(
+        self, harness: BackendHarness, place: Path | None
+    ) -> None:
+        experiment = experiment_on(few(), evaluate=evaluate_never, max_failures=99)
+        with pytest.raises(TooManyFailures, match="all 4 trials failed, with RuntimeError: always"):
+            harness.run(experiment, place)
+
+    def test_an_impossible_evaluation_ends_the_run(
+        self, harness: BackendHarness, tmp_path: Path
+    ) -> None:
+        broken = experiment_on(chain(), evaluate=evaluate_without_data)
+        with pytest.raises(CannotEvaluate, match="there are no data"):
+            harness.run(broken, tmp_path / "run")
+        fixed = experiment_on(chain())
+        assert comparable(harness.run(fixed, tmp_path / "run")) == comparable(reference(fixed))
 
     def test_invalid_results_are_failures(
         self, harness: BackendHarness, place: Path | None
