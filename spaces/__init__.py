@@ -15,17 +15,18 @@ from .errors import (
     SpaceFormatError,
     UnknownLayer,
 )
-from .graph.graph import Block, Graph, Operation, Vertex
+from .graph.graph import Block, Graph, InputShape, Operation, Vertex
 from .graph.wl_features import WLGraph
 from .nodes.architecture import Architecture
 from .nodes.cells import Cell, NodeCell
 from .nodes.choice_paths import choice_paths
-from .nodes.composition import Chain, Parallel, Repeat, Scope, residual
+from .nodes.composition import Chain, Merge, Parallel, Repeat, Scope, residual
 from .nodes.decision_space import DecisionSpace
 from .nodes.documents import from_json
 from .nodes.layer import Layer, layer
+from .nodes.network import Network
 from .nodes.node import Node
-from .nodes.primitives import Skip, Zero
+from .nodes.primitives import Pass, Skip, Zero
 from .nodes.search_space import SearchSpace
 from .nodes.space import Space
 from .nodes.stack import Stack
@@ -46,19 +47,23 @@ __all__ = [
     "Decision",
     "DecisionSpace",
     "Graph",
+    "InputShape",
     "Integer",
     "IntegerRange",
     "InvalidArchitecture",
     "Label",
     "Layer",
+    "Merge",
     "MissingExtra",
     "NameClash",
     "NasbridgeError",
+    "Network",
     "NoFeasible",
     "Node",
     "NodeCell",
     "Operation",
     "Parallel",
+    "Pass",
     "Real",
     "RealRange",
     "Repeat",

@@ -1,5 +1,6 @@
 """The ask-and-tell interface: one search, as every adapter holds it."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, cast, final
@@ -13,6 +14,8 @@ from .strategy import Problem, Strategy
 from .trial import Objective, Trial, objectives_from
 
 __all__ = ["Search", "generator"]
+
+_logger = logging.getLogger("nasbridge")
 
 TRIES = 100  # candidates of one source that are checked for a proposal
 INFINITE_TRIES = 1000  # samples of infinite branches, where almost every feasible one is new
@@ -39,7 +42,8 @@ class Search:
 
     A proposal is a function of the strategy, the space, the objectives, the seed, the finished
     trials in their order, the running trials, and the trial number. For a proposal the search
-    passes the running trials to the strategy and takes its first new candidate, of at most 100.
+    passes the running trials to the strategy and takes its first new candidate, of at most 100. The
+    `baseline` of a space, such as the model of `variants_of`, comes before all others.
     If there is none, it samples at most 100 architectures at random, unless the strategy's
     candidates have ended. If none of these is new, it takes the first new architecture of
     `Strategy.listing`; an infinite space has no listing, and the search samples the branches with
@@ -87,6 +91,11 @@ class Search:
             raise StrategyError(f"invalid seed={seed!r}: give an int, as seed=0")
         self.strategy = strategy
         self.problem = Problem(space, objectives_from(objectives), seed, allow_equivalent)
+        if space.baseline is not None and not space.is_feasible(space.baseline):
+            _logger.warning(
+                "the model itself violates the constraints of its space, so the search does not "
+                "evaluate it"
+            )
         self._state: Any = strategy.start(self.problem)
         self._running: dict[int, Architecture] = {}
         self._told: set[int] = set()
@@ -211,6 +220,9 @@ class Search:
         state = self._state
         for other, architecture in sorted(self._running.items()):
             state = self.strategy.observe(state, Trial(other, architecture))
+        baseline = self.problem.space.baseline
+        if baseline is not None and self.is_new(baseline):
+            return baseline
         rng = generator(self.problem.seed, number)
         has_more = True
         for source in (self.strategy.propose(state, rng), self._random(rng)):

@@ -101,6 +101,13 @@ EXPECTED = {
         "assert best.cost((32, 32, 3)).parameters <= 300_000\n"
         "assert open('cell.svg').read().startswith('<svg')\n",
     ),
+    "docs/concepts/spaces.md#1": Block(
+        "Network(",
+        after="""
+        assert sorted(model.output_names) == ["price", "topic"]
+        assert space.count() == 4
+        """,
+    ),
     "docs/concepts/strategies.md#0": Block("BayesianOptimization(initial=6)"),
     "docs/guides/moving.md#0": Block("continue_from"),
     "docs/integrations/autogluon.md#0": Block(

@@ -12,6 +12,7 @@ import keras
 import numpy
 from numpy.typing import NDArray
 
+from ...engine.errors import BackendError
 from ...spaces import Architecture, Graph, Operation, Vertex
 from ...spaces.keras import build, check_layers
 from .table import TableEncoder, TargetEncoder
@@ -58,6 +59,11 @@ def network(
 
 def with_head(graph: Graph, units: int, activation: str) -> Graph:
     """Return a graph that ends in a dense layer with these units and this activation."""
+    if not graph.is_plain:
+        raise BackendError(
+            "the space has named inputs or outputs, but AutoGluon passes one table and expects one "
+            "prediction: use a space with one input and one output"
+        )
     vertices, last = list(graph.vertices), graph.output
     while vertices[last].operation.name in ("Activation", "Softmax"):
         (last,) = vertices[last].inputs  # the head has its own activation

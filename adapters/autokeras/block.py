@@ -51,9 +51,16 @@ class NASBlock(autokeras.Block):
         if not isinstance(space, SearchSpace):
             raise BackendError(f"NASBlock takes a space of networks, not {space!r}")
         try:
-            space.unconstrained().sample(numpy.random.default_rng(0)).hierarchical_graph(part)
+            drawn = space.unconstrained().sample(numpy.random.default_rng(0))
+            is_plain = drawn.hierarchical_graph(part).graph.is_plain
         except SpaceError as error:
             raise BackendError(f"the space of NASBlock {name!r} is invalid: {error}") from error
+        if not is_plain:
+            raise BackendError(
+                f"the space of NASBlock {name!r} has named inputs or outputs, but a block has one "
+                "of each: merge the inputs with autokeras.Merge() before the block, and connect a "
+                "head for each output after it"
+            )
         check_layers(space, part)
         self.space, self.part = space, part
 

@@ -7,10 +7,11 @@ from typing import Any, cast, final
 
 import keras
 import keras_tuner
+import numpy
 
 from ...engine.errors import BackendError
 from ...evaluators.copies import check_configuration, fresh_copy
-from ...spaces import Architecture, SearchSpace, SpaceError
+from ...spaces import Architecture, InputShape, SearchSpace, SpaceError
 from ...spaces.keras import build, check_layers
 from .space import architecture_in
 
@@ -29,8 +30,8 @@ class SpaceModel(keras_tuner.HyperModel):
 
     Args:
         space: The space.
-        input_shape: Shape of one example; None until the data are known. The variants of a model
-            have its shape.
+        input_shape: Shape of one example, or shapes by name; None until the data are known. The
+            variants of a model have its shape.
         part: The name of the network, if a `Space` of a mapping has several.
         compiling: Arguments of `model.compile`, with None for the default; the optimizer may be a
             function from the architecture to an optimizer.
@@ -39,7 +40,7 @@ class SpaceModel(keras_tuner.HyperModel):
     def __init__(
         self,
         space: SearchSpace,
-        input_shape: tuple[int, ...] | None,
+        input_shape: InputShape | None,
         part: str | None,
         compiling: Mapping[str, Any],
     ) -> None:
@@ -49,9 +50,10 @@ class SpaceModel(keras_tuner.HyperModel):
         check_configuration(self._compiling)
         check_layers(space, part)
         self.space, self._part = space, part
-        self.input_shape: tuple[int, ...] | None = input_shape
+        self.input_shape: InputShape | None = input_shape
         noted = _noted(space, part, "input_shape")
-        self._noted = None if noted is None or None in noted else tuple(noted)
+        sizes = noted.values() if isinstance(noted, Mapping) else [noted or ()]
+        self._noted: Any = None if any(None in size for size in sizes) else noted
         self._input_name = _noted(space, part, "input_name")
         if input_shape is None:
             self.input_shape = self._noted
@@ -72,18 +74,26 @@ class SpaceModel(keras_tuner.HyperModel):
         model.compile(**settings)
         return model
 
-    def take_shape(self, found: tuple[int, ...] | None) -> None:
+    def take_shape(self, found: InputShape | None) -> None:
         """Set the input shape to that of the data, or of the model whose variants are searched.
 
         If the model's shape has one axis more or less, Keras adds or removes it.
 
         Args:
-            found: The shape of one example in the data; None if it is unknown.
+            found: The shape of one example in the data, or shapes by name; None if it is unknown.
         """
-        if found is not None and (self._noted is None or len(found) == len(self._noted)):
+        if isinstance(self._noted, Mapping):
+            self.input_shape = self._noted
+        elif isinstance(found, Mapping) and not self._has_named_inputs():
+            return
+        elif found is not None and (self._noted is None or len(found) == len(self._noted)):
             self.input_shape = found
         elif self._noted is not None:
             self.input_shape = self._noted
+
+    def _has_named_inputs(self) -> bool:
+        drawn = self.space.unconstrained().sample(numpy.random.default_rng(0))
+        return bool(drawn.hierarchical_graph(self._part).graph.input_names)
 
     def architecture(self, hp: keras_tuner.HyperParameters) -> Architecture:
         """Return the architecture that the hyperparameters describe."""
@@ -109,14 +119,23 @@ def _noted(space: Any, part: str | None, name: str) -> Any:
     return next(filter(None, (getattr(one, name, None) for one in networks)), None)
 
 
-def shape_in(arguments: Sequence[Any], settings: Mapping[str, Any]) -> tuple[int, ...] | None:
+def shape_in(arguments: Sequence[Any], settings: Mapping[str, Any]) -> InputShape | None:
     """Return the shape of one example in the arguments of `search`; None if it is unknown.
+
+    Inputs that are a dict have a dict of shapes.
 
     Args:
         arguments: Positional arguments: inputs, or a dataset.
         settings: Keyword arguments.
     """
     x = _inputs_of(arguments[0] if arguments else settings.get("x"))
+    if isinstance(x, Mapping):
+        shapes = {name: _example_shape(part) for name, part in x.items()}
+        return None if None in shapes.values() else cast(InputShape, shapes)
+    return _example_shape(x)
+
+
+def _example_shape(x: Any) -> tuple[int, ...] | None:
     shape: Any = getattr(x, "shape", None)
     if shape is None or getattr(shape, "rank", 0) is None:  # such as a dataset of structures
         return None

@@ -9,7 +9,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial as Row
 
 from ...engine.errors import BackendError
-from ...spaces import SearchSpace
+from ...spaces import InputShape, SearchSpace
 from ...strategies import Pruner, Strategy
 from .driven import DrivenTuner
 from .model import SpaceModel, shape_in
@@ -47,8 +47,8 @@ class NASTuner(DrivenTuner):
         pruner: Stops trials early, as `MedianPruner()`.
         max_seconds: Seconds from the begin of a `search` after which no trial begins; None for no
             limit.
-        input_shape: Shape of one example of a space's networks; None for that of the data, or of
-            an earlier search in this project.
+        input_shape: Shape of one example of a space's networks, or shapes by name; None for that
+            of the data, or of an earlier search in this project.
         part: The name of the network, if a `Space` of a mapping has several.
         optimizer: As in `model.compile`. For a space of networks, it may also be a function from
             the architecture to an optimizer; None takes the optimizer of the compiled model that
@@ -95,7 +95,7 @@ class NASTuner(DrivenTuner):
         seed: int = 0,
         pruner: Pruner | None = None,
         max_seconds: float | None = None,
-        input_shape: tuple[int, ...] | None = None,
+        input_shape: InputShape | None = None,
         part: str | None = None,
         optimizer: Any = None,
         loss: Any = None,
@@ -148,12 +148,19 @@ class NASTuner(DrivenTuner):
         super().set_state(state)
         kept = state.get("input_shape")
         if kept and isinstance(self.hypermodel, SpaceModel) and not self._is_shape_given:
-            self.hypermodel.input_shape = tuple(kept)
+            self.hypermodel.input_shape = _shape_from(kept)
 
     def sizes(self, trial: Row) -> Mapping[str, float]:
         if isinstance(self.hypermodel, SpaceModel):
             return self.hypermodel.measured(trial.hyperparameters)
         return {}
+
+
+def _shape_from(kept: Any) -> InputShape:
+    """Return a shape, or shapes by name, from JSON."""
+    if isinstance(kept, Mapping):
+        return {name: tuple(shape) for name, shape in kept.items()}
+    return tuple(kept)
 
 
 def _check_no_space(input_shape: object, part: object, optimizer: Any) -> None:

@@ -39,7 +39,7 @@ def _visible(graph: Graph) -> list[int]:
         kind = vertex.operation.name
         if kind == "input" or (kind != "zero" and not fed.isdisjoint(vertex.inputs)):
             fed.add(position)
-    needed = {graph.output} & fed
+    needed = set(graph.outputs.values()) & fed
     for position in sorted(fed, reverse=True):
         if position in needed:
             needed.update(fed.intersection(graph.vertices[position].inputs))
@@ -58,16 +58,17 @@ class _DiagramBuilder:
         holders = {block.path for blocks in chosen.values() for block in blocks[:-1]}
         self._addresses = {k: _address(k, blocks, holders) for k, blocks in chosen.items()}
         last = graph.vertices[graph.output]
-        ends = graph.output in self._visible and not last.blocks
+        ends = graph.output in self._visible and not last.blocks  # not for several outputs
         # the final concatenation of a cell is drawn as its output
         self._ends_merged = ends and last.operation.name == "concatenate"
 
     def diagram(self) -> Diagram:
         items, edges, where = self._items(self._visible, 0, [])
         if not self._ends_merged:
-            if self._graph.output in where:
-                edges[where[self._graph.output], len(items)] = None
-            items.append(Box("output", shape="pill"))
+            for name, position in self._graph.outputs.items():
+                if position in where:
+                    edges[where[position], len(items)] = None
+                items.append(Box(tidy(name or "output"), shape="pill"))
         return Diagram(tuple(items), tuple(edges))
 
     def _items(

@@ -27,7 +27,8 @@ ASPECT = 1.4  # desired ratio of width to height
 
 def compose_page(network: HierarchicalGraph) -> Picture:
     """Return the picture of an architecture: its network, and each distinct cell once."""
-    whole = _columns(diagram_of(network.graph, [Box("input", shape="pill")]))
+    names = network.graph.input_names or ("input",)
+    whole = _columns(diagram_of(network.graph, [Box(name, shape="pill") for name in names]))
     cells = [_cell(name, graph) for name, graph in network.subgraphs.items()]
     if cells:
         ways = [beside([whole, join(cells, BORDER)], GUTTER) for join in (beside, stacked)]

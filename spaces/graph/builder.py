@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from ..decisions.domains import Label
 from .graph import Asked, Block, Graph, HierarchicalGraph, Operation, OptionSpan, Vertex
-from .visitor import Change, OpenPoint, Part, Ref, SpaceVisitor
+from .visitor import Change, OpenPoint, Part, Ref, Refs, SpaceVisitor
 
 __all__ = ["GraphBuilder"]
 
@@ -26,6 +27,7 @@ class GraphBuilder(SpaceVisitor):
         self._vertices: list[Vertex] = []
         self._spans: list[OptionSpan] = []
         self._blocks: tuple[Block, ...] = ()
+        self._layer_names: Mapping[str, str] = {}
         self._paths = Counter[str]()
         self._block_paths = Counter[str]()
         self._names = Counter[str]()
@@ -44,10 +46,14 @@ class GraphBuilder(SpaceVisitor):
     def emit(self, operation: Operation, inputs: Sequence[Ref], key: str | int = "") -> Ref:
         own = (str(key),) if key != "" else ()
         path = ".".join((*self._copies, *self._path, *own)) or operation.name
+        path = _numbered(path, self._paths)
+        if path in self._layer_names:
+            named = {**operation.config, "name": self._layer_names[path]}
+            operation = replace(operation, config=named)
         vertex = Vertex(
             operation,
             tuple(inputs),
-            _numbered(path, self._paths),
+            path,
             self._blocks,
             self.vertex_key(key) or operation.name,
         )
@@ -58,13 +64,18 @@ class GraphBuilder(SpaceVisitor):
         unique = _numbered(".".join((*self._copies, path)), self._block_paths)
         return Change(self, _blocks=(*self._blocks, Block(unique, label, kind)))
 
+    def layer_names(self, names: Mapping[str, str]) -> AbstractContextManager[None]:
+        return Change(self, _layer_names=names)
+
     def topology_neutral(self) -> AbstractContextManager[None]:
         return Change(self, _asked=list[Asked]())
 
-    def option(self, decision: str, label: str, part: Part, x: Ref) -> Ref:
+    def option(self, decision: str, label: str, part: Part, x: Refs) -> Refs:
         """Expand an option; record its vertices as a span if they depend on no other decision."""
         start, before = len(self._vertices), (len(self._asked), len(self.subgraphs))
         result = super().option(decision, label, part, x)
+        if not (isinstance(x, int) and isinstance(result, int)):
+            return result  # a span has one source and one result
         if result >= start and before == (len(self._asked), len(self.subgraphs)):
             end = len(self._vertices)
             # A width changes settings of layers, but not which layers there are.

@@ -102,11 +102,11 @@ class _Values:
 def _values(graph: Graph, subgraphs: Mapping[str, str]) -> tuple[list[Value], Flow]:
     """Return the values of the live vertices, and what the output results in."""
     values, flows = _Values(), dict[int, Flow]()
-    inputs = {position: number for number, position in enumerate(graph.inputs)}
+    inputs = set(graph.inputs)
     for position in sorted(graph.live()):
         vertex = graph.vertices[position]
         if position in inputs:
-            name = f"input {inputs[position]}"
+            name = graph.input_label(position)
             channels = vertex.operation.config.get("channels", name)
             shape = ShapeToken(name, channels if isinstance(channels, int) else name)
             flows[position] = Flow(values.operation(name, ()), shape)

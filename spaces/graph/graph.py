@@ -4,7 +4,7 @@ A graph results from a space when all decisions are made. Building, drawing, mea
 networks all start from it, so each is implemented once for all kinds of spaces.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..decisions.domains import Label
@@ -15,13 +15,19 @@ __all__ = [
     "Block",
     "Graph",
     "HierarchicalGraph",
+    "InputShape",
     "Operation",
     "OptionSpan",
     "Vertex",
 ]
 
-STRUCTURAL = frozenset({"input", "add", "concatenate", "zero", "factorized_reduction", "stack"})
+STRUCTURAL = frozenset(
+    {"input", "outputs", "add", "concatenate", "zero", "factorized_reduction", "stack"}
+)
 """Our own operations; all others are layers of Keras or of the user."""
+
+InputShape = Sequence[int] | Mapping[str, Sequence[int]]
+"""Shape of one example without the batch axis; of a network with named inputs, by their names."""
 
 Asked = tuple[str, Label | None]
 """A decision that a traversal read, and its value; None if it was not active."""
@@ -33,17 +39,24 @@ class Operation:
 
     Attributes:
         name: One of `STRUCTURAL`, the name of a Keras layer, or `module:Class` of a user's layer.
-        config: Settings; values may be operations themselves (wrapper layers contain a layer).
+        config: Settings; values may be operations themselves (wrapper layers contain a layer). A
+            "name" is the name of the layer that is built, and is no part of its digest.
         cls: The user's layer class, if the space was given one.
+        names: Names of the inputs, one for each: the arguments of a layer's call, or the network's
+            outputs. Empty for inputs without names.
     """
 
     name: str
     config: Mapping[str, object] = field(default_factory=dict[str, object])
     cls: type | None = field(default=None, compare=False)
+    names: tuple[str, ...] = ()
 
     def hashed_as(self) -> object:
         """Return the content that its digest depends on."""
-        return [self.name, self.config]
+        config = {key: value for key, value in self.config.items() if key != "name"}
+        if self.name == "input":
+            config = dict(self.config)  # its name is the key of the data
+        return [self.name, config, self.names] if self.names else [self.name, config]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +136,40 @@ class Graph:
     def inputs(self) -> tuple[int, ...]:
         """Positions of the input vertices."""
         return tuple(k for k, v in enumerate(self.vertices) if v.operation.name == "input")
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs of a network with named inputs; empty if its input has no name."""
+        found = (self.vertices[k].operation.config.get("name") for k in self.inputs)
+        return tuple(name for name in found if isinstance(name, str))
+
+    @property
+    def ordered(self) -> frozenset[str]:
+        """Which of "inputs" and "outputs" with names are sequences in the data instead of dicts."""
+        ends = {"inputs": self.inputs, "outputs": (self.output,)}
+        return frozenset(
+            kind
+            for kind, positions in ends.items()
+            if any(self.vertices[k].operation.config.get("ordered") for k in positions)
+        )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has one input and one output, without names."""
+        return not self.input_names and "" in self.outputs
+
+    def input_label(self, position: int) -> str:
+        """Return a label of an input: its name, or its number."""
+        named = self.vertices[position].operation.config.get("name")
+        return f"input {self.inputs.index(position) if named is None else named}"
+
+    @property
+    def outputs(self) -> Mapping[str, int]:
+        """Positions of the vertices whose results are the graph's, by name; one without is ""."""
+        last = self.vertices[self.output]
+        if last.operation.name != "outputs":
+            return {"": self.output}
+        return dict(zip(last.operation.names, last.inputs, strict=True))
 
     def live(self) -> frozenset[int]:
         """Positions of the vertices that the output depends on."""

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 from ..decisions.domains import Categorical, Label
 from .collector import DecisionCollector
 from .graph import STRUCTURAL, Operation
-from .visitor import OpenPoint, Ref, SpaceVisitor
+from .visitor import OpenPoint, Ref, Refs, SpaceVisitor
 
 __all__ = ["layers_in"]
 
@@ -82,7 +82,7 @@ class _LayerCollector(DecisionCollector):
         self.options = max(self.options, len(results))
         return results[self._number % len(results)]
 
-    def choose(self, point: OpenPoint, follow: Callable[[Label], Ref]) -> Ref:
+    def choose(self, point: OpenPoint, follow: Callable[[Label], Refs]) -> Refs:
         return [follow(label) for label in self.decide(point)][-1]
 
     def emit(self, operation: Operation, inputs: object, key: str | int = "") -> Ref:

@@ -173,7 +173,7 @@ class _Composer:
         """Return which flow a vertex results in, after adding a step if it needs one."""
         operation = vertex.operation
         if operation.name == "input":
-            return self._add(WLStep(f"input {self._graph.inputs.index(position)}", "", ()))
+            return self._add(WLStep(self._graph.input_label(position), "", ()))
         flows = (self._flows[k] for k in vertex.inputs)
         sources = tuple(source for source in flows if source != NOTHING)
         if operation.name == "zero" or not sources:

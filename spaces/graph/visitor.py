@@ -7,7 +7,7 @@ options and records the graph.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -16,10 +16,13 @@ from ..decisions.domains import Domain, Label
 from ..errors import SpaceError
 from .graph import Operation
 
-__all__ = ["Change", "OpenPoint", "Part", "Pick", "Ref", "SpaceVisitor", "vertex_key"]
+__all__ = ["Change", "OpenPoint", "Part", "Pick", "Ref", "Refs", "SpaceVisitor", "vertex_key"]
 
 Ref = int
 """Reference to what flows between nodes: the position of a vertex."""
+
+Refs = Ref | tuple[Ref, ...] | Mapping[str, Ref]
+"""What flows into or out of a part: one tensor, several in order, or several by name."""
 
 T = TypeVar("T")
 
@@ -27,7 +30,7 @@ T = TypeVar("T")
 class Part(Protocol):
     """A part of a network; see `Node`."""
 
-    def expand(self, walk: "SpaceVisitor", x: Ref) -> Ref:
+    def expand(self, walk: "SpaceVisitor", x: Refs) -> Refs:
         """Describe how this part is assembled."""
         ...
 
@@ -202,11 +205,15 @@ class SpaceVisitor(ABC):
         """Mark the operations emitted within the context as one box of a picture."""
         return nullcontext()
 
+    def layer_names(self, names: Mapping[str, str]) -> AbstractContextManager[None]:
+        """Give the layers at these paths other names within the context."""
+        return nullcontext()
+
     def topology_neutral(self) -> AbstractContextManager[None]:
         """Mark decisions within the context as irrelevant to the topology, such as widths."""
         return nullcontext()
 
-    def option(self, decision: str, label: str, part: Part, x: Ref) -> Ref:
+    def option(self, decision: str, label: str, part: Part, x: Refs) -> Refs:
         """Expand an option of a choice between parts.
 
         Args:
@@ -227,7 +234,7 @@ class SpaceVisitor(ABC):
         """
         return [follow(label) for label in self.decide(point)][-1]
 
-    def choose(self, point: OpenPoint, follow: Callable[[Label], Ref]) -> Ref:
+    def choose(self, point: OpenPoint, follow: Callable[[Label], Refs]) -> Refs:
         """Expand a choice between parts.
 
         Args:

@@ -1,11 +1,10 @@
 # pyright: basic
 """From plan to `keras.Model`: one layer call per step, nothing is decided here."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from ..errors import BuildError
-from ..graph.graph import Graph
+from ..graph.graph import Graph, InputShape
 from ..planning.plan import plan
 from .inference import infer_with_keras
 from .layers import call_layer, input_dtype, keras
@@ -16,7 +15,7 @@ __all__ = ["build"]
 
 def build(
     graph: Graph,
-    input_shape: Sequence[int],
+    input_shape: InputShape,
     name: str | None = None,
     input_name: str | None = None,
 ) -> Any:
@@ -25,13 +24,16 @@ def build(
     Layers are named after their paths (see `layer_name`). A saved model loads without nasbridge.
 
     Args:
-        graph: Graph of an architecture, with one input.
-        input_shape: Shape of one example without the batch axis, such as (32, 32, 3).
+        graph: Graph of an architecture.
+        input_shape: Shape of one example without the batch axis, such as (32, 32, 3); of a network
+            with named inputs, by their names.
         name: Name of the model.
-        input_name: Name of the input, which is its key where data are a dict; by default "input".
+        input_name: Name of a single input, which is its key where data are a dict; by default
+            "input".
 
     Returns:
-        A `keras.Model` with newly initialized weights, not compiled.
+        A `keras.Model` with newly initialized weights, not compiled. It takes and returns dicts
+        where inputs or outputs have names, or lists where the graph says so.
 
     Raises:
         BuildError: The network cannot be built for this input, or Keras is set to channels first.
@@ -48,17 +50,27 @@ def build(
             "Keras is set to channels first, but nasbridge builds with channels last: call "
             'keras.config.set_image_data_format("channels_last")'
         )
-    planned = plan(graph, input_shape, infer_with_keras)
+    planned, names = plan(graph, input_shape, infer_with_keras), graph.input_names
     tensors: list[Any] = []
     for step in planned.steps:
         if not step.inputs:
-            dtypes = [input_dtype(user.operation) for user in planned.steps if 0 in user.inputs]
-            dtype = next(filter(None, dtypes), None)
-            tensors.append(
-                keras.Input(step.shape, name=input_name or layer_name(step.path), dtype=dtype)
-            )
+            number = len(tensors)
+            users = (user.operation for user in planned.steps if number in user.inputs)
+            dtype = next(filter(None, map(input_dtype, users)), None)
+            named = layer_name(step.path) if names else input_name or layer_name(step.path)
+            tensors.append(keras.Input(step.shape, name=named, dtype=dtype))
             continue
         sources = [tensors[k] for k in step.inputs]
         _, result = call_layer(step.operation, sources, step.path)
         tensors.append(result)
-    return keras.Model(tensors[0], tensors[planned.output], name=name)
+    outputs = {key: tensors[position] for key, position in planned.outputs.items()}
+    inputs = dict(zip(names, tensors, strict=False))
+    return keras.Model(
+        _struct(inputs, "inputs" in graph.ordered) if names else tensors[0],
+        outputs.get("", _struct(outputs, "outputs" in graph.ordered)),
+        name=name,
+    )
+
+
+def _struct(named: dict[str, Any], is_ordered: bool) -> Any:
+    return list(named.values()) if is_ordered else named

@@ -44,7 +44,10 @@ def infer_with_keras(operation: Operation, shapes: Sequence[Shape], path: str) -
         ... ).shape
         (4,)
     """
-    key = (operation.name, operation.cls, repr(operation.config), tuple(shapes))
+    key = (
+        *(operation.name, operation.cls, repr(operation.config), operation.names),
+        tuple(shapes),
+    )
     if key not in _cache:
         if len(_cache) >= CACHE_SIZE:
             _cache.clear()

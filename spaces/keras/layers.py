@@ -102,7 +102,7 @@ def call_layer(operation: Operation, sources: Sequence[Any], path: str) -> tuple
 
     Args:
         operation: A Keras layer or a layer of the user, with its settings.
-        sources: Its inputs, batch axis included.
+        sources: Its inputs, batch axis included; arguments of its call where it names them.
         path: Path of the layer in the architecture.
 
     Returns:
@@ -113,6 +113,8 @@ def call_layer(operation: Operation, sources: Sequence[Any], path: str) -> tuple
     """
     layer = make_layer(operation, path)
     try:
+        if operation.names:
+            return layer, layer(**dict(zip(operation.names, sources, strict=True)))
         return layer, layer(sources[0] if len(sources) == 1 else list(sources))
     except Exception as error:  # a layer of the user may raise anything
         shapes = " and ".join(str(tuple(source.shape[1:])) for source in sources)

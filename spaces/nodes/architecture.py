@@ -12,7 +12,7 @@ from ..decisions.domains import Label
 from ..errors import InvalidArchitecture, SpaceError
 from ..graph.canonical import canonical_form
 from ..graph.cost import Cost
-from ..graph.graph import Graph, HierarchicalGraph, Operation
+from ..graph.graph import Graph, HierarchicalGraph, InputShape, Operation
 from ..hashing import digest
 from .decision_space import DecisionSpace
 
@@ -170,11 +170,12 @@ class Architecture(Mapping[str, Any]):
             )
         return networks[part]
 
-    def cost(self, input_shape: tuple[int, ...], part: str | None = None) -> Cost:
+    def cost(self, input_shape: InputShape, part: str | None = None) -> Cost:
         """Count parameters and multiply-additions without building the network.
 
         Args:
-            input_shape: Shape of one example without the batch axis, such as (32, 32, 3).
+            input_shape: Shape of one example without the batch axis, such as (32, 32, 3); of a
+                network with named inputs, by their names.
             part: Name of the network, if a `Space` of a mapping contains several.
 
         Returns:
@@ -197,14 +198,15 @@ class Architecture(Mapping[str, Any]):
 
     def build(
         self,
-        input_shape: tuple[int, ...],
+        input_shape: InputShape,
         part: str | None = None,
         name: str | None = None,
     ) -> Any:
         """Build a `keras.Model` with the active Keras backend.
 
         Args:
-            input_shape: Shape of one example without the batch axis, such as (32, 32, 3).
+            input_shape: Shape of one example without the batch axis, such as (32, 32, 3); of a
+                network with named inputs, by their names.
             part: Name of the network, if a `Space` of a mapping contains several.
             name: Name of the model.
 

@@ -14,9 +14,9 @@ from typing import Literal, cast
 from ..decisions.domains import Categorical, Label
 from ..errors import SpaceError
 from ..graph.graph import Operation
-from ..graph.visitor import OpenPoint, Pick, Ref, SpaceVisitor
+from ..graph.visitor import OpenPoint, Pick, Ref, Refs, SpaceVisitor
 from .checks import check_count, check_name
-from .node import Node
+from .node import Node, one
 
 __all__ = ["Cell", "CellNode", "NodeCell"]
 
@@ -43,8 +43,8 @@ class CellNode(Node):
     def join(self, walk: SpaceVisitor, sources: Sequence[Ref]) -> Ref:
         """Assemble the cell from its inputs, within a context that binds width and stride."""
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
-        return self.join(walk, (x,) * self.inputs)
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+        return self.join(walk, (one(walk, x),) * self.inputs)
 
 
 def _check_cell(cell: "Cell | NodeCell") -> None:
@@ -71,12 +71,12 @@ def _operate(walk: SpaceVisitor, cell: "Cell | NodeCell", key: str, x: Ref, stri
     with walk.inside(key):
         path = walk.here
 
-        def follow(label: Label) -> Ref:
+        def follow(label: Label) -> Refs:
             with walk.bind(stride=2 if strided else 1):
                 return walk.option(path, str(label), cell.operations[str(label)], x)
 
         point = OpenPoint(path, domain, domain.labels, (id(cell), key), "operation")
-        return walk.choose(point, follow)
+        return one(walk, walk.choose(point, follow))
 
 
 @dataclass(frozen=True)
@@ -235,4 +235,4 @@ class NodeCell(CellNode):
             path = walk.here
         domain = Categorical(self.combine)
         point = OpenPoint(path, domain, self.combine, (id(self), number), "operation")
-        return walk.choose(point, merge)
+        return one(walk, walk.choose(point, merge))

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import ClassVar, Literal, cast
+from typing import Literal, cast
 
 from ..decisions.domains import Label
 from ..errors import SpaceError
 from ..graph.graph import Operation
-from ..graph.visitor import Ref, SpaceVisitor
+from ..graph.visitor import Ref, Refs, SpaceVisitor
 from .checks import WIDEST, check_name
-from .layer import layer
-from .node import Node
+from .layer import Layer, layer
+from .node import Node, one
 from .values import Choice, Integer, check_counts, evaluate
 
-__all__ = ["Chain", "Parallel", "Repeat", "Scope", "residual"]
+__all__ = ["Chain", "Merge", "Parallel", "Repeat", "Scope", "check_merge", "residual"]
 
 
 @dataclass(frozen=True, init=False)
@@ -36,7 +36,6 @@ class Chain(Node):
 
     parts: tuple[Node, ...]
     name: str | None = None
-    compiling: ClassVar[Mapping[str, object]] = {}  # set by `variants_of`, not part of documents
 
     def __init__(self, *parts: Node, name: str | None = None) -> None:
         check_name(name)
@@ -44,11 +43,11 @@ class Chain(Node):
         object.__setattr__(self, "parts", parts)
         object.__setattr__(self, "name", name)
 
-    def __getstate__(self) -> dict[str, object]:
-        """Omit `compiling`, which another process may be unable to read."""
-        return {name: part for name, part in vars(self).items() if name != "compiling"}
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return self.parts[0].input_names
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
         for key, part in enumerate(self.parts):
             with walk.inside(key, part):
                 x = part.expand(walk, x)
@@ -64,7 +63,8 @@ class Parallel(Node):
 
     Args:
         *branches: Structure nodes.
-        merge: "add" or "concatenate" (along the channels).
+        merge: "add", "concatenate" (along the channels), or a layer of several inputs, such as
+            `layer("Multiply")`, which merges them as they are.
         name: Restarts the path of the decisions inside.
 
     Raises:
@@ -75,29 +75,73 @@ class Parallel(Node):
     """
 
     branches: tuple[Node, ...]
-    merge: Literal["add", "concatenate"] = "add"
+    merge: Literal["add", "concatenate"] | Layer = "add"
     name: str | None = None
 
     def __init__(
         self,
         *branches: Node,
-        merge: Literal["add", "concatenate"] = "add",
+        merge: Literal["add", "concatenate"] | Layer = "add",
         name: str | None = None,
     ) -> None:
         check_name(name)
         _check_parts(branches, "Parallel")
-        if merge not in ("add", "concatenate"):
-            raise SpaceError(f'merge={merge!r} is unknown: use "add" or "concatenate"')
+        check_merge(merge, "merge=")
         object.__setattr__(self, "branches", branches)
         object.__setattr__(self, "merge", merge)
         object.__setattr__(self, "name", name)
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
         ends: list[Ref] = []
         for key, branch in enumerate(self.branches):
             with walk.inside(key, branch):
-                ends.append(branch.expand(walk, x))
+                ends.append(one(walk, branch.expand(walk, x)))
+        if isinstance(self.merge, Layer):
+            with walk.inside("merge", self.merge):
+                return self.merge.expand(walk, tuple(ends))
         return walk.emit(Operation(self.merge), ends, self.merge)
+
+
+@dataclass(frozen=True)
+class Merge(Node):
+    """Merges the tensors that flow in, with the rules of `Parallel` for their shapes.
+
+    Args:
+        how: "add" or "concatenate" (along the channels). `layer("Add")` and `layer("Concatenate")`
+            merge tensors as they are instead.
+        name: Restarts the path of the decisions inside.
+
+    Raises:
+        SpaceError: `how` is unknown.
+
+    Example:
+        >>> from nasbridge.spaces import Merge, Network, layer
+        >>> joined = Network(
+        ...     {
+        ...         "wide": (layer("Dense", units=8), "input"),
+        ...         "both": (Merge("concatenate"), ("input", "wide")),
+        ...     }
+        ... )
+        >>> next(joined.enumerate()).build((4,)).output_shape
+        (None, 12)
+    """
+
+    how: Literal["add", "concatenate"]
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if isinstance(self.how, Layer):
+            raise SpaceError("a Merge has a layer as how=: use the layer itself instead")
+        check_merge(self.how, "how=")
+
+    @property
+    def label(self) -> str:
+        return self.name or self.how
+
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+        sources = (x,) if isinstance(x, int) else x if isinstance(x, tuple) else tuple(x.values())
+        return walk.emit(Operation(self.how), sources, self.how)
 
 
 def residual(*parts: Node, name: str | None = None) -> Parallel:
@@ -163,7 +207,8 @@ class Repeat(Node):
             return cast(Mapping[Label, int], self.times.options)
         return {"": self.times}
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+        x = one(walk, x)
         evaluate(walk, self.times, "times", "depth")
         with walk.inside("times", self.times):
             decision = walk.here
@@ -180,7 +225,7 @@ class Repeat(Node):
         key = "part" if self.tied else number
         path = f"{walk.here}.{number}"
         with again, walk.block(path, f"repetition {number}", "repeat"), walk.inside(key, self.part):
-            return self.part.expand(walk, x)
+            return one(walk, self.part.expand(walk, x))
 
 
 @dataclass(frozen=True)
@@ -212,11 +257,24 @@ class Scope(Node):
         _check_parts((self.part,), "Scope")
         check_counts(self.width, "width= of a Scope", most=WIDEST)
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return self.part.input_names
+
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
         with walk.topology_neutral():
             width = cast(int, evaluate(walk, self.width, "width", "width"))
         with walk.bind(width=width), walk.inside("part", self.part):
             return self.part.expand(walk, x)
+
+
+def check_merge(how: object, what: str) -> None:
+    """Raise `SpaceError` unless this is a way to merge tensors."""
+    if not isinstance(how, Layer) and how not in ("add", "concatenate"):
+        raise SpaceError(
+            f'{what}{how!r} is unknown: use "add", "concatenate", or a layer of several inputs, as '
+            'layer("Multiply")'
+        )
 
 
 def _check_parts(parts: tuple[object, ...], what: str) -> None:

@@ -1,11 +1,12 @@
 """Constraints on the architectures that may be proposed."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import BuildError, ConstraintError, UnknownLayer
+from ..graph.graph import InputShape
 from .architecture import Architecture
 
 __all__ = ["Constraint", "Limit", "Where", "check_buildable", "descend"]
@@ -57,18 +58,22 @@ class Limit:
     """A limit on the size of a network.
 
     Attributes:
-        input_shape: Shape of one example without the batch axis.
+        input_shape: Shape of one example without the batch axis; of a network with named inputs,
+            by their names.
         parameters: Largest number of parameters, or None.
         flops: Largest number of multiply-additions for one example, or None.
         part: Name of the network, if a mapping contains several.
     """
 
-    input_shape: tuple[int, ...]
+    input_shape: InputShape
     parameters: int | None = None
     flops: int | None = None
     part: str | None = None
 
     def __post_init__(self) -> None:
+        shape = self.input_shape
+        named = {k: tuple(v) for k, v in shape.items()} if isinstance(shape, Mapping) else None
+        object.__setattr__(self, "input_shape", tuple(shape) if named is None else named)
         if self.parameters is None and self.flops is None:
             raise ConstraintError("limit() has no limit: give parameters=, flops= or both")
 

@@ -13,11 +13,13 @@ from typing import Any, cast
 
 from ..errors import NasbridgeError, SpaceError, SpaceFormatError
 from .cells import Cell, NodeCell
-from .composition import Chain, Parallel, Repeat, Scope
+from .composition import Chain, Merge, Parallel, Repeat, Scope
 from .constraints import Limit
 from .layer import Layer
+from .model_variants import ModelVariants
+from .network import Network
 from .node import Node
-from .primitives import Skip, Zero
+from .primitives import Pass, Skip, Zero
 from .search_space import SearchSpace
 from .space import Space
 from .stack import Stack
@@ -31,11 +33,11 @@ VERSION = 1
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        *(Cell, Chain, Choice, Integer, Layer, Limit, NodeCell, Parallel),
-        *(Placeholder, Real, Repeat, Scope, Skip, Space, Stack, When, Zero),
+        *(Cell, Chain, Choice, Integer, Layer, Limit, Merge, ModelVariants, Network, NodeCell),
+        *(Parallel, Pass, Placeholder, Real, Repeat, Scope, Skip, Space, Stack, When, Zero),
     )
 }
-_SPREAD = {"Chain": "parts", "Parallel": "branches"}  # passed as *args
+_SPREAD = {"Chain": "parts", "ModelVariants": "parts", "Parallel": "branches"}  # passed as *args
 
 Document = dict[str, Any]
 

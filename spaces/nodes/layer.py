@@ -4,14 +4,14 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import cast
 
 from ..errors import SpaceError
 from ..graph.graph import Operation
 from ..graph.tokens import SOMETIMES_IDENTITY
-from ..graph.visitor import Ref, SpaceVisitor
+from ..graph.visitor import Refs, SpaceVisitor
 from .checks import check_name
 from .node import Node
 from .values import evaluate, is_open, plain
@@ -53,8 +53,13 @@ class Layer(Node):
     def label(self) -> str:
         return self.name or self.operation.rpartition(":")[2]
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
-        return walk.emit(self.as_setting(walk), (x,))
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+        operation = self.as_setting(walk)
+        if isinstance(x, int):
+            return walk.emit(operation, (x,))
+        if isinstance(x, tuple):
+            return walk.emit(operation, x)
+        return walk.emit(replace(operation, names=tuple(x)), tuple(x.values()))
 
     def as_setting(self, walk: SpaceVisitor) -> Operation:
         if self._fixed is not None:

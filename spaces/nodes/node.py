@@ -2,44 +2,51 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 from ..decisions.domains import Label
 from ..errors import SpaceError
 from ..graph.builder import GraphBuilder
 from ..graph.graph import HierarchicalGraph, Operation
-from ..graph.visitor import Ref, SpaceVisitor
+from ..graph.visitor import Ref, Refs, SpaceVisitor
 from .architecture import Architecture
 from .search_space import SearchSpace
 
-__all__ = ["Node"]
+__all__ = ["Node", "network_of", "one"]
 
 
 class Node(SearchSpace):
     """A part of a network with open points; every node is a space."""
 
     @abstractmethod
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
         """Describe how this part is assembled, as calls of a visitor.
 
         Args:
             walk: The visitor that interprets the description, for example by recording a graph.
-            x: Reference to what flows in.
+            x: Reference to what flows in; several references, in order or by name, for a part with
+                several inputs.
 
         Returns:
-            Reference to what flows out.
+            Reference to what flows out; several by name for a part with several outputs.
         """
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs; empty for a part with one input."""
+        return ()
+
+    ordered: ClassVar[tuple[str, ...]] = ()
+    """Which of "inputs" and "outputs" with names are sequences in the data instead of dicts."""
+
     def discover(self, walk: SpaceVisitor) -> None:
-        with walk.inside(None, self):
-            self.expand(walk, 0)
+        network_of(walk, self)
 
     def resolve(
         self, choices: Mapping[str, Label], compact: bool = False
     ) -> Mapping[str, HierarchicalGraph | object]:
         walk = GraphBuilder(choices, compact)
-        source = walk.emit(Operation("input"), (), "input")
-        with walk.inside(None, self):
-            return {"network": walk.finish(self.expand(walk, source))}
+        return {"network": walk.finish(network_of(walk, self))}
 
     def is_feasible(self, architecture: Architecture) -> bool:
         return True
@@ -59,3 +66,47 @@ class Node(SearchSpace):
             f"a {type(self).__name__} is a setting of a layer at {walk.place}: use a layer(...) or "
             "a value there"
         )
+
+
+def network_of(walk: SpaceVisitor, part: Node, key: str | None = None) -> Ref:
+    """Expand a part as a whole network, with its inputs and outputs.
+
+    Args:
+        walk: The visitor.
+        part: The part.
+        key: Name of the part among several.
+
+    Returns:
+        Reference to the output; for several outputs, to an operation that collects them.
+    """
+    names = part.input_names
+    form = {"ordered": True} if "inputs" in part.ordered else {}
+    x: Refs = {
+        name: walk.emit(Operation("input", {"name": name, **form}), (), name) for name in names
+    }
+    if not names:
+        x = walk.emit(Operation("input"), (), "input")
+    with walk.inside(key, part):
+        found = part.expand(walk, x)
+    if isinstance(found, int):
+        return found
+    if isinstance(found, tuple):
+        return one(walk, found)
+    form = {"ordered": True} if "outputs" in part.ordered else {}
+    collected = Operation("outputs", form, names=tuple(found))
+    return walk.emit(collected, tuple(found.values()), "outputs")
+
+
+def one(walk: SpaceVisitor, x: Refs) -> Ref:
+    """Return the only reference.
+
+    Raises:
+        SpaceError: There are several.
+    """
+    if isinstance(x, int):
+        return x
+    names = "" if isinstance(x, tuple) else f" ({', '.join(x)})"
+    raise SpaceError(
+        f"{len(x)} tensors{names} flow into a part for one tensor at {walk.place}: merge them with "
+        'Merge("concatenate"), or connect them in a Network'
+    )

@@ -1,18 +1,41 @@
-"""Operations of cells that are not single layers: `Zero`, `Skip` and projections."""
+"""Parts that are not single layers: `Pass`, `Zero`, `Skip` and projections."""
 
 from dataclasses import dataclass
 
 from ..graph.graph import Operation
-from ..graph.visitor import Ref, SpaceVisitor
+from ..graph.visitor import Ref, Refs, SpaceVisitor
 from .checks import check_name
 from .layer import layer
-from .node import Node
+from .node import Node, one
 
-__all__ = ["NORMALIZATION", "Skip", "Zero", "project"]
+__all__ = ["NORMALIZATION", "Pass", "Skip", "Zero", "project"]
 
 NORMALIZATION = layer("BatchNormalization", momentum=0.9, epsilon=1e-5)
 """Batch normalization with the settings of the papers. The default momentum of Keras adapts too
 slowly for the few epochs of a search."""
+
+
+@dataclass(frozen=True)
+class Pass(Node):
+    """Passes its input on; unlike `layer("Identity")`, it adds no layer.
+
+    Args:
+        name: Restarts the path of the decisions inside.
+
+    Example:
+        >>> from nasbridge.spaces import Choice, Pass, layer
+        >>> space = Choice({"batch": layer("BatchNormalization"), "none": Pass()})
+        >>> len(space.architecture({"choice": "none"}).build((4,)).layers)  # the input
+        1
+    """
+
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+        return x
 
 
 @dataclass(frozen=True)
@@ -34,7 +57,8 @@ class Zero(Node):
     def label(self) -> str:
         return self.name or "none"
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+        x = one(walk, x)
         stride = walk.bound("stride", 1, default=1)  # determines the size if a whole sum is zero
         return walk.emit(Operation("zero", {"stride": stride}), (x,), "zero")
 
@@ -63,7 +87,8 @@ class Skip(Node):
     def label(self) -> str:
         return self.name or "skip"
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+        x = one(walk, x)
         if walk.bound("stride", 1, default=1) == 1:
             return walk.emit(Operation("Identity"), (x,), "identity")
         return project(walk, x, "skip", halvings=1)

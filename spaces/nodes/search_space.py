@@ -14,6 +14,7 @@ from ..decisions.counting import count, enumerate_choices
 from ..decisions.domains import Label
 from ..decisions.encoding import Encoding
 from ..errors import NoFeasible
+from ..graph.graph import InputShape
 from ..graph.operations import layers_in
 from .architecture import Architecture, checked
 from .constraints import Constraint, Limit, Where
@@ -79,6 +80,11 @@ class SearchSpace(DecisionSpace):
             if there is not None and self.is_feasible(Architecture(self, there)):
                 here = there
         return Architecture(self, here)
+
+    @property
+    def baseline(self) -> Architecture | None:
+        """The architecture that a search proposes first, such as an existing model; or None."""
+        return None
 
     @property
     def feasible_start(self) -> Architecture | None:
@@ -243,7 +249,7 @@ class SearchSpace(DecisionSpace):
 
     def limit(
         self,
-        input_shape: tuple[int, ...],
+        input_shape: InputShape,
         *,
         parameters: int | None = None,
         flops: int | None = None,
@@ -252,7 +258,8 @@ class SearchSpace(DecisionSpace):
         """Add a constraint on the size of the network.
 
         Args:
-            input_shape: Shape of one example without the batch axis, such as (28, 28, 1).
+            input_shape: Shape of one example without the batch axis, such as (28, 28, 1); of a
+                network with named inputs, by their names.
             parameters: Largest number of parameters, trainable or not.
             flops: Largest number of multiply-additions for one example.
             part: Name of the network, if a `Space` of a mapping contains several.
@@ -273,4 +280,4 @@ class SearchSpace(DecisionSpace):
             from ..keras import check_layers
 
             check_layers(self, part)
-        return constrained(self, Limit(tuple(input_shape), parameters, flops, part))
+        return constrained(self, Limit(input_shape, parameters, flops, part))

@@ -13,12 +13,12 @@ from ..decisions.counting import enumerate_choices
 from ..decisions.domains import Label
 from ..errors import ConstraintError, SpaceError
 from ..graph.builder import GraphBuilder
-from ..graph.graph import HierarchicalGraph, Operation
+from ..graph.graph import HierarchicalGraph
 from ..graph.visitor import SpaceVisitor
 from .architecture import Architecture
 from .checks import check_name
 from .constraints import Constraint, check_buildable, descend
-from .node import Node
+from .node import Node, network_of
 from .search_space import SearchSpace
 from .values import Choice, Integer, Placeholder, Real, When, evaluate
 
@@ -77,8 +77,7 @@ class Space(SearchSpace):
             return
         for name, part in self.tree.items():
             if _is_network(part):
-                with walk.inside(name, part):
-                    part.expand(walk, 0)
+                network_of(walk, part, name)
             else:
                 evaluate(walk, part, name)
 
@@ -91,9 +90,7 @@ class Space(SearchSpace):
         for name, part in self.tree.items():
             walk = GraphBuilder(choices, compact)
             if _is_network(part):
-                source = walk.emit(Operation("input"), (), "input")
-                with walk.inside(name, part):
-                    parts[name] = walk.finish(part.expand(walk, source))
+                parts[name] = walk.finish(network_of(walk, part, name))
             else:
                 parts[name] = evaluate(walk, part, name)
         return parts
@@ -122,6 +119,11 @@ class Space(SearchSpace):
 
     def unconstrained(self) -> SearchSpace:
         return Space(self.tree) if self.constraints else self
+
+    @property
+    def baseline(self) -> Architecture | None:
+        found = self.tree.baseline if isinstance(self.tree, Node) else None
+        return None if found is None else Architecture(self, found.choices)
 
     @property
     def feasible_start(self) -> Architecture | None:

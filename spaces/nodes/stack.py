@@ -6,10 +6,10 @@ from typing import cast
 
 from ..errors import SpaceError
 from ..graph.graph import Operation
-from ..graph.visitor import Ref, SpaceVisitor
+from ..graph.visitor import Ref, Refs, SpaceVisitor
 from .cells import Cell, CellNode
 from .checks import WIDEST, check_count, check_name
-from .node import Node
+from .node import Node, one
 from .primitives import project
 from .values import Choice, Integer, check_counts, evaluate
 
@@ -68,7 +68,8 @@ class Stack(Node):
                 "the reduction cell of a Stack does not reduce the size: set reduction=True"
             )
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+        x = one(walk, x)
         with walk.topology_neutral():  # they do not change the graph of a compact traversal
             width = cast(int, evaluate(walk, self.width, "width", "width"))
             repeats = cast(int, evaluate(walk, self.repeats, "repeats", "depth"))
@@ -95,7 +96,7 @@ class Stack(Node):
         with walk.block(walk.here, f"{key} cell", "cell"), walk.inside(key, cell):
             if not isinstance(cell, CellNode):
                 with walk.bind(stride=2):
-                    return cell.expand(walk, outputs[-1][0])
+                    return one(walk, cell.expand(walk, outputs[-1][0]))
             if cell.inputs == 1:
                 return cell.join(walk, (outputs[-1][0],))
             recent = [outputs[max(number - back, 0)] for back in reversed(range(cell.inputs))]
@@ -113,7 +114,7 @@ class Stack(Node):
             with walk.inside(key, cell), walk.bind(width=width, stride=2):
                 if isinstance(cell, CellNode):
                     return cell.join(walk, sources)
-                return cell.expand(walk, sources[0])
+                return one(walk, cell.expand(walk, sources[0]))
 
         # Several inputs are projected to the width; a single one comes from a cell of that width.
         known = inputs > 1 or (key == "normal" and isinstance(cell, Cell))

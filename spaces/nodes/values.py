@@ -11,7 +11,7 @@ import numpy
 from ..decisions.decisions import Role
 from ..decisions.domains import Categorical, IntegerRange, Label, RealRange
 from ..errors import SpaceError
-from ..graph.visitor import OpenPoint, Ref, SpaceVisitor
+from ..graph.visitor import OpenPoint, Refs, SpaceVisitor
 from .checks import MOST, WIDEST, check_count, check_name
 from .node import Node
 
@@ -193,7 +193,17 @@ class Choice(Node):
         """Whether the options are sub-trees."""
         return all(map(_is_subtree, self.options.values()))
 
-    def expand(self, walk: SpaceVisitor, x: Ref) -> Ref:
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        found = {option.input_names for option in self.options.values() if isinstance(option, Node)}
+        if len(found) > 1:
+            raise SpaceError(
+                f"the options {', '.join(self.options)} of a choice have different inputs: "
+                f"{' and '.join(map(str, sorted(found)))}; give all of them the same inputs"
+            )
+        return next(iter(found), ())
+
+    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
         if not self.structural:
             odd = next(o for o in self.options.values() if not _is_subtree(o))
             raise SpaceError(
@@ -202,7 +212,7 @@ class Choice(Node):
             )
         path = walk.here or "choice"
 
-        def follow(label: Label) -> Ref:
+        def follow(label: Label) -> Refs:
             return walk.option(path, str(label), cast(Node, self.options[str(label)]), x)
 
         point = OpenPoint(path, self.domain, self.meanings, id(self), "operation")

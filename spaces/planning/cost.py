@@ -1,21 +1,20 @@
 """The size of a network, counted from its plan: no framework, no weights."""
 
-from collections.abc import Sequence
-
 from ..graph.cost import Cost
-from ..graph.graph import Graph
+from ..graph.graph import Graph, InputShape
 from .plan import plan
 from .steps import Infer
 
 __all__ = ["cost"]
 
 
-def cost(graph: Graph, input_shape: Sequence[int], infer: Infer | None = None) -> Cost:
+def cost(graph: Graph, input_shape: InputShape, infer: Infer | None = None) -> Cost:
     """Count parameters and multiply-additions of a graph.
 
     Args:
         graph: An architecture's graph.
-        input_shape: Shape of one example without the batch axis, such as (32, 32, 3).
+        input_shape: Shape of one example without the batch axis, such as (32, 32, 3); of a network
+            with named inputs, by their names.
         infer: Measures layers without a rule, such as those of the user.
 
     Raises:

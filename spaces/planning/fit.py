@@ -8,19 +8,25 @@ pooling of size 1 and a convolution, as in NASNet (see `plan` for the reason).
 from collections.abc import Sequence
 
 from ..errors import BuildError
-from .shapes import Shape
+from .shapes import Config, Shape
 from .steps import PlanBuilder
 
 __all__ = ["add", "concatenate", "factorized_reduction", "zeros"]
 
 
-def add(builder: PlanBuilder, terms: Sequence[int], path: str) -> int:
+def add(builder: PlanBuilder, terms: Sequence[int], path: str, config: Config | None = None) -> int:
     """Sum branches, without zeros.
 
     Branches that are larger than the smallest one, or differ in channels from the last one, pass
     through a strided 1x1 convolution and batch normalization. For vectors and sequences, the
     convolution is a dense layer. The added layers are numbered by term, zeros included, so that
     their names do not depend on which of the other terms are zero.
+
+    Args:
+        builder: The plan to append to.
+        terms: Positions of the calls whose results are summed.
+        path: Path of the sum.
+        config: Settings of the layer, such as its name.
 
     Raises:
         BuildError: The branches have different numbers of axes.
@@ -39,14 +45,22 @@ def add(builder: PlanBuilder, terms: Sequence[int], path: str) -> int:
         else _project(builder, term, target, f"{path}.fit_{k}")
         for k, term in numbered
     ]
-    return builder.layer("Add", {}, fitted, path)
+    return builder.layer("Add", config or {}, fitted, path)
 
 
-def concatenate(builder: PlanBuilder, terms: Sequence[int], path: str) -> int:
+def concatenate(
+    builder: PlanBuilder, terms: Sequence[int], path: str, config: Config | None = None
+) -> int:
     """Concatenate branches along the channels.
 
     Branches that are larger than the smallest one pass through factorized reduction and batch
     normalization, which keep their channels. Zeros are only subsampled.
+
+    Args:
+        builder: The plan to append to.
+        terms: Positions of the calls whose results are concatenated.
+        path: Path of the concatenation.
+        config: Settings of the layer, such as its name.
 
     Raises:
         BuildError: The branches have different numbers of axes.
@@ -63,7 +77,7 @@ def concatenate(builder: PlanBuilder, terms: Sequence[int], path: str) -> int:
         else _reduce(builder, term, target, f"{path}.fit_{k}")
         for k, term in enumerate(terms)
     ]
-    return builder.layer("Concatenate", {"axis": -1}, fitted, path)
+    return builder.layer("Concatenate", {"axis": -1, **(config or {})}, fitted, path)
 
 
 def zeros(builder: PlanBuilder, source: int, shape: Shape, path: str) -> int | None:

@@ -15,11 +15,11 @@ Networks are built and measured from their plans.
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from ..errors import BuildError
-from ..graph.graph import Graph, Operation, Vertex
+from ..graph.graph import Graph, InputShape, Operation, Vertex
 from .fit import add, concatenate, factorized_reduction, zeros
 from .shapes import Shape
 from .steps import Infer, Plan, PlanBuilder
@@ -30,13 +30,13 @@ _ONE = (1, (1, 1), [1, 1])
 _FEW = 16  # channels
 
 
-def plan(graph: Graph, input_shape: Sequence[int], infer: Infer | None = None) -> Plan:
+def plan(graph: Graph, input_shape: InputShape, infer: Infer | None = None) -> Plan:
     """Plan a network in which all shapes fit.
 
     Args:
-        graph: An architecture's graph, with one input.
+        graph: An architecture's graph.
         input_shape: Shape of one example without the batch axis, such as (32, 32, 3): positive
-            integers, channels last.
+            integers, channels last; of a network with named inputs, by their names.
         infer: Measures layers without a rule, such as those of the user.
 
     Returns:
@@ -52,18 +52,42 @@ def plan(graph: Graph, input_shape: Sequence[int], infer: Infer | None = None) -
         >>> [(step.path, step.shape) for step in plan(graph, (28, 28, 1)).steps]
         [('input', (28, 28, 1)), ('0', (784,)), ('1', (10,))]
     """
-    shape = _checked_shape(input_shape)
-    if len(graph.inputs) != 1:
-        raise BuildError(
-            f"the graph has {len(graph.inputs)} inputs, but only graphs with one input can be built"
-        )
-    start = graph.inputs[0]
-    builder = PlanBuilder(shape, graph.vertices[start].path, infer)
-    placed = {start: 0}
-    for position in sorted(graph.live() - {start}):
+    shapes = _input_shapes(graph, input_shape)
+    builder = PlanBuilder(shapes, infer)
+    placed = {position: k for k, position in enumerate(graph.inputs)}
+    outputs = graph.outputs
+    for position in sorted(graph.live() - set(placed)):
         vertex = graph.vertices[position]
-        placed[position] = _place(builder, vertex, [placed[k] for k in vertex.inputs])
-    return builder.finish(placed[graph.output])
+        if vertex.operation.name != "outputs":
+            placed[position] = _place(builder, vertex, [placed[k] for k in vertex.inputs])
+    return builder.finish({name: placed[position] for name, position in outputs.items()})
+
+
+def _input_shapes(graph: Graph, input_shape: InputShape) -> dict[str, Shape]:
+    """Return the shape of each input by its path."""
+    names = graph.input_names
+    paths = [graph.vertices[k].path for k in graph.inputs]
+    if not names and len(paths) != 1:
+        raise BuildError(
+            f"the graph has {len(paths)} inputs without names: use architecture.graph()"
+        )
+    if not isinstance(input_shape, Mapping):
+        if names:
+            shapes = ", ".join(f'"{name}": (...)' for name in names)
+            raise BuildError(
+                f"input_shape={input_shape!r} is one shape, but the network has the inputs "
+                f"{' and '.join(names)}: give a dict, as {{{shapes}}}"
+            )
+        return {paths[0]: _checked_shape(input_shape)}
+    if set(input_shape) != set(names):
+        wanted = f"the inputs {' and '.join(names)}" if names else "one input without a name"
+        raise BuildError(
+            f"input_shape has the names {', '.join(input_shape)}, but the network has {wanted}: "
+            + ("use the same names" if names else "give one shape, as (32, 32, 3)")
+        )
+    return {
+        path: _checked_shape(input_shape[name]) for path, name in zip(paths, names, strict=True)
+    }
 
 
 def _checked_shape(input_shape: Sequence[int]) -> Shape:
@@ -101,9 +125,9 @@ def _append(builder: PlanBuilder, vertex: Vertex, sources: list[int]) -> int:
     operation, path = vertex.operation, vertex.path
     match operation.name:
         case "add":
-            return add(builder, sources, path)
+            return add(builder, sources, path, operation.config)
         case "concatenate":
-            return concatenate(builder, sources, path)
+            return concatenate(builder, sources, path, operation.config)
         case "factorized_reduction":
             strides = (2,) * (len(builder.shape(sources[0])) - 1)
             filters = cast(int, operation.config["filters"])

@@ -48,12 +48,13 @@ def measure(operation: Operation, shapes: Sequence[Shape]) -> Measure | None:
         Measure(shape=(28, 10), parameters=290, frozen=0, flops=8120)
     """
     config = operation.config
-    if _is_foreign(operation) or any(config.get(name) is not None for name in _RARE):
+    is_rare = any(config.get(name) is not None for name in _RARE)
+    if is_rare or operation.names or _is_foreign(operation):
         return None
     if config.get("data_format") not in (None, "channels_last"):
         raise ShapeMismatch("only data_format='channels_last' is supported")
     if operation.name in MERGES:
-        return MERGES[operation.name](shapes)
+        return MERGES[operation.name](shapes, config)
     rule = RULES.get(operation.name)
     found = rule(shapes[0], config) if rule and len(shapes) == 1 else None
     if found and config.get("trainable") is False:
@@ -250,17 +251,18 @@ def _repeat_vector(shape: Shape, config: Config) -> Measure:
     return Measure((count(config, "n"), *spatial(shape, 0), shape[-1]))
 
 
-def _merged(shapes: Sequence[Shape]) -> Measure | None:
+def _merged(shapes: Sequence[Shape], _config: Config) -> Measure | None:
     return Measure(shapes[0]) if len(set(shapes)) == 1 else None
 
 
-def _concatenated(shapes: Sequence[Shape]) -> Measure | None:
-    if len({shape[:-1] for shape in shapes}) != 1:
+def _concatenated(shapes: Sequence[Shape], config: Config) -> Measure | None:
+    last = config.get("axis", -1) in (-1, len(shapes[0]))
+    if not last or len({shape[:-1] for shape in shapes}) != 1:
         return None
     return Measure((*shapes[0][:-1], sum(shape[-1] for shape in shapes)))
 
 
-MERGES: dict[str, Callable[[Sequence[Shape]], Measure | None]] = {
+MERGES: dict[str, Callable[[Sequence[Shape], Config], Measure | None]] = {
     "Add": _merged,
     "Average": _merged,
     "Concatenate": _concatenated,

@@ -19,7 +19,8 @@ class LayerCall(NamedTuple):
 
     Attributes:
         operation: A Keras layer with its settings, a layer of the user, or "input".
-        inputs: Positions of the calls whose results flow in; several for a merging layer.
+        inputs: Positions of the calls whose results flow in; several for a merging layer, or one
+            for each argument that the operation names.
         path: Unique dotted path; names the layer.
         measure: Shape of the result, and cost.
     """
@@ -39,20 +40,26 @@ class Plan(NamedTuple):
     """A network in which all shapes fit.
 
     Attributes:
-        steps: The layer calls in topological order; the first one is the input.
-        output: Position of the call whose result is the output.
+        steps: The layer calls in topological order; the inputs come first.
+        outputs: Positions of the calls whose results are the outputs, by name; an output without
+            a name is "".
     """
 
     steps: tuple[LayerCall, ...]
-    output: int
+    outputs: Mapping[str, int]
+
+    @property
+    def output(self) -> int:
+        """Position of the call whose result is the only output."""
+        (only,) = self.outputs.values()
+        return only
 
 
 class PlanBuilder:
     """Builds a plan call by call.
 
     Args:
-        input_shape: Shape of one example.
-        path: Path of the input.
+        inputs: Path of each input, and the shape of one example.
         infer: Measures layers without a rule.
 
     Attributes:
@@ -60,10 +67,14 @@ class PlanBuilder:
         zeros: Calls whose result is zero, each with the call whose result it replaces.
     """
 
-    def __init__(self, input_shape: Shape, path: str, infer: Infer | None = None) -> None:
-        self.steps = [LayerCall(Operation("input"), (), path, Measure(input_shape))]
+    def __init__(self, inputs: Mapping[str, Shape], infer: Infer | None = None) -> None:
+        self.steps = [
+            LayerCall(Operation("input"), (), path, Measure(shape))
+            for path, shape in inputs.items()
+        ]
         self.zeros: dict[int, int] = {}
-        self._paths = {path}
+        self._inputs = len(self.steps)
+        self._paths = set(inputs)
         self._infer = infer
 
     def shape(self, position: int) -> Shape:
@@ -97,22 +108,22 @@ class PlanBuilder:
         """Append a Keras layer and return its position."""
         return self.add(Operation(name, config), inputs, path)
 
-    def finish(self, output: int) -> Plan:
-        """Return the plan of the calls that the output depends on."""
-        kept = {0}
-        waiting = [output]
+    def finish(self, outputs: Mapping[str, int]) -> Plan:
+        """Return the plan of the calls that the outputs depend on, and of all inputs."""
+        kept = set(range(self._inputs))
+        waiting = list(outputs.values())
         while waiting:
             position = waiting.pop()
             if position not in kept:
                 kept.add(position)
                 waiting.extend(self.steps[position].inputs)
         if len(kept) == len(self.steps):
-            return Plan(tuple(self.steps), output)
+            return Plan(tuple(self.steps), outputs)
         new = {old: k for k, old in enumerate(sorted(kept))}
         steps = (self.steps[old] for old in new)
         return Plan(
             tuple(step._replace(inputs=tuple(new[k] for k in step.inputs)) for step in steps),
-            new[output],
+            {name: new[output] for name, output in outputs.items()},
         )
 
 

@@ -3,7 +3,8 @@
 """Descriptions: one layer of an existing model, as a layer of a space."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import BuildError, SpaceError
@@ -16,10 +17,12 @@ from ..planning.shapes import ShapeMismatch
 from .copied import copy_config, copy_with_weights, names_within
 from .parts import Flow
 
-__all__ = ["ALTERNATIVE", "describe"]
+__all__ = ["ALTERNATIVE", "describe", "describe_merge"]
 
 LARGEST_EXACT = 2**24  # a float32 holds every integer up to here
-ALTERNATIVE = "describe the space with Chain, Parallel and layer(...) instead"
+ALTERNATIVE = "describe the space with Network and layer(...) instead"
+OPERATORS = {"Add", "Maximum", "Minimum", "Multiply", "Subtract"}
+"""Operators that do what a layer does with tensors of as many axes."""
 
 
 def describe(flow: Flow) -> Layer:
@@ -31,16 +34,85 @@ def describe(flow: Flow) -> Layer:
         SpaceError: It is not a layer, or cannot be rebuilt.
     """
     one = flow.layer
+    scaling = None if isinstance(one, keras.layers.Layer) else _scaling(one)
+    if scaling is not None:
+        return scaling
+    _check_layer(one)
+    found = _description(one, flow.input)
+    _check_rebuilt(found, flow, ())
+    return found
+
+
+def _scaling(operator: Any) -> Layer | None:
+    """Return the layer that does what arithmetic with a tensor and a number does, if any."""
+    passed = operator._inbound_nodes[0].arguments.args
+    numbers = [one for one in passed if isinstance(one, int | float)]
+    if len(passed) != 2 or len(numbers) != 1 or isinstance(numbers[0], bool):
+        return None
+    (number,), is_first = numbers, isinstance(passed[0], int | float)
+    match type(operator).__name__, is_first:
+        case "Multiply", _:
+            return layer("Rescaling", scale=number)
+        case "Add", _:
+            return layer("Rescaling", scale=1.0, offset=number)
+        case "Subtract", False:
+            return layer("Rescaling", scale=1.0, offset=-number)
+        case "Subtract", True:
+            return layer("Rescaling", scale=-1.0, offset=number)
+        case (("TrueDivide" | "Divide"), False):
+            return layer("Rescaling", scale=1 / number)
+        case _:
+            return None
+
+
+def describe_merge(flow: Flow, arguments: tuple[str, ...]) -> str | Layer:
+    """Describe how a layer or operator merges its inputs.
+
+    Args:
+        flow: The layer.
+        arguments: The argument of its call for each input; empty for a list.
+
+    Returns:
+        "add" or "concatenate" where a space does the same; otherwise the layer.
+
+    Raises:
+        SpaceError: It cannot be described or rebuilt.
+    """
+    one = flow.layer
+    kind, shapes = type(one).__name__, [tuple(tensor.shape) for tensor in flow.inputs]
+    if is_from_keras(type(one)) and _has_global_policy(one):
+        if kind == "Add" and len(set(shapes)) == 1:
+            return "add"
+        if kind == "Concatenate" and one.axis in (-1, len(shapes[0]) - 1):
+            return "concatenate"
+    is_operator = not isinstance(one, keras.layers.Layer) and kind in OPERATORS
+    if is_operator and len(set(map(len, shapes))) == 1:
+        return layer(kind)
+    _check_layer(one)
+    found = _description(one, flow.input)
+    _check_rebuilt(found, flow, arguments)
+    return found
+
+
+def _has_global_policy(one: Any) -> bool:
+    policy = getattr(one, "dtype_policy", None)
+    return policy is None or policy == keras.config.dtype_policy()
+
+
+def _check_layer(one: Any) -> None:
     if not isinstance(one, keras.layers.Layer):
         raise SpaceError(
             f"{getattr(one, 'name', one)!r} is an operator ({type(one).__name__}), not a layer: "
             "use one of keras.layers instead, such as Rescaling, ReLU or GlobalAveragePooling2D, "
             f"or {ALTERNATIVE}"
         )
-    found = _description(one, flow.input)
+
+
+def _check_rebuilt(found: Layer, flow: Flow, arguments: tuple[str, ...]) -> None:
+    one = flow.layer
     wanted = tuple(flow.output.shape[1:]), one.count_params()
     try:
-        rebuilt = _rebuilt(found, flow.input, one.name)
+        rebuilt = _rebuilt(found, flow.inputs, one.name, arguments)
     except (BuildError, ShapeMismatch) as error:
         raise SpaceError(
             f"the layer {one.name!r} ({type(one).__name__}) cannot be rebuilt ({error}): let "
@@ -52,7 +124,6 @@ def describe(flow: Flow) -> Layer:
             f"{wanted[1]} weights, but rebuilt from its settings it has {rebuilt[0]} and "
             f"{rebuilt[1]}: let get_config() of its class return all arguments of its __init__"
         )
-    return found
 
 
 def _description(one: Any, source: Any) -> Layer:
@@ -90,19 +161,22 @@ def _operation(found: Layer) -> Operation:
     return next(found.enumerate()).graph().vertices[-1].operation
 
 
-def _rebuilt(found: Layer, source: Any, name: str) -> tuple[tuple[int | None, ...], int]:
+def _rebuilt(
+    found: Layer, sources: Sequence[Any], name: str, arguments: tuple[str, ...]
+) -> tuple[tuple[int | None, ...], int]:
     """Return output shape and number of weights of the layer that a description builds.
 
     The layer is called if no rule knows it, if an input axis has an unknown size, or if a setting
     is itself a description, such as an initializer: a rule does not notice a wrong one.
     """
-    operation, shape = _operation(found), tuple(source.shape[1:])
-    if None not in shape:
-        measured = measure(operation, [shape]) or infer_with_keras(operation, [shape], name)
+    operation = replace(_operation(found), names=arguments)
+    shapes = [tuple(source.shape[1:]) for source in sources]
+    if not any(None in shape for shape in shapes):
+        measured = measure(operation, shapes) or infer_with_keras(operation, shapes, name)
         if not any(isinstance(value, Mapping) for value in operation.config.values()):
             return measured.shape, measured.parameters
-    tensor = keras.KerasTensor(source.shape, source.dtype)
-    made, result = call_layer(operation, [tensor], name)
+    tensors = [keras.KerasTensor(source.shape, source.dtype) for source in sources]
+    made, result = call_layer(operation, tensors, name)
     return tuple(getattr(result, "shape", ()))[1:], made.count_params()
 
 

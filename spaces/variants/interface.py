@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from .options import VariantOptions
 
 if TYPE_CHECKING:
-    from ..nodes.composition import Chain
+    from ..nodes.model_variants import ModelVariants
 
 __all__ = ["variants_of"]
 
@@ -20,18 +20,19 @@ def variants_of(
     normalizations: Sequence[str] = ("batch", "none"),
     deeper: int = 2,
     skips: bool = True,
-) -> "Chain":
+    model_first: bool = True,
+) -> "ModelVariants":
     """Return the space of the variants of an existing model.
 
-    The model itself is the first architecture: the first option of every decision is what the
-    model has. The last layers, which determine the outputs, keep their shape. Nested models and
-    frozen or adapted layers stay, with their weights. Each layer has its own width and kernel size;
-    similar layers share one activation and one normalization; each block that repeats in a row has
-    its own depth and shortcut.
+    The model itself is the first architecture, and a search evaluates it first. Names that you gave
+    to layers stay, and so do the shape of the outputs and, with their weights, nested models and
+    frozen or adapted layers. Each layer has its own width and kernel size; similar layers share one
+    activation and one normalization; each block that repeats in a row has its own depth and
+    shortcut.
 
     Args:
-        model: A `keras.Sequential`, or a functional model with one input and one output. It must
-            be built; it need not be trained, and is not changed.
+        model: A `keras.Sequential` or a functional model. It must be built; it need not be trained,
+            and is not changed.
         widths: Multiples of a layer's units or filters, each above 0; empty keeps the widths.
         kernels: Sizes of square kernels, each at least 1, for layers with padding "same" and a
             kernel larger than 1; empty keeps the kernels.
@@ -40,9 +41,10 @@ def variants_of(
         deeper: How many more times a repeated block may occur, at least 0; it may also occur fewer
             times. 0 keeps the depth.
         skips: Whether shortcuts around blocks may be added and removed.
+        model_first: Whether a search evaluates the model itself first.
 
     Returns:
-        The space, without the input layer.
+        The space, without the input layers.
 
     Raises:
         SpaceError: The model cannot be read or rebuilt, or an argument is invalid.
@@ -60,14 +62,8 @@ def variants_of(
         >>> next(space.enumerate()).build((8,)).count_params() == model.count_params()
         True
     """
-    options = VariantOptions(
-        tuple(widths),
-        tuple(kernels),
-        tuple(activations),
-        tuple(normalizations),
-        deeper,
-        skips,
-    )
+    styles = tuple(activations), tuple(normalizations)
+    options = VariantOptions(tuple(widths), tuple(kernels), *styles, deeper, skips, model_first)
     from .search_space import search_space_of
 
     return search_space_of(model, options)

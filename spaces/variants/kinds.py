@@ -5,7 +5,15 @@ from typing import cast
 
 from ..nodes.layer import Layer
 
-__all__ = ["HIDDEN_ACTIVATIONS", "KERNELS", "NORMALIZATIONS", "RIGID", "WIDTHS", "is_rigid"]
+__all__ = [
+    "ADAPTIVE_MERGES",
+    "HIDDEN_ACTIVATIONS",
+    "KERNELS",
+    "NORMALIZATIONS",
+    "RIGID",
+    "WIDTHS",
+    "is_rigid",
+]
 
 WIDTHS = {
     "Dense": "units",
@@ -15,6 +23,7 @@ WIDTHS = {
 KERNELS = {*WIDTHS, "DepthwiseConv1D", "DepthwiseConv2D"} - {"Dense"}
 NORMALIZATIONS = {"BatchNormalization": "batch", "LayerNormalization": "layer"}
 RIGID = {"Reshape", "GroupNormalization", "Lambda"}  # they need an input of one width
+ADAPTIVE_MERGES = {"MultiHeadAttention", "GroupQueryAttention"}  # they accept any widths
 HIDDEN_ACTIVATIONS = (
     *("relu", "gelu", "silu", "swish", "elu", "selu", "tanh", "leaky_relu", "relu6", "mish"),
 )

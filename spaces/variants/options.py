@@ -23,6 +23,7 @@ class VariantOptions:
     normalizations: tuple[str, ...]
     deeper: int
     skips: bool
+    model_first: bool
 
     def __post_init__(self) -> None:
         for name in self.normalizations:

@@ -1,13 +1,14 @@
 """Roles: which parts of a model must keep their width, their size or everything."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from ..nodes.layer import Layer
 from .copied import is_copied_with_weights
-from .kinds import KERNELS, NORMALIZATIONS, WIDTHS, is_rigid
-from .parts import Branches, Part, layers_in, walk
+from .kinds import ADAPTIVE_MERGES, KERNELS, NORMALIZATIONS, WIDTHS, is_rigid
+from .parts import Branches, Part, Wired, layers_in, walk
 from .reading import ReadModel
 from .sizes import changes_size, fixes_size
 
@@ -41,17 +42,16 @@ class Roles:
 
 def roles_of(model: ReadModel) -> Roles:
     """Find the roles of all parts of a model."""
-    parts, flows = model
+    parts, flows = model.parts, model.flows
     layers = list(layers_in(parts))
-    rigid = max((k for k, one in enumerate(layers) if is_rigid(one)), default=-1)
-    shaping, _ = _output_parts(parts, all)
-    last, _ = _output_parts(parts, any)
+    rigid, ending = _determining(parts, frozenset())
+    last, _ = _output_parts(parts)
     groups = [
         cast(int, one.config.get("groups", 1)) if one.operation in KERNELS else 1 for one in layers
     ]
     grouped = max((k for k, number in enumerate(groups) if number > 1), default=-1)
     return Roles(
-        fixed_width=_ids([*layers[: rigid + 1], *shaping]),
+        fixed_width=rigid | ending,
         unchanged=_ids([*last, *_with_copied_weights(parts)]),
         width_step=math.lcm(*groups),
         stepped=_ids(layers[: grouped + 1]),
@@ -59,6 +59,59 @@ def roles_of(model: ReadModel) -> Roles:
         fixing_size=frozenset(key for key, flow in flows.items() if fixes_size(flow)),
         has_normalization=any(one.operation in NORMALIZATIONS for one in layers),
     )
+
+
+def _determining(parts: Sequence[Part], entering: Ids) -> tuple[Ids, Ids]:
+    """Follow the parts that determine the width of the data.
+
+    Args:
+        parts: Parts in a row.
+        entering: The parts that determine the width before them.
+
+    Returns:
+        Those that determine the width of what flows into a layer that needs it as it is, and those
+        that determine the width at the end.
+    """
+    rigid, flowing = frozenset[int](), entering
+    for part in parts:
+        if isinstance(part, Branches):
+            found = [_determining(branch, flowing) for branch in part.branches]
+            rigid = rigid.union(*(inner for inner, _ in found))
+            fixed, flowing = _merged(part.merge, [ends for _, ends in found])
+            rigid |= fixed
+        elif isinstance(part, Wired):
+            inner, flowing = _determining_wired(part, flowing)
+            rigid |= inner
+        else:
+            rigid |= flowing if is_rigid(part) else frozenset()
+            flowing = _ids([part]) if _has_width(part) else flowing
+    return rigid, flowing
+
+
+def _determining_wired(part: Wired, entering: Ids) -> tuple[Ids, Ids]:
+    rigid, known = frozenset[int](), dict.fromkeys(part.inputs, entering)
+    for wire in part.wires:
+        ends = [known[source] for source in wire.sources]
+        fixed, flowing = (frozenset[int](), ends[0])
+        if wire.merge is not None:
+            fixed, flowing = _merged(wire.merge, ends)
+        inner, known[wire.name] = _determining(wire.parts, flowing)
+        rigid = rigid | fixed | inner
+    return rigid, frozenset[int]().union(*(known[name] for name in part.outputs))
+
+
+def _merged(merge: str | Layer, ends: Sequence[Ids]) -> tuple[Ids, Ids]:
+    """Return which of the parts that flow into a merge it needs as they are, and what flows out."""
+    flowing = frozenset[int]().union(*ends)
+    if isinstance(merge, str):
+        return frozenset(), flowing
+    if merge.operation in ADAPTIVE_MERGES and not is_rigid(merge):
+        return frozenset(), ends[0]  # the width of the query
+    return flowing, flowing
+
+
+def _has_width(part: Layer) -> bool:
+    return "units" in part.config or "filters" in part.config
 
 
 def _ids(parts: Iterable[Part]) -> Ids:
@@ -73,7 +126,7 @@ def _with_copied_weights(parts: Sequence[Part]) -> Iterator[Part]:
     """
     leads_to_copy = False
     for part in reversed(list(walk(parts))):
-        if isinstance(part, Branches):
+        if isinstance(part, Branches | Wired):
             if any(is_copied_with_weights(one) for one in layers_in([part])):
                 yield part
             continue
@@ -83,24 +136,44 @@ def _with_copied_weights(parts: Sequence[Part]) -> Iterator[Part]:
             yield part
 
 
-def _output_parts(
-    parts: Sequence[Part], stops: Callable[[Iterable[bool]], bool]
-) -> tuple[list[Part], bool]:
-    """Find the parts that produce the output, and whether the input passes through to it.
+def _output_parts(parts: Sequence[Part]) -> tuple[list[Part], bool]:
+    """Find the parts that produce the output, back to the first layers with a width.
 
     Args:
         parts: Parts in a row.
-        stops: Reduces over branches, with True for each that has a layer with a width, to whether
-            the search stops there. With `all`, the source of a shortcut also counts.
+
+    Returns:
+        The parts, and whether the input passes through to the output.
     """
     found: list[Part] = []
     for part in reversed(parts):
         found.append(part)
         if isinstance(part, Branches):
-            ends = [_output_parts(branch, stops) for branch in part.branches]
+            ends = [_output_parts(branch) for branch in part.branches]
             found += [one for inner, _ in ends for one in inner]
-            if stops(not passes_through for _, passes_through in ends):
+            if any(not passes_through for _, passes_through in ends):
                 return found, False
-        elif "units" in part.config or "filters" in part.config:
+        elif isinstance(part, Wired):
+            inner, passes_through = _output_wires(part)
+            found += inner
+            if not passes_through:
+                return found, False
+        elif _has_width(part):
             return found, False
     return found, True
+
+
+def _output_wires(part: Wired) -> tuple[list[Part], bool]:
+    found, passes, waiting = list[Part](), False, list(part.outputs)
+    wires = {wire.name: wire for wire in part.wires}
+    while waiting:
+        wire = wires.get(waiting.pop())
+        if wire is None:
+            passes = True
+            continue
+        inner, passes_through = _output_parts(wire.parts)
+        found += inner
+        if passes_through:
+            found += [wire.merge] if isinstance(wire.merge, Layer) else []
+            waiting += wire.sources
+    return found, passes

@@ -2,14 +2,17 @@
 # Keras ships no types.
 """The space of the variants of a model: read, find what must stay, build, check."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import BuildError, SpaceError
+from ..graph.graph import InputShape
 from ..keras.inference import infer_with_keras
-from ..nodes.composition import Chain
+from ..nodes.model_variants import ModelVariants
+from ..nodes.node import Node
 from ..planning.plan import plan
 from .description import ALTERNATIVE
+from .names import names_by_path
 from .options import VariantOptions
 from .reading import read
 from .roles import roles_of
@@ -18,21 +21,29 @@ from .space_builder import SpaceBuilder
 __all__ = ["search_space_of"]
 
 
-def search_space_of(model: Any, options: VariantOptions) -> Chain:
+def search_space_of(model: Any, options: VariantOptions) -> ModelVariants:
     """Return the space of a model's variants; see `variants_of`.
-
-    The space has three more attributes, which adapters read and no document contains:
-    `input_shape`, `input_name` and, for a compiled model, `compiling`.
 
     Raises:
         SpaceError: The model cannot be read or rebuilt.
     """
     found = read(model)
     builder = SpaceBuilder(options, roles_of(found))
-    space = Chain(*builder.chain(found.parts, any_size=False))
-    _check_first(space, model)
-    object.__setattr__(space, "input_shape", tuple(model.input_shape[1:]))
-    object.__setattr__(space, "input_name", _input_name(model))
+    nodes: Sequence[Node] = builder.chain(found.parts, any_size=False)
+    unnamed = ModelVariants(*nodes, ordered=found.ordered)
+    graph = unnamed.model_itself.graph()
+    names = names_by_path(graph, found.parts, found.names, found.layers)
+    space = ModelVariants(
+        *nodes, layer_names=names, ordered=found.ordered, starts=options.model_first
+    )
+    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+    labels = graph.input_names
+    shape: InputShape = dict(zip(labels, shapes, strict=True)) if labels else shapes[0]
+    if not any(None in size for size in shapes):
+        _check_first(space, model, shape)
+    object.__setattr__(space, "input_shape", shape)
+    if not labels:
+        object.__setattr__(space, "input_name", _input_name(model))
     if model.compiled:
         object.__setattr__(space, "compiling", _compile_arguments(model))
     return space
@@ -58,20 +69,18 @@ def _compile_arguments(model: Any) -> dict[str, Any]:
     return found
 
 
-def _check_first(space: Chain, model: Any) -> None:
+def _check_first(space: ModelVariants, model: Any, shape: InputShape) -> None:
     """Raise SpaceError if the first architecture is not the model; its layers are checked."""
-    shape = tuple(model.input_shape[1:])
-    if None in shape:
-        return
     try:
-        planned = plan(next(space.enumerate()).graph(), shape, infer_with_keras)
+        planned = plan(space.model_itself.graph(), shape, infer_with_keras)
     except BuildError as error:
         raise SpaceError(f"the model {model.name!r} cannot be rebuilt: {error}") from error
-    output = planned.steps[planned.output].shape
+    outputs = [planned.steps[position].shape for position in planned.outputs.values()]
+    wanted = [tuple(tensor.shape[1:]) for tensor in model.outputs]
     parameters = sum(step.measure.parameters for step in planned.steps)
-    if (output, parameters) != (tuple(model.output_shape[1:]), model.count_params()):
+    if (outputs, parameters) != (wanted, model.count_params()):
         raise SpaceError(
-            f"the model {model.name!r} has output shape {model.output_shape[1:]} and "
-            f"{model.count_params()} weights, but rebuilt from its layers it has {output} and "
+            f"the model {model.name!r} has the output shapes {wanted} and "
+            f"{model.count_params()} weights, but rebuilt from its layers it has {outputs} and "
             f"{parameters}: {ALTERNATIVE}"
         )

@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
-from ..nodes.composition import Chain, Parallel, Repeat
+from ..nodes.composition import Chain, Merge, Parallel, Repeat
 from ..nodes.layer import Layer, layer
+from ..nodes.network import Network
 from ..nodes.node import Node
+from ..nodes.primitives import Pass
 from ..nodes.values import Choice
+from .graph_reader import ENTRANCE, ONLY
 from .kinds import HIDDEN_ACTIVATIONS, KERNELS, NORMALIZATIONS, WIDTHS, is_rigid
 from .options import VariantOptions
-from .parts import Branches, Part, layers_in
+from .parts import Branches, Part, Wire, Wired, layers_in
 from .roles import Roles
 
 __all__ = ["SpaceBuilder"]
@@ -28,6 +31,7 @@ class SpaceBuilder:
         self._options = options
         self._roles = roles
         self._blocks = 0  # numbers the decisions about blocks
+        self._fixed_width = set(roles.fixed_width)
         self._shared: dict[str, Choice] = {}
 
     def chain(self, parts: Sequence[Part], any_size: bool) -> list[Node]:
@@ -43,12 +47,13 @@ class SpaceBuilder:
             size, times = self._block(parts, position, any_size)
             if times > 1:
                 accepts_any = self._accepts_any_size(parts[position:], any_size)
-                nodes.append(self._repeated(parts[position : position + size], times, accepts_any))
+                copies = parts[position : position + size * times]
+                nodes.append(self._repeated(copies, times, accepts_any))
             else:
                 accepts_any = self._accepts_any_size(parts[position + 1 :], any_size)
                 nodes += self._nodes(parts[position], accepts_any)
             position += size * times
-        return nodes or [layer("Identity")]
+        return nodes or [Pass()]
 
     def _block(self, parts: Sequence[Part], start: int, any_size: bool) -> tuple[int, int]:
         """Return the size of the block that starts here, and how many times it repeats in a row.
@@ -86,7 +91,7 @@ class SpaceBuilder:
                 branches = [self._fixes_size(branch) for branch in part.branches]
                 if False in branches or all(branches):
                     return False not in branches
-            elif is_rigid(part):
+            elif isinstance(part, Wired) or is_rigid(part):
                 return False
             elif id(part) in self._roles.fixing_size:
                 return True
@@ -95,29 +100,41 @@ class SpaceBuilder:
     def _is_unchanged(self, part: Part) -> bool:
         return any(id(one) in self._roles.unchanged for one in layers_in([part]))
 
-    def _repeated(self, block: Sequence[Part], times: int, any_size: bool) -> Node:
+    def _repeated(self, copies: Sequence[Part], times: int, any_size: bool) -> Node:
+        block = copies[: len(copies) // times]
+        self._fix_widths_as_in(copies, times)
         self._blocks += 1
         number = self._blocks
         inside: Node = Chain(*(node for part in block for node in self._nodes(part, any_size)))
-        if self._options.skips and not any(isinstance(part, Branches) for part in block):
-            shortcut = Parallel(layer("Identity"), inside)
+        if self._options.skips and not any(isinstance(part, Branches | Wired) for part in block):
+            shortcut = Parallel(Pass(), inside)
             inside = Choice({"none": inside, "add": shortcut}, name=f"skip_{number}")
         if not self._options.deeper:
             return Repeat(inside, times, tied=True)
         others = [k for k in range(1, times + self._options.deeper + 1) if k != times]
         return Repeat(inside, Choice([times, *others], name=f"depth_{number}"), tied=True)
 
+    def _fix_widths_as_in(self, copies: Sequence[Part], times: int) -> None:
+        """Fix the widths of the first copy of a block that are fixed in another copy."""
+        layers = [id(one) for one in layers_in(copies)]
+        size = len(layers) // times
+        for number, key in enumerate(layers):
+            if key in self._fixed_width:
+                self._fixed_width.add(layers[number % size])
+
     def _nodes(self, part: Part, any_size: bool) -> list[Node]:
         """Return the nodes of one part."""
         if isinstance(part, Branches):
             return [self._branches(part, any_size)]
+        if isinstance(part, Wired):
+            return [self._network(part)]
         kind = part.operation
         if id(part) in self._roles.unchanged:
             return [part]
         if kind in NORMALIZATIONS:
             return [self._normalization(part)]
         config: dict[str, Any] = dict(part.config)
-        if kind in WIDTHS and id(part) not in self._roles.fixed_width:
+        if kind in WIDTHS and id(part) not in self._fixed_width:
             step = self._roles.width_step if id(part) in self._roles.stepped else 1
             config[WIDTHS[kind]] = self._width(cast(int, config[WIDTHS[kind]]), step)
         if kind in KERNELS and config.get("padding") == "same":
@@ -130,12 +147,12 @@ class SpaceBuilder:
         nodes: list[Node] = [replace(part, operation=kind, config=config)]
         adds_normalization = self._options.normalizations and not self._roles.has_normalization
         if adds_normalization and kind in WIDTHS:
-            nodes.append(self._normalization(layer("Identity")))
+            nodes.append(self._normalization(None))
         return nodes
 
     def _branches(self, part: Branches, any_size: bool) -> Node:
         branches = [Chain(*self.chain(branch, any_size)) for branch in part.branches]
-        merge = cast(Literal["add", "concatenate"], part.merge)
+        merge = cast(Literal["add", "concatenate"] | Layer, part.merge)
         whole = Parallel(*branches, merge=merge)
         longer = [node for node, inner in zip(branches, part.branches, strict=True) if inner]
         has_shortcut = merge == "add" and len(branches) == 2 and len(longer) == 1
@@ -143,6 +160,21 @@ class SpaceBuilder:
             return whole
         self._blocks += 1
         return Choice({"add": whole, "none": longer[0]}, name=f"skip_{self._blocks}")
+
+    def _network(self, part: Wired) -> Network:
+        return Network(
+            {wire.name: (self._wire(wire), _sources(wire)) for wire in part.wires},
+            inputs=ENTRANCE if part.inputs == (ENTRANCE,) else part.inputs,
+            outputs=ONLY if part.outputs == (ONLY,) else part.outputs,
+        )
+
+    def _wire(self, wire: Wire) -> Node:
+        parts = self.chain(wire.parts, any_size=False) if wire.parts else []
+        if wire.merge is not None:
+            is_layer = isinstance(wire.merge, Layer)
+            first = wire.merge if is_layer else Merge(cast(Any, wire.merge))
+            parts = [cast(Node, first), *parts]
+        return parts[0] if len(parts) == 1 else Chain(*parts)
 
     def _width(self, width: int, step: int) -> object:
         rest = width % step  # stays the same, so that groups divide sums of widths as well
@@ -165,17 +197,19 @@ class SpaceBuilder:
         options = dict.fromkeys((current, *self._options.activations))
         return self._decision(f"activation_{current}", dict(zip(options, options, strict=True)))
 
-    def _normalization(self, current: Layer) -> Node:
-        name = NORMALIZATIONS.get(current.operation, "none")
-        known: Mapping[str, Layer] = {
+    def _normalization(self, current: Layer | None) -> Node:
+        """Return the decision about a normalization, or about one where the model has none."""
+        name = "none" if current is None else NORMALIZATIONS[current.operation]
+        known: Mapping[str, Node] = {
             "batch": layer("BatchNormalization"),
             "layer": layer("LayerNormalization"),
-            "none": layer("Identity"),
+            "none": Pass(),
         }
+        current_node = current or known["none"]
         if not self._options.normalizations:
-            return current
+            return current_node
         others = {k: known[k] for k in self._options.normalizations if k != name}
-        return cast(Node, self._decision(f"normalization_{name}", {name: current, **others}))
+        return cast(Node, self._decision(f"normalization_{name}", {name: current_node, **others}))
 
     def _decision(self, name: str, options: Mapping[str, object]) -> object:
         """Return one decision for all places with these options, as they are the model's style."""
@@ -193,3 +227,9 @@ def _repetitions(block: Sequence[Part], parts: Sequence[Part]) -> int:
     while list(parts[size * times : size * (times + 1)]) == list(block):
         times += 1
     return times
+
+
+def _sources(wire: Wire) -> str | tuple[str, ...] | Mapping[str, str]:
+    if wire.arguments:
+        return dict(zip(wire.arguments, wire.sources, strict=True))
+    return wire.sources[0] if wire.merge is None else wire.sources

@@ -10,7 +10,8 @@ from nasbridge.spaces.decisions.domains import Label
 from nasbridge.spaces.graph.builder import GraphBuilder
 from nasbridge.spaces.graph.collector import DecisionCollector
 from nasbridge.spaces.graph.graph import Operation
-from nasbridge.spaces.graph.visitor import OpenPoint, Ref
+from nasbridge.spaces.graph.visitor import OpenPoint, Ref, Refs
+from nasbridge.spaces.nodes.node import one
 
 A, B, C = layer("A"), layer("B"), layer("C")
 KINDS: dict[str, Node] = {"a": A, "b": B}
@@ -19,8 +20,8 @@ KINDS: dict[str, Node] = {"a": A, "b": B}
 class Counter(DecisionCollector):
     """Counts the results that flow out of a network: a reference is a number of alternatives."""
 
-    def choose(self, point: OpenPoint, follow: Callable[[Label], Ref]) -> Ref:
-        return sum(follow(label) for label in self.decide(point))
+    def choose(self, point: OpenPoint, follow: Callable[[Label], Refs]) -> Refs:
+        return sum(one(self, follow(label)) for label in self.decide(point))
 
     def perhaps(
         self, decision: str, values: Sequence[Label], x: Ref, follow: Callable[[], Ref]
@@ -48,7 +49,7 @@ def test_a_visitor_can_combine_all_options(space: Node) -> None:
 def graph_of(node: Node, choices: Mapping[str, Label]) -> list[tuple[str, tuple[int, ...]]]:
     builder = GraphBuilder(choices)
     source = builder.emit(Operation("input"), (), "input")
-    graph = builder.finish(node.expand(builder, source)).graph
+    graph = builder.finish(one(builder, node.expand(builder, source))).graph
     return [(vertex.operation.name, vertex.inputs) for vertex in graph.vertices]
 
 

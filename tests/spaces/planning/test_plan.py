@@ -82,8 +82,8 @@ def test_zeros_are_removed_from_sums_with_their_dependents() -> None:
 def test_a_repeated_term_is_kept() -> None:
     found = planned(Parallel(IDENTITY, IDENTITY))
     assert layers(found) == ["Identity", "Identity", "Add"]
-    builder = PlanBuilder((4, 4, 2), "input")
-    assert builder.finish(add(builder, [0, 0], "sum")).steps[1].inputs == (0, 0)
+    builder = PlanBuilder({"input": (4, 4, 2)})
+    assert builder.finish({"": add(builder, [0, 0], "sum")}).steps[1].inputs == (0, 0)
 
 
 def test_the_input_itself_can_be_the_output() -> None:
@@ -155,9 +155,9 @@ def test_layers_that_fit_terms_are_numbered_independently_of_zeros(first: Node) 
 def test_sizes_are_reduced_by_a_stride_or_by_cropping(
     size: int, smaller: int, stride: int, cut: int
 ) -> None:
-    builder = PlanBuilder((size, 3), "input")
+    builder = PlanBuilder({"input": (size, 3)})
     small = builder.layer("Cropping1D", {"cropping": (size - smaller, 0)}, (0,), "small")
-    found = builder.finish(add(builder, [0, small], "sum"))
+    found = builder.finish({"": add(builder, [0, small], "sum")})
     check(found)
     by_name = {step.operation.name: step.operation.config for step in found.steps[2:]}
     if stride > 1:
@@ -187,9 +187,9 @@ def test_a_concatenation_uses_factorized_reduction_and_keeps_channels() -> None:
 @pytest.mark.parametrize("sizes", [(7,), (8, 5), (1, 1), (5, 4, 3)])
 @pytest.mark.parametrize("filters", [1, 5, 8])
 def test_factorized_reduction_halves_any_size(sizes: Shape, filters: int) -> None:
-    builder = PlanBuilder((*sizes, 3), "input")
+    builder = PlanBuilder({"input": (*sizes, 3)})
     strides = (2,) * len(sizes)
-    found = builder.finish(factorized_reduction(builder, 0, filters, strides, "reduce"))
+    found = builder.finish({"": factorized_reduction(builder, 0, filters, strides, "reduce")})
     check(found)
     assert output(found) == (*(-(-size // 2) for size in sizes), filters)
     convolutions = [step for step in found.steps if step.operation.name.startswith("Conv")]
@@ -250,14 +250,14 @@ shapes = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 5))
 @given(st.lists(shapes, min_size=1, max_size=4), st.sampled_from([add, concatenate]))
 @settings(deadline=None)
 def test_branches_of_any_shapes_are_merged(branches: list[Shape], merge: object) -> None:
-    builder = PlanBuilder((12, 12, 1), "input")
+    builder = PlanBuilder({"input": (12, 12, 1)})
     terms: list[int] = []
     for k, (height, width, channels) in enumerate(branches):
         cut = {"cropping": ((12 - height, 0), (0, 12 - width))}
         small = builder.layer("Cropping2D", cut, (0,), f"cut_{k}")
         config = {"filters": channels, "kernel_size": 1}
         terms.append(builder.layer("Conv2D", config, (small,), f"conv_{k}"))
-    found = builder.finish((add if merge is add else concatenate)(builder, terms, "merge"))
+    found = builder.finish({"": (add if merge is add else concatenate)(builder, terms, "merge")})
     check(found)
     heights, widths, channels_ = zip(*branches, strict=True)
     channels = channels_[-1] if merge is add else sum(channels_)
@@ -317,7 +317,7 @@ def test_only_complete_graphs_with_one_input_can_be_planned() -> None:
     with pytest.raises(BuildError, match=r"architecture\.graph\(\)"):
         plan(outline.graph, (8, 8, 3))
     two = tuple(Vertex(Operation("input"), (), name) for name in "ab")
-    with pytest.raises(BuildError, match="2 inputs"):
+    with pytest.raises(BuildError, match="2 inputs without names"):
         plan(Graph(two, 0), (8, 8, 3))
 
 
