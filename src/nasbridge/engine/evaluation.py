@@ -219,9 +219,9 @@ def checked_metrics(metrics: object, objectives: Sequence[Objective]) -> dict[st
 
 def _number(name: str, value: object) -> float:
     kind = str(getattr(value, "dtype", ""))  # of NumPy, TensorFlow, PyTorch or JAX
-    is_number = not isinstance(value, _NO_NUMBERS) and not any(one in kind for one in _NO_DTYPES)
+    is_other = issubclass(type(value), _NO_NUMBERS) or any(one in kind for one in _NO_DTYPES)
     try:
-        if is_number:
+        if not is_other:
             return float(cast(Any, value))
     except Exception as error:  # whatever the class of the value raises
         raise ValueError(f"the metric {name!r} is {safe_repr(value)}: give a number") from error
