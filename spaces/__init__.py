@@ -3,6 +3,7 @@
 from . import library
 from .decisions.decisions import Clause, Decision
 from .decisions.domains import Categorical, IntegerRange, Label, RealRange
+from .decisions.grids import GeometricRange, RealGrid
 from .errors import (
     BuildError,
     ConstraintError,
@@ -27,10 +28,11 @@ from .nodes.layer import Layer, layer
 from .nodes.network import Network
 from .nodes.node import Node
 from .nodes.primitives import Pass, Skip, Zero
+from .nodes.ranges import Integer, Real
 from .nodes.search_space import SearchSpace
 from .nodes.space import Space
 from .nodes.stack import Stack
-from .nodes.values import STRIDE, WIDTH, Choice, Integer, Real, When
+from .nodes.values import STRIDE, WIDTH, Choice, When
 from .nodes.wl_graphs import operation_choices, wl_graphs
 from .variants import variants_of
 
@@ -46,6 +48,7 @@ __all__ = [
     "ConstraintError",
     "Decision",
     "DecisionSpace",
+    "GeometricRange",
     "Graph",
     "InputShape",
     "Integer",
@@ -65,6 +68,7 @@ __all__ = [
     "Parallel",
     "Pass",
     "Real",
+    "RealGrid",
     "RealRange",
     "Repeat",
     "STRIDE",

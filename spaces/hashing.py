@@ -13,7 +13,10 @@ import numpy
 
 from .errors import SpaceError
 
-__all__ = ["digest", "plain_data"]
+__all__ = ["LATER", "digest", "plain_data"]
+
+LATER = {"later": True}
+"""Metadata of fields added to a node later: their defaults leave fingerprints as they are."""
 
 
 def digest(value: object) -> str:
@@ -118,6 +121,9 @@ def plain_data(value: object) -> object:
     name = type(value).__qualname__
     if is_dataclass(value):
         parts = {f.name: getattr(value, f.name) for f in fields(value) if f.name != "cls"}
+        for added in fields(value):
+            if "later" in added.metadata and parts[added.name] == added.default:
+                del parts[added.name]
         if isinstance(parts.get("operation"), str):
             parts["operation"] = parts["operation"].rpartition(":")[2]
         return [name, plain_data(parts)]

@@ -10,7 +10,7 @@ import numpy
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..spaces import Architecture, RealRange
+from ..spaces import Architecture, RealGrid, RealRange
 from .acquisition import (
     expected_improvement,
     hypervolume_improvement,
@@ -158,7 +158,7 @@ class BayesianOptimization(Strategy[BayesianState]):
                 'acquisition="thompson" of BayesianOptimization supports one objective only: '
                 'use "ei" for several'
             )
-        is_real = any(isinstance(d.domain, RealRange) for d in problem.space.decisions)
+        is_real = any(isinstance(d.domain, RealRange | RealGrid) for d in problem.space.decisions)
         warped = is_real and len(problem.objectives) == 1
         return BayesianState(problem, Features(problem.space, problem.allow_equivalent), warped)
 

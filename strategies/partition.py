@@ -1,11 +1,11 @@
 """Discretization: domains as a few bins, for methods over categories."""
 
-import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
-from ..spaces import Categorical, IntegerRange, Label, RealRange
+from ..spaces import Categorical, IntegerRange, Label, RealGrid, RealRange
 from ..spaces.decisions.domains import Domain
 
 __all__ = ["option_of", "partition"]
@@ -18,7 +18,7 @@ def partition(domain: Domain, points: int) -> tuple[Domain, ...]:
         domain: The domain of a decision.
         points: The maximum number of bins of a range, at least 1. Bins have equal lengths, in the
             logarithm for a logarithmic domain. Each option of a categorical domain, and each
-            value of an integer range of at most `points` values, is a bin.
+            value of a range in steps of at most `points` values, is a bin.
 
     Example:
         >>> from nasbridge.spaces import IntegerRange
@@ -28,12 +28,9 @@ def partition(domain: Domain, points: int) -> tuple[Domain, ...]:
     match domain:
         case Categorical(labels):
             return tuple(Categorical((label,)) for label in labels)
-        case IntegerRange(step=step, log=log):
-            starts = _starts(domain, points)
-            return tuple(
-                IntegerRange(low, after - step, step, log)
-                for low, after in pairwise([*starts, domain.values()[-1] + step])
-            )
+        case IntegerRange() | RealGrid():
+            starts = [*_starts(domain, points), len(domain.values())]
+            return tuple(_part(domain, first, after - 1) for first, after in pairwise(starts))
         case RealRange(low, high, log) if low < high:
             edges = domain.values(points + 1)
             return tuple(RealRange(*ends, log) for ends in pairwise(edges))
@@ -41,14 +38,20 @@ def partition(domain: Domain, points: int) -> tuple[Domain, ...]:
             return (domain,)
 
 
-def _starts(domain: IntegerRange, points: int) -> Sequence[int]:
-    """Return the first value of each bin of an integer range."""
+def _starts(domain: IntegerRange | RealGrid, points: int) -> Sequence[int]:
+    """Return the position of the first value of each bin of a range in steps."""
     values = domain.values()
     if len(values) <= points:
-        return values
-    edges = RealRange(domain.low, values[-1] + domain.step, domain.log).values(points + 1)[:-1]
-    positions = dict.fromkeys(math.ceil((edge - domain.low) / domain.step) for edge in edges)
-    return [values[position] for position in positions if position < len(values)]
+        return range(len(values))
+    edges = RealRange(values[0], values[-1] + domain.step, domain.log).values(points + 1)[:-1]
+    positions = dict.fromkeys(bisect_left(values, edge) for edge in edges)
+    return [position for position in positions if position < len(values)]
+
+
+def _part(domain: IntegerRange | RealGrid, first: int, last: int) -> Domain:
+    if isinstance(domain, IntegerRange):
+        return replace(domain, low=domain.values()[first], high=domain.values()[last])
+    return replace(domain, low=domain.at(first), high=domain.at(last))
 
 
 def option_of(parts: Sequence[Domain], value: Label) -> int:

@@ -9,15 +9,18 @@ import numpy
 from autogluon.common import space as native
 
 from ...engine.errors import BackendError
-from ...engine.native_values import domain_of, read_architecture
+from ...engine.native_options import choice_of, naming_parameter
+from ...engine.native_values import domain_of, list_values, read_architecture
 from ...spaces import (
     Architecture,
     Categorical,
     Choice,
     Decision,
+    GeometricRange,
     Integer,
     IntegerRange,
     Real,
+    RealGrid,
     RealRange,
     SearchSpace,
     Space,
@@ -104,8 +107,8 @@ def _native(decision: Decision) -> native.Space:
             made = native.Categorical(*(decision.meaning(label) for label in labels))
         case IntegerRange(low, step=1) as domain:
             made = native.Int(low, domain.values()[-1])
-        case IntegerRange() as domain:
-            made = native.Categorical(*domain.values())
+        case IntegerRange() | RealGrid() | GeometricRange():
+            made = native.Categorical(*list_values(decision))
         case RealRange(low, high) if low == high:
             made = native.Categorical(low)
         case RealRange(low, high, log):
@@ -169,6 +172,7 @@ def from_native(hyperparameters: Mapping[str, Any] | ArchitectureSpace) -> Searc
     return Space({name: _node(name, given) for name, given in open_.items()})
 
 
+@naming_parameter
 def _node(name: str, given: native.Space) -> Choice | Integer | Real:
     match getattr(given, "domain", None), given:
         case Categorical(labels), native.Categorical():
@@ -177,8 +181,13 @@ def _node(name: str, given: native.Space) -> Choice | Integer | Real:
             return Integer(low, high, step, log)
         case RealRange(low, high, log), _:
             return Real(low, high, log)
+        case RealGrid(low, high, step, log, origin), _:
+            return Real(low, high, log, step=step, origin=origin)
+        case GeometricRange(low, high, factor, whole), _:
+            make: Any = Integer if whole else Real
+            return make(low, high, factor=factor)
         case _, native.Categorical():
-            return Choice(list(given.data))
+            return choice_of(name, given.data)
         case _, native.Int():
             return Integer(given.lower, given.upper)
         case _, native.Real():

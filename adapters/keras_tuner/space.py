@@ -5,24 +5,27 @@
 import random
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, cast
 
 from keras_tuner import HyperParameters
 from keras_tuner.engine import hyperparameters as kinds
 
 from ...engine.errors import BackendError
-from ...engine.native_values import read_architecture
+from ...engine.native_options import choice_of, naming_parameter
+from ...engine.native_values import list_values, read_architecture
 from ...spaces import (
     Architecture,
     Categorical,
     Choice,
     Clause,
     Decision,
+    GeometricRange,
     Integer,
     IntegerRange,
     Label,
     Real,
+    RealGrid,
     RealRange,
     SearchSpace,
     Space,
@@ -104,8 +107,22 @@ def _declare(hp: HyperParameters, decision: Decision) -> Any:
                 return hp.Int(name, low, domain.values()[-1], step=domain.step)
             case RealRange(low, high, log):
                 return hp.Float(name, low, high, sampling="log" if log else "linear")
+            case RealGrid(origin=None) as domain:
+                return hp.Float(name, domain.low, _upper_bound(domain), step=domain.step)
+            case RealGrid():
+                return hp.Choice(name, list_values(decision))
+            case GeometricRange(low, high, factor, whole):
+                make = hp.Int if whole else hp.Float
+                return make(name, low, high, step=factor, sampling="log")
             case other:
                 raise BackendError(f"the decision {name!r} has the unknown domain {other!r}")
+
+
+def _upper_bound(domain: RealGrid) -> float:
+    """Return a bound up to which Keras Tuner, which divides without rounding, finds all steps."""
+    high = domain.values()[-1]
+    lost = (high - domain.low) // domain.step + 1 < domain.size
+    return high + domain.step * 1e-6 if lost else high
 
 
 def _clauses(decision: Decision) -> tuple[Clause, ...]:
@@ -203,6 +220,7 @@ def from_native(native: HyperParameters) -> Space:
     )
 
 
+@naming_parameter
 def _node(name: str, group: list[Any]) -> Choice | Integer | Real:
     first, *others = [
         {k: v for k, v in hp.get_config().items() if k not in ("conditions", "default")}
@@ -213,16 +231,10 @@ def _node(name: str, group: list[Any]) -> Choice | Integer | Real:
             f"the hyperparameter {name!r} is declared twice, as {group[0]} and with another "
             "domain: Keras Tuner cannot distinguish them; give them different names"
         )
-    if first.get("sampling") == "reverse_log" and first["step"] is None:
-        warnings.warn(
-            f"the hyperparameter {name!r} is searched evenly between its bounds, because spaces do "
-            "not support sampling='reverse_log': declare its distance from the upper bound "
-            "instead, with sampling='log'",
-            stacklevel=2,
-        )
+    _warn_of_sampling(name, first)
     match group[0]:
         case kinds.Choice() as hp:
-            return Choice(list(hp.values))
+            return choice_of(name, hp.values)
         case kinds.Boolean():
             return Choice([False, True])
         case kinds.Fixed() as hp:
@@ -233,12 +245,31 @@ def _node(name: str, group: list[Any]) -> Choice | Integer | Real:
             return Integer(hp.min_value, hp.max_value, log=hp.sampling == "log")
         case kinds.Float(step=None) as hp:
             return Real(hp.min_value, hp.max_value, log=hp.sampling == "log")
+        case kinds.Int(sampling="log", step=int()) as hp:
+            return Integer(hp.min_value, hp.max_value, factor=hp.step)
+        case kinds.Float(sampling="log") as hp:
+            return Real(hp.min_value, hp.max_value, factor=hp.step)
+        case kinds.Float(sampling="linear") as hp:
+            return Real(hp.min_value, hp.max_value, step=hp.step)
         case kinds.Int() as hp:
             return Choice([int(cast(float, value)) for value in hp.values])
         case kinds.Float() as hp:
             return Choice(list(hp.values))
         case other:
             raise BackendError(f"the hyperparameter {name!r} is of the unknown kind {other!r}")
+
+
+def _warn_of_sampling(name: str, config: Mapping[str, Any]) -> None:
+    """Warn of a scale that spaces do not have."""
+    if config.get("sampling") != "reverse_log":
+        return
+    evenly = "evenly between its bounds" if config["step"] is None else "as a choice without order"
+    warnings.warn(
+        f"the hyperparameter {name!r} is searched {evenly}, because spaces do not support "
+        "sampling='reverse_log': declare its distance from the upper bound instead, with "
+        "sampling='log'",
+        stacklevel=2,
+    )
 
 
 def _conditional(
@@ -256,9 +287,7 @@ def _labels(node: Choice | Integer | Real, values: Any) -> Iterator[Label]:
     for value in values:  # Keras Tuner compares by equality: 1, 1.0 and True are the same
         if isinstance(node, Choice):
             yield from (label for label, option in node.options.items() if option == value)
-        elif isinstance(value, str):
-            continue
-        elif isinstance(node, Real):
-            yield float(value)
-        elif value == int(value):
-            yield int(value)
+        elif not isinstance(value, str):
+            with suppress(ValueError):
+                is_whole = isinstance(node, Integer) and value == int(value)
+                yield node.domain.check(int(value) if is_whole else float(value))

@@ -1,21 +1,24 @@
 """NNI search spaces to and from our spaces, and NNI parameters as architectures."""
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from ...engine.errors import BackendError
-from ...engine.native_values import read_architecture
+from ...engine.native_options import choice_of, naming_parameter
+from ...engine.native_values import list_values, read_architecture
 from ...spaces import (
     Architecture,
     Categorical,
     Choice,
     Decision,
     DecisionSpace,
+    GeometricRange,
     Integer,
     IntegerRange,
     InvalidArchitecture,
     Real,
+    RealGrid,
     RealRange,
     SearchSpace,
     Space,
@@ -121,8 +124,22 @@ def parameter_of(decision: Decision) -> dict[str, Any]:
             return typed("choice", list(domain.values()))
         case RealRange(low, high, log):
             return typed("loguniform" if log else "uniform", [low, high])
+        case RealGrid(low=low, step=step, log=log) as domain:
+            high = domain.values()[-1]
+            if not _has_multiples(domain):
+                return typed("choice", list_values(decision))
+            return typed("qloguniform" if log else "quniform", [low, high, step])
+        case GeometricRange():
+            return typed("choice", list_values(decision))
         case other:
             raise BackendError(f"decision {decision.name!r} has the unknown domain {other!r}")
+
+
+def _has_multiples(domain: RealGrid) -> bool:
+    """Return whether the values are those of NNI: the bounds and the multiples between them."""
+    ours, theirs = domain.values(), replace(domain, origin=0.0).values()
+    places = {0, min(1, len(ours) - 1), len(ours) - 1}
+    return len(ours) == len(theirs) and all(ours[k] == theirs[k] for k in places)
 
 
 def typed(kind: str, value: Sequence[Any]) -> dict[str, Any]:
@@ -152,6 +169,7 @@ def from_native(native: Native) -> Space:
     return Space({name: _node(name, parameter) for name, parameter in native.items()})
 
 
+@naming_parameter
 def _node(name: str, parameter: object) -> Any:
     try:
         given = cast(Mapping[str, Any], parameter)
@@ -179,7 +197,7 @@ def _node(name: str, parameter: object) -> Any:
 def _choice(name: str, options: Sequence[Any]) -> Choice:
     nested = [isinstance(option, Mapping) for option in options]
     if not any(nested):
-        return Choice(list(options))
+        return choice_of(name, options)
     if not all(nested) or any(NAME not in option for option in options):
         raise BackendError(
             f"the options of {name!r} must all be plain values, or all be dicts with {NAME!r}, as "
@@ -192,18 +210,13 @@ def _choice(name: str, options: Sequence[Any]) -> Choice:
     return Choice(trees)
 
 
-def _steps(low: float, high: float, step: float, log: bool) -> Integer | Choice:
-    """Return the values that NNI draws in steps: multiples of the step, and both bounds.
-
-    An integer range keeps the order and the logarithm; a choice keeps neither.
-    """
+def _steps(low: float, high: float, step: float, log: bool) -> Integer | Real:
+    """Return the values that NNI draws in steps: multiples of the step, and both bounds."""
     whole = all(float(number).is_integer() for number in (low, high, step))
-    if whole and low % step == 0 and high % step <= step / 2:  # otherwise NNI rounds up to high
+    if whole and step > 0 and low % step == 0 and high % step <= step / 2:  # else NNI reaches high
         return Integer(int(low), int(high), int(step), log)
-    first, last = math.ceil(low / step), math.floor(high / step)
-    # 12 digits turn 3 * 0.1 into 0.3; `read_architecture` matches what NNI draws
-    multiples = {float(f"{k * step:.12g}") for k in range(first, last + 1)}
-    return Choice(sorted(multiples | {float(low), float(high)}))
+    from_low = _has_multiples(RealGrid(low, high, step, log))
+    return Real(low, high, log, step=step, origin=None if from_low else 0.0)
 
 
 def architecture_from(parameters: Mapping[str, Any], space: SearchSpace) -> Architecture:

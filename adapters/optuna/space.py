@@ -1,7 +1,6 @@
 """Spaces as Optuna distributions and back, and architectures as suggested by trials."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import cast
 
 from optuna.distributions import (
@@ -14,17 +13,20 @@ from optuna.study import Study
 from optuna.trial import Trial
 
 from ...engine.errors import BackendError
-from ...engine.native_values import read_label
+from ...engine.native_options import choice_of, naming_parameter
+from ...engine.native_values import list_values, read_label
 from ...spaces import (
     Architecture,
     Categorical,
     Choice,
     Decision,
+    GeometricRange,
     Integer,
     IntegerRange,
     InvalidArchitecture,
     Label,
     Real,
+    RealGrid,
     RealRange,
     SearchSpace,
     Space,
@@ -57,6 +59,10 @@ def _distribution(decision: Decision) -> BaseDistribution:
             return IntDistribution(domain.low, domain.values()[-1], log=log, step=domain.step)
         case RealRange(low, high, log):
             return FloatDistribution(low, high, log=log)
+        case RealGrid(low=low, step=step, origin=None) as domain:  # as above
+            return FloatDistribution(low, domain.values()[-1], step=step)
+        case RealGrid() | GeometricRange():
+            return CategoricalDistribution(list_values(decision))
         case other:
             raise BackendError(f"decision {decision.name!r} has the unknown domain {other!r}")
 
@@ -85,24 +91,17 @@ def from_native(native: Mapping[str, BaseDistribution] | Study) -> Space:
     return Space({name: _node(name, distribution) for name, distribution in native.items()})
 
 
+@naming_parameter
 def _node(name: str, distribution: BaseDistribution) -> Choice | Integer | Real:
     match distribution:
         case CategoricalDistribution():
-            return Choice(list(cast(Sequence[object], distribution.choices)))
+            return choice_of(name, cast(Sequence[object], distribution.choices))
         case IntDistribution():
             return Integer(distribution.low, distribution.high, distribution.step, distribution.log)
-        case FloatDistribution(low=low, high=high, step=None):
-            return Real(low, high, distribution.log)
-        case FloatDistribution(low=low, high=high, step=float(step)):
-            return Choice(_steps(low, high, step))
+        case FloatDistribution(low=low, high=high, step=step):
+            return Real(low, high, distribution.log, step=step)
         case _:
             raise BackendError(f"parameter {name!r} has the unknown distribution {distribution!r}")
-
-
-def _steps(low: float, high: float, step: float) -> list[float]:
-    """Return the values of a float distribution with steps, in decimal: 0.3, not 0.1 * 3."""
-    first, distance = Decimal(str(low)), Decimal(str(step))  # as Optuna computes the last one
-    return [float(first + k * distance) for k in range(round((high - low) / step) + 1)]
 
 
 def suggest(trial: Trial, space: SearchSpace) -> Architecture:
@@ -142,12 +141,13 @@ def _suggest(trial: Trial, decision: Decision) -> Label:
     _enqueued_as_label(trial, decision)
     match _distribution(decision):
         case CategoricalDistribution(choices=labels):
-            return trial.suggest_categorical(name, cast(Sequence[str], labels))
+            return cast(Label, trial.suggest_categorical(name, labels))
         case IntDistribution(low=low, high=high, step=step, log=log):
             return trial.suggest_int(name, low, high, step=step, log=log)
         case other:
             real = cast(FloatDistribution, other)
-            return trial.suggest_float(name, real.low, real.high, log=real.log)
+            value = trial.suggest_float(name, real.low, real.high, step=real.step, log=real.log)
+            return read_label(decision, value)
 
 
 def _enqueued_as_label(trial: Trial, decision: Decision) -> None:

@@ -10,15 +10,18 @@ from ray import tune
 from ray.tune.search import sample
 
 from ...engine.errors import BackendError
-from ...engine.native_values import domain_of, read_architecture
+from ...engine.native_options import choice_of, naming_parameter
+from ...engine.native_values import domain_of, list_values, read_architecture
 from ...spaces import (
     Architecture,
     Categorical,
     Choice,
     Decision,
+    GeometricRange,
     Integer,
     IntegerRange,
     Real,
+    RealGrid,
     RealRange,
     SearchSpace,
     Space,
@@ -63,6 +66,10 @@ def _domain(decision: Decision) -> Any:
             return _stepped(list(domain.values()), domain)
         case RealRange(low, high, log):
             return tune.loguniform(low, high) if log else tune.uniform(low, high)
+        case RealGrid() as domain:
+            return _real_steps(decision, domain)
+        case GeometricRange():
+            return tune.choice(list_values(decision))
         case other:
             assert_never(other)
 
@@ -71,6 +78,14 @@ def _stepped(values: Sequence[int], domain: IntegerRange) -> Any:
     if domain.log or values[0] % domain.step:
         return tune.choice(list(values))
     return tune.qrandint(values[0], values[-1], domain.step)
+
+
+def _real_steps(decision: Decision, domain: RealGrid) -> Any:
+    low, high = domain.low, domain.values()[-1]
+    if not all(math.isclose(end / domain.step, round(end / domain.step)) for end in (low, high)):
+        return tune.choice(list_values(decision))  # Ray counts steps from 0
+    quantized = tune.qloguniform if domain.log else tune.quniform
+    return quantized(low, high, domain.step)
 
 
 def from_native(native: Native) -> Space:
@@ -119,7 +134,8 @@ def _nodes(native: Native, path: str) -> list[tuple[str, Any]]:
     return found
 
 
-def _node(name: str, value: Any) -> Any:
+@naming_parameter
+def _node(name: str, value: Any) -> Choice | Integer | Real:
     match value:
         case {"grid_search": options}:
             return _choice(name, list(options))
@@ -141,7 +157,7 @@ def _node(name: str, value: Any) -> Any:
 
 def _choice(name: str, options: Sequence[Any]) -> Choice:
     if not any(is_open(option) for option in options):
-        return Choice(list(options))
+        return choice_of(name, options)
     trees: dict[str, Any] = {}
     for number, option in enumerate(options):
         inner = option if isinstance(option, Mapping) else {}
@@ -164,23 +180,18 @@ def _kind(name: str, domain: sample.Domain) -> tuple[bool, float | None]:
     return isinstance(sampler, sample.LogUniform), step
 
 
-def _integer(name: str, domain: sample.Integer) -> Integer | Choice:
+def _integer(name: str, domain: sample.Integer) -> Integer:
     log, step = _kind(name, domain)
     if step is None or step == 1:
         return Integer(domain.lower, domain.upper - 1, log=log)
     first = math.ceil(domain.lower / step) * int(step)
     last = math.floor(domain.upper / step) * int(step)
-    return (
-        Choice(list(range(first, last + 1, int(step)))) if log else Integer(first, last, int(step))
-    )
+    return Integer(first, last, int(step), log)
 
 
-def _real(name: str, domain: sample.Float) -> Real | Choice:
+def _real(name: str, domain: sample.Float) -> Real:
     log, step = _kind(name, domain)
-    if step is None:
-        return Real(domain.lower, domain.upper, log)
-    first, last = math.ceil(domain.lower / step), math.floor(domain.upper / step)
-    return Choice([float(f"{number * step:.12g}") for number in range(first, last + 1)])
+    return Real(domain.lower, domain.upper, log, step=step)
 
 
 def config_from(architecture: Architecture, native: Native, path: str = "") -> dict[str, Any]:

@@ -97,11 +97,22 @@ def _kinds(decision: Decision, links: Sequence[Link]) -> dict[tuple[bool, ...], 
     """Count a decision's values by which of its links they satisfy."""
     if not links:
         return {(): int(decision.domain.size)}
+    named = {value for link in links for value in link.values if _is_in(decision, value)}
     kinds: dict[tuple[bool, ...], int] = {}
-    for value in decision.domain.values():
+    for value in named:
         answers = tuple(value in link.values for link in links)
         kinds[answers] = kinds.get(answers, 0) + 1
+    others = int(decision.domain.size) - len(named)  # a range may have too many to be listed
+    if others:
+        kinds[(False,) * len(links)] = others
     return kinds
+
+
+def _is_in(decision: Decision, value: Label) -> bool:
+    try:
+        return decision.domain.check(value) == value
+    except ValueError:
+        return False
 
 
 def _advance(state: int, links: Sequence[Link], answers: Sequence[bool]) -> int:

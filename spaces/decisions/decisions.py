@@ -1,6 +1,6 @@
 """Decisions: the open points of a space and their conditions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -56,8 +56,9 @@ class Decision:
         name: Stable dotted path, or the name given by the user.
         domain: The values to choose from.
         conditions: The decision is active if one of these holds.
-        options: What the labels of a categorical domain stand for, in their order. A sub-tree, or
-            a value with open points, is represented by its label.
+        options: What the labels of a categorical domain stand for, in their order; the values of a
+            real range with steps; otherwise empty. A sub-tree, or a value with open points, is
+            represented by its label.
         place: Its position in the tree, for messages.
         role: What it determines.
     """
@@ -65,7 +66,7 @@ class Decision:
     name: str
     domain: Domain
     conditions: tuple[Condition, ...] = ((),)
-    options: tuple[object, ...] = ()
+    options: Sequence[object] = ()
     place: str = ""
     role: Role = "setting"
 

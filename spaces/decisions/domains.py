@@ -11,7 +11,18 @@ from numpy.random import Generator
 
 from ..errors import SpaceError
 
-__all__ = ["Categorical", "Domain", "IntegerRange", "Label", "RealRange"]
+__all__ = [
+    "REAL_SPREAD",
+    "REAL_STEP",
+    "Categorical",
+    "Domain",
+    "IntegerRange",
+    "Label",
+    "RealRange",
+    "is_number",
+    "scaled",
+    "unscaled",
+]
 
 Label = str | int | float
 """A value in the form that frameworks receive: a string label or a plain Python number."""
@@ -117,12 +128,13 @@ class Categorical:
         return tuple(float(label == value) for label in self.labels)
 
 
-def _is(value: object, kind: type) -> bool:
+def is_number(value: object, kind: type) -> bool:
     """Return whether a value is a number of the given kind and not a bool."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
-def _scaled(value: float, low: float, high: float, log: bool) -> float:
+def scaled(value: float, low: float, high: float, log: bool) -> float:
+    """Return the position of a value in a range, from 0 to 1."""
     if high == low:
         return 0.0
     if log and math.log(low) < math.log(high):
@@ -130,7 +142,8 @@ def _scaled(value: float, low: float, high: float, log: bool) -> float:
     return (value - low) / (high - low)
 
 
-def _unscaled(position: float, low: float, high: float, log: bool) -> float:
+def unscaled(position: float, low: float, high: float, log: bool) -> float:
+    """Return the value at a position of a range, from 0 to 1."""
     if position in (0, 1):  # exact at both ends
         return high if position else low
     if log:
@@ -168,7 +181,7 @@ class IntegerRange:
     def __post_init__(self) -> None:
         for name in ("low", "high", "step"):
             value = getattr(self, name)
-            if not _is(value, numbers.Integral):
+            if not is_number(value, numbers.Integral):
                 raise SpaceError(f"{name} of an integer range is {value!r}: give an int")
             if abs(int(value)) > LARGEST:
                 raise SpaceError(
@@ -197,7 +210,7 @@ class IntegerRange:
         return 1
 
     def check(self, value: object) -> int:
-        if _is(value, numbers.Integral) and int(cast(int, value)) in self._range:
+        if is_number(value, numbers.Integral) and int(cast(int, value)) in self._range:
             return int(cast(int, value))
         raise ValueError(f"{value!r} is not {self}")
 
@@ -207,7 +220,7 @@ class IntegerRange:
         # Extend both ends by half a step, so that they get their full probability.
         low, high = self.low - 0.5 * self.step, self._range[-1] + 0.5 * self.step
         low = max(low, self.low / 2)
-        return self._nearest(_unscaled(float(rng.random()), low, high, log=True))
+        return self._nearest(unscaled(float(rng.random()), low, high, log=True))
 
     def _nearest(self, value: float) -> int:
         position = round((value - self.low) / self.step)
@@ -226,7 +239,7 @@ class IntegerRange:
         return tuple(near for near in (here - self.step, here + self.step) if near in self._range)
 
     def encode(self, value: Label) -> tuple[float, ...]:
-        return (_scaled(float(value), self.low, self._range[-1], self.log),)
+        return (scaled(float(value), self.low, self._range[-1], self.log),)
 
 
 def _finite(value: SupportsFloat, name: str) -> float:
@@ -258,7 +271,7 @@ class RealRange:
     def __post_init__(self) -> None:
         for name in ("low", "high"):
             value = getattr(self, name)
-            if not _is(value, numbers.Real):
+            if not is_number(value, numbers.Real):
                 raise SpaceError(f"{name} of a real range is {value!r}: give a number")
             object.__setattr__(self, name, _finite(value, name))
         _check_range(self.low, self.high, self.log)
@@ -275,18 +288,18 @@ class RealRange:
         return 1
 
     def check(self, value: object) -> float:
-        if _is(value, numbers.Real) and self.low <= float(cast(float, value)) <= self.high:
+        if is_number(value, numbers.Real) and self.low <= float(cast(float, value)) <= self.high:
             return float(cast(float, value))
         raise ValueError(f"{value!r} is not {self}")
 
     def sample(self, rng: Generator) -> float:
-        return _unscaled(float(rng.random()), self.low, self.high, self.log)
+        return unscaled(float(rng.random()), self.low, self.high, self.log)
 
     def mutate(self, value: Label, rng: Generator) -> float:
-        position = _scaled(float(value), self.low, self.high, self.log)
+        position = scaled(float(value), self.low, self.high, self.log)
         moved = position + REAL_SPREAD * float(rng.standard_normal())
         moved = abs(moved) % 2  # reflected at both ends: clipping would favor the ends
-        other = _unscaled(min(moved, 2 - moved), self.low, self.high, self.log)
+        other = unscaled(min(moved, 2 - moved), self.low, self.high, self.log)
         if other == value:  # the range has few floating-point numbers
             return self.high if value == self.low else self.low
         return other
@@ -301,13 +314,13 @@ class RealRange:
         if points < 1:
             raise SpaceError(f"points={points!r} is invalid: give at least 1")
         steps = max(points - 1, 1)
-        return tuple(_unscaled(k / steps, self.low, self.high, self.log) for k in range(points))
+        return tuple(unscaled(k / steps, self.low, self.high, self.log) for k in range(points))
 
     def neighbors(self, value: Label) -> tuple[float, ...]:
-        position = _scaled(float(value), self.low, self.high, self.log)
+        position = scaled(float(value), self.low, self.high, self.log)
         moved = {min(max(position + step, 0.0), 1.0) for step in (-REAL_STEP, REAL_STEP)}
-        near = (_unscaled(spot, self.low, self.high, self.log) for spot in sorted(moved))
+        near = (unscaled(spot, self.low, self.high, self.log) for spot in sorted(moved))
         return tuple(spot for spot in near if spot != value)
 
     def encode(self, value: Label) -> tuple[float, ...]:
-        return (_scaled(float(value), self.low, self.high, self.log),)
+        return (scaled(float(value), self.low, self.high, self.log),)

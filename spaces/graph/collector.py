@@ -39,8 +39,9 @@ class DecisionCollector(SpaceVisitor):
         known = self.decisions.get(name)
         if known is None:
             self._identities[name] = identity
+            options = tuple(options) if isinstance(domain, Categorical) else options
             self.decisions[name] = Decision(
-                name, domain, (self._active,), tuple(options), self.place, role
+                name, domain, (self._active,), options, self.place, role
             )
             return
         if self._identities[name] != identity:

@@ -41,7 +41,7 @@ class OpenPoint(NamedTuple):
     Attributes:
         name: The decision's dotted path.
         domain: The values to choose from.
-        options: What the labels stand for, for `Decision.options`; empty for numbers.
+        options: What the labels stand for, for `Decision.options`.
         identity: Equal for two decisions of one name if they are meant to be the same decision.
         role: What the decision determines.
     """

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from ..errors import SpaceError
-from ..nodes.values import Choice, Integer
+from ..nodes.ranges import Integer
+from ..nodes.values import Choice
 
 __all__ = ["choice_or_value", "integer_or_value", "select"]
 

@@ -12,7 +12,8 @@ from ..graph.visitor import Ref, Refs, SpaceVisitor
 from .checks import WIDEST, check_name
 from .layer import Layer, layer
 from .node import Node, one
-from .values import Choice, Integer, check_counts, evaluate
+from .ranges import Integer
+from .values import Choice, check_counts, evaluate
 
 __all__ = ["Chain", "Merge", "Parallel", "Repeat", "Scope", "check_merge", "residual"]
 
@@ -202,7 +203,7 @@ class Repeat(Node):
     def numbers(self) -> Mapping[Label, int]:
         """The number of repetitions for each label of `times`."""
         if isinstance(self.times, Integer):
-            return {number: number for number in self.times.domain.values()}
+            return {number: int(number) for number in self.times.domain.values()}
         if isinstance(self.times, Choice):
             return cast(Mapping[Label, int], self.times.options)
         return {"": self.times}

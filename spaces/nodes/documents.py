@@ -20,10 +20,11 @@ from .model_variants import ModelVariants
 from .network import Network
 from .node import Node
 from .primitives import Pass, Skip, Zero
+from .ranges import Integer, Real
 from .search_space import SearchSpace
 from .space import Space
 from .stack import Stack
-from .values import Choice, Integer, Placeholder, Real, When
+from .values import Choice, Placeholder, When
 
 __all__ = ["from_json", "to_document"]
 

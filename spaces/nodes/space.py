@@ -19,8 +19,9 @@ from .architecture import Architecture
 from .checks import check_name
 from .constraints import Constraint, check_buildable, descend
 from .node import Node, network_of
+from .ranges import Integer, Real
 from .search_space import SearchSpace
-from .values import Choice, Integer, Placeholder, Real, When, evaluate
+from .values import Choice, Placeholder, When, evaluate
 
 __all__ = ["Space"]
 

@@ -11,7 +11,8 @@ from .cells import Cell, CellNode
 from .checks import WIDEST, check_count, check_name
 from .node import Node, one
 from .primitives import project
-from .values import Choice, Integer, check_counts, evaluate
+from .ranges import Integer
+from .values import Choice, check_counts, evaluate
 
 __all__ = ["Stack"]
 

@@ -9,23 +9,23 @@ from typing import cast
 import numpy
 
 from ..decisions.decisions import Role
-from ..decisions.domains import Categorical, IntegerRange, Label, RealRange
+from ..decisions.domains import Categorical, Label
 from ..errors import SpaceError
 from ..graph.visitor import OpenPoint, Refs, SpaceVisitor
 from .checks import MOST, WIDEST, check_count, check_name
 from .node import Node
+from .ranges import Integer, Real
 
 __all__ = [
     "STRIDE",
     "WIDTH",
     "Choice",
-    "Integer",
     "Placeholder",
-    "Real",
     "When",
     "check_counts",
     "evaluate",
     "is_open",
+    "option_label",
     "plain",
 ]
 
@@ -62,82 +62,6 @@ WIDTH = Placeholder("width")
 
 STRIDE = Placeholder("stride")
 """2 on the edges from a reduction cell's inputs, 1 elsewhere."""
-
-
-@dataclass(frozen=True)
-class Integer:
-    """An open integer.
-
-    Args:
-        low: Smallest value.
-        high: Upper bound; included only if a step ends there.
-        step: Distance between two values, at least 1.
-        log: Whether to draw log-uniformly.
-        name: Name of the decision; by default, its path in the tree.
-        shared: Whether all repetitions have one decision in common.
-
-    Raises:
-        SpaceError: The range is empty, or a bound is not an integer.
-
-    Example:
-        >>> from nasbridge.spaces import Integer, Space
-        >>> Space({"layers": Integer(1, 4)}).count()
-        4
-    """
-
-    low: int
-    high: int
-    step: int = 1
-    log: bool = False
-    name: str | None = None
-    shared: bool = False
-
-    def __post_init__(self) -> None:
-        check_name(self.name, self.shared)
-        for field in ("low", "high", "step"):  # converts numpy scalars
-            object.__setattr__(self, field, getattr(self.domain, field))
-
-    @property
-    def domain(self) -> IntegerRange:
-        """The values to choose from."""
-        return IntegerRange(self.low, self.high, self.step, self.log)
-
-
-@dataclass(frozen=True)
-class Real:
-    """An open real number.
-
-    Args:
-        low: Smallest value.
-        high: Largest value.
-        log: Whether to draw log-uniformly.
-        name: Name of the decision; by default, its path in the tree.
-        shared: Whether all repetitions have one decision in common.
-
-    Raises:
-        SpaceError: The range is empty, or a bound is not a finite number.
-
-    Example:
-        >>> from nasbridge.spaces import Real, Space
-        >>> Space({"learning_rate": Real(1e-4, 1e-1, log=True)}).count()
-        inf
-    """
-
-    low: float
-    high: float
-    log: bool = False
-    name: str | None = None
-    shared: bool = False
-
-    def __post_init__(self) -> None:
-        check_name(self.name, self.shared)
-        for field in ("low", "high"):  # converts numpy scalars
-            object.__setattr__(self, field, getattr(self.domain, field))
-
-    @property
-    def domain(self) -> RealRange:
-        """The values to choose from."""
-        return RealRange(self.low, self.high, self.log)
 
 
 @dataclass(frozen=True, init=False)
@@ -271,7 +195,7 @@ def _labelled(options: Mapping[str, object] | Sequence[object]) -> dict[str, obj
     if isinstance(options, str) or not isinstance(cast(object, options), Sequence | numpy.ndarray):
         raise SpaceError(f"the options of a choice must be a list or a dict, not {options!r}")
     values = list(map(plain, options))
-    labels = Categorical(tuple(map(_label, values))).labels
+    labels = Categorical(tuple(map(option_label, values))).labels
     return dict(zip(labels, values, strict=True))
 
 
@@ -296,7 +220,8 @@ def plain(value: object) -> object:
     return value
 
 
-def _label(option: object) -> str:
+def option_label(option: object) -> str:
+    """Return the label of an option of a list."""
     if isinstance(option, Node):
         return option.label
     if isinstance(option, str):
@@ -373,7 +298,7 @@ def _decided(
         option = value.options[str(label)] if isinstance(value, Choice) else label
         return evaluate(walk, option, str(label), role)
 
-    meanings = value.meanings if isinstance(value, Choice) else ()
+    options = value.meanings if isinstance(value, Choice) else value.options
     with walk.inside(key, value):
-        point = OpenPoint(walk.here, value.domain, meanings, id(value), role)
+        point = OpenPoint(walk.here, value.domain, options, id(value), role)
         return walk.vary(point, follow)

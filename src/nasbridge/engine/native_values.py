@@ -20,25 +20,50 @@ from ..spaces import (
     Architecture,
     Categorical,
     Decision,
+    GeometricRange,
     IntegerRange,
     Label,
+    RealGrid,
     RealRange,
     SearchSpace,
 )
+from .errors import BackendError
 
-__all__ = ["TOLERANCE", "AnyDomain", "domain_of", "read_architecture", "read_label"]
+__all__ = [
+    "TOLERANCE",
+    "AnyDomain",
+    "domain_of",
+    "list_values",
+    "read_architecture",
+    "read_label",
+]
 
 TOLERANCE = 1e-9  # relative
 OF_WHOLE = 1e-3  # absolute, for integers: a relative tolerance of large ones would reach fractions
+MOST_OPTIONS = 10_000  # of a list passed to a framework
 AT_ZERO = 1e-12  # absolute, for options: nothing is relatively near to 0
 
-AnyDomain = Categorical | IntegerRange | RealRange
+AnyDomain = Categorical | IntegerRange | RealRange | RealGrid | GeometricRange
 """Every kind of domain, so that a `match` can end with `assert_never`."""
 
 
 def domain_of(decision: Decision) -> AnyDomain:
-    """Return a decision's domain, typed as one of the three kinds that there are."""
+    """Return a decision's domain, typed as one of the kinds that there are."""
     return cast(AnyDomain, decision.domain)
+
+
+def list_values(decision: Decision) -> list[Label]:
+    """Return all values of a decision, for frameworks without its kind of steps.
+
+    Raises:
+        BackendError: There are too many.
+    """
+    if decision.domain.size > MOST_OPTIONS:
+        raise BackendError(
+            f"the decision {decision.name!r} is {decision.domain}, which this framework can only "
+            f"express as a list, and it has more than {MOST_OPTIONS} values: use a larger step"
+        )
+    return list(decision.domain.values())
 
 
 def read_label(decision: Decision, value: object, tolerance: float = TOLERANCE) -> Label:
@@ -113,6 +138,13 @@ def _nearest(decision: Decision, value: float, tolerance: float) -> object:
         case RealRange(low=low, high=high):
             inside = min(max(value, low), high)
             return inside if math.isclose(value, inside, rel_tol=tolerance) else value
+        case RealGrid():
+            step = domain.nearest(value) if math.isfinite(value) else value
+            limit = tolerance * domain.step
+            return step if math.isclose(value, step, rel_tol=tolerance, abs_tol=limit) else value
+        case GeometricRange():
+            step = domain.nearest(value) if math.isfinite(value) else value
+            return step if math.isclose(value, step, rel_tol=tolerance) else value
         case Categorical(labels):
             near = [
                 (abs(option - value), type(option) is not type(value), label)

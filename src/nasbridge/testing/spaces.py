@@ -11,11 +11,11 @@ __all__ = ["SPACES", "cell", "chain", "few", "flat"]
 
 
 def flat() -> Space:
-    """Return a space of plain values: two categorical, one integer, one logarithmic real.
+    """Return a space of plain values: two categorical, one integer, two real.
 
     Example:
         >>> [decision.name for decision in flat().decisions]
-        ['width', 'kernel', 'layers', 'rate']
+        ['width', 'kernel', 'layers', 'rate', 'dropout']
     """
     return Space(
         {
@@ -23,6 +23,7 @@ def flat() -> Space:
             "kernel": Choice([(3, 3), (5, 5)]),
             "layers": Integer(1, 6),
             "rate": Real(1e-4, 1e-1, log=True),
+            "dropout": Real(0.2, 0.6, step=0.1),
         }
     )
 

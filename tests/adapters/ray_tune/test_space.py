@@ -48,10 +48,10 @@ def test_every_kind_of_ray_has_its_counterpart() -> None:
             "randint": Integer(1, 8),
             "lograndint": Integer(1, 8, log=True),
             "qrandint": Integer(4, 16, 4),
-            "qlograndint": Choice([2, 4, 6, 8]),
+            "qlograndint": Integer(2, 8, 2, log=True),
             "uniform": Real(0, 1),
             "loguniform": Real(1e-4, 1e-1, log=True),
-            "quniform": Choice([0.25, 0.5, 0.75, 1.0]),
+            "quniform": Real(0.25, 1, step=0.25),
             "model.units": Integer(1, 2),
         }
     )

@@ -1,7 +1,9 @@
 """Domains: validation, sampling, listing and encoding of values."""
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any, cast
 
 import numpy
 import pytest
@@ -9,9 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import Generator
 
-from nasbridge.spaces import Categorical, IntegerRange, Label, RealRange, SpaceError
+from nasbridge.spaces import (
+    Categorical,
+    GeometricRange,
+    Integer,
+    IntegerRange,
+    Label,
+    Real,
+    RealGrid,
+    RealRange,
+    Space,
+    SpaceError,
+    When,
+)
 
-Domain = Categorical | IntegerRange | RealRange
+Domain = Categorical | IntegerRange | RealRange | RealGrid | GeometricRange
 
 FINITE: list[tuple[Domain, list[Label]]] = [
     (Categorical(("a", "b", "c")), ["a", "b", "c"]),
@@ -22,6 +36,18 @@ FINITE: list[tuple[Domain, list[Label]]] = [
     (IntegerRange(1, 5, log=True), [1, 2, 3, 4, 5]),
     (IntegerRange(2, 10, step=4, log=True), [2, 6, 10]),
     (RealRange(0.25, 0.25), [0.25]),
+    (RealGrid(0.2, 0.6, 0.1), [0.2, 0.3, 0.4, 0.5, 0.6]),
+    (RealGrid(0.07, 0.1, 0.01), [0.07, 0.08, 0.09, 0.1]),
+    (RealGrid(0, 0.6, 0.1 + 0.2), [0.0, 0.30000000000000004, 0.6]),
+    (RealGrid(1, 9, 3), [1.0, 4.0, 7.0]),
+    (RealGrid(2, 2, 3), [2.0]),
+    (RealGrid(0.1, 0.4, 0.1, log=True), [0.1, 0.2, 0.3, 0.4]),
+    (RealGrid(0.05, 0.37, 0.1, origin=0), [0.05, 0.1, 0.2, 0.3, 0.37]),
+    (RealGrid(-0.2, 0.1, 0.1, origin=0), [-0.2, -0.1, 0.0, 0.1]),
+    (GeometricRange(16, 130, 2, whole=True), [16, 32, 64, 128]),
+    (GeometricRange(3, 3**12, 3, whole=True), [3**k for k in range(1, 13)]),
+    (GeometricRange(0.001, 10, 10), [0.001, 0.01, 0.1, 1.0, 10.0]),
+    (GeometricRange(2, 2, 2), [2.0]),
 ]
 REALS = [
     RealRange(-1.0, 3.0),
@@ -74,7 +100,8 @@ def test_sampling_and_mutation_reach_every_value(
     assert {domain.sample(rng) for _ in range(300)} == set(values)
     if len(values) > 1:
         others = {domain.mutate(values[0], rng) for _ in range(300)}
-        assert others == set(values[1:])
+        far = values[3:] if isinstance(domain, RealGrid) else []  # it rarely moves that far
+        assert set(values[1:]) - set(far) <= others <= set(values[1:])
 
 
 def test_a_mutation_at_a_bound_is_reflected_and_not_clamped(rng: Generator) -> None:
@@ -138,6 +165,69 @@ def test_neighbors_are_one_step_away() -> None:
     assert RealRange(0.0, 10.0).neighbors(5.0) == pytest.approx((4.0, 6.0))
     assert RealRange(0.0, 10.0).neighbors(0.0) == (1.0,)
     assert RealRange(1e-2, 1.0, log=True).neighbors(1.0) == pytest.approx((10**-0.2,))
+
+
+def test_steps_of_a_real_range_are_ordered_and_listed_lazily(rng: Generator) -> None:
+    fine = RealGrid(0, 1, 1e-6)
+    assert fine.size == len(fine.values()) == 1_000_001
+    assert fine.values()[300_000] == 0.3
+    assert 0.3 in fine.values()
+    assert 0.3000004 not in fine.values()
+    assert fine.check(0.1 * 3) == 0.3
+    assert fine.encode(0.25) == (0.25,)
+    assert fine.neighbors(0.5) == (0.4, 0.499999, 0.500001, 0.6)
+    assert RealGrid(0, 1, 0.25).neighbors(0.0) == (0.25,)
+    near = sum(abs(fine.mutate(0.5, rng) - 0.5) < 0.2 for _ in range(2000)) / 2000
+    assert near == pytest.approx(0.68, abs=0.04)  # a normal distribution within one deviation
+    log = RealGrid(1e-4, 1, 1e-4, log=True)
+    below = sum(log.sample(rng) < 1e-2 for _ in range(5000)) / 5000
+    assert below == pytest.approx(math.log(100 / 0.5) / math.log(1e4 / 0.5), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (0, "step of a real range is 0.0: give a number above 0"),
+        (-1, "above 0"),
+        ("1", "'1': give a finite number"),
+        (math.nan, "finite"),
+        (True, "finite"),
+        (1e-20, "too small for floating-point numbers"),
+    ],
+)
+def test_an_invalid_step_of_a_real_range_is_an_error(step: Any, message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        RealGrid(0, 1, step)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Integer(1, 9, factor=1), "factor of a range is 1: give an int above 1"),
+        (lambda: Integer(1, 9, factor=cast(Any, 1.5)), "1.5: give an int above 1"),
+        (lambda: Integer(0, 9, factor=2), "must start above 0"),
+        (
+            lambda: Integer(1, 9, 2, factor=2),
+            "step=2 and factor=2 of an Integer",
+        ),
+        (lambda: Real(0.1, 9, factor=0.5), "0.5: give a finite number above 1"),
+        (lambda: Real(0.1, 9, factor=1 + 1e-9), "more than 100,000 values"),
+        (lambda: Real(0.1, 9, step=0.1, factor=2), "exclude each other"),
+    ],
+)
+def test_an_invalid_factor_is_an_error(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        make()
+
+
+def test_the_origin_of_a_real_needs_a_step() -> None:
+    with pytest.raises(SpaceError, match="origin=1 of a Real needs a step"):
+        Real(0, 1, origin=1)
+
+
+def test_a_conditional_value_of_a_fine_grid_is_counted_at_once() -> None:
+    rate, epochs = Real(0, 1, step=1e-9), When(Integer(1, 3), ({"rate": (0.5,)},))
+    assert Space({"rate": rate, "epochs": epochs}).count() == 10**9 + 3
 
 
 @pytest.mark.parametrize("domain", REALS)

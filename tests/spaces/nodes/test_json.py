@@ -39,6 +39,8 @@ BLOCK = Chain(layer("Dense", units=Choice([1, 2])), name="block")
 CELL = Cell({"a": layer("A"), "skip": Skip()}, nodes=1)
 
 EVERYTHING: list[SearchSpace] = [
+    Space({"f": Integer(1, 8, factor=2), "r": Real(0.1, 1, factor=1.5)}),
+    Space({"r": Real(0.1, 1, step=0.3), "o": Real(0.1, 1, log=True, step=0.3, origin=0)}),
     Space({"n": Integer(1, 9, step=2, log=True, name="n"), "r": Real(0.1, 1, log=True), "c": None}),
     Space({"o": Choice([None, True, 1, 1.5, "x", (3, 3), [1, (2,)], {"a": {"b": 1}}, 10**30])}),
     Space({"kind": "Choice", "same": {"same": 0}, "nested": {"kind": {"tuple": [1]}}}),

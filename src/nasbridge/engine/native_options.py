@@ -1,0 +1,89 @@
+"""Lists of options that a framework accepts, as choices with distinct labels."""
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import chain, count
+from typing import Concatenate, ParamSpec, TypeVar
+
+from ..spaces import Choice, SpaceError
+from ..spaces.nodes.values import option_label
+from .errors import BackendError
+
+__all__ = ["choice_of", "labels_of", "naming_parameter"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def naming_parameter(make: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
+    """Let a function name its first argument, a framework's parameter, in errors of a space."""
+
+    @functools.wraps(make)
+    def named(name: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return make(name, *args, **kwargs)
+        except SpaceError as error:
+            raise BackendError(f"the parameter {name!r} cannot be searched: {error}") from error
+
+    return named
+
+
+@naming_parameter
+def choice_of(name: str, options: Sequence[object]) -> Choice:
+    """Return a choice between options that may repeat or have the same text.
+
+    Args:
+        name: Name of the framework's parameter, for messages.
+        options: Plain values. An option that is there twice is searched once, with a warning.
+
+    Raises:
+        BackendError: There is no option, or one has no counterpart in a space.
+
+    Example:
+        >>> from nasbridge import Space
+        >>> from nasbridge.engine.native_options import choice_of
+        >>> Space({"size": choice_of("size", [1, "1", None])}).decisions[0].domain.labels
+        ('1 (int)', '1', 'None')
+    """
+    different: list[object] = []
+    repeated: list[object] = []
+    for option in options:
+        known = any(_is_same(option, other) for other in different)
+        (repeated if known else different).append(option)
+    if repeated:
+        warnings.warn(
+            f"the options {', '.join(map(repr, repeated))} of {name!r} are given more than once: "
+            "each option is searched once, and none is preferred",
+            stacklevel=2,
+        )
+    return Choice(dict(zip(labels_of(different), different, strict=True)))
+
+
+def labels_of(options: Sequence[object]) -> list[str]:
+    """Return distinct labels of different options.
+
+    A string is its own label. The label of another option is its text, with its type if the text
+    is taken, as in "1 (int)", and a number if that is taken, too.
+    """
+    made: list[str] = []
+    taken = {option for option in options if isinstance(option, str)}
+    for option in options:
+        text = option_label(option)
+        if not isinstance(option, str):
+            typed = f"{text} ({type(option).__name__})"
+            numbered = (f"{typed} #{number}" for number in count(2))
+            text = next(label for label in chain((text, typed), numbered) if label not in taken)
+            taken.add(text)
+        made.append(text)
+    return made
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Return whether two options are the same: 1, 1.0 and True differ, also in containers."""
+    if type(one) is not type(other) or repr(one) != repr(other):
+        return False
+    try:
+        return one is other or bool(one == other) or one != one
+    except Exception:  # arrays, for example, have no truth value: equal texts decide
+        return True
