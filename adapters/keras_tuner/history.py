@@ -20,7 +20,7 @@ from .files import ProjectFiles, read_identity
 from .objectives import native_objective, score_of
 from .scores import pruned_message
 from .space import from_native, native_values, to_native
-from .trials import SKIPPED, Noted, ProjectState, read_project, record_end, trial_of
+from .trials import SKIPPED, AnnotatedRow, ProjectState, read_project, record_end, trial_of
 
 __all__ = [
     "history_in",
@@ -106,7 +106,7 @@ def _space_of(
 
 
 def history_of(
-    rows: Sequence[Noted],
+    rows: Sequence[AnnotatedRow],
     space: SearchSpace,
     objectives: tuple[Objective, ...],
     seed: int = 0,
@@ -164,7 +164,7 @@ def store_project(history: History, directory: Path, project_name: str) -> None:
         files.write_summary(oracle)
 
 
-def _records(history: History, oracle: Any) -> Iterator[Noted]:
+def _records(history: History, oracle: Any) -> Iterator[AnnotatedRow]:
     """Return the trials of a history as those of Keras Tuner; the oracle records their order."""
     positions = {trial.number: n for n, trial in enumerate(history) if trial.state != "running"}
     known = {trial.number: trial for trial in history}
@@ -179,17 +179,19 @@ def _records(history: History, oracle: Any) -> Iterator[Noted]:
     oracle._run_times.update(dict.fromkeys(oracle.end_order, 1))
 
 
-def _skipped(row: Row) -> Noted:
+def _skipped(row: Row) -> AnnotatedRow:
     row.status = TrialStatus.FAILED
     row.message = "skipped: it failed before it had an architecture"
-    return Noted(row, {"state": SKIPPED, "ended": -1})
+    return AnnotatedRow(row, {"state": SKIPPED, "ended": -1})
 
 
 def _recorded(
     row: Row, trial: Trial, history: History, oracle: Any, positions: Mapping[int, int]
-) -> Noted:
+) -> AnnotatedRow:
     row.hyperparameters.values = dict(native_values(history.space, trial.architecture.choices))
-    noted = Noted(row, {"started": trial.started, "steps": [step.step for step in trial.curve]})
+    noted = AnnotatedRow(
+        row, {"started": trial.started, "steps": [step.step for step in trial.curve]}
+    )
     for step in trial.curve:
         for metric, value in step.metrics.items():
             row.metrics.update(metric, value, step=step.step)

@@ -25,9 +25,17 @@ from .history import history_of
 from .objectives import ObjectiveLike, native_objective, objectives_in
 from .proposals import Proposals
 from .protocol import EpochEnds, TrialBegins, TrialResult, decode, stop
-from .scores import rank_by, record_result, score, settle_end
-from .space import from_native, settle, to_native
-from .trials import Note, Noted, curve_of, forget_reports, read_project, record_start, take_over
+from .scores import rank_by, record_end_state, record_result, score
+from .space import from_native, remove_inactive, to_native
+from .trials import (
+    AnnotatedRow,
+    Note,
+    curve_of,
+    forget_reports,
+    read_project,
+    record_start,
+    take_over,
+)
 from .values import FixedSpace, GrowingSpace
 from .workers import Workers, exclusive
 
@@ -67,7 +75,7 @@ class NASOracle(keras_tuner.Oracle):
         strategy: The search method.
         seed: The seed of the search.
         pruner: The pruner.
-        notes: The note of each trial, by the trial's id; see `trials.Noted`.
+        notes: The note of each trial, by the trial's id; see `trials.AnnotatedRow`.
         is_exhausted: Whether everything in the space has been proposed.
 
     Example:
@@ -137,9 +145,9 @@ class NASOracle(keras_tuner.Oracle):
         return history_of(self.rows, space, self.objectives, self.seed, repr(self.strategy))
 
     @property
-    def rows(self) -> list[Noted]:
+    def rows(self) -> list[AnnotatedRow]:
         """All trials with their notes, in the order in which they began."""
-        return [Noted(row, self.notes.setdefault(i, {})) for i, row in self.trials.items()]
+        return [AnnotatedRow(row, self.notes.setdefault(i, {})) for i, row in self.trials.items()]
 
     @property
     def identity(self) -> ExperimentIdentity:
@@ -188,7 +196,7 @@ class NASOracle(keras_tuner.Oracle):
                     self._restart(row)
                     self._start(row, worker)
                 case TrialResult() as result:
-                    record_result(Noted(row, self.notes[trial_id]), result, self.objectives)
+                    record_result(AnnotatedRow(row, self.notes[trial_id]), result, self.objectives)
                 case EpochEnds(values, epoch):
                     return self._report(row, values, epoch)
             return row
@@ -208,8 +216,8 @@ class NASOracle(keras_tuner.Oracle):
             super().end_trial(row)
             has_ended = row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED)
             if has_ended:
-                noted = Noted(row, self.notes[row.trial_id])
-                settle_end(noted, self.objectives)
+                noted = AnnotatedRow(row, self.notes[row.trial_id])
+                record_end_state(noted, self.objectives)
                 self._proposals.finish(noted, len(self.end_order) - 1)
             else:  # Keras Tuner retries it
                 self._restart(row)
@@ -236,7 +244,7 @@ class NASOracle(keras_tuner.Oracle):
         return {"status": TrialStatus.RUNNING, "values": values}
 
     def score_trial(self, trial: Row) -> None:
-        score(Noted(trial, self.notes[trial.trial_id]), self.objective, self.objectives)
+        score(AnnotatedRow(trial, self.notes[trial.trial_id]), self.objective, self.objectives)
 
     def save(self) -> None:
         """Do nothing: `oracle.json` is written once for each trial, when the trial begins."""
@@ -286,7 +294,7 @@ class NASOracle(keras_tuner.Oracle):
 
     def _record_values(self, trial: Row) -> None:
         """Record the values that were proposed; Keras Tuner would draw missing ones."""
-        settle(trial.hyperparameters)
+        remove_inactive(trial.hyperparameters)
         self._tried_so_far.add(self._compute_values_hash(trial.hyperparameters.values))
 
     def _check_objective_found(self, metrics: Mapping[str, float]) -> None:
@@ -376,7 +384,7 @@ class NASOracle(keras_tuner.Oracle):
         super().update_trial(row.trial_id, metrics, epoch)
         note = self.notes[row.trial_id]
         note["steps"] = sorted({*note.get("steps", ()), epoch})
-        noted = Noted(row, note)
+        noted = AnnotatedRow(row, note)
         if "pruned" not in note and self._proposals.should_stop(noted, epoch, self.pruner):
             note["pruned"] = epoch
         self._files.write_report(row, note, is_needed=is_chief_oracle())
@@ -385,7 +393,7 @@ class NASOracle(keras_tuner.Oracle):
     def _check_failures(self, row: Row) -> None:
         """End the search after too many failed trials in a row, or if all trials have failed."""
         failures = self._failures
-        failures.record(Noted(row, self.notes[row.trial_id]))
+        failures.record(AnnotatedRow(row, self.notes[row.trial_id]))
         failures.limit = self._allowed and min(self._allowed, self.max_trials or self._allowed)
         error = failures.error
         if error is None:

@@ -13,7 +13,7 @@ from ...engine.driver import pruned_by
 from ...engine.trial_log import TrialLog
 from ...spaces import SearchSpace
 from ...strategies import Objective, Pruner, SpaceExhausted, Strategy, Trial
-from .trials import Noted, trial_of
+from .trials import AnnotatedRow, trial_of
 from .values import Values
 
 __all__ = ["Proposals"]
@@ -31,7 +31,7 @@ class Source(Protocol):
     @property
     def seed(self) -> int: ...
     @property
-    def rows(self) -> Sequence[Noted]: ...
+    def rows(self) -> Sequence[AnnotatedRow]: ...
 
 
 @final
@@ -78,7 +78,7 @@ class Proposals:
         if self._log is not None and number in self._log.running:
             self._log.adopt(replace(self._log.running[number], curve=()))
 
-    def should_stop(self, noted: Noted, epoch: int, pruner: Pruner | None) -> bool:
+    def should_stop(self, noted: AnnotatedRow, epoch: int, pruner: Pruner | None) -> bool:
         """Add what a trial has reported, and return whether the pruner stops it.
 
         Args:
@@ -94,7 +94,7 @@ class Proposals:
         judged = replace(trial, curve=tuple(step for step in trial.curve if step.step <= epoch))
         return pruned_by(pruner, judged, log.others(trial.number), self._oracle.objectives)
 
-    def finish(self, noted: Noted, position: int) -> None:
+    def finish(self, noted: AnnotatedRow, position: int) -> None:
         """Add a trial that has ended; remove one that has no architecture of the space.
 
         Args:

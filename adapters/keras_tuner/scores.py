@@ -17,12 +17,12 @@ from keras_tuner.engine.trial import TrialStatus
 from ...strategies import Objective
 from .objectives import score_of
 from .protocol import TrialResult
-from .trials import Note, Noted, curve_of, error_in
+from .trials import AnnotatedRow, Note, curve_of, error_in
 
-__all__ = ["pruned_message", "rank_by", "record_result", "score", "settle_end"]
+__all__ = ["pruned_message", "rank_by", "record_result", "score", "record_end_state"]
 
 
-def score(noted: Noted, native: Any, objectives: Sequence[Objective]) -> None:
+def score(noted: AnnotatedRow, native: Any, objectives: Sequence[Objective]) -> None:
     """Set the score of a completed trial; NaN, which makes it a failed one, without a value.
 
     Args:
@@ -61,18 +61,20 @@ def score(noted: Noted, native: Any, objectives: Sequence[Objective]) -> None:
         note["values"] = _without_sum(values)
 
 
-def rank_by(native: Any) -> Callable[[Noted], tuple[bool, float]]:
+def rank_by(native: Any) -> Callable[[AnnotatedRow], tuple[bool, float]]:
     """Return the sort key of completed trials: the best first, pruned ones last."""
     sign = -1 if native.direction == "max" else 1
 
-    def key(noted: Noted) -> tuple[bool, float]:
+    def key(noted: AnnotatedRow) -> tuple[bool, float]:
         row: Any = noted.row
         return noted.state == "pruned", sign * float(row.score)
 
     return key
 
 
-def record_result(noted: Noted, result: TrialResult, objectives: Sequence[Objective]) -> None:
+def record_result(
+    noted: AnnotatedRow, result: TrialResult, objectives: Sequence[Objective]
+) -> None:
     """Record the result of a trial; a pruned trial keeps the last value of each metric.
 
     Args:
@@ -93,7 +95,7 @@ def record_result(noted: Noted, result: TrialResult, objectives: Sequence[Object
             row.metrics.update(name, value, step=after)
 
 
-def settle_end(noted: Noted, objectives: Sequence[Objective]) -> None:
+def record_end_state(noted: AnnotatedRow, objectives: Sequence[Objective]) -> None:
     """Record in the note how a trial has ended, except for its position among the ended ones."""
     row, note = noted
     failed = row.status == TrialStatus.FAILED

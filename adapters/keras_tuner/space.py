@@ -38,7 +38,7 @@ __all__ = [
     "draw_others",
     "from_native",
     "native_values",
-    "settle",
+    "remove_inactive",
     "suggest",
     "to_native",
 ]
@@ -171,7 +171,7 @@ def draw_others(
             values[hp.name] = hp.prob_to_value(random.Random(stream).random())
 
 
-def settle(hp: HyperParameters) -> None:
+def remove_inactive(hp: HyperParameters) -> None:
     """Remove inactive values, as `ensure_active_values` does, but draw no new ones.
 
     If a name is declared in several conditional scopes, Keras Tuner removes its value for each

@@ -25,7 +25,7 @@ from .space import architecture_in
 __all__ = [
     "SKIPPED",
     "Note",
-    "Noted",
+    "AnnotatedRow",
     "ProjectState",
     "curve_of",
     "error_in",
@@ -43,7 +43,7 @@ SKIPPED = "skipped"  # the state of a trial that failed before sampling, under a
 Note = dict[str, Any]
 
 
-class Noted(NamedTuple):
+class AnnotatedRow(NamedTuple):
     """A trial of Keras Tuner with its note.
 
     Attributes:
@@ -74,7 +74,7 @@ class Noted(NamedTuple):
         return self.note.get("notes", {})
 
 
-def read_rows(project: Path) -> list[Noted]:
+def read_rows(project: Path) -> list[AnnotatedRow]:
     """Read all trials of a project, in the order of their numbers.
 
     A trial that Keras Tuner itself has run has no note, and gets one. A damaged trial is returned
@@ -83,7 +83,7 @@ def read_rows(project: Path) -> list[Noted]:
     Args:
         project: The directory that holds `oracle.json`.
     """
-    rows: list[Noted] = []
+    rows: list[AnnotatedRow] = []
     ended = read_json(project / "oracle.json").get("end_order", ())
     for file in project.glob("trial_*/trial.json"):
         number = re.fullmatch(r"trial_(\d+)", file.parent.name)
@@ -96,7 +96,7 @@ def read_rows(project: Path) -> list[Noted]:
             warnings.warn(f"{file} is damaged ({error!r}): the trial is run again", stacklevel=2)
             row, document = Row(HyperParameters(), number[1]), {NOTE: {}}
         note = document.get(NOTE)
-        rows.append(Noted(row, _note_for(row, ended) if note is None else dict(note)))
+        rows.append(AnnotatedRow(row, _note_for(row, ended) if note is None else dict(note)))
     return sorted(rows, key=lambda noted: noted.number)
 
 
@@ -124,7 +124,7 @@ class ProjectState(NamedTuple):
         end_order: The ids of the trials that have ended, in that order.
     """
 
-    rows: list[Noted]
+    rows: list[AnnotatedRow]
     hyperparameters: HyperParameters
     display: Mapping[str, Any] | None
     start_order: list[str]
@@ -177,7 +177,7 @@ def curve_of(row: Row, steps: Sequence[int] | None = None) -> tuple[Step, ...]:
     return tuple(Step(step, found[step]) for step in sorted(wanted) if step in found)
 
 
-def trial_of(noted: Noted, space: SearchSpace) -> Trial | None:
+def trial_of(noted: AnnotatedRow, space: SearchSpace) -> Trial | None:
     """Return our trial; None if the record has no architecture of the space."""
     note, row = noted.note, noted.row
     architecture = _architecture(noted, space)
@@ -199,7 +199,7 @@ def trial_of(noted: Noted, space: SearchSpace) -> Trial | None:
     )
 
 
-def _architecture(noted: Noted, space: SearchSpace) -> Architecture | None:
+def _architecture(noted: AnnotatedRow, space: SearchSpace) -> Architecture | None:
     values = noted.row.hyperparameters.values
     if noted.note.get("grown") and values:  # a model does not use what it does not declare
         missing = (d for d in space.decisions if d.name not in values)
@@ -235,7 +235,7 @@ def forget_reports(row: Row) -> Note:
     return {}
 
 
-def record_end(noted: Noted, trial: Trial) -> None:
+def record_end(noted: AnnotatedRow, trial: Trial) -> None:
     """Record the end of our trial in the trial of Keras Tuner and in its note."""
     row, note = noted
     note |= {"values": dict(trial.values), "seconds": trial.seconds, "notes": dict(trial.notes)}

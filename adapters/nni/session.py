@@ -54,12 +54,12 @@ def open_store(
         if isinstance(assessor, str):
             assessor = assessor_named(assessor, experiment.objectives[0])
         executor = executor_for(experiment, jobs)
-        journal = stack.enter_context(open_history_store(experiment, place, "nni"))
+        history_store = stack.enter_context(open_history_store(experiment, place, "nni"))
         manager = Manager(place / FOLDER, port, host)
         stack.callback(manager.close)
         relay = Relay()
         stack.callback(relay.close)
-        store = _store(journal, place, manager, relay, executor.slots, assessor)
+        store = _store(history_store, place, manager, relay, executor.slots, assessor)
         store.report_missed_ends()
         try:
             yield OpenStore(store, NNIExecutor(executor, store), directory=place)
@@ -90,16 +90,16 @@ def _temporary() -> Generator[Path]:
 
 
 def _store(
-    journal: HistoryStore,
+    history_store: HistoryStore,
     place: Path,
     manager: Manager,
     relay: Relay,
     slots: int,
     assessor: Assessor | None,
 ) -> NNIStore:
-    experiment = journal.experiment
+    experiment = history_store.experiment
     if experiment_in(place / FOLDER) is None:  # new, or moved here from another backend
-        write_experiment(place / FOLDER, journal.history())
+        write_experiment(place / FOLDER, history_store.history())
     stored = _Stored.read(place / FOLDER)
 
     def start() -> Manager:
@@ -110,7 +110,7 @@ def _store(
             "mode": f"{experiment.objectives[0].direction}imize",
             # Restarted processes of finished trials would wait behind the others.
             "jobs": max(slots, stored.unfinished),
-            "trials": stored.limit(journal),
+            "trials": stored.limit(history_store),
         }
         manager.start(settings, relay.address)
         print(f"NNI's web UI: {manager.url}", file=sys.stderr)
@@ -118,8 +118,8 @@ def _store(
 
     assessment = None
     if assessor is not None:
-        assessment = Assessment(assessor, experiment.objectives, journal.history())
-    return NNIStore(journal, start, relay, stored.resumed, assessment)
+        assessment = Assessment(assessor, experiment.objectives, history_store.history())
+    return NNIStore(history_store, start, relay, stored.resumed, assessment)
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,12 @@ class _Stored:
         resumed = frozenset(n for n in numbers if isinstance(n, int))
         return cls(resumed, len(unfinished), len(jobs) - len(unfinished))
 
-    def limit(self, journal: HistoryStore) -> int | None:
+    def limit(self, history_store: HistoryStore) -> int | None:
         """Return the number of trials at which NNI is done; it counts repeated ones again."""
-        trials = journal.experiment.trials
+        trials = history_store.experiment.trials
         if trials is None:
             return None
-        history = journal.history()
+        history = history_store.history()
         finished = {trial.number for trial in history.of_state("complete", "pruned", "failed")}
         missed = len(self.resumed & finished)
         return max(trials - len(finished), 0) + self.finished + missed

@@ -53,7 +53,7 @@ class NNIStore:
     """The trials of a managed run, in its history file and in NNI.
 
     Args:
-        journal: The history file.
+        history_store: The history file.
         start: Starts NNI's manager; called when it is first needed.
         relay: Accepts the connections of trials' processes.
         resumed: Numbers of the trials whose processes NNI restarts.
@@ -62,13 +62,13 @@ class NNIStore:
 
     def __init__(
         self,
-        journal: HistoryStore,
+        history_store: HistoryStore,
         start: Callable[[], Manager],
         relay: Relay,
         resumed: frozenset[int],
         assessor: Assessment | None,
     ) -> None:
-        self._experiment, self._journal = journal.experiment, journal
+        self._experiment, self._history_store = history_store.experiment, history_store
         self._start, self._relay = start, relay
         self._resumed = set(resumed)
         self._assessor = assessor
@@ -78,7 +78,7 @@ class NNIStore:
         self._parameters = frozenset(shown_space(self._experiment.space))
 
     def history(self) -> History:
-        return self._journal.history()
+        return self._history_store.history()
 
     @property
     def manager(self) -> Manager:
@@ -93,7 +93,7 @@ class NNIStore:
         return self._manager is not None and self._manager.is_alive
 
     def begin(self, limit: float) -> Trial | None:
-        trial = self._journal.begin(limit)
+        trial = self._history_store.begin(limit)
         if trial is None:
             return None
         manager = self.manager
@@ -149,7 +149,9 @@ class NNIStore:
 
     def report_missed_ends(self) -> None:
         """Send NNI the ends of trials that finished in the history, but not in NNI."""
-        finished = {trial.number: trial for trial in self._journal.history().of_state(*FINISHED)}
+        finished = {
+            trial.number: trial for trial in self._history_store.history().of_state(*FINISHED)
+        }
         missed = sorted(self._resumed & finished.keys())
         if not missed:
             return
@@ -190,10 +192,10 @@ class NNIStore:
         if shown is not None:
             self._links[trial.number].report(shown)
         is_bad = self._assessor is not None and self._assessor.report(trial.number, step)
-        return self._journal.report(trial, step) or is_bad
+        return self._history_store.report(trial, step) or is_bad
 
     def finish(self, trial: Trial) -> None:
-        self._journal.finish(trial)
+        self._history_store.finish(trial)
         if self._assessor is not None:
             self._assessor.end(trial)
         link = self._links.pop(trial.number, None)

@@ -18,7 +18,7 @@ PASSES = 32  # options of one setting that are looked at
 class Discoverable(Protocol):
     """A space."""
 
-    def discover(self, walk: SpaceVisitor) -> None: ...
+    def discover(self, visitor: SpaceVisitor) -> None: ...
 
 
 def layers_in(space: Discoverable, part: str | None = None) -> Iterator[tuple[Operation, str]]:
@@ -44,10 +44,10 @@ def layers_in(space: Discoverable, part: str | None = None) -> Iterator[tuple[Op
     seen = set[tuple[str, str]]()
     number, options = 0, 1
     while number < min(options, PASSES):
-        walk = _LayerCollector(number, part)
-        space.discover(walk)
-        options, number = walk.options, number + 1
-        for operation, place in walk.layers:
+        visitor = _LayerCollector(number, part)
+        space.discover(visitor)
+        options, number = visitor.options, number + 1
+        for operation, place in visitor.layers:
             key = operation.name, repr(operation.config)
             if key not in seen:
                 seen.add(key)

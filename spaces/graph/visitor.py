@@ -30,7 +30,7 @@ T = TypeVar("T")
 class Part(Protocol):
     """A part of a network; see `Node`."""
 
-    def expand(self, walk: "SpaceVisitor", x: Refs) -> Refs:
+    def expand(self, visitor: "SpaceVisitor", x: Refs) -> Refs:
         """Describe how this part is assembled."""
         ...
 
@@ -73,14 +73,14 @@ class Change(AbstractContextManager[None]):
     A class instead of a generator, because a traversal enters very many of them.
 
     Args:
-        walk: The visitor.
+        visitor: The visitor.
         **attributes: The values within the context.
     """
 
     __slots__ = ("_after", "_before", "_state")
 
-    def __init__(self, walk: "SpaceVisitor", **attributes: object) -> None:
-        self._state = vars(walk)
+    def __init__(self, visitor: "SpaceVisitor", **attributes: object) -> None:
+        self._state = vars(visitor)
         self._after = attributes
         self._before: dict[str, object] = {}
 

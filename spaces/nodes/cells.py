@@ -40,11 +40,11 @@ class CellNode(Node):
         return Categorical(tuple(self.operations))
 
     @abstractmethod
-    def join(self, walk: SpaceVisitor, sources: Sequence[Ref]) -> Ref:
+    def join(self, visitor: SpaceVisitor, sources: Sequence[Ref]) -> Ref:
         """Assemble the cell from its inputs, within a context that binds width and stride."""
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
-        return self.join(walk, (one(walk, x),) * self.inputs)
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
+        return self.join(visitor, (one(visitor, x),) * self.inputs)
 
 
 def _check_cell(cell: "Cell | NodeCell") -> None:
@@ -65,18 +65,20 @@ def _check_cell(cell: "Cell | NodeCell") -> None:
         check_count(getattr(cell, field), f"{field}= of a {what}")
 
 
-def _operate(walk: SpaceVisitor, cell: "Cell | NodeCell", key: str, x: Ref, strided: bool) -> Ref:
+def _operate(
+    visitor: SpaceVisitor, cell: "Cell | NodeCell", key: str, x: Ref, strided: bool
+) -> Ref:
     """Expand the choice of an operation in one place of a cell."""
     domain = cell.domain
-    with walk.inside(key):
-        path = walk.here
+    with visitor.inside(key):
+        path = visitor.here
 
         def follow(label: Label) -> Refs:
-            with walk.bind(stride=2 if strided else 1):
-                return walk.option(path, str(label), cell.operations[str(label)], x)
+            with visitor.bind(stride=2 if strided else 1):
+                return visitor.option(path, str(label), cell.operations[str(label)], x)
 
         point = OpenPoint(path, domain, domain.labels, (id(cell), key), "operation")
-        return one(walk, walk.choose(point, follow))
+        return one(visitor, visitor.choose(point, follow))
 
 
 @dataclass(frozen=True)
@@ -118,37 +120,39 @@ class Cell(CellNode):
         if self.output not in ("last", "concatenate"):
             raise SpaceError(f'output={self.output!r} is unknown: use "last" or "concatenate"')
 
-    def join(self, walk: SpaceVisitor, sources: Sequence[Ref]) -> Ref:
+    def join(self, visitor: SpaceVisitor, sources: Sequence[Ref]) -> Ref:
         nodes = list(sources)
         for number in range(self.inputs, self.inputs + self.nodes):
-            with walk.block(f"{walk.here}.node_{number}", f"node {number}", "node"):
-                ends = self._edges(walk, number, nodes)
-                nodes.append(walk.emit(Operation("add"), ends, f"node_{number}"))
+            with visitor.block(f"{visitor.here}.node_{number}", f"node {number}", "node"):
+                ends = self._edges(visitor, number, nodes)
+                nodes.append(visitor.emit(Operation("add"), ends, f"node_{number}"))
         if self.output == "last":
             return nodes[-1]
-        return walk.emit(Operation("concatenate"), nodes[self.inputs :], "output")
+        return visitor.emit(Operation("concatenate"), nodes[self.inputs :], "output")
 
-    def _edges(self, walk: SpaceVisitor, number: int, nodes: Sequence[Ref]) -> list[Ref]:
+    def _edges(self, visitor: SpaceVisitor, number: int, nodes: Sequence[Ref]) -> list[Ref]:
         if self.choose is None:
-            return [self._edge(walk, number, source, nodes) for source in range(number)]
+            return [self._edge(visitor, number, source, nodes) for source in range(number)]
         ends: list[Ref] = []
         pairs = list(combinations(range(number), self.choose))
         domain = Categorical(tuple("+".join(map(str, pair)) for pair in pairs))
-        with walk.inside(f"node_{number}_inputs"):
-            path = walk.here
-        walk.vary(OpenPoint(path, domain, pairs, (id(self), number), "inputs"), str)
+        with visitor.inside(f"node_{number}_inputs"):
+            path = visitor.here
+        visitor.vary(OpenPoint(path, domain, pairs, (id(self), number), "inputs"), str)
         for source in range(number):
             having = tuple(
                 label for label, pair in zip(domain.labels, pairs, strict=True) if source in pair
             )
-            end = walk.optional(path, having, partial(self._edge, walk, number, source, nodes))
+            end = visitor.optional(
+                path, having, partial(self._edge, visitor, number, source, nodes)
+            )
             if end is not None:
                 ends.append(end)
         return ends
 
-    def _edge(self, walk: SpaceVisitor, number: int, source: int, nodes: Sequence[Ref]) -> Ref:
+    def _edge(self, visitor: SpaceVisitor, number: int, source: int, nodes: Sequence[Ref]) -> Ref:
         strided = self.reduction and source < self.inputs
-        return _operate(walk, self, f"edge_{source}_{number}", nodes[source], strided)
+        return _operate(visitor, self, f"edge_{source}_{number}", nodes[source], strided)
 
 
 @dataclass(frozen=True)
@@ -194,45 +198,47 @@ class NodeCell(CellNode):
         if self.output not in ("unused", "concatenate"):
             raise SpaceError(f'output={self.output!r} is unknown: use "unused" or "concatenate"')
 
-    def join(self, walk: SpaceVisitor, sources: Sequence[Ref]) -> Ref:
+    def join(self, visitor: SpaceVisitor, sources: Sequence[Ref]) -> Ref:
         nodes, picks = list(sources), list[Pick]()
         for number in range(self.inputs, self.inputs + self.nodes):
-            with walk.block(f"{walk.here}.node_{number}", f"node {number}", "node"):
-                ends = [self._input(walk, number, slot, nodes, picks) for slot in range(self.arity)]
-                nodes.append(self._merge(walk, number, ends))
+            with visitor.block(f"{visitor.here}.node_{number}", f"node {number}", "node"):
+                ends = [
+                    self._input(visitor, number, slot, nodes, picks) for slot in range(self.arity)
+                ]
+                nodes.append(self._merge(visitor, number, ends))
         inner = [(number, nodes[number]) for number in range(self.inputs, len(nodes))]
         if self.output == "concatenate":
-            return walk.emit(Operation("concatenate"), [node for _, node in inner], "output")
-        return walk.unused(inner, picks, "output")
+            return visitor.emit(Operation("concatenate"), [node for _, node in inner], "output")
+        return visitor.unused(inner, picks, "output")
 
     def _input(
-        self, walk: SpaceVisitor, number: int, slot: int, nodes: Sequence[Ref], picks: list[Pick]
+        self, visitor: SpaceVisitor, number: int, slot: int, nodes: Sequence[Ref], picks: list[Pick]
     ) -> Ref:
         """Expand one input of a node, and record what it may be connected to."""
         domain = Categorical(tuple(map(str, range(number))))
-        with walk.inside(f"node_{number}_input_{slot}"):
-            path = walk.here
+        with visitor.inside(f"node_{number}_input_{slot}"):
+            path = visitor.here
         identity = (id(self), number, slot)
         point = OpenPoint(path, domain, tuple(range(number)), identity, "inputs")
         split = self.inputs if self.reduction else number
         groups = [group for group in (range(split), range(split, number)) if group]
-        found = walk.pick(point, nodes, groups)
+        found = visitor.pick(point, nodes, groups)
         picks.extend(found)
         key = f"node_{number}_operation_{slot}"
         ends = [
-            _operate(walk, self, key, pick.source, self.reduction and pick.numbers[0] < split)
+            _operate(visitor, self, key, pick.source, self.reduction and pick.numbers[0] < split)
             for pick in found
         ]
-        return walk.picked(path, ends)
+        return visitor.picked(path, ends)
 
-    def _merge(self, walk: SpaceVisitor, number: int, ends: Sequence[Ref]) -> Ref:
+    def _merge(self, visitor: SpaceVisitor, number: int, ends: Sequence[Ref]) -> Ref:
         def merge(how: Label) -> Ref:
-            return walk.emit(Operation(str(how)), ends, f"node_{number}")
+            return visitor.emit(Operation(str(how)), ends, f"node_{number}")
 
         if len(self.combine) == 1:
             return merge(self.combine[0])
-        with walk.inside(f"node_{number}_combine"):
-            path = walk.here
+        with visitor.inside(f"node_{number}_combine"):
+            path = visitor.here
         domain = Categorical(self.combine)
         point = OpenPoint(path, domain, self.combine, (id(self), number), "operation")
-        return one(walk, walk.choose(point, merge))
+        return one(visitor, visitor.choose(point, merge))

@@ -48,10 +48,10 @@ class Chain(Node):
     def input_names(self) -> tuple[str, ...]:
         return self.parts[0].input_names
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
         for key, part in enumerate(self.parts):
-            with walk.inside(key, part):
-                x = part.expand(walk, x)
+            with visitor.inside(key, part):
+                x = part.expand(visitor, x)
         return x
 
 
@@ -92,15 +92,15 @@ class Parallel(Node):
         object.__setattr__(self, "merge", merge)
         object.__setattr__(self, "name", name)
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
         ends: list[Ref] = []
         for key, branch in enumerate(self.branches):
-            with walk.inside(key, branch):
-                ends.append(one(walk, branch.expand(walk, x)))
+            with visitor.inside(key, branch):
+                ends.append(one(visitor, branch.expand(visitor, x)))
         if isinstance(self.merge, Layer):
-            with walk.inside("merge", self.merge):
-                return self.merge.expand(walk, tuple(ends))
-        return walk.emit(Operation(self.merge), ends, self.merge)
+            with visitor.inside("merge", self.merge):
+                return self.merge.expand(visitor, tuple(ends))
+        return visitor.emit(Operation(self.merge), ends, self.merge)
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,9 @@ class Merge(Node):
     def label(self) -> str:
         return self.name or self.how
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
         sources = (x,) if isinstance(x, int) else x if isinstance(x, tuple) else tuple(x.values())
-        return walk.emit(Operation(self.how), sources, self.how)
+        return visitor.emit(Operation(self.how), sources, self.how)
 
 
 def residual(*parts: Node, name: str | None = None) -> Parallel:
@@ -208,25 +208,29 @@ class Repeat(Node):
             return cast(Mapping[Label, int], self.times.options)
         return {"": self.times}
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
-        x = one(walk, x)
-        evaluate(walk, self.times, "times", "depth")
-        with walk.inside("times", self.times):
-            decision = walk.here
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
+        x = one(visitor, x)
+        evaluate(visitor, self.times, "times", "depth")
+        with visitor.inside("times", self.times):
+            decision = visitor.here
         for number in range(max(self.numbers.values())):
             enough = tuple(label for label, times in self.numbers.items() if times > number)
             if len(enough) == len(self.numbers):
-                x = self._repetition(walk, x, number)
+                x = self._repetition(visitor, x, number)
                 continue
-            x = walk.perhaps(decision, enough, x, partial(self._repetition, walk, x, number))
+            x = visitor.perhaps(decision, enough, x, partial(self._repetition, visitor, x, number))
         return x
 
-    def _repetition(self, walk: SpaceVisitor, x: Ref, number: int) -> Ref:
-        again = walk.copy(f"copy_{number}") if self.tied else walk.repetition(number)
+    def _repetition(self, visitor: SpaceVisitor, x: Ref, number: int) -> Ref:
+        again = visitor.copy(f"copy_{number}") if self.tied else visitor.repetition(number)
         key = "part" if self.tied else number
-        path = f"{walk.here}.{number}"
-        with again, walk.block(path, f"repetition {number}", "repeat"), walk.inside(key, self.part):
-            return one(walk, self.part.expand(walk, x))
+        path = f"{visitor.here}.{number}"
+        with (
+            again,
+            visitor.block(path, f"repetition {number}", "repeat"),
+            visitor.inside(key, self.part),
+        ):
+            return one(visitor, self.part.expand(visitor, x))
 
 
 @dataclass(frozen=True)
@@ -262,11 +266,11 @@ class Scope(Node):
     def input_names(self) -> tuple[str, ...]:
         return self.part.input_names
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
-        with walk.topology_neutral():
-            width = cast(int, evaluate(walk, self.width, "width", "width"))
-        with walk.bind(width=width), walk.inside("part", self.part):
-            return self.part.expand(walk, x)
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
+        with visitor.topology_neutral():
+            width = cast(int, evaluate(visitor, self.width, "width", "width"))
+        with visitor.bind(width=width), visitor.inside("part", self.part):
+            return self.part.expand(visitor, x)
 
 
 def check_merge(how: object, what: str) -> None:

@@ -25,7 +25,7 @@ class DecisionSpace(ABC):
     """
 
     @abstractmethod
-    def discover(self, walk: SpaceVisitor) -> None:
+    def discover(self, visitor: SpaceVisitor) -> None:
         """Present every decision to a visitor."""
 
     @abstractmethod
@@ -46,9 +46,9 @@ class DecisionSpace(ABC):
         Raises:
             NameClash: Two different decisions have the same name.
         """
-        walk = DecisionCollector()
-        self.discover(walk)
-        return in_order(walk.decisions)
+        visitor = DecisionCollector()
+        self.discover(visitor)
+        return in_order(visitor.decisions)
 
     @cached_property
     def _by_name(self) -> dict[str, Decision]:

@@ -53,20 +53,20 @@ class Layer(Node):
     def label(self) -> str:
         return self.name or self.operation.rpartition(":")[2]
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
-        operation = self.as_setting(walk)
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
+        operation = self.as_setting(visitor)
         if isinstance(x, int):
-            return walk.emit(operation, (x,))
+            return visitor.emit(operation, (x,))
         if isinstance(x, tuple):
-            return walk.emit(operation, x)
-        return walk.emit(replace(operation, names=tuple(x)), tuple(x.values()))
+            return visitor.emit(operation, x)
+        return visitor.emit(replace(operation, names=tuple(x)), tuple(x.values()))
 
-    def as_setting(self, walk: SpaceVisitor) -> Operation:
+    def as_setting(self, visitor: SpaceVisitor) -> Operation:
         if self._fixed is not None:
             return self._fixed
-        with nullcontext() if self.operation in SOMETIMES_IDENTITY else walk.topology_neutral():
+        with nullcontext() if self.operation in SOMETIMES_IDENTITY else visitor.topology_neutral():
             found = {
-                name: evaluate(walk, value, name, "width" if name in _WIDTHS else "setting")
+                name: evaluate(visitor, value, name, "width" if name in _WIDTHS else "setting")
                 for name, value in self._open.items()
             }
         return Operation(self.operation, {**self.config, **found}, self.cls)

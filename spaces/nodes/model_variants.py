@@ -55,9 +55,9 @@ class ModelVariants(Chain):
         object.__setattr__(self, "ordered", tuple(ordered))
         object.__setattr__(self, "starts", starts)
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
-        with walk.layer_names(self.layer_names):
-            return super().expand(walk, x)
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
+        with visitor.layer_names(self.layer_names):
+            return super().expand(visitor, x)
 
     def __getstate__(self) -> dict[str, object]:
         """Omit `compiling`, which another process may be unable to read."""

@@ -80,15 +80,15 @@ class Network(Node):
     def input_names(self) -> tuple[str, ...]:
         return () if isinstance(self.inputs, str) else self.inputs
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
-        known = self._entering(walk, x)
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
+        known = self._entering(visitor, x)
         for label, (part, sources) in self.parts.items():
-            with walk.inside(label, part):
-                known[label] = part.expand(walk, _gathered(walk, known, sources))
+            with visitor.inside(label, part):
+                known[label] = part.expand(visitor, _gathered(visitor, known, sources))
         outputs = list(self.parts)[-1] if self.outputs is None else self.outputs
-        return _gathered(walk, known, outputs if isinstance(outputs, str) else _by_name(outputs))
+        return _gathered(visitor, known, outputs if isinstance(outputs, str) else _by_name(outputs))
 
-    def _entering(self, walk: SpaceVisitor, x: Refs) -> dict[str, Refs]:
+    def _entering(self, visitor: SpaceVisitor, x: Refs) -> dict[str, Refs]:
         """Return what flows in, by the names of the inputs."""
         if isinstance(self.inputs, str):
             return {self.inputs: x}
@@ -98,13 +98,13 @@ class Network(Node):
             if len(x) != len(self.inputs):
                 raise SpaceError(
                     f"{len(x)} tensors flow into a Network with the inputs "
-                    f"{' and '.join(self.inputs)} at {walk.place}: connect as many"
+                    f"{' and '.join(self.inputs)} at {visitor.place}: connect as many"
                 )
             return dict(zip(self.inputs, x, strict=True))
         if set(x) != set(self.inputs):
             raise SpaceError(
                 f"{' and '.join(x)} flow into a Network with the inputs "
-                f"{' and '.join(self.inputs)} at {walk.place}: use the same names"
+                f"{' and '.join(self.inputs)} at {visitor.place}: use the same names"
             )
         return dict(x)
 
@@ -191,17 +191,17 @@ def _by_name(names: Sequence[str]) -> Mapping[str, str]:
     return dict(zip(names, names, strict=True))
 
 
-def _gathered(walk: SpaceVisitor, known: Mapping[str, Refs], sources: Sources) -> Refs:
+def _gathered(visitor: SpaceVisitor, known: Mapping[str, Refs], sources: Sources) -> Refs:
     """Return the results that flow into a part."""
     if isinstance(sources, str):
-        return _result(walk, known, sources)
+        return _result(visitor, known, sources)
     if isinstance(sources, Mapping):
-        named = {key: _result(walk, known, source) for key, source in sources.items()}
-        return {key: one(walk, found) for key, found in named.items()}
-    return tuple(one(walk, _result(walk, known, source)) for source in sources)
+        named = {key: _result(visitor, known, source) for key, source in sources.items()}
+        return {key: one(visitor, found) for key, found in named.items()}
+    return tuple(one(visitor, _result(visitor, known, source)) for source in sources)
 
 
-def _result(walk: SpaceVisitor, known: Mapping[str, Refs], source: str) -> Refs:
+def _result(visitor: SpaceVisitor, known: Mapping[str, Refs], source: str) -> Refs:
     label, _, output = source.partition(".")
     found = known[label]
     if not output:
@@ -210,6 +210,6 @@ def _result(walk: SpaceVisitor, known: Mapping[str, Refs], source: str) -> Refs:
         return found[output]
     outputs = ", ".join(found) if isinstance(found, Mapping) else "one without a name"
     raise SpaceError(
-        f"the part {label!r} of a Network at {walk.place} has no output {output!r}: its outputs "
+        f"the part {label!r} of a Network at {visitor.place} has no output {output!r}: its outputs "
         f"are {outputs}"
     )

@@ -19,11 +19,11 @@ class Node(SearchSpace):
     """A part of a network with open points; every node is a space."""
 
     @abstractmethod
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
         """Describe how this part is assembled, as calls of a visitor.
 
         Args:
-            walk: The visitor that interprets the description, for example by recording a graph.
+            visitor: The visitor that interprets the description, for example by recording a graph.
             x: Reference to what flows in; several references, in order or by name, for a part with
                 several inputs.
 
@@ -39,14 +39,14 @@ class Node(SearchSpace):
     ordered: ClassVar[tuple[str, ...]] = ()
     """Which of "inputs" and "outputs" with names are sequences in the data instead of dicts."""
 
-    def discover(self, walk: SpaceVisitor) -> None:
-        network_of(walk, self)
+    def discover(self, visitor: SpaceVisitor) -> None:
+        network_of(visitor, self)
 
     def resolve(
         self, choices: Mapping[str, Label], compact: bool = False
     ) -> Mapping[str, HierarchicalGraph | object]:
-        walk = GraphBuilder(choices, compact)
-        return {"network": walk.finish(network_of(walk, self))}
+        visitor = GraphBuilder(choices, compact)
+        return {"network": visitor.finish(network_of(visitor, self))}
 
     def is_feasible(self, architecture: Architecture) -> bool:
         return True
@@ -56,23 +56,23 @@ class Node(SearchSpace):
         """Default label of this node as an option of a choice."""
         return getattr(self, "name", None) or type(self).__name__.lower()
 
-    def as_setting(self, walk: SpaceVisitor) -> Operation:
+    def as_setting(self, visitor: SpaceVisitor) -> Operation:
         """Return this part as a setting of another layer, for wrapper layers.
 
         Raises:
             SpaceError: The part is not a single layer.
         """
         raise SpaceError(
-            f"a {type(self).__name__} is a setting of a layer at {walk.place}: use a layer(...) or "
-            "a value there"
+            f"a {type(self).__name__} is a setting of a layer at {visitor.place}: use a layer(...) "
+            "or a value there"
         )
 
 
-def network_of(walk: SpaceVisitor, part: Node, key: str | None = None) -> Ref:
+def network_of(visitor: SpaceVisitor, part: Node, key: str | None = None) -> Ref:
     """Expand a part as a whole network, with its inputs and outputs.
 
     Args:
-        walk: The visitor.
+        visitor: The visitor.
         part: The part.
         key: Name of the part among several.
 
@@ -82,22 +82,22 @@ def network_of(walk: SpaceVisitor, part: Node, key: str | None = None) -> Ref:
     names = part.input_names
     form = {"ordered": True} if "inputs" in part.ordered else {}
     x: Refs = {
-        name: walk.emit(Operation("input", {"name": name, **form}), (), name) for name in names
+        name: visitor.emit(Operation("input", {"name": name, **form}), (), name) for name in names
     }
     if not names:
-        x = walk.emit(Operation("input"), (), "input")
-    with walk.inside(key, part):
-        found = part.expand(walk, x)
+        x = visitor.emit(Operation("input"), (), "input")
+    with visitor.inside(key, part):
+        found = part.expand(visitor, x)
     if isinstance(found, int):
         return found
     if isinstance(found, tuple):
-        return one(walk, found)
+        return one(visitor, found)
     form = {"ordered": True} if "outputs" in part.ordered else {}
     collected = Operation("outputs", form, names=tuple(found))
-    return walk.emit(collected, tuple(found.values()), "outputs")
+    return visitor.emit(collected, tuple(found.values()), "outputs")
 
 
-def one(walk: SpaceVisitor, x: Refs) -> Ref:
+def one(visitor: SpaceVisitor, x: Refs) -> Ref:
     """Return the only reference.
 
     Raises:
@@ -107,6 +107,6 @@ def one(walk: SpaceVisitor, x: Refs) -> Ref:
         return x
     names = "" if isinstance(x, tuple) else f" ({', '.join(x)})"
     raise SpaceError(
-        f"{len(x)} tensors{names} flow into a part for one tensor at {walk.place}: merge them with "
-        'Merge("concatenate"), or connect them in a Network'
+        f"{len(x)} tensors{names} flow into a part for one tensor at {visitor.place}: merge them "
+        'with Merge("concatenate"), or connect them in a Network'
     )

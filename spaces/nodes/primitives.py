@@ -34,7 +34,7 @@ class Pass(Node):
     def __post_init__(self) -> None:
         check_name(self.name)
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
         return x
 
 
@@ -57,10 +57,10 @@ class Zero(Node):
     def label(self) -> str:
         return self.name or "none"
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
-        x = one(walk, x)
-        stride = walk.bound("stride", 1, default=1)  # determines the size if a whole sum is zero
-        return walk.emit(Operation("zero", {"stride": stride}), (x,), "zero")
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
+        x = one(visitor, x)
+        stride = visitor.bound("stride", 1, default=1)  # determines the size if a whole sum is zero
+        return visitor.emit(Operation("zero", {"stride": stride}), (x,), "zero")
 
 
 @dataclass(frozen=True)
@@ -87,28 +87,28 @@ class Skip(Node):
     def label(self) -> str:
         return self.name or "skip"
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
-        x = one(walk, x)
-        if walk.bound("stride", 1, default=1) == 1:
-            return walk.emit(Operation("Identity"), (x,), "identity")
-        return project(walk, x, "skip", halvings=1)
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
+        x = one(visitor, x)
+        if visitor.bound("stride", 1, default=1) == 1:
+            return visitor.emit(Operation("Identity"), (x,), "identity")
+        return project(visitor, x, "skip", halvings=1)
 
 
-def project(walk: SpaceVisitor, x: Ref, key: str, halvings: int) -> Ref:
+def project(visitor: SpaceVisitor, x: Ref, key: str, halvings: int) -> Ref:
     """Project data to the bound width: ReLU, 1x1 convolution and batch normalization.
 
     Args:
-        walk: The traversal.
+        visitor: The traversal.
         x: What flows in.
         key: Prefix of the layers' keys.
         halvings: How often to halve the size, by factorized reductions instead of the convolution.
     """
-    filters = walk.bound("width", 1)
-    x = walk.emit(Operation("ReLU"), (x,), f"{key}_relu")
+    filters = visitor.bound("width", 1)
+    x = visitor.emit(Operation("ReLU"), (x,), f"{key}_relu")
     for time in range(halvings):
         reduction = Operation("factorized_reduction", {"filters": filters})
-        x = walk.emit(reduction, (x,), f"{key}_reduce_{time}")
+        x = visitor.emit(reduction, (x,), f"{key}_reduce_{time}")
     if not halvings:
         config = {"filters": filters, "kernel_size": 1, "use_bias": False}
-        x = walk.emit(Operation("Conv2D", config), (x,), f"{key}_conv")
-    return walk.emit(NORMALIZATION.as_setting(walk), (x,), f"{key}_bn")
+        x = visitor.emit(Operation("Conv2D", config), (x,), f"{key}_conv")
+    return visitor.emit(NORMALIZATION.as_setting(visitor), (x,), f"{key}_bn")

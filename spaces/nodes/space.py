@@ -72,15 +72,15 @@ class Space(SearchSpace):
         kept = {name: self.__dict__[name] for name in ("tree", "constraints", "_rare")}
         return {**kept, "_answers": {}}
 
-    def discover(self, walk: SpaceVisitor) -> None:
+    def discover(self, visitor: SpaceVisitor) -> None:
         if isinstance(self.tree, Node):
-            self.tree.discover(walk)
+            self.tree.discover(visitor)
             return
         for name, part in self.tree.items():
             if _is_network(part):
-                network_of(walk, part, name)
+                network_of(visitor, part, name)
             else:
-                evaluate(walk, part, name)
+                evaluate(visitor, part, name)
 
     def resolve(
         self, choices: Mapping[str, Label], compact: bool = False
@@ -89,11 +89,11 @@ class Space(SearchSpace):
             return self.tree.resolve(choices, compact)
         parts: dict[str, HierarchicalGraph | object] = {}
         for name, part in self.tree.items():
-            walk = GraphBuilder(choices, compact)
+            visitor = GraphBuilder(choices, compact)
             if _is_network(part):
-                parts[name] = walk.finish(network_of(walk, part, name))
+                parts[name] = visitor.finish(network_of(visitor, part, name))
             else:
-                parts[name] = evaluate(walk, part, name)
+                parts[name] = evaluate(visitor, part, name)
         return parts
 
     @cached_property

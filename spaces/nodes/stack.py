@@ -69,54 +69,54 @@ class Stack(Node):
                 "the reduction cell of a Stack does not reduce the size: set reduction=True"
             )
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
-        x = one(walk, x)
-        with walk.topology_neutral():  # they do not change the graph of a compact traversal
-            width = cast(int, evaluate(walk, self.width, "width", "width"))
-            repeats = cast(int, evaluate(walk, self.repeats, "repeats", "depth"))
-        if walk.compact:
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
+        x = one(visitor, x)
+        with visitor.topology_neutral():  # they do not change the graph of a compact traversal
+            width = cast(int, evaluate(visitor, self.width, "width", "width"))
+            repeats = cast(int, evaluate(visitor, self.repeats, "repeats", "depth"))
+        if visitor.compact:
             config = dict[str, int | str](stages=self.stages, repeats=repeats, width=width)
-            config["normal"] = self._subgraph(walk, "normal", self.normal, width)
+            config["normal"] = self._subgraph(visitor, "normal", self.normal, width)
             if self.stages > 1:
-                config["reduction"] = self._subgraph(walk, "reduction", self.reduction, width)
-            return walk.emit(Operation("stack", config), (x,), "stack")
+                config["reduction"] = self._subgraph(visitor, "reduction", self.reduction, width)
+            return visitor.emit(Operation("stack", config), (x,), "stack")
         outputs = [(x, 0)]  # the result of each cell, and its stage
         for stage in range(self.stages):
-            with walk.bind(width=width * 2**stage):
+            with visitor.bind(width=width * 2**stage):
                 if stage:
-                    with walk.copy(f"stage_{stage}_reduction"):
-                        outputs.append((self._cell(walk, "reduction", outputs), stage))
+                    with visitor.copy(f"stage_{stage}_reduction"):
+                        outputs.append((self._cell(visitor, "reduction", outputs), stage))
                 for number in range(repeats):
-                    with walk.copy(f"stage_{stage}_normal_{number}"):
-                        outputs.append((self._cell(walk, "normal", outputs), stage))
+                    with visitor.copy(f"stage_{stage}_normal_{number}"):
+                        outputs.append((self._cell(visitor, "normal", outputs), stage))
         return outputs[-1][0]
 
-    def _cell(self, walk: SpaceVisitor, key: str, outputs: Sequence[tuple[Ref, int]]) -> Ref:
+    def _cell(self, visitor: SpaceVisitor, key: str, outputs: Sequence[tuple[Ref, int]]) -> Ref:
         """Expand one copy of a cell after the given outputs of previous cells."""
         number, cell = len(outputs) - 1, self.normal if key == "normal" else self.reduction
-        with walk.block(walk.here, f"{key} cell", "cell"), walk.inside(key, cell):
+        with visitor.block(visitor.here, f"{key} cell", "cell"), visitor.inside(key, cell):
             if not isinstance(cell, CellNode):
-                with walk.bind(stride=2):
-                    return one(walk, cell.expand(walk, outputs[-1][0]))
+                with visitor.bind(stride=2):
+                    return one(visitor, cell.expand(visitor, outputs[-1][0]))
             if cell.inputs == 1:
-                return cell.join(walk, (outputs[-1][0],))
+                return cell.join(visitor, (outputs[-1][0],))
             recent = [outputs[max(number - back, 0)] for back in reversed(range(cell.inputs))]
             newest = recent[-1][1]
             sources = [
-                project(walk, y, f"input_{k}", halvings=newest - made)
+                project(visitor, y, f"input_{k}", halvings=newest - made)
                 for k, (y, made) in enumerate(recent)
             ]
-            return cell.join(walk, sources)
+            return cell.join(visitor, sources)
 
-    def _subgraph(self, walk: SpaceVisitor, key: str, cell: Node, width: int) -> str:
+    def _subgraph(self, visitor: SpaceVisitor, key: str, cell: Node, width: int) -> str:
         inputs = cell.inputs if isinstance(cell, CellNode) else 1
 
         def expand(sources: tuple[Ref, ...]) -> Ref:
-            with walk.inside(key, cell), walk.bind(width=width, stride=2):
+            with visitor.inside(key, cell), visitor.bind(width=width, stride=2):
                 if isinstance(cell, CellNode):
-                    return cell.join(walk, sources)
-                return one(walk, cell.expand(walk, sources[0]))
+                    return cell.join(visitor, sources)
+                return one(visitor, cell.expand(visitor, sources[0]))
 
         # Several inputs are projected to the width; a single one comes from a cell of that width.
         known = inputs > 1 or (key == "normal" and isinstance(cell, Cell))
-        return walk.subgraph(key, inputs, expand, width if known else None)
+        return visitor.subgraph(key, inputs, expand, width if known else None)

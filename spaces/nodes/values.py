@@ -127,20 +127,20 @@ class Choice(Node):
             )
         return next(iter(found), ())
 
-    def expand(self, walk: SpaceVisitor, x: Refs) -> Refs:
+    def expand(self, visitor: SpaceVisitor, x: Refs) -> Refs:
         if not self.structural:
             odd = next(o for o in self.options.values() if not _is_subtree(o))
             raise SpaceError(
                 f"a choice is used as a layer, but its option {odd!r} is not a layer: write it as "
                 "layer(...), or move the choice into a layer's settings"
             )
-        path = walk.here or "choice"
+        path = visitor.here or "choice"
 
         def follow(label: Label) -> Refs:
-            return walk.option(path, str(label), cast(Node, self.options[str(label)]), x)
+            return visitor.option(path, str(label), cast(Node, self.options[str(label)]), x)
 
         point = OpenPoint(path, self.domain, self.meanings, id(self), "operation")
-        return walk.choose(point, follow)
+        return visitor.choose(point, follow)
 
 
 @dataclass(frozen=True)
@@ -171,14 +171,14 @@ class When:
         if not self.conditions or not all(self.conditions):
             raise SpaceError("When has no condition: add one, or use the value without When")
 
-    def evaluate(self, walk: SpaceVisitor, key: str | int) -> object:
+    def evaluate(self, visitor: SpaceVisitor, key: str | int) -> object:
         """Return the value here; None if no condition holds."""
         result: object = None
         for condition in self.conditions:
             with ExitStack() as stack:
-                parts = [stack.enter_context(walk.when(*clause)) for clause in condition.items()]
+                parts = [stack.enter_context(visitor.when(*clause)) for clause in condition.items()]
                 if all(parts):
-                    result = evaluate(walk, self.value, key)
+                    result = evaluate(visitor, self.value, key)
         return result
 
 
@@ -255,50 +255,52 @@ def is_open(option: object) -> bool:
     return isinstance(option, Node | Integer | Real | When | Placeholder)
 
 
-def evaluate(walk: SpaceVisitor, value: object, key: str | int, role: Role = "setting") -> object:
+def evaluate(
+    visitor: SpaceVisitor, value: object, key: str | int, role: Role = "setting"
+) -> object:
     """Return the value of a setting at this point of a traversal; open values are decided.
 
     Args:
-        walk: The traversal.
+        visitor: The traversal.
         value: A value node, a placeholder, a layer, a container of these, or a plain value.
         key: Key of the value, such as "filters".
         role: Role of the decisions in it.
 
     Returns:
-        A plain value or an `Operation`; that of the last option if the walk follows several.
+        A plain value or an `Operation`; that of the last option if the visitor follows several.
     """
     if isinstance(value, Choice | Integer | Real):
-        return _decided(walk, value, key, role)
+        return _decided(visitor, value, key, role)
     if isinstance(value, When):
-        return value.evaluate(walk, key)
+        return value.evaluate(visitor, key)
     if isinstance(value, Placeholder):
-        with walk.inside(key):
-            return walk.bound(value.name, value.factor)
+        with visitor.inside(key):
+            return visitor.bound(value.name, value.factor)
     if isinstance(value, Node):
-        with walk.inside(key, value):
-            return value.as_setting(walk)
+        with visitor.inside(key, value):
+            return value.as_setting(visitor)
     if isinstance(value, Mapping):
-        with walk.inside(key):
+        with visitor.inside(key):
             items = cast(Mapping[str, object], value)
-            return {name: evaluate(walk, part, name, role) for name, part in items.items()}
+            return {name: evaluate(visitor, part, name, role) for name, part in items.items()}
     if isinstance(value, list | tuple):
-        with walk.inside(key):
+        with visitor.inside(key):
             listed = cast(Sequence[object], value)
-            parts = [evaluate(walk, part, k, role) for k, part in enumerate(listed)]
+            parts = [evaluate(visitor, part, k, role) for k, part in enumerate(listed)]
             return tuple(parts) if isinstance(value, tuple) else parts
     return value
 
 
 def _decided(
-    walk: SpaceVisitor, value: Choice | Integer | Real, key: str | int, role: Role
+    visitor: SpaceVisitor, value: Choice | Integer | Real, key: str | int, role: Role
 ) -> object:
     """Return the value of a value node."""
 
     def follow(label: Label) -> object:
         option = value.options[str(label)] if isinstance(value, Choice) else label
-        return evaluate(walk, option, str(label), role)
+        return evaluate(visitor, option, str(label), role)
 
     options = value.meanings if isinstance(value, Choice) else value.options
-    with walk.inside(key, value):
-        point = OpenPoint(walk.here, value.domain, options, id(value), role)
-        return walk.vary(point, follow)
+    with visitor.inside(key, value):
+        point = OpenPoint(visitor.here, value.domain, options, id(value), role)
+        return visitor.vary(point, follow)
