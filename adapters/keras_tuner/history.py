@@ -20,7 +20,7 @@ from .files import ProjectFiles, read_identity
 from .objectives import native_objective, score_of
 from .scores import pruned_message
 from .space import from_native, native_values, to_native
-from .trials import SKIPPED, AnnotatedRow, ProjectState, read_project, record_end, trial_of
+from .trials import SKIPPED, ProjectState, Record, read_project, record_end, trial_of
 
 __all__ = [
     "history_in",
@@ -106,7 +106,7 @@ def _space_of(
 
 
 def history_of(
-    rows: Sequence[AnnotatedRow],
+    rows: Sequence[Record],
     space: SearchSpace,
     objectives: tuple[Objective, ...],
     seed: int = 0,
@@ -159,12 +159,12 @@ def store_project(history: History, directory: Path, project_name: str) -> None:
         files = ProjectFiles()
         files.open(project, builds_nothing=True)
         files.write_description(ExperimentIdentity.of(history).to_dict)
-        for noted in _records(history, oracle):
-            files.write_trial(*noted)
+        for record in _records(history, oracle):
+            files.write_trial(*record)
         files.write_summary(oracle)
 
 
-def _records(history: History, oracle: Any) -> Iterator[AnnotatedRow]:
+def _records(history: History, oracle: Any) -> Iterator[Record]:
     """Return the trials of a history as those of Keras Tuner; the oracle records their order."""
     positions = {trial.number: n for n, trial in enumerate(history) if trial.state != "running"}
     known = {trial.number: trial for trial in history}
@@ -179,29 +179,27 @@ def _records(history: History, oracle: Any) -> Iterator[AnnotatedRow]:
     oracle._run_times.update(dict.fromkeys(oracle.end_order, 1))
 
 
-def _skipped(row: Row) -> AnnotatedRow:
+def _skipped(row: Row) -> Record:
     row.status = TrialStatus.FAILED
     row.message = "skipped: it failed before it had an architecture"
-    return AnnotatedRow(row, {"state": SKIPPED, "ended": -1})
+    return Record(row, {"state": SKIPPED, "ended": -1})
 
 
 def _recorded(
     row: Row, trial: Trial, history: History, oracle: Any, positions: Mapping[int, int]
-) -> AnnotatedRow:
+) -> Record:
     row.hyperparameters.values = dict(native_values(history.space, trial.architecture.choices))
-    noted = AnnotatedRow(
-        row, {"started": trial.started, "steps": [step.step for step in trial.curve]}
-    )
+    record = Record(row, {"started": trial.started, "steps": [step.step for step in trial.curve]})
     for step in trial.curve:
         for metric, value in step.metrics.items():
             row.metrics.update(metric, value, step=step.step)
     if trial.state == "running":
-        return noted
-    record_end(noted, trial)
-    noted.note.update(state=trial.state, finished=trial.finished, ended=positions[trial.number])
+        return record
+    record_end(record, trial)
+    record.note.update(state=trial.state, finished=trial.finished, ended=positions[trial.number])
     if trial.state == "pruned":
-        row.message = pruned_message(noted.note)
+        row.message = pruned_message(record.note)
     if row.status == TrialStatus.COMPLETED:
         row.score = score_of(oracle.objective, history.objectives, trial.values)
     oracle._tried_so_far.add(oracle._compute_values_hash(row.hyperparameters.values))
-    return noted
+    return record

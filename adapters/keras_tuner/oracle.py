@@ -27,15 +27,7 @@ from .proposals import Proposals
 from .protocol import EpochEnds, TrialBegins, TrialResult, decode, stop
 from .scores import rank_by, record_end_state, record_result, score
 from .space import from_native, remove_inactive, to_native
-from .trials import (
-    AnnotatedRow,
-    Note,
-    curve_of,
-    forget_reports,
-    read_project,
-    record_start,
-    take_over,
-)
+from .trials import Note, Record, curve_of, forget_reports, read_project, record_start, take_over
 from .values import FixedSpace, GrowingSpace
 from .workers import Workers, exclusive
 
@@ -75,7 +67,7 @@ class NASOracle(keras_tuner.Oracle):
         strategy: The search method.
         seed: The seed of the search.
         pruner: The pruner.
-        notes: The note of each trial, by the trial's id; see `trials.AnnotatedRow`.
+        notes: The note of each trial, by the trial's id; see `trials.Record`.
         is_exhausted: Whether everything in the space has been proposed.
 
     Example:
@@ -145,9 +137,9 @@ class NASOracle(keras_tuner.Oracle):
         return history_of(self.rows, space, self.objectives, self.seed, repr(self.strategy))
 
     @property
-    def rows(self) -> list[AnnotatedRow]:
+    def rows(self) -> list[Record]:
         """All trials with their notes, in the order in which they began."""
-        return [AnnotatedRow(row, self.notes.setdefault(i, {})) for i, row in self.trials.items()]
+        return [Record(row, self.notes.setdefault(i, {})) for i, row in self.trials.items()]
 
     @property
     def identity(self) -> ExperimentIdentity:
@@ -196,7 +188,7 @@ class NASOracle(keras_tuner.Oracle):
                     self._restart(row)
                     self._start(row, worker)
                 case TrialResult() as result:
-                    record_result(AnnotatedRow(row, self.notes[trial_id]), result, self.objectives)
+                    record_result(Record(row, self.notes[trial_id]), result, self.objectives)
                 case EpochEnds(values, epoch):
                     return self._report(row, values, epoch)
             return row
@@ -216,9 +208,9 @@ class NASOracle(keras_tuner.Oracle):
             super().end_trial(row)
             has_ended = row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED)
             if has_ended:
-                noted = AnnotatedRow(row, self.notes[row.trial_id])
-                record_end_state(noted, self.objectives)
-                self._proposals.finish(noted, len(self.end_order) - 1)
+                record = Record(row, self.notes[row.trial_id])
+                record_end_state(record, self.objectives)
+                self._proposals.finish(record, len(self.end_order) - 1)
             else:  # Keras Tuner retries it
                 self._restart(row)
             self._files.write_trial(row, self.notes[row.trial_id])
@@ -227,8 +219,8 @@ class NASOracle(keras_tuner.Oracle):
 
     def get_best_trials(self, num_trials: int = 1) -> list[Row]:
         """Return the best trials; pruned ones come last, and failed ones are left out."""
-        rows = [noted for noted in self.rows if noted.row.status == TrialStatus.COMPLETED]
-        return [noted.row for noted in sorted(rows, key=rank_by(self.objective))[:num_trials]]
+        rows = [record for record in self.rows if record.row.status == TrialStatus.COMPLETED]
+        return [record.row for record in sorted(rows, key=rank_by(self.objective))[:num_trials]]
 
     def update_space(self, hyperparameters: HyperParameters) -> None:
         super().update_space(hyperparameters)
@@ -244,7 +236,7 @@ class NASOracle(keras_tuner.Oracle):
         return {"status": TrialStatus.RUNNING, "values": values}
 
     def score_trial(self, trial: Row) -> None:
-        score(AnnotatedRow(trial, self.notes[trial.trial_id]), self.objective, self.objectives)
+        score(Record(trial, self.notes[trial.trial_id]), self.objective, self.objectives)
 
     def save(self) -> None:
         """Do nothing: `oracle.json` is written once for each trial, when the trial begins."""
@@ -384,8 +376,8 @@ class NASOracle(keras_tuner.Oracle):
         super().update_trial(row.trial_id, metrics, epoch)
         note = self.notes[row.trial_id]
         note["steps"] = sorted({*note.get("steps", ()), epoch})
-        noted = AnnotatedRow(row, note)
-        if "pruned" not in note and self._proposals.should_stop(noted, epoch, self.pruner):
+        record = Record(row, note)
+        if "pruned" not in note and self._proposals.should_stop(record, epoch, self.pruner):
             note["pruned"] = epoch
         self._files.write_report(row, note, is_needed=is_chief_oracle())
         return stop(row) if "pruned" in note else row
@@ -393,7 +385,7 @@ class NASOracle(keras_tuner.Oracle):
     def _check_failures(self, row: Row) -> None:
         """End the search after too many failed trials in a row, or if all trials have failed."""
         failures = self._failures
-        failures.record(AnnotatedRow(row, self.notes[row.trial_id]))
+        failures.record(Record(row, self.notes[row.trial_id]))
         failures.limit = self._allowed and min(self._allowed, self.max_trials or self._allowed)
         error = failures.error
         if error is None:

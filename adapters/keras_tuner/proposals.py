@@ -13,7 +13,7 @@ from ...engine.driver import pruned_by
 from ...engine.trial_log import TrialLog
 from ...spaces import SearchSpace
 from ...strategies import Objective, Pruner, SpaceExhausted, Strategy, Trial
-from .trials import AnnotatedRow, trial_of
+from .trials import Record, trial_of
 from .values import Values
 
 __all__ = ["Proposals"]
@@ -31,7 +31,7 @@ class Source(Protocol):
     @property
     def seed(self) -> int: ...
     @property
-    def rows(self) -> Sequence[AnnotatedRow]: ...
+    def rows(self) -> Sequence[Record]: ...
 
 
 @final
@@ -78,38 +78,38 @@ class Proposals:
         if self._log is not None and number in self._log.running:
             self._log.adopt(replace(self._log.running[number], curve=()))
 
-    def should_stop(self, noted: AnnotatedRow, epoch: int, pruner: Pruner | None) -> bool:
+    def should_stop(self, record: Record, epoch: int, pruner: Pruner | None) -> bool:
         """Add what a trial has reported, and return whether the pruner stops it.
 
         Args:
-            noted: The trial.
+            record: The trial.
             epoch: The epoch that has ended; an earlier execution may have reported later ones.
             pruner: The pruner.
         """
         log = self._current()
-        trial = None if pruner is None or log is None else trial_of(noted, log.space)
+        trial = None if pruner is None or log is None else trial_of(record, log.space)
         if log is None or trial is None:
             return False
         log.adopt(trial)
         judged = replace(trial, curve=tuple(step for step in trial.curve if step.step <= epoch))
         return pruned_by(pruner, judged, log.others(trial.number), self._oracle.objectives)
 
-    def finish(self, noted: AnnotatedRow, position: int) -> None:
+    def finish(self, record: Record, position: int) -> None:
         """Add a trial that has ended; remove one that has no architecture of the space.
 
         Args:
-            noted: The trial.
+            record: The trial.
             position: Its position among the ended trials.
         """
-        log = self._current()  # before the end is noted: a new log would contain it
-        noted.note["ended"] = position
-        trial = None if log is None else trial_of(noted, log.space)
+        log = self._current()  # before the end is recorded: a new log would contain it
+        record.note["ended"] = position
+        trial = None if log is None else trial_of(record, log.space)
         if log is None:
             return
         if trial is not None:
             log.finish(trial)
-        elif noted.number in log.running:
-            log.drop(noted.number)
+        elif record.number in log.running:
+            log.drop(record.number)
 
     def _current(self) -> TrialLog | None:
         """Return the log of the current space; None as long as nothing is known of it."""
@@ -119,8 +119,8 @@ class Proposals:
                 return None
             self._known = len(oracle.hyperparameters.space)
             self._log = TrialLog(oracle.strategy, space, oracle.objectives, oracle.seed)
-            rows = sorted(oracle.rows, key=lambda noted: noted.note.get("ended", math.inf))
-            self._log.replay(t for noted in rows if (t := trial_of(noted, space)) is not None)
+            rows = sorted(oracle.rows, key=lambda record: record.note.get("ended", math.inf))
+            self._log.replay(t for record in rows if (t := trial_of(record, space)) is not None)
         return self._log
 
     def _is_current(self) -> bool:

@@ -17,20 +17,20 @@ from keras_tuner.engine.trial import TrialStatus
 from ...strategies import Objective
 from .objectives import score_of
 from .protocol import TrialResult
-from .trials import AnnotatedRow, Note, curve_of, error_in
+from .trials import Note, Record, curve_of, error_in
 
 __all__ = ["pruned_message", "rank_by", "record_result", "score", "record_end_state"]
 
 
-def score(noted: AnnotatedRow, native: Any, objectives: Sequence[Objective]) -> None:
+def score(record: Record, native: Any, objectives: Sequence[Objective]) -> None:
     """Set the score of a completed trial; NaN, which makes it a failed one, without a value.
 
     Args:
-        noted: The trial.
+        record: The trial.
         native: The objective of the oracle.
         objectives: The same ones as ours.
     """
-    row, note = noted
+    row, note = record
     names = [objective.metric for objective in objectives]
     row.score = math.nan
     if "values" in note:
@@ -61,28 +61,26 @@ def score(noted: AnnotatedRow, native: Any, objectives: Sequence[Objective]) -> 
         note["values"] = _without_sum(values)
 
 
-def rank_by(native: Any) -> Callable[[AnnotatedRow], tuple[bool, float]]:
+def rank_by(native: Any) -> Callable[[Record], tuple[bool, float]]:
     """Return the sort key of completed trials: the best first, pruned ones last."""
     sign = -1 if native.direction == "max" else 1
 
-    def key(noted: AnnotatedRow) -> tuple[bool, float]:
-        row: Any = noted.row
-        return noted.state == "pruned", sign * float(row.score)
+    def key(record: Record) -> tuple[bool, float]:
+        row: Any = record.row
+        return record.state == "pruned", sign * float(row.score)
 
     return key
 
 
-def record_result(
-    noted: AnnotatedRow, result: TrialResult, objectives: Sequence[Objective]
-) -> None:
+def record_result(record: Record, result: TrialResult, objectives: Sequence[Objective]) -> None:
     """Record the result of a trial; a pruned trial keeps the last value of each metric.
 
     Args:
-        noted: The trial.
+        record: The trial.
         result: The result.
         objectives: The objectives.
     """
-    row, note = noted
+    row, note = record
     note.setdefault("steps", [])
     if "pruned" in note:
         return
@@ -95,9 +93,9 @@ def record_result(
             row.metrics.update(name, value, step=after)
 
 
-def record_end_state(noted: AnnotatedRow, objectives: Sequence[Objective]) -> None:
+def record_end_state(record: Record, objectives: Sequence[Objective]) -> None:
     """Record in the note how a trial has ended, except for its position among the ended ones."""
-    row, note = noted
+    row, note = record
     failed = row.status == TrialStatus.FAILED
     note["state"] = "failed" if failed else "pruned" if "pruned" in note else "complete"
     note.setdefault("finished", time.time())

@@ -25,7 +25,7 @@ from .files import ANOTHER_PROJECT, read_identity, write_json
 from .history import history_of
 from .oracle import NASOracle
 from .protocol import is_stop
-from .trials import AnnotatedRow, record_end, trial_of
+from .trials import Record, record_end, trial_of
 
 __all__ = ["ProjectStore", "open_store"]
 
@@ -65,7 +65,7 @@ class ProjectStore:
             if oracle.is_exhausted:
                 raise SpaceExhausted("every architecture of the space has been proposed")
             return None
-        trial = trial_of(AnnotatedRow(row, oracle.notes[row.trial_id]), self._experiment.space)
+        trial = trial_of(Record(row, oracle.notes[row.trial_id]), self._experiment.space)
         assert trial is not None, f"{row.hyperparameters.values} is not in the space"
         self._rows[trial.number] = row
         return trial
@@ -76,7 +76,7 @@ class ProjectStore:
 
     def finish(self, trial: Trial) -> None:
         row = self._rows.pop(trial.number)
-        record_end(AnnotatedRow(row, self._oracle.notes[row.trial_id]), trial)
+        record_end(Record(row, self._oracle.notes[row.trial_id]), trial)
         self._oracle.end_trial(row)
 
 

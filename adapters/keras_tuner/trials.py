@@ -25,7 +25,7 @@ from .space import architecture_in
 __all__ = [
     "SKIPPED",
     "Note",
-    "AnnotatedRow",
+    "Record",
     "ProjectState",
     "curve_of",
     "error_in",
@@ -43,7 +43,7 @@ SKIPPED = "skipped"  # the state of a trial that failed before sampling, under a
 Note = dict[str, Any]
 
 
-class AnnotatedRow(NamedTuple):
+class Record(NamedTuple):
     """A trial of Keras Tuner with its note.
 
     Attributes:
@@ -74,7 +74,7 @@ class AnnotatedRow(NamedTuple):
         return self.note.get("notes", {})
 
 
-def read_rows(project: Path) -> list[AnnotatedRow]:
+def read_rows(project: Path) -> list[Record]:
     """Read all trials of a project, in the order of their numbers.
 
     A trial that Keras Tuner itself has run has no note, and gets one. A damaged trial is returned
@@ -83,7 +83,7 @@ def read_rows(project: Path) -> list[AnnotatedRow]:
     Args:
         project: The directory that holds `oracle.json`.
     """
-    rows: list[AnnotatedRow] = []
+    rows: list[Record] = []
     ended = read_json(project / "oracle.json").get("end_order", ())
     for file in project.glob("trial_*/trial.json"):
         number = re.fullmatch(r"trial_(\d+)", file.parent.name)
@@ -96,8 +96,8 @@ def read_rows(project: Path) -> list[AnnotatedRow]:
             warnings.warn(f"{file} is damaged ({error!r}): the trial is run again", stacklevel=2)
             row, document = Row(HyperParameters(), number[1]), {NOTE: {}}
         note = document.get(NOTE)
-        rows.append(AnnotatedRow(row, _note_for(row, ended) if note is None else dict(note)))
-    return sorted(rows, key=lambda noted: noted.number)
+        rows.append(Record(row, _note_for(row, ended) if note is None else dict(note)))
+    return sorted(rows, key=lambda record: record.number)
 
 
 def _note_for(row: Row, ended: Sequence[str]) -> Note:
@@ -124,7 +124,7 @@ class ProjectState(NamedTuple):
         end_order: The ids of the trials that have ended, in that order.
     """
 
-    rows: list[AnnotatedRow]
+    rows: list[Record]
     hyperparameters: HyperParameters
     display: Mapping[str, Any] | None
     start_order: list[str]
@@ -177,17 +177,17 @@ def curve_of(row: Row, steps: Sequence[int] | None = None) -> tuple[Step, ...]:
     return tuple(Step(step, found[step]) for step in sorted(wanted) if step in found)
 
 
-def trial_of(noted: AnnotatedRow, space: SearchSpace) -> Trial | None:
+def trial_of(record: Record, space: SearchSpace) -> Trial | None:
     """Return our trial; None if the record has no architecture of the space."""
-    note, row = noted.note, noted.row
-    architecture = _architecture(noted, space)
+    note, row = record.note, record.row
+    architecture = _architecture(record, space)
     if architecture is None or note.get("state") == SKIPPED:
         return None
     if "ended" not in note:
         curve = curve_of(row, note.get("steps", ()))
-        return Trial(noted.number, architecture, curve=curve, started=note.get("started"))
+        return Trial(record.number, architecture, curve=curve, started=note.get("started"))
     return Trial(
-        noted.number,
+        record.number,
         architecture,
         note["state"],
         note.get("values", {}),
@@ -199,17 +199,17 @@ def trial_of(noted: AnnotatedRow, space: SearchSpace) -> Trial | None:
     )
 
 
-def _architecture(noted: AnnotatedRow, space: SearchSpace) -> Architecture | None:
-    values = noted.row.hyperparameters.values
-    if noted.note.get("grown") and values:  # a model does not use what it does not declare
+def _architecture(record: Record, space: SearchSpace) -> Architecture | None:
+    values = record.row.hyperparameters.values
+    if record.note.get("grown") and values:  # a model does not use what it does not declare
         missing = (d for d in space.decisions if d.name not in values)
         values = {**{d.name: d.domain.values(points=2)[0] for d in missing}, **values}
     try:
         return architecture_in(space, values)
     except InvalidArchitecture as error:
-        if values and "ended" in noted.note:
+        if values and "ended" in record.note:
             warnings.warn(
-                f"trial {noted.number} is outside the space, and ignored: {error}", stacklevel=2
+                f"trial {record.number} is outside the space, and ignored: {error}", stacklevel=2
             )
         return None
 
@@ -235,9 +235,9 @@ def forget_reports(row: Row) -> Note:
     return {}
 
 
-def record_end(noted: AnnotatedRow, trial: Trial) -> None:
+def record_end(record: Record, trial: Trial) -> None:
     """Record the end of our trial in the trial of Keras Tuner and in its note."""
-    row, note = noted
+    row, note = record
     note |= {"values": dict(trial.values), "seconds": trial.seconds, "notes": dict(trial.notes)}
     if trial.state == "failed":
         row.status = TrialStatus.FAILED
