@@ -59,9 +59,9 @@ class Search:
         space: The search space.
         objectives: Directions by metric, as `{"val_accuracy": "max"}`.
         seed: The seed, any int.
-        allow_equivalent: Whether to evaluate architectures that are equivalent to an earlier one.
-            They build the same network, but their values may differ in a table of measured
-            hardware.
+        allow_equivalent: Whether to evaluate architectures that are equivalent to an earlier one;
+            None for what the strategy says. They build the same network, but their values may
+            differ where they are measured on hardware.
 
     Raises:
         StrategyError: An argument is invalid, or the strategy does not suit the problem.
@@ -83,7 +83,7 @@ class Search:
         space: SearchSpace,
         objectives: Mapping[str, str] | Sequence[Objective],
         seed: int = 0,
-        allow_equivalent: bool = False,
+        allow_equivalent: bool | None = None,
     ) -> None:
         if not isinstance(cast(object, strategy), Strategy):
             raise StrategyError(
@@ -92,6 +92,8 @@ class Search:
             )
         if type(seed) is not int:
             raise StrategyError(f"invalid seed={seed!r}: give an int, as seed=0")
+        if allow_equivalent is None:
+            allow_equivalent = strategy.allow_equivalent
         self.strategy = strategy
         self.problem = Problem(space, objectives_from(objectives), seed, allow_equivalent)
         if space.baseline is not None and not space.is_feasible(space.baseline):

@@ -138,6 +138,11 @@ class Strategy(ABC, Generic[State]):
         """
 
     @property
+    def allow_equivalent(self) -> bool:
+        """Whether equivalents of earlier architectures are evaluated; by default, they are not."""
+        return False
+
+    @property
     def avoids_failures(self) -> bool:
         """Whether `Search` passes over candidates that would probably fail; by default, it does."""
         return True
