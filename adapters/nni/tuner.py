@@ -27,7 +27,8 @@ from .class_args import (
     strategy_of,
 )
 from .compat import patch_dispatcher
-from .space import NAME, STEPPED, architecture_from, from_native
+from .nested import parameters_from
+from .space import architecture_from, from_native
 from .trials import STATES, metrics_from, objectives_without_number
 from .webui import DEFAULT, parameters_of
 
@@ -147,7 +148,7 @@ class NASTuner(Tuner):
             self._numbers[parameter_id] = trial.number
         if self._native is None:
             return parameters_of(trial.architecture)
-        return _native_parameters(trial.architecture, self._native, "")
+        return parameters_from(trial.architecture, self._native)
 
     def receive_trial_result(
         self, parameter_id: int, parameters: Mapping[str, Any], value: Any, **_: Any
@@ -219,22 +220,3 @@ class NASTuner(Tuner):
             )
             return Trial(number, architecture, "failed", values)
         return Trial(number, architecture, "complete", values)
-
-
-def _native_parameters(
-    architecture: Architecture, native: Mapping[str, Any], path: str
-) -> dict[str, Any]:
-    """Return an architecture in the form that NNI's own tuners propose for a search space."""
-    made: dict[str, Any] = {}
-    for name, parameter in native.items():
-        options = parameter["_value"]
-        if parameter["_type"] == "choice" and isinstance(options[0], Mapping):
-            label = architecture.choices[f"{path}{name}"]
-            option = next(option for option in options if option[NAME] == label)
-            inner = {key: value for key, value in option.items() if key != NAME}
-            below = _native_parameters(architecture, inner, f"{path}{name}.{label}.")
-            made[name] = {NAME: label, **below}
-            continue
-        value = architecture[f"{path}{name}"]
-        made[name] = float(value) if parameter["_type"] in STEPPED else value
-    return made
