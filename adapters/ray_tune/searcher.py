@@ -27,7 +27,7 @@ from ...strategies import (
     objectives_from,
 )
 from .forms import Form, architecture_in, config_from, form_of, is_open, is_stored
-from .history import load, moved
+from .history import latest_state, load, moved
 from .native_reports import Reports, is_of
 from .space import ARCHITECTURE, architecture_from, from_native
 
@@ -283,6 +283,10 @@ class NASSearcher(Searcher):
         self._log.replay(saved)
         self._ids = {name: int(number) for name, number in saved.metadata["running"].items()}
         self._reports = {t.number: Reports.restored(t) for t in saved.of_state("running")}
+
+    def restore_from_dir(self, checkpoint_dir: str) -> None:
+        """Continue from the latest history in Ray's experiment directory; see `restore`."""
+        self.restore(str(latest_state(Path(checkpoint_dir), self.space)))
 
     def _opened(self) -> TrialLog:
         """Return the log of this search, opened once its space and objectives are known."""

@@ -13,7 +13,7 @@ from ray import tune
 from ray.tune.search import Repeater
 
 from nasbridge import BackendError, RandomSearch
-from nasbridge.adapters.ray_tune import NASSearcher, architecture_from, from_native
+from nasbridge.adapters.ray_tune import NASSearcher, architecture_from, from_native, load
 from nasbridge.spaces import InvalidArchitecture
 from nasbridge.testing import comparable
 
@@ -194,3 +194,16 @@ def test_a_clock_that_steps_back_changes_nothing(
     other.restore(str(tmp_path / "state"))
     assert [trial.number for trial in other.history] == [2, 0, 3, 1]
     assert comparable(other.history) == comparable(searcher.history)
+
+
+def test_a_later_driver_may_have_an_earlier_name(tmp_path: Path) -> None:
+    """Ray names a driver's files by its start, here by a clock that was set back by an hour."""
+    searcher = searcher_of(NESTED)
+    configs(searcher, "ab")
+    searcher.save_to_dir(str(tmp_path), "2026-10-25_02-30-00")
+    searcher.on_trial_complete("a", {"loss": 1.0})
+    searcher.save_to_dir(str(tmp_path), "2026-10-25_01-30-00")
+    other = searcher_of(NESTED)
+    other.restore_from_dir(str(tmp_path))
+    for history in (load(tmp_path), other.history):
+        assert comparable(history) == comparable(searcher.history)
