@@ -24,6 +24,7 @@ from ...strategies import History, Search, SpaceExhausted, Strategy, default_str
 from ...strategies.search import generator
 from .attributes import (
     CHOICES,
+    SEQUENCE,
     SURPLUS,
     VOID,
     fixed_of,
@@ -185,11 +186,12 @@ class NASSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """End `study.optimize` when the space is exhausted, as Optuna's GridSampler does."""
-        if not _is_optimizing(study):
-            return
+        """Store the trial's position; stop like Optuna's GridSampler if the space is exhausted."""
         with self._lock:
             log = self.follow(study)
+            set_internal(study, id_of(trial), SEQUENCE, [trial.number, log.finishing()])
+            if not _is_optimizing(study):
+                return
             if self._remaining is None:
                 self._remaining = _Remaining(log.trials.search)
             if self._remaining.is_large(log.known_rows):
