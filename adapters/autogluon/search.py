@@ -93,7 +93,7 @@ class ModelSearch:
         self._failures = ConsecutiveFailures(
             settings.max_failures, "fix the space or the model, or raise max_failures"
         )
-        self._began = time.time()
+        self._began = time.monotonic()
         self._last_error, self._thread = LastError(), threading.current_thread()
         finalize(self, self._last_error.stop)  # after Ctrl-C the logger would keep the handler
         self.results: dict[str, tuple[dict[str, Any], float]] = {}  # by hyperparameters
@@ -176,7 +176,7 @@ class ModelSearch:
         own = given["init_params"].get("hyperparameters", {}).get("ag_args_fit", {})
         limits = [self._settings.trial_seconds]
         if self._scheduler.time_out is not None and "max_time_limit" not in own:
-            left = self._scheduler.time_out - (time.time() - self._began)
+            left = self._scheduler.time_out - (time.monotonic() - self._began)
             trials = EXPECTED_TRIALS
             if given["hpo_executor"].hyperparameter_tune_kwargs.get("num_trials") is not None:
                 trials = max(self._scheduler.num_trials - len(self._numbers), SHARES)

@@ -57,6 +57,8 @@ class Job:
             user added; None if it has reported nothing.
         started: Start time, in seconds since 1970.
         ended: End time, in seconds since 1970.
+        place: Position of its end among all events, which a clock that steps back does not change;
+            None while it runs.
     """
 
     id: str
@@ -68,19 +70,21 @@ class Job:
     asked: str | None = None
     started: float | None = None
     ended: float | None = None
+    place: int | None = None
 
-    def add_event(self, time: float, event: str, data: str | None, sequence: int | None) -> None:
-        """Apply a row of the table TrialJobEvent."""
+    def add_event(
+        self, place: int, time: float, event: str, data: str | None, sequence: int | None
+    ) -> None:
+        """Apply a row of the table TrialJobEvent, at its place in the table."""
         if event not in NOT_STATES:
             self.status = event
+            self.ended, self.place = (time, place) if event in ENDS else (None, None)
         if data and self.record is None:
             self.record = json.loads(data)
         if sequence is not None and self.sequence < 0:
             self.sequence = sequence
         if event == "RUNNING":
             self.started = time
-        if event in ENDS:
-            self.ended = time
 
     def add_metric(self, parameter: str | None, kind: str, sequence: int, value: Any) -> None:
         """Apply a row of the table MetricData."""
@@ -103,6 +107,15 @@ class StoredExperiment:
     settings: Mapping[str, Any]
     jobs: tuple[Job, ...]
 
+    @property
+    def as_ended(self) -> tuple[Job, ...]:
+        """Its trials in the order in which they ended, and then those that are running."""
+
+        def key(job: Job) -> tuple[bool, int]:
+            return job.place is None, job.sequence if job.place is None else job.place
+
+        return tuple(sorted(self.jobs, key=key))
+
 
 @contextmanager
 def _opened(file: Path) -> Generator[sqlite3.Connection]:
@@ -122,19 +135,24 @@ def _opened(file: Path) -> Generator[sqlite3.Connection]:
 def experiment_in(folder: Path) -> str | None:
     """Return the id of the experiment below NNI's working directory, or None.
 
-    Of several experiments the latest counts.
+    Of several experiments the one with most trials counts, and of equal ones the latest.
     """
-    found = [file for file in folder.glob(f"*/{DATABASE.as_posix()}") if _has_profile(file)]
-    latest = max(found, key=lambda file: file.stat().st_mtime, default=None)
+    sizes = {file: _trials_in(file) for file in folder.glob(f"*/{DATABASE.as_posix()}")}
+    known = {file: (size, file.stat().st_mtime) for file, size in sizes.items() if size is not None}
+    latest = max(known, key=lambda file: known[file], default=None)
     return None if latest is None else latest.parent.parent.resolve().name
 
 
-def _has_profile(file: Path) -> bool:
+def _trials_in(file: Path) -> int | None:
+    """Return the number of trials of an experiment; None if there is none."""
     try:
         with _opened(file) as database:
-            return database.execute("select 1 from ExperimentProfile").fetchone() is not None
+            found = database.execute(
+                "select max(nextSequenceId) from ExperimentProfile having count(*) > 0"
+            ).fetchone()
+            return None if found is None else int(found[0] or 0)
     except BackendError:  # NNI was killed before it created its tables
-        return False
+        return None
 
 
 def database_at(location: Path) -> Path:
@@ -185,9 +203,9 @@ def read_database(file: Path) -> StoredExperiment:
     if profile is None:
         raise BackendError(f"{file} holds no experiment: NNI was killed before it stored one")
     jobs: dict[str, Job] = {}
-    for time, job, *event in events:
+    for place, (time, job, *event) in enumerate(events):
         if job:
-            jobs.setdefault(job, Job(job)).add_event(time / 1000, *event)
+            jobs.setdefault(job, Job(job)).add_event(place, time / 1000, *event)
     for job, parameter, kind, sequence, data in metrics:
         if job in jobs:
             value = json.loads(json.loads(data))

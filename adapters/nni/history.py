@@ -11,7 +11,6 @@ from typing import Any
 from ...engine.errors import BackendError
 from ...spaces import NasbridgeError, SearchSpace
 from ...strategies import History, Objective, Trial
-from ...strategies.history import in_order
 from .database import DATABASE, StoredExperiment, create_database
 from .space import from_native
 from .trials import ENDS, ENVIRONMENT, TrialReader, event_rows, metric_rows, milliseconds
@@ -45,7 +44,7 @@ def history_of(
             ) from error
     wanted = tuple(objectives or (_objective(settings),))
     reader = TrialReader(stored.jobs, space, wanted)
-    trials = [trial for job in stored.jobs if (trial := reader.read(job)) is not None]
+    trials = [trial for job in stored.as_ended if (trial := reader.read(job)) is not None]
     outside = tuple(sorted(reader.outside))
     if outside:
         text = f"{len(outside)} of {len(stored.jobs)} trials are outside the space"
@@ -56,7 +55,7 @@ def history_of(
     return History(
         space,
         wanted,
-        in_order(trials),
+        tuple(trials),
         strategy=_tuner(settings),
         metadata=metadata,
         skipped=outside,

@@ -1,11 +1,12 @@
 """NNI search spaces to and from our spaces, and NNI parameters as architectures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 from ...engine.errors import BackendError
-from ...engine.native_options import choice_of, naming_parameter
+from ...engine.native_options import choice_of, distinct, naming_parameter
 from ...engine.native_values import list_values, read_architecture
 from ...spaces import (
     Architecture,
@@ -16,18 +17,16 @@ from ...spaces import (
     GeometricRange,
     Integer,
     IntegerRange,
-    InvalidArchitecture,
     Real,
     RealGrid,
     RealRange,
     SearchSpace,
     Space,
 )
+from .nested import NAME, branches_of, flattened, is_declared
 
 __all__ = [
-    "NAME",
     "OURS",
-    "STEPPED",
     "architecture_from",
     "architecture_key",
     "decision_key",
@@ -37,12 +36,19 @@ __all__ = [
     "typed",
 ]
 
-NAME = "_name"  # NNI's key for the label of a nested option
-STEPPED = ("quniform", "qloguniform")  # NNI draws floats from these, even where they are whole
 OURS = "architecture"  # label of the nested value that holds a whole architecture
 ARCHITECTURE = "arch"  # key of that value
 
 Native = Mapping[str, Mapping[str, Any]]
+
+NUMBERS: Mapping[str, tuple[str, ...]] = {
+    "randint": ("low", "high"),
+    "uniform": ("low", "high"),
+    "loguniform": ("low", "high"),
+    "quniform": ("low", "high", "step"),
+    "qloguniform": ("low", "high", "step"),
+}
+"""NNI's types of numbers that have bounds, with what `_value` holds."""
 
 
 def to_native(space: SearchSpace, *, nested: bool = False) -> dict[str, dict[str, Any]]:
@@ -173,40 +179,66 @@ def from_native(native: Native) -> Space:
 def _node(name: str, parameter: object) -> Any:
     try:
         given = cast(Mapping[str, Any], parameter)
-        kind, value = given["_type"], list(given["_value"])
+        kind, declared = given["_type"], given["_value"]
     except (KeyError, TypeError) as error:
         raise BackendError(
             f"the parameter {name!r} is {parameter!r}: NNI expects {{'_type': ..., '_value': ...}}"
         ) from error
-    match kind, value:
-        case "choice", _:
-            return _choice(name, value)
-        case "randint", [low, high]:
-            return Integer(low, high - 1)
-        case "uniform" | "loguniform", [low, high]:
-            return Real(low, high, kind == "loguniform")
-        case "quniform" | "qloguniform", [low, high, step]:
-            return _steps(low, high, step, kind == "qloguniform")
-        case _:
-            raise BackendError(
-                f"the parameter {name!r} has the type {kind!r}, which has no counterpart here: "
-                "use choice, randint, uniform, loguniform, quniform or qloguniform"
-            )
+    if not isinstance(declared, list | tuple):
+        raise BackendError(f"the parameter {name!r} has the '_value' {declared!r}: give a list")
+    values = list(cast(Sequence[object], declared))
+    if kind == "choice":
+        return _choice(name, values)
+    if kind not in NUMBERS:
+        raise BackendError(
+            f"the parameter {name!r} has the type {kind!r}, which has no counterpart here: use "
+            f"choice, {', '.join(NUMBERS)}"
+        )
+    if len(values) != len(NUMBERS[kind]):
+        raise BackendError(
+            f"the parameter {name!r} has the '_value' {values!r}: {kind} takes "
+            f"[{', '.join(NUMBERS[kind])}]"
+        )
+    low, high, *rest = (_number(name, value) for value in values)
+    if kind == "randint":
+        return _integer(name, low, high)
+    return _steps(low, high, rest[0], "log" in kind) if rest else Real(low, high, "log" in kind)
+
+
+def _number(name: str, value: object) -> float:
+    """Return a bound or a step; NNI accepts text, because YAML reads 1e-4 as text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    try:
+        return float(cast(float, value))
+    except (TypeError, ValueError) as error:
+        raise BackendError(
+            f"the parameter {name!r} has a '_value' with {value!r}: give numbers"
+        ) from error
+
+
+def _integer(name: str, low: float, high: float) -> Integer:
+    """Return the values of randint: NNI rounds both bounds up, and excludes the upper one."""
+    if not (math.isfinite(low) and math.isfinite(high) and math.ceil(low) < math.ceil(high)):
+        raise BackendError(
+            f"the parameter {name!r} has no value: randint [{low}, {high}] draws integers from "
+            f"{low} up to, but without, {high}; give a larger upper bound"
+        )
+    return Integer(math.ceil(low), math.ceil(high) - 1)
 
 
 def _choice(name: str, options: Sequence[Any]) -> Choice:
-    nested = [isinstance(option, Mapping) for option in options]
-    if not any(nested):
+    branches = branches_of(name, distinct(name, options))
+    if branches is None:
         return choice_of(name, options)
-    if not all(nested) or any(NAME not in option for option in options):
-        raise BackendError(
-            f"the options of {name!r} must all be plain values, or all be dicts with {NAME!r}, as "
-            "NNI requires"
-        )
     trees: dict[str, Any] = {}
-    for option in options:
-        inner = {key: _node(key, value) for key, value in option.items() if key != NAME}
-        trees[str(option[NAME])] = inner or str(option[NAME])
+    for label, branch in branches.items():
+        inner = {
+            key: _node(f"{name}.{label}.{key}", value)
+            for key, value in branch.items()
+            if is_declared(value)
+        }
+        trees[label] = inner or label
     return Choice(trees)
 
 
@@ -244,7 +276,7 @@ def architecture_from(parameters: Mapping[str, Any], space: SearchSpace) -> Arch
     if known.pop(NAME, None) == OURS:
         known = {name.removeprefix("~"): value for name, value in known.items()}
         return space.architecture(known)
-    return read_architecture(dict(_flattened(parameters)), space)
+    return read_architecture(flattened(parameters, space), space)
 
 
 def architecture_key(space: DecisionSpace) -> str:
@@ -258,22 +290,3 @@ def architecture_key(space: DecisionSpace) -> str:
 def decision_key(name: str) -> str:
     """Return the key of a decision; NNI reserves keys that start with an underscore."""
     return name if not name.startswith("_") else f"~{name}"
-
-
-def _flattened(parameters: Mapping[str, Any], path: str = "") -> list[tuple[str, Any]]:
-    """Return nested parameters under the names that `from_native` gives them."""
-    found: list[tuple[str, Any]] = []
-    for name, value in parameters.items():
-        if isinstance(value, Mapping):
-            inner = dict(cast(Mapping[str, Any], value))
-            if NAME not in inner:
-                raise InvalidArchitecture(
-                    f"the parameter {path}{name} is {value!r}, without {NAME!r}: give parameters "
-                    "that an NNI tuner or NASTuner has proposed"
-                )
-            label = inner.pop(NAME)
-            found += [(f"{path}{name}", label)]
-            found += _flattened(inner, f"{path}{name}.{label}.")
-        else:
-            found.append((f"{path}{name}", value))
-    return found

@@ -116,6 +116,8 @@ class TrialReader:
             state = "failed"
             notes["error"] = f"its result {job.final!r} has no finite number for {missing}"
         seconds = job.ended - job.started if job.ended and job.started else None
+        if seconds is not None and seconds < 0:  # the clock was set back in between
+            seconds = None
         return Trial(
             job.sequence, architecture, state, values, curve, seconds, job.started, job.ended, notes
         )

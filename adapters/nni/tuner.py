@@ -4,7 +4,9 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -15,7 +17,7 @@ from nni.tuner import Tuner
 
 from ...engine.errors import BackendError
 from ...engine.trial_log import TrialLog
-from ...spaces import Architecture, NasbridgeError, SearchSpace
+from ...spaces import NasbridgeError, SearchSpace
 from ...strategies import History, Objective, SpaceExhausted, Step, Strategy, Trial
 from ...strategies.trial import TrialState
 from .class_args import (
@@ -27,7 +29,8 @@ from .class_args import (
     strategy_of,
 )
 from .compat import patch_dispatcher
-from .space import NAME, STEPPED, architecture_from, from_native
+from .nested import parameters_from
+from .space import architecture_from, from_native
 from .trials import STATES, metrics_from, objectives_without_number
 from .webui import DEFAULT, parameters_of
 
@@ -147,7 +150,7 @@ class NASTuner(Tuner):
             self._numbers[parameter_id] = trial.number
         if self._native is None:
             return parameters_of(trial.architecture)
-        return _native_parameters(trial.architecture, self._native, "")
+        return parameters_from(trial.architecture, self._native)
 
     def receive_trial_result(
         self, parameter_id: int, parameters: Mapping[str, Any], value: Any, **_: Any
@@ -182,8 +185,10 @@ class NASTuner(Tuner):
                 except (NasbridgeError, KeyError, TypeError) as error:
                     LOG.warning("nasbridge leaves out imported data %s: %s", entry, error)
                     continue
-                number = self._trials.next_number
-                self._trials.finish(self._completed(number, architecture, entry.get("value")))
+                value = entry.get("value")
+                values = metrics_from(value, self._objectives)
+                trial = Trial(self._trials.next_number, architecture, values=values)
+                self._trials.finish(self._completed(trial, value))
 
     @property
     def _trials(self) -> TrialLog:
@@ -200,41 +205,28 @@ class NASTuner(Tuner):
             return
         number, value = self._numbers.pop(parameter_id), self._values.pop(parameter_id, None)
         del self._ended[parameter_id]
-        architecture = self._trials.running[number].architecture
-        values = metrics_from(value, self._objectives)
+        trial = replace(
+            self._trials.running[number],
+            values=metrics_from(value, self._objectives),
+            finished=time.time(),
+        )
         if state == "complete":
-            trial = self._completed(number, architecture, value)
-        elif state == "pruned" and values:
-            trial = Trial(number, architecture, "pruned", values, (Step(0, values),))
+            trial = self._completed(trial, value)
+        elif state == "pruned" and trial.values:
+            trial = replace(trial, state="pruned", curve=(Step(0, trial.values),))
         else:
-            trial = Trial(number, architecture, "failed", values)
+            end = "failed" if state == "failed" else "was stopped before its first report"
+            trial = _failed(trial, f"the trial {end}; see its trial.stderr")
         self._trials.finish(trial)
 
-    def _completed(self, number: int, architecture: Architecture, value: Any) -> Trial:
+    def _completed(self, trial: Trial, value: Any) -> Trial:
         """Return a trial that succeeded in NNI; without finite objectives it is a failed one."""
-        values = metrics_from(value, self._objectives)
-        if missing := objectives_without_number(values, self._objectives):
-            LOG.warning(
-                "trial %d has failed: %r has no finite number for %s", number, value, missing
-            )
-            return Trial(number, architecture, "failed", values)
-        return Trial(number, architecture, "complete", values)
+        if missing := objectives_without_number(trial.values, self._objectives):
+            reason = f"its result {value!r} has no finite number for {missing}"
+            LOG.warning("trial %d has failed: %s", trial.number, reason)
+            return _failed(trial, reason)
+        return replace(trial, state="complete")
 
 
-def _native_parameters(
-    architecture: Architecture, native: Mapping[str, Any], path: str
-) -> dict[str, Any]:
-    """Return an architecture in the form that NNI's own tuners propose for a search space."""
-    made: dict[str, Any] = {}
-    for name, parameter in native.items():
-        options = parameter["_value"]
-        if parameter["_type"] == "choice" and isinstance(options[0], Mapping):
-            label = architecture.choices[f"{path}{name}"]
-            option = next(option for option in options if option[NAME] == label)
-            inner = {key: value for key, value in option.items() if key != NAME}
-            below = _native_parameters(architecture, inner, f"{path}{name}.{label}.")
-            made[name] = {NAME: label, **below}
-            continue
-        value = architecture[f"{path}{name}"]
-        made[name] = float(value) if parameter["_type"] in STEPPED else value
-    return made
+def _failed(trial: Trial, reason: str) -> Trial:
+    return replace(trial, state="failed", notes={**trial.notes, "error": reason})

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, cast
 from ...spaces import Architecture, Categorical, Decision, DecisionSpace, IntegerRange, Label
 from ...spaces.nodes.constraints import Limit
 from ...strategies import Objective
-from .space import NAME, OURS, architecture_key, decision_key, parameter_of, typed
+from .nested import NAME
+from .space import OURS, architecture_key, decision_key, parameter_of, typed
 
 __all__ = ["AXES", "DEFAULT", "parameters_of", "shown_metrics", "shown_space"]
 

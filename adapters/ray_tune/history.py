@@ -8,7 +8,7 @@ from ...engine.history_store import HISTORY_FILE
 from ...spaces import InvalidArchitecture, SearchSpace
 from ...strategies import History, Objective, Trial
 
-__all__ = ["load", "moved"]
+__all__ = ["latest_state", "load", "moved"]
 
 
 def load(location: Path | str, space: SearchSpace | None = None) -> History:
@@ -25,13 +25,36 @@ def load(location: Path | str, space: SearchSpace | None = None) -> History:
     path = Path(location)
     if (path / HISTORY_FILE).is_file() or not path.is_dir():
         return History.load(path / HISTORY_FILE if path.is_dir() else path, space)
-    saved = sorted(path.glob("searcher-state-*.pkl"))
+    return History.load(latest_state(path, space), space)
+
+
+def latest_state(directory: Path, space: SearchSpace | None) -> Path:
+    """Return the latest file that `NASSearcher.save` wrote in an experiment of Ray.
+
+    Ray names these files by the time at which a driver started. A clock that was set back gives a
+    later driver an earlier name, so the file with most trials counts.
+
+    Args:
+        directory: Ray's experiment directory.
+        space: The space; needed if it holds functions or classes.
+
+    Raises:
+        BackendError: The directory holds no such file.
+    """
+    saved = sorted(directory.glob("searcher-state-*.pkl"))
     if not saved:
         raise BackendError(
-            f"{path} holds neither a run of nasbridge nor an experiment of Ray with NASSearcher: "
-            "give the directory of one"
+            f"{directory} holds neither a run of nasbridge nor an experiment of Ray with "
+            "NASSearcher: give the directory of one"
         )
-    return History.load(saved[-1], space)
+    if len(saved) == 1:
+        return saved[0]
+
+    def size(file: Path) -> tuple[int, int, str]:
+        trials = History.load(file, space)
+        return len(trials), len(trials) - len(trials.of_state("running")), file.name
+
+    return max(saved, key=size)
 
 
 def moved(

@@ -7,13 +7,16 @@ Ray does not report whether a trial ran as a whole or was stopped. `Reports.ende
 - a function trainable that returns: its last report comes once more, now with `done`;
 - a trial that Ray stops: a new report with `done`, or none; or, if a scheduler stops it while its
   checkpoint is written, its last report once more without `done`;
-- a value of `stop` or `max_t` has been reached: the trial ran as a whole, however it ended.
+- a value of `stop` or `max_t` has been reached: the trial ran as a whole, however it ended;
+- a result without `training_iteration` is no report: a `Repeater` gives the mean of several trials,
+  beside the error of the last one.
 """
 
 import math
 import numbers
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
@@ -22,6 +25,7 @@ from ray.tune.result import AUTO_RESULT_KEYS, DEBUG_METRICS, DONE, TIME_TOTAL_S,
 from ray.tune.utils import flatten_dict
 
 from ...strategies import Objective, Step, Trial
+from ...strategies.trial import Curve
 
 __all__ = ["Reports", "is_of"]
 
@@ -38,10 +42,12 @@ class Reports:
     Attributes:
         trial: The trial, with its curve so far.
         last: Its last report, as Ray passed it.
+        began: When this process began to wait for reports, by a clock that never steps back.
     """
 
     trial: Trial
     last: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    began: float = field(default_factory=time.monotonic)
 
     @staticmethod
     def restored(trial: Trial) -> "Reports":
@@ -53,14 +59,11 @@ class Reports:
     def add(self, result: Mapping[str, Any]) -> None:
         """Add a report to the curve; a repeated step means that the trial began again."""
         step = int(result.get(TRAINING_ITERATION, 0))
-        metrics = {
-            name: float(value)
-            for name, value in result.items()
-            if isinstance(value, numbers.Real)
-            and not (isinstance(value, bool) or name in NOT_METRICS or name.startswith("config/"))
-        }
-        curve = tuple(known for known in self.trial.curve if known.step < step)
-        self.trial = replace(self.trial, curve=(*curve, Step(step, metrics)))
+        before = self.trial.curve
+        if len(before) and before[-1].step >= step:
+            before = [known for known in before if known.step < step]
+        curve = before if isinstance(before, Curve) else Curve(list(before))
+        self.trial = replace(self.trial, curve=curve.extended(Step(step, _metrics(result))))
         self.last = dict(result)  # a copy: Ray later sets `done` in the same dict
 
     def ended(
@@ -78,16 +81,26 @@ class Reports:
             objectives: Metrics that the trial must have reported.
             goals: Lower bounds of metrics; a trial that reaches one has run as a whole.
         """
-        before = _mark(self.last) if self.last else None
-        if result is not None:
-            self.add(result)
-        has_returned = result is not None and bool(result.get(DONE)) and _mark(result) == before
-        is_whole = any(
-            name in self.last and self.last[name] >= least for name, least in goals.items()
-        )
-        now = time.time()
-        trial = replace(self.trial, finished=now, seconds=now - (self.trial.started or now))
-        return _judged(trial, error, has_returned or is_whole, objectives)
+        if result and TRAINING_ITERATION not in result:
+            values, is_whole = _metrics(result), True
+            error = error and not any(
+                math.isfinite(values.get(o.metric, math.nan)) for o in objectives
+            )
+        else:
+            before = _mark(self.last) if self.last else None
+            if result is not None:
+                self.add(result)
+            has_returned = bool(result and result.get(DONE)) and _mark(self.last) == before
+            is_whole = has_returned or any(
+                name in self.last and self.last[name] >= least for name, least in goals.items()
+            )
+            values = {n: v for step in self.trial.curve for n, v in step.metrics.items()}
+        seconds = time.monotonic() - self.began
+        trial = replace(self.trial, finished=time.time(), seconds=seconds)
+        if error:
+            reason = "the trial raised an error, which Ray keeps in its error.txt"
+            return replace(trial, state="failed", notes={**trial.notes, "error": reason})
+        return _judged(trial, values, is_whole, objectives)
 
 
 def is_of(result: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
@@ -96,12 +109,22 @@ def is_of(result: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
     return all(name in result and result[name] == value for name, value in flat.items())
 
 
-def _judged(trial: Trial, error: bool, is_whole: bool, objectives: Sequence[Objective]) -> Trial:
-    """Return the trial with its final state and values."""
-    if error:
-        reason = "the trial raised an error, which Ray keeps in its error.txt"
-        return replace(trial, state="failed", notes={**trial.notes, "error": reason})
-    values = {name: value for step in trial.curve for name, value in step.metrics.items()}
+def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers in a result that the trial reported itself."""
+    metrics: dict[str, float] = {}
+    for name, value in result.items():
+        if name in NOT_METRICS or name.startswith("config/") or isinstance(value, bool):
+            continue
+        if isinstance(value, numbers.Real):
+            with suppress(OverflowError):  # an int that is too large for a float
+                metrics[name] = float(value)
+    return metrics
+
+
+def _judged(
+    trial: Trial, values: Mapping[str, float], is_whole: bool, objectives: Sequence[Objective]
+) -> Trial:
+    """Return a trial that raised no error, with its final state and values."""
     known = [o.metric for o in objectives if o.metric in values]
     wanted = known if known and not is_whole else [o.metric for o in objectives]
     missing = [name for name in wanted if not math.isfinite(values.get(name, math.nan))]

@@ -26,14 +26,14 @@ from ...strategies import (
     default_strategy,
     objectives_from,
 )
-from .history import load, moved
+from .forms import Form, architecture_in, config_from, form_of, is_open, is_stored
+from .history import latest_state, load, moved
 from .native_reports import Reports, is_of
-from .space import ARCHITECTURE, architecture_from, config_from, from_native, is_open
+from .space import ARCHITECTURE, architecture_from, from_native
 
 __all__ = ["NASSearcher"]
 
-STATE = frozenset(("_log", "_ids", "_restarted", "_reports", "_native"))
-"""Attributes that are not pickled: the saved history restores them."""
+FORM = "param_space"  # key of the form of the param_space in the metadata of a saved history
 
 
 @final
@@ -99,7 +99,7 @@ class NASSearcher(Searcher):
         self._flat = flat
         self._whole = {} if max_t is None else {time_attr: max_t}
         self._stop: Mapping[str, float] = dict(stop or {})
-        self._native: Mapping[str, Any] | None = None
+        self._form: Form | None = None  # of the param_space, where that is searched
         self._objectives: tuple[Objective, ...] = ()
         if objectives is not None:
             self._objectives = objectives_from(objectives)
@@ -127,11 +127,16 @@ class NASSearcher(Searcher):
         self._restarted: dict[str, Reports] = {}  # failed trials that run again, by Ray's ids
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in STATE}
+        trials = None if self._log is None else self.history
+        return {**vars(self), "_log": None, "trials": trials}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _native=None)
-        self._reset()
+        trials: History | None = state.pop("trials")
+        self.__dict__.update(state)
+        if trials is not None:
+            self._log = self._new_log(trials.space)
+            self._log.replay(trials)
+        self._reports = {n: replace(r, began=time.monotonic()) for n, r in self._reports.items()}
 
     def set_search_properties(
         self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
@@ -145,14 +150,24 @@ class NASSearcher(Searcher):
         if not self._stop and isinstance(stop, Mapping):
             self._stop = dict(stop)
         if is_open(config):
-            if self.space is not None and self._native is None:
-                still = ", ".join(repr(d.name) for d in from_native(config).decisions)
-                raise BackendError(
-                    f"param_space leaves {still} open, and NASSearcher has its own space: move "
-                    "them into that space, give them fixed values, or leave out the space"
-                )
-            self._native, self.space = config, from_native(config)
+            self._take(config)
         return True
+
+    def _take(self, native: Mapping[str, Any]) -> None:
+        """Search the open values of a `param_space`; it may be given again, as in a restore."""
+        space = from_native(native)
+        if self.space is not None and self._form is None:
+            still = ", ".join(repr(decision.name) for decision in space.decisions)
+            raise BackendError(
+                f"param_space leaves {still} open, and NASSearcher has its own space: move "
+                "them into that space, give them fixed values, or leave out the space"
+            )
+        if self._log is not None and self._log.space.fingerprint != space.fingerprint:
+            raise BackendError(
+                f"NASSearcher has begun to search {self._log.space}, and param_space is now "
+                f"{space}: give the same param_space, or a new NASSearcher"
+            )
+        self._form, self.space = form_of(native), space
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """Return the config of a new trial; "FINISHED" when the space is exhausted."""
@@ -211,12 +226,12 @@ class NASSearcher(Searcher):
             )
         metric = self._objectives[0].metric
         steps = enumerate(intermediate_values or (), start=1)
-        has_failed = error or not math.isfinite(value)
+        has_failed = error or value is None or not math.isfinite(value)
         reason = "failed elsewhere" if error else f"{metric} is {value}, not a finite number"
         log.finish(
             Trial(
                 log.next_number,
-                architecture_from(parameters, log.space),
+                self._architecture(parameters),
                 "failed" if has_failed else "pruned" if pruned else "complete",
                 {} if has_failed else {metric: float(value)},
                 tuple(Step(step, {metric: float(v)}) for step, v in steps),
@@ -231,17 +246,29 @@ class NASSearcher(Searcher):
 
     def save(self, checkpoint_path: str) -> None:
         """Write the history, as Ray requests from time to time."""
+        history = self.history
+        if self._form is not None:
+            form = self._form if is_stored(self._form) else None
+            history = replace(history, metadata={**history.metadata, FORM: form})
         Path(checkpoint_path).unlink(missing_ok=True)
-        self.history.save(checkpoint_path)
+        history.save(checkpoint_path)
 
     def restore(self, checkpoint_path: str) -> None:
         """Continue from a saved history.
 
         Raises:
-            BackendError: The history is of another search.
+            BackendError: The history is of another search, or of a `param_space` that JSON cannot
+                describe and that was not given again.
             HistoryError: The history is damaged, or of another space.
         """
         saved = History.load(checkpoint_path, self.space)
+        if self._form is None and FORM in saved.metadata:
+            self._form = saved.metadata[FORM]
+            if self._form is None:
+                raise BackendError(
+                    f"{checkpoint_path} is of a param_space with options that JSON cannot "
+                    "describe: give Tuner.restore the same param_space"
+                )
         self._objectives = self._objectives or saved.objectives
         self.space = saved.space if self.space is None else self.space
         ExperimentIdentity.of(saved).check(
@@ -256,6 +283,10 @@ class NASSearcher(Searcher):
         self._log.replay(saved)
         self._ids = {name: int(number) for name, number in saved.metadata["running"].items()}
         self._reports = {t.number: Reports.restored(t) for t in saved.of_state("running")}
+
+    def restore_from_dir(self, checkpoint_dir: str) -> None:
+        """Continue from the latest history in Ray's experiment directory; see `restore`."""
+        self.restore(str(latest_state(Path(checkpoint_dir), self.space)))
 
     def _opened(self) -> TrialLog:
         """Return the log of this search, opened once its space and objectives are known."""
@@ -284,10 +315,17 @@ class NASSearcher(Searcher):
         return TrialLog(self.strategy, space, self._objectives, self.seed)
 
     def _config(self, architecture: Architecture) -> dict[str, Any]:
-        if self._native is not None:
-            return config_from(architecture, self._native)
+        if self._form is not None:
+            return config_from(architecture, self._form)
         values = {name: _plain(architecture, name) for name in architecture.choices}
         return values if self._flat else {ARCHITECTURE: values}
+
+    def _architecture(self, config: Mapping[str, Any]) -> Architecture:
+        """Return the architecture in a config; the inverse of `_config`."""
+        space = self._opened().space
+        if self._form is not None:
+            return architecture_in(config, self._form, space)
+        return architecture_from(config, space)
 
     def _reports_of(self, trial_id: str, result: Mapping[str, Any]) -> Reports | None:
         """Return the reports of a running trial, or of a failed one that runs again.

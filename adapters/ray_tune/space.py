@@ -26,18 +26,16 @@ from ...spaces import (
     SearchSpace,
     Space,
 )
+from .forms import GRID, is_open
 
 __all__ = [
     "ARCHITECTURE",
     "architecture_from",
-    "config_from",
     "from_native",
-    "is_open",
     "to_native",
 ]
 
 ARCHITECTURE = "arch"  # key of the architecture in a config that is not flat
-GRID = "grid_search"
 
 Native = Mapping[str, Any]
 
@@ -114,18 +112,10 @@ def from_native(native: Native) -> Space:
     return Space(nodes)
 
 
-def is_open(value: object) -> bool:
-    """Return whether a value of a search space, or a part of it, is still to be chosen."""
-    if isinstance(value, Mapping):
-        return GRID in value or any(is_open(part) for part in value.values())
-    if isinstance(value, list | tuple):
-        return any(is_open(part) for part in value)
-    return isinstance(value, sample.Domain)
-
-
 def _nodes(native: Native, path: str) -> list[tuple[str, Any]]:
+    """Return the open values by name, in an order that does not depend on that of the keys."""
     found: list[tuple[str, Any]] = []
-    for key, value in native.items():
+    for key, value in sorted(native.items(), key=lambda item: str(item[0])):
         name = f"{path}{key}"
         if isinstance(value, Mapping) and GRID not in value:
             found += _nodes(cast(Native, value), f"{name}.")
@@ -182,11 +172,20 @@ def _kind(name: str, domain: sample.Domain) -> tuple[bool, float | None]:
 
 def _integer(name: str, domain: sample.Integer) -> Integer:
     log, step = _kind(name, domain)
-    if step is None or step == 1:
-        return Integer(domain.lower, domain.upper - 1, log=log)
-    first = math.ceil(domain.lower / step) * int(step)
-    last = math.floor(domain.upper / step) * int(step)
-    return Integer(first, last, int(step), log)
+    bounds = domain.lower, domain.upper, 1 if step is None else step
+    low, high, step = (_whole(name, number) for number in bounds)
+    if step == 1:
+        return Integer(low, high - 1, log=log)
+    if step < 1:
+        raise BackendError(f"{name!r} is quantised in steps of {step}: give a step of at least 1")
+    return Integer(-(-low // step) * step, high // step * step, step, log)
+
+
+def _whole(name: str, number: float) -> int:
+    """Return a bound or a step of integers, which may be a float, as 8.0."""
+    if not math.isfinite(number) or int(number) != number:
+        raise BackendError(f"{name!r} has integer values, and {number} is not one")
+    return int(number)
 
 
 def _real(name: str, domain: sample.Float) -> Real:
@@ -194,44 +193,12 @@ def _real(name: str, domain: sample.Float) -> Real:
     return Real(domain.lower, domain.upper, log, step=step)
 
 
-def config_from(architecture: Architecture, native: Native, path: str = "") -> dict[str, Any]:
-    """Return the values that an architecture gives the open values of a search space.
-
-    Args:
-        architecture: An architecture of `from_native(native)`.
-        native: The search space.
-        path: Prefix of the names in it.
-    """
-    made: dict[str, Any] = {}
-    for key, value in native.items():
-        name = f"{path}{key}"
-        if isinstance(value, Mapping) and GRID not in value:
-            inner = config_from(architecture, cast(Native, value), f"{name}.")
-            if inner:
-                made[key] = inner
-        elif is_open(value):
-            made[key] = _value(architecture, name, value)
-    return made
-
-
-def _value(architecture: Architecture, name: str, value: Any) -> Any:
-    options: Any = value[GRID] if isinstance(value, Mapping) else getattr(value, "categories", ())
-    if not any(is_open(option) for option in options):
-        return architecture[name]
-    label = architecture.choices[name]
-    option: Any = list(options)[int(cast(str, label))]
-    if not isinstance(option, Mapping):
-        return option
-    fixed = {key: part for key, part in option.items() if not is_open(part)}
-    return fixed | config_from(architecture, cast(Native, option), f"{name}.{label}.")
-
-
 def architecture_from(config: Mapping[str, Any], space: SearchSpace) -> Architecture:
     """Return the architecture in the config of a trial.
 
     Args:
         config: The trainable's config, from `NASSearcher(space, ...)` or from any searcher of Ray
-            on `to_native(space)`; other constants are ignored.
+            on `to_native(space)`; other constants are ignored. Names may be dotted or nested.
         space: The space.
 
     Raises:
@@ -247,4 +214,13 @@ def architecture_from(config: Mapping[str, Any], space: SearchSpace) -> Architec
     nested = config.get(ARCHITECTURE)
     if isinstance(nested, Mapping) and not any(d.name == ARCHITECTURE for d in space.decisions):
         return space.architecture(dict(cast(Mapping[str, Any], nested)))
-    return read_architecture(config, space)
+    return read_architecture({**_dotted(config, ""), **config}, space)
+
+
+def _dotted(config: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return the values of nested dicts under the names that `from_native` gives them."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{path}{key}"
+        found |= _dotted(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return found

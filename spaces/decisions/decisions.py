@@ -90,15 +90,22 @@ class Decision:
         return label
 
     def label_of(self, value: object) -> object:
-        """Return the label of an option; any other value unchanged."""
+        """Return the label of an option; any other value unchanged.
+
+        Of equal options, such as (1, 2) and (1.0, 2.0), the one of the same text is taken.
+        """
         if isinstance(value, numpy.generic):
             value = cast(object, value.item())
         if isinstance(self.domain, Categorical) and not (
             isinstance(value, str) and value in self.domain.labels
         ):
-            for label, option in zip(self.domain.labels, self.options, strict=False):
-                if type(option) is type(value) and option == value:
-                    return label
+            equal = [
+                (repr(option) != repr(value), label)
+                for label, option in zip(self.domain.labels, self.options, strict=False)
+                if type(option) is type(value) and option == value
+            ]
+            if equal:
+                return min(equal, key=lambda one: one[0])[1]
         return value
 
 

@@ -10,7 +10,7 @@ from ..spaces import Choice, SpaceError
 from ..spaces.nodes.values import option_label
 from .errors import BackendError
 
-__all__ = ["choice_of", "labels_of", "naming_parameter"]
+__all__ = ["choice_of", "distinct", "labels_of", "naming_parameter", "split_repeats"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,18 +46,33 @@ def choice_of(name: str, options: Sequence[object]) -> Choice:
         >>> Space({"size": choice_of("size", [1, "1", None])}).decisions[0].domain.labels
         ('1 (int)', '1', 'None')
     """
-    different: list[object] = []
-    repeated: list[object] = []
-    for option in options:
-        known = any(_is_same(option, other) for other in different)
-        (repeated if known else different).append(option)
+    different = distinct(name, options)
+    return Choice(dict(zip(labels_of(different), different, strict=True)))
+
+
+def distinct(name: str, options: Sequence[T]) -> list[T]:
+    """Return the options without repeats, and warn about these; see `choice_of`."""
+    different, repeated = split_repeats(options)
     if repeated:
         warnings.warn(
             f"the options {', '.join(map(repr, repeated))} of {name!r} are given more than once: "
             "each option is searched once, and none is preferred",
-            stacklevel=2,
+            stacklevel=3,
         )
-    return Choice(dict(zip(labels_of(different), different, strict=True)))
+    return different
+
+
+def split_repeats(options: Sequence[T]) -> tuple[list[T], list[T]]:
+    """Return the options that differ, and those that repeat one of them."""
+    different: list[T] = []
+    repeated: list[T] = []
+    alike: dict[tuple[type, str], list[T]] = {}
+    for option in options:
+        known = alike.setdefault((type(option), repr(option)), [])
+        is_known = any(_is_equal(option, other) for other in known)
+        (repeated if is_known else different).append(option)
+        known.append(option)
+    return different, repeated
 
 
 def labels_of(options: Sequence[object]) -> list[str]:
@@ -79,10 +94,8 @@ def labels_of(options: Sequence[object]) -> list[str]:
     return made
 
 
-def _is_same(one: object, other: object) -> bool:
-    """Return whether two options are the same: 1, 1.0 and True differ, also in containers."""
-    if type(one) is not type(other) or repr(one) != repr(other):
-        return False
+def _is_equal(one: object, other: object) -> bool:
+    """Return whether two options of one type and one text are equal."""
     try:
         return one is other or bool(one == other) or one != one
     except Exception:  # arrays, for example, have no truth value: equal texts decide

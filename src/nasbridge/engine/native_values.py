@@ -5,13 +5,14 @@ rounding error past it. Python's equality cannot undo this, since 1 == True == 1
 matched in this order:
 
 1. a label of the decision, as text;
-2. an option of the same type that is equal;
+2. an option of the same type that is equal; of several, the one of the same text. For containers,
+   also one that is equal in JSON, which has no tuples;
 3. for numbers, but not for truth values: the nearest number of the domain, within a tolerance. Of
    equally near options, the one of the same type.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeGuard, assert_never, cast
 
 import numpy
@@ -41,6 +42,7 @@ __all__ = [
 TOLERANCE = 1e-9  # relative
 OF_WHOLE = 1e-3  # absolute, for integers: a relative tolerance of large ones would reach fractions
 MOST_OPTIONS = 10_000  # of a list passed to a framework
+CONTAINERS = (list, tuple, dict)
 AT_ZERO = 1e-12  # absolute, for options: nothing is relatively near to 0
 
 AnyDomain = Categorical | IntegerRange | RealRange | RealGrid | GeometricRange
@@ -90,6 +92,8 @@ def read_label(decision: Decision, value: object, tolerance: float = TOLERANCE) 
     label = decision.label_of(value)
     if label is value and _is_number(value):
         label = _nearest(decision, value, tolerance)
+    elif label is value and type(value) in CONTAINERS:
+        label = _listed(decision, value)
     return decision.domain.check(label)
 
 
@@ -155,6 +159,25 @@ def _nearest(decision: Decision, value: float, tolerance: float) -> object:
             return min(near, key=lambda one: one[:2])[2] if near else value
         case _:
             assert_never(domain)
+
+
+def _listed(decision: Decision, value: object) -> object:
+    """Return the label of the first option that is the same container in JSON."""
+    options = decision.options if isinstance(decision.domain, Categorical) else ()
+    for label, option in zip(decision.domain.values(), options, strict=False):
+        if type(option) in CONTAINERS and _in_json(option) == _in_json(value):
+            return label
+    return value
+
+
+def _in_json(value: object) -> object:
+    """Return a value with lists instead of tuples, and text as the keys of dicts."""
+    if isinstance(value, list | tuple):
+        return [_in_json(part) for part in cast(Sequence[object], value)]
+    if isinstance(value, dict):
+        items = cast(dict[object, object], value).items()
+        return {str(key): _in_json(part) for key, part in items}
+    return value
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -7,6 +7,7 @@ test_model.py tests `KerasModel`.
 import copy
 import math
 import pickle
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -177,6 +178,15 @@ def test_a_search_continues_in_its_own_folder(tmp_path: Path) -> None:
     assert len(load(searched(tmp_path, other, material.chain(), 2))) == 2
     (kept,) = tmp_path.rglob("history.before.jsonl")
     assert comparable(History.load(kept)) == comparable(second.history)
+
+
+def test_a_clock_may_step_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hours, clock = iter(range(10**6)), time.time
+    monkeypatch.setattr(time, "time", lambda: clock() - 3600 * next(hours))
+    searcher = NASSearcher(strategy=EVOLUTION)
+    predictor = searched(tmp_path, searcher, material.chain(), 6)
+    assert_equals_local(searcher.history)
+    assert comparable(load(predictor)) == comparable(searcher.history)
 
 
 def test_an_exhausted_space_ends_the_search(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 # pyright: basic
 """NNI experiments as histories: the parameters that trials received, objectives and failures."""
 
+import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import pytest
 
 from nasbridge import BackendError
 from nasbridge.adapters.nni import load
+from nasbridge.adapters.nni.history import write_experiment
 from nasbridge.spaces import Choice, Space
 from nasbridge.strategies import Objective, StrategyError
+from nasbridge.testing import comparable
 
 TPE = {"tuner": {"name": "TPE", "classArgs": {"optimize_mode": "minimize"}}}
 
@@ -37,6 +41,25 @@ def test_a_trial_has_the_parameters_that_it_received(database: Any) -> None:
     assert ["stored" in trial.notes for trial in history] == [True, True, False]
     assert history.objectives == (Objective("default", "min"),)
     assert [trial.seconds for trial in history] == pytest.approx([7.0, 7.001, 7.002])
+
+
+def test_a_clock_that_steps_back_changes_no_order(database: Any, tmp_path: Path) -> None:
+    """Trials are in the order in which NNI stored their ends, here an hour before the last one."""
+    history = load(database({2: 2, 0: 0, 1: 1}))
+    assert [trial.number for trial in history] == [2, 0, 1]
+    ended = [
+        replace(trial, seconds=5.0, started=9e4 - 3600 * k, finished=9e4 - 3600 * k)
+        for k, trial in enumerate(history)
+    ]
+    write_experiment(tmp_path / "moved", replace(history, trials=tuple(ended)))
+    moved = load(tmp_path / "moved", history.space)
+    assert [trial.number for trial in moved] == [2, 0, 1]
+    assert comparable(moved) == comparable(history)
+    with sqlite3.connect(next((tmp_path / "moved").glob("*/db/nni.sqlite"))) as connection:
+        connection.execute("update TrialJobEvent set timestamp = 1 where event = 'SUCCEEDED'")
+    again = load(tmp_path / "moved", history.space)
+    assert comparable(again) == comparable(history)
+    assert [trial.seconds for trial in again] == [None] * 3
 
 
 def test_a_trial_with_unknown_parameters_is_doubtful(database: Any) -> None:

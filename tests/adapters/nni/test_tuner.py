@@ -202,6 +202,8 @@ def test_a_result_without_a_finite_number_is_a_failed_trial(wrong: Any) -> None:
         tuner.receive_trial_result(number, given, final)
         tuner.trial_end(number, True)
     assert [trial.state for trial in observed] == ["complete", "failed", "complete"]
+    assert "has no finite number for default" in observed[1].notes["error"]
+    assert all(trial.started is not None and trial.finished is not None for trial in observed)
 
 
 def test_the_tuner_has_space_strategy_seed_and_history(tmp_path: Path) -> None:

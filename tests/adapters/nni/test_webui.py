@@ -43,7 +43,7 @@ def axes(space: SearchSpace) -> list[str]:
         (lambda: Space({f"x{k}": Integer(0, 9) for k in range(40)}), [f"x{k}" for k in range(6)]),
         (lambda: Space({f"x{k}": Choice([5, 64]) for k in range(7)}), [f"x{k}" for k in range(6)]),
         (lambda: Space({f"x{k}": Choice([None, "a"]) for k in range(2)}), ["x0", "x1"]),
-        (material.flat, ["width", "kernel", "layers", "rate"]),
+        (material.flat, ["width", "kernel", "layers", "rate", "dropout"]),
         (material.chain, ["depth", "n_conv", "n_pool", "n_skip", "width"]),
         (material.cell, ["n_conv1", "n_conv3", "n_none", "n_skip"]),
         (lambda: from_native(NESTED), ["rate", "block"]),

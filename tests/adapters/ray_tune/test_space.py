@@ -10,7 +10,7 @@ from ray.tune.search.variant_generator import generate_variants
 
 from nasbridge import BackendError, Choice, Integer, Real, Space
 from nasbridge.adapters.ray_tune import architecture_from, from_native, to_native
-from nasbridge.adapters.ray_tune.space import config_from
+from nasbridge.adapters.ray_tune.forms import config_from, form_of
 from nasbridge.testing import SPACES
 
 
@@ -73,7 +73,7 @@ def test_a_choice_between_dicts_is_a_condition_and_comes_back_as_a_config() -> N
     seen: list[Any] = []
     for number in range(30):
         member = space.sample(numpy.random.default_rng(number))
-        config = config_from(member, native)
+        config = config_from(member, form_of(native))
         assert config["lr"] == member["lr"]
         seen.append(config["net"]["body"])
     wanted = [{"kind": "cnn", "kernel": 3}, {"kind": "cnn", "kernel": 5}, {"kind": "none"}, "raw"]
