@@ -8,6 +8,7 @@ of settings with three pure methods: `start`, `propose` and `observe`. The state
 from .bananas import Bananas, BananasState
 from .bayesian import BayesianOptimization, BayesianState
 from .default import default_strategy
+from .equivalents import WithEquivalents
 from .errors import HistoryError, SpaceExhausted, StrategyError
 from .evolution import EvolutionState, RegularizedEvolution
 from .history import History
@@ -51,6 +52,7 @@ __all__ = [
     "Strategy",
     "StrategyError",
     "Trial",
+    "WithEquivalents",
     "default_strategy",
     "dominates",
     "non_dominated",

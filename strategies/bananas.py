@@ -121,14 +121,16 @@ class Bananas(Strategy[BananasState]):
     of training grows with the number of trials; with many hundred trials `BayesianOptimization` is
     faster. A pruned trial counts with its last value. A failed trial is ignored.
 
-    Deviations from the paper's code: it evaluates the `batch` best candidates of one set of
-    samples; here each proposal draws its own candidates and samples, because trials may be asked
-    for at any time. It trains on losses; here on normal scores of the values, so that one value of
-    -1e30, from a diverged training, has no influence on the differences between the others. On
-    NAS-Bench-201 neither is measurably better with five seeds (docs/benchmarks/bananas.md). It
-    has fixed orders of paths for three spaces; here the likelihood of a path is estimated from 500
-    random architectures, and a path that all of them have is omitted. Its rate of mutation
-    differs between spaces, such as 1 / 4 for the 6 edges of NAS-Bench-201; here it is 1 / n.
+    Deviations from the paper's code: once trials have failed, `Search` passes over candidates that
+    would probably fail (constrained sampling, in the order of the acquisition). It evaluates the
+    `batch` best candidates of one set of samples; here each proposal draws its own candidates and
+    samples, because trials may be asked for at any time. It trains on losses; here on normal scores
+    of the values, so that one value of -1e30, from a diverged training, has no influence on the
+    differences between the others. On NAS-Bench-201 neither is measurably better with five seeds
+    (docs/benchmarks/bananas.md). It has fixed orders of paths for three spaces; here the likelihood
+    of a path is estimated from 500 random architectures, and a path that all of them have is
+    omitted. Its rate of mutation differs between spaces, such as 1 / 4 for the 6 edges of NAS-
+    Bench-201; here it is 1 / n.
 
     Args:
         initial: Number of random architectures before the first ensemble, at least 2.

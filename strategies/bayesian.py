@@ -22,8 +22,6 @@ from .features import Features, Row
 from .gaussian_process import (
     GaussianProcess,
     Hyperparameters,
-    KernelView,
-    covariance,
     fit,
     normal_scores,
     warped_scores,
@@ -31,6 +29,7 @@ from .gaussian_process import (
 from .mutation import mutated
 from .pareto import dominates
 from .strategy import Problem, Strategy
+from .success import SuccessRecord, is_time_to_fit, weighted
 from .trial import Trial
 
 __all__ = ["BayesianOptimization", "BayesianState"]
@@ -39,7 +38,6 @@ Array = NDArray[numpy.float64]
 Scores = tuple[float, ...]
 Member = tuple[Architecture, Scores]
 
-GROWTH = 1.25  # growth of the number of trials after which hyperparameters are fitted again
 CAPACITY = 256  # maximum number of trials that a surrogate is conditioned on
 PARENTS = 5  # number of best architectures whose neighbours are candidates
 FRONT = 12  # the same, with several objectives
@@ -59,7 +57,7 @@ class BayesianState:
         warped: Whether scores are warped (`warped_scores`) instead of replaced by normal scores.
         observed: Architectures with their scores (larger is better), in the order of finishing. A
             score is NaN if a pruned trial lacks the objective.
-        failed: Architectures of failed trials.
+        success: Which trials succeeded and which failed.
         running: Architectures of running trials.
         front: The Pareto front of `observed`; empty with one objective.
         hyper: The hyperparameters of each objective, fitted last.
@@ -68,9 +66,9 @@ class BayesianState:
 
     problem: Problem
     features: Features
+    success: SuccessRecord
     warped: bool = False
     observed: tuple[Member, ...] = ()
-    failed: tuple[Architecture, ...] = ()
     running: tuple[Architecture, ...] = ()
     front: tuple[Member, ...] = ()
     hyper: tuple[Hyperparameters, ...] = ()
@@ -98,9 +96,12 @@ class BayesianOptimization(Strategy[BayesianState]):
 
     Running trials count as observed at their predicted mean, so parallel proposals spread out. A
     pruned trial counts with the last values that it reported; an objective that it lacks counts as
-    observed at its predicted mean. A failed trial has no value; the expected improvement
-    is multiplied by an estimate of the probability of success, from the similarity to failed
-    trials. With more than 256 trials the model uses the 128 best and the 128 latest.
+    observed at its predicted mean. With more than 256 trials the model uses the 128 best and the
+    128 latest.
+
+    A failed trial has no value. The expected improvement is multiplied by the probability of
+    success (`SuccessModel`: a Gaussian process classifier with length-scales of its own), and
+    candidates below 0.7 of the largest probability come last.
 
     With several objectives there is a process for each, and proposals are random until each has two
     values. With two objectives, the acquisition is the expected hypervolume improvement; with more,
@@ -135,6 +136,7 @@ class BayesianOptimization(Strategy[BayesianState]):
         Ru et al. 2021, Interpretable Neural Architecture Search via Bayesian Optimisation with
         Weisfeiler-Lehman Kernels, arXiv:2006.07556 (NAS-BOWL); Ginsbourger et al. 2010, Kriging Is
         Well-Suited to Parallelize Optimization, doi:10.1007/978-3-642-10701-6_6 (running trials);
+        Gelbart et al. 2014, Bayesian Optimization with Unknown Constraints, arXiv:1403.5607;
         Song et al. 2024, The Vizier Gaussian Process Bandit Algorithm, arXiv:2408.11527 (warped
         scores); Emmerich et al. 2006, doi:10.1109/TEVC.2005.859463 (hypervolume improvement);
         Zhang & Golovin 2020, Random Hypervolume Scalarizations for Provable Multi-Objective Black
@@ -152,6 +154,11 @@ class BayesianOptimization(Strategy[BayesianState]):
                 '"ei" or "thompson"'
             )
 
+    @property
+    def avoids_failures(self) -> bool:
+        """False: the acquisition contains the probability of success."""
+        return False
+
     def start(self, problem: Problem) -> BayesianState:
         if self.acquisition == "thompson" and len(problem.objectives) > 1:
             raise StrategyError(
@@ -160,27 +167,29 @@ class BayesianOptimization(Strategy[BayesianState]):
             )
         is_real = any(isinstance(d.domain, RealRange | RealGrid) for d in problem.space.decisions)
         warped = is_real and len(problem.objectives) == 1
-        return BayesianState(problem, Features(problem.space, problem.allow_equivalent), warped)
+        features = Features(problem.space, problem.allow_equivalent)
+        return BayesianState(problem, features, SuccessRecord.of(problem.space), warped)
 
     def observe(self, state: BayesianState, trial: Trial) -> BayesianState:
         if trial.state == "running":
             return replace(state, running=(*state.running, trial.architecture))
         scores = trial.partial_scores(state.problem.objectives)
+        success = state.success.observe(trial, state.problem.objectives)
         if scores is None:
-            return replace(state, failed=(*state.failed, trial.architecture))
+            return replace(state, success=success)
         if all(map(math.isnan, scores)):  # pruned before its first report
             return state
         member = trial.architecture, scores
         observed = (*state.observed, member)
         hyper = state.hyper
-        if _is_time_to_fit(len(observed)) or not hyper:
+        if is_time_to_fit(len(observed)) or not hyper:
             hyper = _fitted(state, observed)
         front = state.front if len(scores) == 1 else _extended(state.front, member)
-        return replace(state, observed=observed, front=front, hyper=hyper)
+        return replace(state, success=success, observed=observed, front=front, hyper=hyper)
 
     def propose(self, state: BayesianState, rng: Generator) -> Iterator[Architecture]:
         space = state.problem.space
-        begun = len(state.observed) + len(state.failed) + len(state.running)
+        begun = state.success.number + len(state.running)
         if begun < self.initial or not state.hyper:
             while True:
                 yield space.sample(rng)
@@ -188,6 +197,10 @@ class BayesianOptimization(Strategy[BayesianState]):
         candidates = list(_candidates(state, parents, rng))
         if candidates:
             acquired = self._acquire(_Surrogate.of(state), candidates, rng)
+            model = state.success.model()
+            if model is not None:
+                acquired = _rounded(acquired - min(float(acquired.min()), 0.0))
+                acquired = weighted(acquired, model.probability(candidates))
             for position in numpy.argsort(-_rounded(acquired), kind="stable"):
                 yield candidates[int(position)]
         while True:
@@ -210,7 +223,7 @@ class BayesianOptimization(Strategy[BayesianState]):
             improvement = improve(
                 numpy.array(means), numpy.array(deviations), surrogate.values, rng
             )
-        return improvement * surrogate.feasibility(rows, views)
+        return improvement
 
 
 def _parents(state: BayesianState) -> list[Architecture]:
@@ -228,7 +241,7 @@ def _candidates(
     state: BayesianState, parents: Sequence[Architecture], rng: Generator
 ) -> Iterator[Architecture]:
     tried = {architecture for architecture, _ in state.observed}
-    tried.update(state.running, state.failed)
+    tried.update(state.running, (architecture for architecture, _ in state.success.outcomes))
     if len(parents) > FRONT:
         parents = [parents[int(k)] for k in rng.permutation(len(parents))[:FRONT]]
     for parent in parents:
@@ -282,7 +295,6 @@ class _Surrogate:
         processes: The posterior of each objective.
         values: Scores of observed and predicted means of running trials, shape (objectives, rows).
         best: The best value of the first objective.
-        failed: Features of the failed architectures.
     """
 
     features: Features
@@ -290,7 +302,6 @@ class _Surrogate:
     processes: Sequence[GaussianProcess]
     values: Array
     best: float
-    failed: Sequence[Row]
 
     @classmethod
     def of(cls, state: BayesianState) -> "_Surrogate":
@@ -313,28 +324,7 @@ class _Surrogate:
                 process = GaussianProcess.of(features.views(have, have), value[~unknown], hyper)
                 value[unknown] = process.predict(features.views(lack, have))[0]
             processes.append(GaussianProcess.of(among, value, hyper))
-        failed = [features.row(architecture) for architecture in state.failed[-CAPACITY:]]
-        return cls(features, rows, processes, values, float(values[0].max()), failed)
-
-    def feasibility(self, rows: Sequence[Row], views: Sequence[KernelView]) -> Array | float:
-        """Return an estimate of the probability that each candidate succeeds.
-
-        It is (1 + a) / (1 + a + b), where a and b sum up the covariances of a candidate with the
-        observed and running, and with the failed architectures.
-
-        Args:
-            rows: Features of the candidates.
-            views: Views of the candidates with `self.rows`.
-        """
-        if not self.failed:
-            return 1.0
-        hyper = self.processes[0].hyper
-        succeeded, failed = (
-            numpy.sum(covariance(part, hyper), axis=0).sum(axis=1)
-            for part in (views, self.features.views(rows, self.failed))
-        )
-        share: Array = (1 + succeeded) / (1 + succeeded + failed)
-        return share
+        return cls(features, rows, processes, values, float(values[0].max()))
 
 
 def _kept(observed: Sequence[Member]) -> Sequence[Member]:
@@ -362,14 +352,6 @@ def _values(observed: Sequence[Member], warped: bool = False) -> Array:
         if known.any():
             column[known] = (warped_scores if warped else normal_scores)(column[known].tolist())
     return values
-
-
-def _is_time_to_fit(number: int) -> bool:
-    """Return whether hyperparameters are fitted at this number of trials: 2, 3, 4, 5, 7, 9 ..."""
-    due = 2
-    while due < number:
-        due = math.ceil(due * GROWTH)
-    return due == number
 
 
 def _fitted(state: BayesianState, observed: Sequence[Member]) -> tuple[Hyperparameters, ...]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import product, starmap
 from typing import Any
 
 from .bayesian import BayesianOptimization
+from .equivalents import WithEquivalents
 from .strategy import Strategy
 
 __all__ = [
@@ -16,7 +18,7 @@ __all__ = [
 LEAST, MOST = 4, 10  # bounds of the number of random initial architectures
 
 
-def default_strategy(trials: int | None) -> Strategy[Any]:
+def default_strategy(trials: int | None, allow_equivalent: bool = False) -> Strategy[Any]:
     """Return the default strategy, the same for managed runs and native integrations.
 
     It is `BayesianOptimization`: on NAS-Bench-201 it leads from 30 trials on (see
@@ -25,21 +27,24 @@ def default_strategy(trials: int | None) -> Strategy[Any]:
 
     Args:
         trials: The planned number of trials; None if it is not known.
+        allow_equivalent: Whether to evaluate equivalent architectures, too.
 
     Example:
         >>> default_strategy(30)
         BayesianOptimization(initial=6, acquisition='ei')
     """
-    return _bayesian(MOST if trials is None else min(max(trials // 5, LEAST), MOST))
+    initial = MOST if trials is None else min(max(trials // 5, LEAST), MOST)
+    return _bayesian(initial, allow_equivalent)
 
 
 @cache  # `is_default` identifies a default strategy by object identity
-def _bayesian(initial: int) -> Strategy[Any]:
-    return BayesianOptimization(initial)
+def _bayesian(initial: int, allow_equivalent: bool) -> Strategy[Any]:
+    strategy = BayesianOptimization(initial)
+    return WithEquivalents(strategy) if allow_equivalent else strategy
 
 
 def _defaults() -> Iterator[Strategy[Any]]:
-    return map(_bayesian, range(LEAST, MOST + 1))
+    return starmap(_bayesian, product(range(LEAST, MOST + 1), (False, True)))
 
 
 def is_default(strategy: object) -> bool:
@@ -58,4 +63,5 @@ def with_original_strategy(strategy: Strategy[Any], before: str) -> Strategy[Any
         before: The `repr` of the strategy that the search started with.
     """
     begun = next((one for one in _defaults() if repr(one) == before), None)
-    return begun if begun is not None and is_default(strategy) else strategy
+    is_same_kind = begun is not None and begun.allow_equivalent == strategy.allow_equivalent
+    return begun if begun is not None and is_same_kind and is_default(strategy) else strategy

@@ -47,7 +47,8 @@ class RegularizedEvolution(Strategy[EvolutionState]):
     trial does not join, nor does one that reported nothing.
 
     Deviations from the paper: a mutation changes one decision of any space, and with several
-    objectives the parent is drawn from the non-dominated members of the tournament.
+    objectives the parent is drawn from the non-dominated members of the tournament. Once trials
+    have failed, `Search` passes over children that would probably fail.
 
     Args:
         population: Number of members (P in the paper), at least 1. Choose it well below the number

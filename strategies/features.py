@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
 import numpy
 from numpy.typing import NDArray
 
-from ..spaces import Architecture, Decision, SearchSpace, operation_choices, wl_graphs
+from ..spaces import Architecture, Categorical, Decision, SearchSpace, operation_choices, wl_graphs
 from .gaussian_process import KernelView
 
 __all__ = ["Features", "Row"]
@@ -43,10 +44,12 @@ class Row:
     Attributes:
         counts: Weisfeiler-Lehman label counts by height, over all its graphs.
         encoding: The encoding of the decisions that do not choose an operation.
+        sizes: The logarithms of total numbers; empty without `Features.with_sizes`.
     """
 
     counts: tuple[WLCounts, ...]
     encoding: Array
+    sizes: Array
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,14 @@ class Features:
         space: The space.
         allow_equivalent: Whether equivalent architectures may have different values. Then the
             encoding contains all decisions.
+        with_sizes: Whether there is a view of sizes: the logarithm of the number of operations, and
+            of the sum of all active numbers of one name, such as all "filters". What a network
+            costs follows from such totals rather than from single decisions.
     """
 
     space: SearchSpace
     allow_equivalent: bool = False
+    with_sizes: bool = False
     _known: dict[Architecture, Row] = field(default_factory=dict[Architecture, Row], compare=False)
     _vocabulary: dict[tuple[str, str], int] = field(
         default_factory=dict[tuple[str, str], int], compare=False
@@ -82,11 +89,11 @@ class Features:
 
     def _row(self, architecture: Architecture) -> Row:
         if not self._has_graph:
-            return Row((), self.encoding(architecture))
+            return Row((), self.encoding(architecture), self._sizes(architecture, ()))
         drawn = wl_graphs(architecture)
         by_height = zip(*(graph.wl_features(HEIGHT) for graph in drawn.values()), strict=True)
         counts = tuple(self._counts(dict(zip(drawn, height, strict=True))) for height in by_height)
-        return Row(counts, self.encoding(architecture))
+        return Row(counts, self.encoding(architecture), self._sizes(architecture, counts))
 
     def _counts(self, counts: Mapping[str, Mapping[str, int]]) -> WLCounts:
         """Return the label counts of several graphs, given by the name of the graph."""
@@ -105,6 +112,32 @@ class Features:
         if not len(self._uncovered):
             return _EMPTY
         return self.space.encode(architecture)[self._uncovered]
+
+    def _sizes(self, architecture: Architecture, counts: Sequence[WLCounts]) -> Array:
+        """Return the logarithms of total numbers."""
+        if not self.with_sizes:
+            return _EMPTY
+        totals = dict.fromkeys(self._sized.values(), 0.0)
+        for name, key in self._sized.items():
+            if name in architecture:
+                totals[key] += abs(float(cast(float, architecture[name])))
+        operations = [float(numpy.logaddexp.reduce(counts[0].log_counts))] if counts else []
+        return numpy.array([*operations, *map(math.log1p, totals.values())])
+
+    @cached_property
+    def _sized(self) -> dict[str, str]:
+        """The decisions between numbers, each with the last part of its name."""
+        return {
+            decision.name: decision.name.rpartition(".")[2]
+            for decision in self.space.decisions
+            if (decision.domain.width == 1 and not isinstance(decision.domain, Categorical))
+            or (
+                decision.options
+                and all(
+                    isinstance(o, int | float) and not isinstance(o, bool) for o in decision.options
+                )
+            )
+        }
 
     @cached_property
     def _slices(self) -> tuple[tuple[int, int, bool], ...]:
@@ -136,7 +169,7 @@ class Features:
         return bool(wl_graphs(self.space.unconstrained().sample(rng)))
 
     def views(self, rows: Sequence[Row], others: Sequence[Row]) -> tuple[KernelView, ...]:
-        """Return the views of n rows with m others: one for each height, and the encoding."""
+        """Return the views of n rows with m others: one for each height, encoding and sizes."""
         views: list[KernelView] = []
         both = rows if rows is others else (*rows, *others)
         if self._has_graph:
@@ -147,15 +180,23 @@ class Features:
         if len(self._uncovered):
             table = numpy.array([row.encoding for row in both])
             views.append(_view(table, len(rows), len(others), self._groups))
+        if self.with_sizes and len(both[0].sizes):
+            table = numpy.array([row.sizes for row in both])
+            groups = _own_groups(table.shape[1])
+            views.append(_view(table, len(rows), len(others), groups))
         return tuple(views)
 
     @cached_property
     def _groups(self) -> NDArray[numpy.intp]:
         """The group of each entry: one per decision, or a single one for many decisions."""
         widths = [end - start for start, end, is_used in self._slices if is_used]
-        own = range(len(widths)) if len(widths) <= GROUPS else [0] * len(widths)
-        groups = [group for group, width in zip(own, widths, strict=True) for _ in range(width)]
-        return numpy.array(groups, dtype=numpy.intp)
+        return numpy.repeat(_own_groups(len(widths)), widths)
+
+
+def _own_groups(number: int) -> NDArray[numpy.intp]:
+    """Return a group for each of a few features, or a single one for many."""
+    own: NDArray[numpy.intp] = numpy.arange(number, dtype=numpy.intp)
+    return own if number <= GROUPS else numpy.zeros_like(own)
 
 
 def log_count(number: int) -> float:

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from statistics import NormalDist
@@ -16,8 +16,13 @@ __all__ = [
     "KernelView",
     "covariance",
     "fit",
-    "warped_scores",
+    "kernel_slopes",
+    "maximize",
     "normal_scores",
+    "prior_mode",
+    "scaled_distances",
+    "unpack",
+    "warped_scores",
 ]
 
 Array = NDArray[numpy.float64]
@@ -102,7 +107,7 @@ def covariance(views: Sequence[KernelView], hyper: Hyperparameters) -> list[Arra
     k_v = w_v (1 + s + s^2 / 3) exp(-s) with s^2 = 5 sum_g d_g^2 / l_g^2, the Matern kernel of
     smoothness 5/2, where g counts the groups of the view.
     """
-    return [_matern(s, decay) for s, decay in _scaled(views, hyper)]
+    return [_matern(s, decay) for s, decay in scaled_distances(views, hyper)]
 
 
 def _matern(s: Array, decay: Array) -> Array:
@@ -115,7 +120,9 @@ def _matern(s: Array, decay: Array) -> Array:
     return part
 
 
-def _scaled(views: Sequence[KernelView], hyper: Hyperparameters) -> list[tuple[Array, Array]]:
+def scaled_distances(
+    views: Sequence[KernelView], hyper: Hyperparameters
+) -> list[tuple[Array, Array]]:
     """Return s and w_v exp(-s) of `covariance` for each view."""
     scaled: list[tuple[Array, Array]] = []
     for view, lengths, weight in zip(views, hyper.lengths, hyper.weights, strict=True):
@@ -210,12 +217,25 @@ def fit(views: Sequence[KernelView], values: Array) -> Hyperparameters:
         Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, section 5.4.1; Blum &
         Riedmiller 2013, Optimization of Gaussian Process Hyperparameters using Rprop, ESANN.
     """
-    start = _prior_mode(views)
+    start = prior_mode(views)
+    return unpack(views, maximize(lambda point: _objective(views, values, point, start), start))
+
+
+def maximize(objective: Callable[[Array], tuple[float, Array]], start: Array) -> Array:
+    """Maximize a function by Rprop, and round the result to two decimals.
+
+    Args:
+        objective: Returns the value and the gradient at a point.
+        start: The first point, shape (p,).
+
+    Returns:
+        The best point that was visited, shape (p,).
+    """
     point = start
     steps, before = [0.2] * len(start), [0.0] * len(start)
     best, best_value = point, -numpy.inf
     for _ in range(STEPS):
-        value, slopes = _objective(views, values, point, start)
+        value, slopes = objective(point)
         if value > best_value:
             best, best_value = point, value
         moved: list[float] = []
@@ -226,10 +246,11 @@ def fit(views: Sequence[KernelView], values: Array) -> Hyperparameters:
             before[k] = slope if agreement >= 0 else 0.0
             moved.append(math.copysign(steps[k], before[k]) if before[k] else 0.0)
         point = point + numpy.array(moved)
-    return _unpack(views, numpy.round(best, 2))
+    return numpy.round(best, 2)
 
 
-def _prior_mode(views: Sequence[KernelView]) -> Array:
+def prior_mode(views: Sequence[KernelView]) -> Array:
+    """Return the mode of the prior of the hyperparameters, as a vector for `unpack`."""
     lengths: list[float] = []
     for view in views:
         variances = view.sum_by_group(view.left.var(axis=0))
@@ -238,7 +259,8 @@ def _prior_mode(views: Sequence[KernelView]) -> Array:
     return numpy.array([*lengths, *[-numpy.log(len(views))] * len(views), NOISE_PRIOR[0]])
 
 
-def _unpack(views: Sequence[KernelView], point: Array) -> Hyperparameters:
+def unpack(views: Sequence[KernelView], point: Array) -> Hyperparameters:
+    """Return a vector of lengths by view, weights and noise as hyperparameters."""
     lengths: list[tuple[float, ...]] = []
     start = 0
     for view in views:
@@ -251,8 +273,8 @@ def _objective(
     views: Sequence[KernelView], values: Array, point: Array, mode: Array
 ) -> tuple[float, Array]:
     """Return the log posterior density of the hyperparameters, and its gradient."""
-    hyper = _unpack(views, point)
-    scaled = _scaled(views, hyper)
+    hyper = unpack(views, point)
+    scaled = scaled_distances(views, hyper)
     parts = [(1 + s + s**2 / 3) * decay for s, decay in scaled]
     noisy = _noisy(parts, hyper)
     inverse = numpy.linalg.inv(noisy)
@@ -260,6 +282,29 @@ def _objective(
     root = numpy.diagonal(numpy.linalg.cholesky(noisy))
     value = -0.5 * float(values @ weights) - float(numpy.log(root).sum())
     outer = 0.5 * (numpy.outer(weights, weights) - inverse)  # dL = sum(outer * dK)
+    slope = kernel_slopes(views, hyper, scaled, parts, outer)
+    slope.append(float(outer.trace()) * numpy.exp(hyper.noise))
+    spread = [LENGTH_PRIOR] * (len(point) - len(views) - 1) + [1.0] * len(views) + [NOISE_PRIOR[1]]
+    away = (point - mode) / spread
+    return value - 0.5 * float(away @ away), numpy.array(slope) - away / spread
+
+
+def kernel_slopes(
+    views: Sequence[KernelView],
+    hyper: Hyperparameters,
+    scaled: Sequence[tuple[Array, Array]],
+    parts: Sequence[Array],
+    outer: Array,
+) -> list[float]:
+    """Return sum_ij outer_ij dK_ij / dh for each length-scale, then for each weight.
+
+    Args:
+        views: Views of n points with themselves.
+        hyper: The hyperparameters h.
+        scaled: `scaled_distances(views, hyper)`.
+        parts: `covariance(views, hyper)`.
+        outer: The derivative of an objective by the covariance K, symmetric, shape (n, n).
+    """
     slope: list[float] = []
     for view, (s, decay), lengths in zip(views, scaled, hyper.lengths, strict=True):
         pull = 1 + s  # derivative of k by -log l, divided by d^2
@@ -272,10 +317,7 @@ def _objective(
         apart = 2 * (numpy.add.reduce(pull, 1) @ view.left_squared - numpy.add.reduce(moved, 0))
         slope.extend(view.sum_by_group(apart) * numpy.exp(-2 * numpy.array(lengths)))
     slope.extend(float((outer * part).sum()) for part in parts)
-    slope.append(float(outer.trace()) * numpy.exp(hyper.noise))
-    spread = [LENGTH_PRIOR] * (len(point) - len(views) - 1) + [1.0] * len(views) + [NOISE_PRIOR[1]]
-    away = (point - mode) / spread
-    return value - 0.5 * float(away @ away), numpy.array(slope) - away / spread
+    return slope
 
 
 def normal_scores(values: Sequence[float]) -> Array:

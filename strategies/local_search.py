@@ -64,7 +64,8 @@ class LocalSearch(Strategy[LocalSearchState]):
 
     Neighbours differ from the centre in one decision and are evaluated in random order; none is
     evaluated twice. If no neighbour is better, the search restarts from a random architecture. A
-    pruned trial counts with the last values that it reported. A failed trial is never moved to.
+    pruned trial counts with the last values that it reported. A failed trial is never moved to, and
+    `Search` puts off neighbours that would probably fail.
 
     With several objectives a neighbour is better if it Pareto-dominates the centre (our choice), by
     the objectives that the centre has, if it was pruned. A pruned neighbour that lacks one of these

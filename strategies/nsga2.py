@@ -148,7 +148,8 @@ class NSGA2(Strategy[NSGA2State]):
     trial does not join, nor does one that reported nothing.
 
     Deviations from the paper: uniform crossover and the mutation of exactly one decision replace
-    the operators on real vectors. With one objective it is plain elitist evolution.
+    the operators on real vectors. With one objective it is plain elitist evolution. Once trials
+    have failed, `Search` passes over children that would probably fail.
 
     Args:
         population: Number of survivors, and of trials per generation, at least 2.

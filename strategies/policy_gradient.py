@@ -89,7 +89,7 @@ class PolicyGradient(Strategy[PolicyGradientState]):
 
     Deviations from the papers: the reward by rank, Pareto dominance for several objectives, and
     the learning rate (0.01, not 3.5e-4), because 3.5e-4 hardly changes the policy within 200
-    trials.
+    trials. Once trials have failed, `Search` passes over samples that would probably fail.
 
     Args:
         batch: Number of finished trials per update, at least 1.

@@ -32,6 +32,11 @@ class RandomSearch(Strategy[Problem]):
         Bergstra & Bengio 2012, Random Search for Hyper-Parameter Optimization, JMLR 13.
     """
 
+    @property
+    def avoids_failures(self) -> bool:
+        """False: results of trials have no influence."""
+        return False
+
     def start(self, problem: Problem) -> Problem:
         return problem
 
@@ -72,6 +77,11 @@ class GridSearch(Strategy[Problem]):
     def __post_init__(self) -> None:
         if self.points is not None:
             check_count(self, "points", least=1)
+
+    @property
+    def avoids_failures(self) -> bool:
+        """False: results of trials have no influence."""
+        return False
 
     def start(self, problem: Problem) -> Problem:
         for decision in problem.space.decisions:

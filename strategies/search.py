@@ -11,6 +11,7 @@ from numpy.random import Generator
 from ..spaces import Architecture, NoFeasible, SearchSpace
 from .errors import HistoryError, SpaceExhausted, StrategyError
 from .strategy import Problem, Strategy
+from .success import SuccessModel, SuccessRecord
 from .trial import Objective, Trial, objectives_from
 
 __all__ = ["Search", "generator"]
@@ -18,6 +19,7 @@ __all__ = ["Search", "generator"]
 _logger = logging.getLogger("nasbridge")
 
 TRIES = 100  # candidates of one source that are checked for a proposal
+RENEWAL = 0.05  # share of new trials after which the model of success is renewed
 INFINITE_TRIES = 1000  # samples of infinite branches, where almost every feasible one is new
 
 
@@ -47,18 +49,19 @@ class Search:
     If there is none, it samples at most 100 architectures at random, unless the strategy's
     candidates have ended. If none of these is new, it takes the first new architecture of
     `Strategy.listing`; an infinite space has no listing, and the search samples the branches with
-    infinitely many architectures instead. An architecture is new if the constraints allow it,
-    and neither it nor an equivalent one belongs to a finished (complete, pruned or failed) or
-    running trial.
+    infinitely many architectures instead. Candidates that would probably fail, as earlier trials
+    did, are passed over at first (`SuccessModel.filtered`), if the strategy `avoids_failures`.
+    An architecture is new if the constraints allow it, and neither it nor an equivalent one belongs
+    to a finished (complete, pruned or failed) or running trial.
 
     Args:
         strategy: The search method.
         space: The search space.
         objectives: Directions by metric, as `{"val_accuracy": "max"}`.
         seed: The seed, any int.
-        allow_equivalent: Whether to evaluate architectures that are equivalent to an earlier one.
-            They build the same network, but their values may differ in a table of measured
-            hardware.
+        allow_equivalent: Whether to evaluate architectures that are equivalent to an earlier one;
+            None for what the strategy says. They build the same network, but their values may
+            differ where they are measured on hardware.
 
     Raises:
         StrategyError: An argument is invalid, or the strategy does not suit the problem.
@@ -80,7 +83,7 @@ class Search:
         space: SearchSpace,
         objectives: Mapping[str, str] | Sequence[Objective],
         seed: int = 0,
-        allow_equivalent: bool = False,
+        allow_equivalent: bool | None = None,
     ) -> None:
         if not isinstance(cast(object, strategy), Strategy):
             raise StrategyError(
@@ -89,6 +92,8 @@ class Search:
             )
         if type(seed) is not int:
             raise StrategyError(f"invalid seed={seed!r}: give an int, as seed=0")
+        if allow_equivalent is None:
+            allow_equivalent = strategy.allow_equivalent
         self.strategy = strategy
         self.problem = Problem(space, objectives_from(objectives), seed, allow_equivalent)
         if space.baseline is not None and not space.is_feasible(space.baseline):
@@ -101,6 +106,9 @@ class Search:
         self._told: set[int] = set()
         self._forms: dict[str, list[int]] = {}  # finished and running trials by form; none is empty
         self._left: Iterator[Architecture] | None = None  # the rest of the listing, if in use
+        self._success = SuccessRecord.of(space)
+        self._model: SuccessModel | None = None  # of the trials up to `_modelled`
+        self._modelled = 0
 
     @property
     def running(self) -> Mapping[int, Architecture]:
@@ -182,6 +190,14 @@ class Search:
         self._told.add(trial.number)
         self._list(trial.number, trial.architecture)
         self._state = self.strategy.observe(self._state, trial)
+        if self.strategy.avoids_failures:
+            self._learn_success(trial)
+
+    def _learn_success(self, trial: Trial) -> None:
+        """Record whether a trial failed, and renew the model after a share of new trials."""
+        self._success = self._success.observe(trial, self.problem.objectives)
+        if self._success.number - self._modelled > self._success.number * RENEWAL:
+            self._model, self._modelled = self._success.model(), self._success.number
 
     def replay(self, trials: Iterable[Trial]) -> None:
         """Restore the search from a history: tell its finished trials, adopt its running ones.
@@ -225,7 +241,7 @@ class Search:
             return baseline
         rng = generator(self.problem.seed, number)
         has_more = True
-        for source in (self.strategy.propose(state, rng), self._random(rng)):
+        for source in map(self._safe_first, (self.strategy.propose(state, rng), self._random(rng))):
             if has_more:  # if the strategy's candidates end, random sampling is skipped, too
                 found, has_more = self._first_new(source)
                 if found is not None:
@@ -243,6 +259,9 @@ class Search:
         except NoFeasible:  # another source may still find a feasible architecture
             return None, True
         return None, tried == TRIES
+
+    def _safe_first(self, source: Iterator[Architecture]) -> Iterator[Architecture]:
+        return source if self._model is None else self._model.filtered(source)
 
     def _random(self, rng: Generator) -> Iterator[Architecture]:
         while True:

@@ -65,8 +65,9 @@ class Strategy(ABC, Generic[State]):
 
     `Search` does the rest, which a strategy should not repeat: it skips candidates that equal a
     finished, failed or running trial or are equivalent to one, and candidates that break a
-    constraint; it falls back to random sampling and enumeration when a strategy repeats itself,
-    and raises `SpaceExhausted` when nothing is left.
+    constraint; it passes over candidates that would probably fail, unless `avoids_failures` is
+    False; it falls back to random sampling and enumeration when a strategy repeats itself, and
+    raises `SpaceExhausted` when nothing is left.
 
     Example:
         A hill climber: it mutates the best architecture so far.
@@ -135,6 +136,16 @@ class Strategy(ABC, Generic[State]):
             state: The state before; it is not modified.
             trial: A complete, pruned or failed trial; or a running one, before a proposal.
         """
+
+    @property
+    def allow_equivalent(self) -> bool:
+        """Whether equivalents of earlier architectures are evaluated; by default, they are not."""
+        return False
+
+    @property
+    def avoids_failures(self) -> bool:
+        """Whether `Search` passes over candidates that would probably fail; by default, it does."""
+        return True
 
     def listing(self, problem: Problem) -> Iterator[Architecture] | None:
         """Return all architectures in a fixed order; None if the space is infinite.

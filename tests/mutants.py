@@ -46,15 +46,48 @@ def of(module: str, what: str, before: str, after: str, tests: str = "") -> Muta
 BAYES = "tests/strategies/test_bayesian.py"
 BANANAS = "tests/strategies/test_bananas.py"
 PRUNED = "tests/strategies/test_pruned.py"
+SUCCESS = "tests/strategies/test_success.py"
 
 MUTANTS = (
+    of(
+        "classification",
+        "has labels the wrong way round",
+        "signed = numpy.where(labels > 0.5, latent, -latent)",
+        "signed = numpy.where(labels > 0.5, -latent, latent)",
+        SUCCESS,
+    ),
+    of(
+        "classification",
+        "ignores that the mode moves with the hyperparameters",
+        "outer += 0.5 * (cross + cross.T)",
+        "outer += 0 * (cross + cross.T)",
+        SUCCESS,
+    ),
+    of(
+        "classification",
+        "is as sure far away as nearby",
+        "numpy.sqrt(1 + numpy.pi / 8 * numpy.maximum(variance, 0))",
+        "1.0",
+        SUCCESS,
+    ),
+    of("success", "finds structure in noise", "share = 1 / (1 +", "share = 1.0 or 1 / (1 +"),
+    of("success", "forgets all older trials", "(*older[:half:2], *older[half:])", "older[half:]"),
+    of("success", "prefers unsafe candidates", "probability - 1)", "1 + acquisition)"),
+    of(
+        "success",
+        "never yields unsafe candidates",
+        "    while passed:",
+        "    while passed and False:",
+    ),
+    of("bayesian", "ignores failures", "if model is not None:", "if False:", SUCCESS),
+    of("search", "ignores failures", "if self.strategy.avoids_failures:", "if False:", SUCCESS),
     of("bayesian", "keeps the worst of many trials", "argsort(-ranks,", "argsort(ranks,"),
     of(
         "bayesian",
         "ignores pruned trials",
-        "        if scores is None:\n            return replace(state, failed",
+        "        if scores is None:\n            return replace(state, success",
         "        if trial.state == 'pruned':\n            return state\n"
-        "        if scores is None:\n            return replace(state, failed",
+        "        if scores is None:\n            return replace(state, success",
         PRUNED,
     ),
     of(

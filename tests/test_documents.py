@@ -103,10 +103,8 @@ EXPECTED = {
     ),
     "docs/concepts/spaces.md#1": Block(
         "Network(",
-        after="""
-        assert sorted(model.output_names) == ["price", "topic"]
-        assert space.count() == 4
-        """,
+        after='assert sorted(model.output_names) == ["price", "topic"]\n'
+        "assert space.count() == 4\n",
     ),
     "docs/concepts/strategies.md#0": Block("BayesianOptimization(initial=6)"),
     "docs/guides/moving.md#0": Block("continue_from"),

@@ -24,6 +24,7 @@ from .strategies import (
     objectives_from,
 )
 from .strategies.default import is_default, with_original_strategy
+from .strategies.equivalents import WithEquivalents
 
 __all__ = ["Experiment", "default_strategy"]
 
@@ -64,6 +65,9 @@ class Experiment:
             are then evaluated in worker processes.
         max_failures: This many failed trials in a row end the search, at least 1.
         budget: Fidelity of the trials, as a number of epochs: `trial.budget`.
+        allow_equivalent: Whether to evaluate architectures that build the same network as an
+            earlier one. Their values may differ where they are measured on hardware. The strategy
+            then becomes `WithEquivalents(strategy)`.
 
     Raises:
         ExperimentError: A setting is invalid.
@@ -105,6 +109,7 @@ class Experiment:
         trial_seconds: float | None = None,
         max_failures: int = 10,
         budget: float | None = None,
+        allow_equivalent: bool = False,
     ) -> None:
         settings: dict[str, object] = {
             "space": space,
@@ -123,8 +128,10 @@ class Experiment:
             object.__setattr__(self, name, value)
         self._check_numbers()
         if strategy is None:
-            object.__setattr__(self, "strategy", default_strategy(trials))
+            object.__setattr__(self, "strategy", default_strategy(trials, allow_equivalent))
         self._check()
+        if allow_equivalent and not self.strategy.allow_equivalent:
+            object.__setattr__(self, "strategy", WithEquivalents(self.strategy))
         population = getattr(self.strategy, "population", 0)
         if not self._is_default() and trials is not None and trials <= population:
             warnings.warn(

@@ -7,8 +7,6 @@ from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook,
 from rich.measure import Measurement
 from rich.segment import Segment
 
-from .spaces.text import printable
-
 __all__ = ["safe_console"]
 
 
@@ -28,6 +26,14 @@ class _Escaping(RenderHook):
         return [_Escaped(renderable) for renderable in renderables]
 
 
+def _printable(text: str) -> str:
+    if text.replace("\n", "").isprintable():
+        return text
+    from .spaces.text import printable  # loads numpy, which help on the command line does not need
+
+    return printable(text)
+
+
 class _Escaped:
     """A renderable without control characters of its texts; styles stay."""
 
@@ -42,7 +48,7 @@ class _Escaped:
             if segment.control:
                 yield segment
             else:
-                yield Segment(printable(segment.text), segment.style)
+                yield Segment(_printable(segment.text), segment.style)
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return Measurement.get(console, options, self._inner)

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,9 +152,10 @@ def test_import_needs_a_new_directory_and_all_trials(
 def test_a_damaged_origin_is_reported(folder: Path, nasbridge: Run, refused: Refused) -> None:
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 3)
     nasbridge("export", "d", "h.jsonl")
-    text = (folder / "h.jsonl").read_text()
-    (folder / "h.jsonl").write_text(re.sub(r'"variable":"\w+"', '"variable":5', text))
-    assert "'variable' is 5" in refused("import", "h.jsonl", "e", "--backend", "local")
+    history = History.load(folder / "h.jsonl")
+    origin = {**history.metadata["origin"], "variable": 5}
+    replace(history, metadata={**history.metadata, "origin": origin}).save(folder / "i.jsonl")
+    assert "'variable' is 5" in refused("import", "i.jsonl", "e", "--backend", "local")
     assert not (folder / "e").exists()
 
 

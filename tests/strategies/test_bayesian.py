@@ -52,7 +52,7 @@ def view(one: Array, other: Array) -> KernelView:
 def test_the_gradient_of_the_posterior_density_agrees_with_finite_differences() -> None:
     one, other = RNG.random((12, 3)), RNG.random((12, 1))
     views, values = [view(one, one), view(other, other)], RNG.standard_normal(12)
-    mode = gp._prior_mode(views)
+    mode = gp.prior_mode(views)
     point = mode + 0.3 * RNG.standard_normal(len(mode))
     slope = gp._objective(views, values, point, mode)[1]
     for k, step in enumerate(1e-5 * numpy.eye(len(point))):

@@ -54,10 +54,10 @@ def test_bayesian_optimization_models_each_objective_by_its_own_values() -> None
     complete = [trial(k, {"accuracy": k / 50, "params": k % 7}, "complete") for k in range(30)]
     good = trial(200, {"accuracy": 0.95})
     state = state_after(BayesianOptimization(), *complete, good)
-    assert not state.failed
+    assert all(succeeded for _, succeeded in state.success.outcomes)
     assert good.architecture in [architecture for architecture, _ in state.front]
     failed = state_after(BayesianOptimization(), *complete, trial(200, {"accuracy": math.nan}))
-    assert failed.failed == (good.architecture,)
+    assert failed.success.outcomes[-1] == (good.architecture, False)
     empty = state_after(BayesianOptimization(), *complete, trial(200, {}))
     assert empty == state_after(BayesianOptimization(), *complete)
 
