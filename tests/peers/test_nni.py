@@ -115,7 +115,7 @@ def test_normal_distributions(kind: str) -> None:
 
 
 def test_a_grid_of_real_numbers_needs_their_number() -> None:
-    with pytest.raises(SpaceError, match="'uniform'.*points=5"):
+    with pytest.raises(SpaceError, match=r"'uniform'.*points=5"):
         NASTuner(strategy="GridSearch").update_search_space(declared(SPACES))
 
 
