@@ -132,7 +132,7 @@ class StudyLog:
                 self._open.discard(row.number)
                 self._seen.pop(row.number, None)
         self._reader.warn()
-        places = places_of(rows) if len(finished) > 1 else {}
+        places = places_of(rows if len(finished) > 1 else ())
         for _, trial in sorted(finished, key=lambda pair: places.get(pair[0].number, (0, 0))):
             if trial.number not in self.trials.finished:
                 self.trials.finish(trial)

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast, final
 
@@ -95,15 +96,18 @@ class RowReader:
 
     def _architecture(self, row: FrozenTrial) -> Architecture | None:
         """Return a row's architecture: its parameters, completed by its proposed values."""
-        known: dict[str, object] = dict(self._proposed(row))
+        proposed = self._proposed(row)
+        known: dict[str, object] = dict(proposed)
         if VOID in row.user_attrs or not row.state.is_finished():
             known |= fixed_of(row)
-        known |= row.params
+        known |= {n: v for n, v in row.params.items() if not self._is_proposed(row, n, proposed)}
         choices: dict[str, Label] = {}
         for decision in self._space.decisions:
             if not decision.is_active(choices):
                 continue
             if decision.name not in known:
+                if row.state in (TrialState.COMPLETE, TrialState.PRUNED) and choices:
+                    self._outside[row.number] = f"{decision.name} was not suggested"
                 return None
             try:
                 choices[decision.name] = read_label(decision, known[decision.name])
@@ -112,6 +116,21 @@ class RowReader:
                     self._outside[row.number] = f"{decision.name}: {error}"
                 return None
         return Architecture(self._space, choices)
+
+    def _is_proposed(self, row: FrozenTrial, name: str, proposed: Mapping[str, Label]) -> bool:
+        """Return whether a parameter is what was proposed, as far as Optuna distinguishes values.
+
+        It stores the first of equal options, such as 1 for True, and what was proposed is exact.
+        """
+        if name not in proposed:
+            return False
+        label, distribution = proposed[name], row.distributions[name]
+        for value in (label, self._space.decision(name).meaning(label)):
+            with suppress(ValueError, TypeError):  # not an option of this distribution
+                stored = distribution.to_internal_repr(row.params[name])
+                if distribution.to_internal_repr(value) == stored:
+                    return True
+        return False
 
     def _proposed(self, row: FrozenTrial) -> Mapping[str, Label]:
         text = row.system_attrs.get(CHOICES)
