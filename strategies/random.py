@@ -6,7 +6,7 @@ from typing import final
 
 from numpy.random import Generator
 
-from ..spaces import Architecture
+from ..spaces import Architecture, SpaceError
 from .errors import check_count
 from .strategy import Problem, Strategy
 from .trial import Trial
@@ -85,9 +85,10 @@ class GridSearch(Strategy[Problem]):
 
     def start(self, problem: Problem) -> Problem:
         for decision in problem.space.decisions:
-            decision.domain.values(
-                self.points
-            )  # raises SpaceError for a real decision without points
+            try:
+                decision.domain.values(self.points)
+            except SpaceError as error:
+                raise SpaceError(f"decision {decision.name!r} is {error}") from error
         return problem
 
     def propose(self, state: Problem, rng: Generator) -> Iterator[Architecture]:

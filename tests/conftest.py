@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -59,3 +61,16 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[Any]:
+    """One Ray instance of two cores for all tests of a worker, since it starts slowly."""
+    import ray
+
+    from nasbridge.adapters.ray_tune.cluster import instance
+
+    with ExitStack() as stack:
+        with pytest.warns(UserWarning, match="all network interfaces"):
+            stack.enter_context(instance(None, {"cpu": 1}, 2))
+        yield ray

@@ -7,11 +7,12 @@ with the history, so that a restored search returns configs of the same form.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ray.tune.search import sample
 
+from ...engine.errors import BackendError
 from ...engine.native_values import read_architecture, read_label
 from ...spaces import Architecture, Decision, SearchSpace
 
@@ -21,16 +22,23 @@ __all__ = [
     "architecture_in",
     "config_from",
     "form_of",
+    "form_without_constants",
     "is_open",
     "is_stored",
+    "parts_of",
 ]
 
 GRID = "grid_search"
+CHOICE, LIST, TUPLE = "choice", "list", "tuple"
 FIXED, OPEN = "fixed", "open"
 
 Form = dict[str, Any]
-"""For each key with open values: None for a value of the space; a form for a dict; for a choice
-with open values in its options, a list with the constants and the form of each option."""
+"""The form of each key with open values.
+
+None is a value of the space, a dict the form of a dict. `[LIST, form, constants]` is a list whose
+open parts have a form by their position, as text, and `[CHOICE, options]` a choice with open values
+in its options, with the constants and the form of each option.
+"""
 
 
 def is_open(value: object) -> bool:
@@ -42,34 +50,55 @@ def is_open(value: object) -> bool:
     return isinstance(value, sample.Domain)
 
 
+def parts_of(value: object) -> Mapping[str, Any] | None:
+    """Return the parts of a dict by key, and of a list by position as text; None for others."""
+    if isinstance(value, Mapping):
+        return None if GRID in value else value
+    return {str(k): v for k, v in enumerate(value)} if isinstance(value, list | tuple) else None
+
+
 def form_of(native: Mapping[str, Any]) -> Form:
     """Return the form of a search space that `from_native` accepts."""
     return {key: _form_of(value) for key, value in native.items() if is_open(value)}
 
 
+def form_without_constants(native: Mapping[str, Any]) -> Form:
+    """Return the form of a dict of domains, which may not have constants.
+
+    Raises:
+        BackendError: There is a constant; trials would not receive it.
+    """
+    for name, value in native.items():
+        if not is_open(value) or (isinstance(value, Mapping) and _fixed(value)):
+            raise BackendError(
+                f"the space has the constant {name!r}: {value!r}, which only a param_space passes "
+                "to trials: move it there"
+            )
+    return form_of(native)
+
+
 def _form_of(value: Any) -> Any:
-    if isinstance(value, Mapping) and GRID not in value:
-        return form_of(value)
+    parts = parts_of(value)
+    if parts is not None:
+        form = form_of(parts)
+        if isinstance(value, Mapping):
+            return form
+        return [TUPLE if isinstance(value, tuple) else LIST, form, _fixed(value)]
     options: Any = value[GRID] if isinstance(value, Mapping) else getattr(value, "categories", ())
     if not any(map(is_open, options)):
         return None
-    return [
-        {FIXED: _fixed(option), OPEN: form_of(option) if isinstance(option, Mapping) else {}}
-        for option in options
-    ]
+    return [CHOICE, [{FIXED: _fixed(o), OPEN: _form_of(o) if is_open(o) else {}} for o in options]]
 
 
 def _fixed(value: Any) -> Any:
-    """Return the constants of an option."""
-    if not isinstance(value, Mapping) or not is_open(value):
+    """Return the constants of an option; None in the place of an open part of a list."""
+    parts = parts_of(value)
+    if not is_open(value):
         return value
-    parts = {key: part for key, part in value.items() if not is_open(part)}
-    inner = {
-        key: _fixed(part)
-        for key, part in value.items()
-        if is_open(part) and isinstance(part, Mapping) and GRID not in part
-    }
-    return parts | inner
+    if parts is None:
+        return None
+    kept = {k: _fixed(v) for k, v in parts.items() if not is_open(v) or parts_of(v) is not None}
+    return kept if isinstance(value, Mapping) else [kept.get(k) for k in parts]
 
 
 def is_stored(form: Form) -> bool:
@@ -80,38 +109,42 @@ def is_stored(form: Form) -> bool:
         return False
 
 
-def config_from(architecture: Architecture, form: Form, path: str = "") -> dict[str, Any]:
+def config_from(architecture: Architecture, form: Form) -> dict[str, Any]:
     """Return the values that an architecture gives the open values of a search space.
 
     Args:
         architecture: An architecture of `from_native(native)`.
         form: `form_of(native)`.
-        path: Prefix of the names in it.
     """
-    made: dict[str, Any] = {}
-    for key, part in form.items():
-        name = f"{path}{key}"
-        if part is None:
-            made[key] = architecture[name]
-        elif isinstance(part, dict):
-            made[key] = config_from(architecture, part, f"{name}.")
-        else:
-            label = str(architecture.choices[name])
-            option = part[int(label)]
-            inner = config_from(architecture, option[OPEN], f"{name}.{label}.")
-            made[key] = _merged(option[FIXED], inner) if inner else option[FIXED]
-    return made
+    return {key: _value(architecture, part, str(key)) for key, part in form.items()}
 
 
-def _merged(fixed: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return constants and chosen values in one dict."""
-    made = dict(fixed)
-    for key, value in values.items():
-        known = made.get(key)
-        if isinstance(known, Mapping) and isinstance(value, Mapping):
-            value = _merged(known, value)
-        made[key] = value
-    return made
+def _value(architecture: Architecture, form: Any, name: str) -> Any:
+    if form is None:
+        return architecture[name]
+    if isinstance(form, dict):
+        return {key: _value(architecture, part, f"{name}.{key}") for key, part in form.items()}
+    if form[0] != CHOICE:
+        made = _merged(form[2], _value(architecture, form[1], name))
+        return tuple(made) if form[0] == TUPLE else made
+    label = str(architecture.choices[name])
+    option = form[1][int(label)]
+    if not option[OPEN]:
+        return option[FIXED]
+    return _merged(option[FIXED], _value(architecture, option[OPEN], f"{name}.{label}"))
+
+
+def _merged(fixed: Any, values: Any) -> Any:
+    """Return constants and chosen values in one dict or list."""
+    if not isinstance(values, Mapping):
+        return values
+    if isinstance(fixed, list):
+        return [
+            _merged(part, values[str(k)]) if str(k) in values else part
+            for k, part in enumerate(fixed)
+        ]
+    known = fixed if isinstance(fixed, Mapping) else {}
+    return {**known, **{key: _merged(known.get(key), part) for key, part in values.items()}}
 
 
 def architecture_in(config: Mapping[str, Any], form: Form, space: SearchSpace) -> Architecture:
@@ -129,6 +162,13 @@ def architecture_in(config: Mapping[str, Any], form: Form, space: SearchSpace) -
     return read_architecture({**config, **dict(_labels(config, form, known, ""))}, space)
 
 
+def _inner(form: Any) -> Form | None:
+    """Return the form of the parts of a dict or a list."""
+    if isinstance(form, dict):
+        return form
+    return None if form is None or form[0] == CHOICE else form[1]
+
+
 def _labels(
     config: Mapping[str, Any], form: Form, known: Mapping[str, Decision], path: str
 ) -> Iterator[tuple[str, object]]:
@@ -136,60 +176,73 @@ def _labels(
     for key, part in form.items():
         if key not in config:
             continue  # `read_architecture` names the missing decision
-        name, value = f"{path}{key}", config[key]
-        if isinstance(part, dict) and isinstance(value, Mapping):
-            yield from _labels(value, part, known, f"{name}.")
-            continue
-        fitting = part if isinstance(part, list) else ()
-        places = [k for k, option in enumerate(fitting) if _fits(option, value, known, name, k)]
-        if not places:
+        name, value, inner = f"{path}{key}", config[key], _inner(part)
+        parts = parts_of(value)
+        if inner is not None and parts is not None:
+            yield from _labels(parts, inner, known, f"{name}.")
+        elif part is None or inner is not None:
             yield name, value
-            continue
-        # Equal options, such as 1 and 1.0, differ by their text.
-        place = min(
-            places, key=lambda k: repr(_constants(value, part[k][OPEN])) != repr(part[k][FIXED])
-        )
-        yield name, str(place)
-        if part[place][OPEN]:
-            yield from _labels(cast(Any, value), part[place][OPEN], known, f"{name}.{place}.")
+        else:
+            yield from _option(value, part[1], known, name)
+
+
+def _option(
+    value: Any, options: Sequence[Any], known: Mapping[str, Decision], name: str
+) -> Iterator[tuple[str, object]]:
+    """Yield the label of the option that a value is, and what the option leaves open."""
+    fitting = [k for k, option in enumerate(options) if _fits(option, value, known, name, k)]
+    if not fitting:
+        yield name, value
+        return
+
+    def is_other(k: int) -> bool:  # equal options, such as 1 and 1.0, differ by their text
+        return repr(_constants(value, options[k][OPEN])) != repr(options[k][FIXED])
+
+    place = min(fitting, key=is_other)
+    yield name, str(place)
+    yield from _labels(
+        parts_of(value) or {}, _inner(options[place][OPEN]) or {}, known, f"{name}.{place}."
+    )
 
 
 def _fits(
     option: Mapping[str, Any], value: Any, known: Mapping[str, Decision], name: str, place: int
 ) -> bool:
     """Return whether a value of a config is this option of a nested choice."""
-    if not option[OPEN]:
-        return _is_equal(value, option[FIXED])
-    if not isinstance(value, Mapping) or not _has_keys(value, option[OPEN]):
+    form = option[OPEN]
+    if not _has_keys(value, form) or not _is_equal(_constants(value, form), option[FIXED]):
         return False
-    if not _is_equal(_constants(value, option[OPEN]), option[FIXED]):
-        return False
-    for inner, chosen in _labels(value, option[OPEN], known, f"{name}.{place}."):
+    inner = _labels(parts_of(value) or {}, _inner(form) or {}, known, f"{name}.{place}.")
+    for decision, chosen in inner:
         try:
-            read_label(known[inner], chosen)
+            read_label(known[decision], chosen)
         except ValueError:
             return False
     return True
 
 
-def _has_keys(value: Mapping[str, Any], form: Form) -> bool:
-    return all(
-        key in value
-        and not (isinstance(part, dict) and not isinstance(value[key], Mapping))
-        and (not isinstance(part, dict) or _has_keys(value[key], part))
-        for key, part in form.items()
+def _has_keys(value: Any, form: Any) -> bool:
+    inner, parts = _inner(form), parts_of(value)
+    if not inner:
+        return True
+    return parts is not None and all(
+        key in parts and _has_keys(parts[key], part) for key, part in inner.items()
     )
 
 
-def _constants(value: Any, form: Form) -> Any:
-    """Return a value of a config without what the form leaves open."""
-    if not isinstance(value, Mapping):
+def _constants(value: Any, form: Any) -> Any:
+    """Return a value of a config without what the form leaves open; see `_fixed`."""
+    inner, parts = _inner(form), parts_of(value)
+    if inner is None:
+        return None
+    if not inner or parts is None:
         return value
-    return {
-        key: _constants(part, form.get(key) or {})
-        for key, part in value.items()
-        if key not in form or isinstance(form[key], dict)
+    kept = {
+        key: _constants(part, inner[key]) if key in inner else part
+        for key, part in parts.items()
+        if key not in inner or _inner(inner[key]) is not None
     }
+    return kept if isinstance(value, Mapping) else [kept.get(key) for key in parts]
 
 
 def _is_equal(one: Any, other: Any) -> bool:

@@ -2,7 +2,6 @@
 # Ray's types are of little use from outside.
 """`NASSearcher`: nasbridge strategies as a search algorithm of Ray Tune."""
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,15 +19,23 @@ from ...strategies import (
     History,
     Objective,
     SpaceExhausted,
-    Step,
     Strategy,
     Trial,
     default_strategy,
     objectives_from,
 )
-from .forms import Form, architecture_in, config_from, form_of, is_open, is_stored
+from .forms import (
+    Form,
+    architecture_in,
+    config_from,
+    form_of,
+    form_without_constants,
+    is_open,
+    is_stored,
+)
 from .history import latest_state, load, moved
 from .native_reports import Reports, is_of
+from .points import evaluated, objectives_of, paired
 from .space import ARCHITECTURE, architecture_from, from_native
 
 __all__ = ["NASSearcher"]
@@ -49,7 +56,8 @@ class NASSearcher(Searcher):
     the driver had never stopped.
 
     Args:
-        space: The space; None searches the open values of the `param_space`.
+        space: The space, or a dict of Ray's domains; None searches the open values of the
+            `param_space`.
         metric: The metric, or several.
         mode: "max" or "min", or one for each metric.
         strategy: The search method; `default_strategy()` if None.
@@ -64,10 +72,13 @@ class NASSearcher(Searcher):
             Ray passes it on. A trial that it ends has run as a whole.
         history: Earlier trials, under any backend, which this search continues: a history, its
             file, or a run's directory. Trials that were running are proposed again.
+        points_to_evaluate: Configs of the first trials.
+        evaluated_rewards: Known values of these configs, which are then not evaluated.
 
     Raises:
-        BackendError: Metric and mode do not match, or the history is of another space or of other
-            objectives.
+        BackendError: Metric and mode do not match, the history is of another space or of other
+            objectives, or a dict of domains has constants.
+        InvalidArchitecture: A point is outside the space.
         StrategyError: The objectives are invalid, or the strategy does not support them.
 
     Example:
@@ -81,7 +92,7 @@ class NASSearcher(Searcher):
 
     def __init__(
         self,
-        space: SearchSpace | None = None,
+        space: SearchSpace | Mapping[str, Any] | None = None,
         metric: str | Sequence[str] | None = None,
         mode: str | Sequence[str] | None = None,
         *,
@@ -93,35 +104,47 @@ class NASSearcher(Searcher):
         time_attr: str = TRAINING_ITERATION,
         stop: Mapping[str, float] | None = None,
         history: History | Path | str | None = None,
+        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+        evaluated_rewards: Sequence[float] | None = None,
     ) -> None:
+        self._form: Form | None = None  # of Ray's domains, where these are searched
+        if isinstance(space, Mapping):
+            self._form, space = form_without_constants(space), from_native(space)
         self.space, self.seed = space, seed
         self.strategy = default_strategy(None) if strategy is None else strategy
         self._flat = flat
         self._whole = {} if max_t is None else {time_attr: max_t}
         self._stop: Mapping[str, float] = dict(stop or {})
-        self._form: Form | None = None  # of the param_space, where that is searched
+        self._points = paired(points_to_evaluate, evaluated_rewards)
         self._objectives: tuple[Objective, ...] = ()
         if objectives is not None:
             self._objectives = objectives_from(objectives)
         elif metric is not None or mode is not None:
-            self._objectives = _objectives(metric, mode)
+            self._objectives = objectives_of(metric, mode)
         self._before = (
             history if history is None or isinstance(history, History) else load(history, space)
         )
         if self._before is not None:
             self._objectives = self._objectives or self._before.objectives
-        names = [o.metric for o in self._objectives]
-        modes = [o.direction for o in self._objectives]
-        if len(names) == 1:
-            super().__init__(names[0], modes[0])
-        else:
-            super().__init__(cast(Any, names or None), cast(Any, modes or None))
+        super().__init__()
+        self._name_objectives()
         self._reset()
         if space is not None and self._objectives:
             self._opened()
 
+    def _name_objectives(self) -> None:
+        """Set metric and mode, which Ray's wrappers read."""
+        names = [o.metric for o in self._objectives]
+        modes = [o.direction for o in self._objectives]
+        self._metric, self._mode = cast(
+            tuple[Any, Any], (names[0], modes[0]) if len(names) == 1 else (names, modes)
+        )
+        if not names:
+            self._metric = self._mode = None
+
     def _reset(self) -> None:
         self._log: TrialLog | None = None
+        self._planned: list[Architecture] = []  # of points that are to be evaluated first
         self._ids: dict[str, int] = {}  # numbers of running trials, by Ray's ids
         self._reports: dict[int, Reports] = {}  # of running trials, by number
         self._restarted: dict[str, Reports] = {}  # failed trials that run again, by Ray's ids
@@ -143,8 +166,8 @@ class NASSearcher(Searcher):
     ) -> bool:
         """Receive the `TuneConfig` and the `param_space`; Ray calls this only if there is one."""
         if not self._objectives and metric is not None:
-            self._objectives = _objectives(metric, mode)
-            self._metric, self._mode = metric, mode
+            self._objectives = objectives_of(metric, mode)
+            self._name_objectives()
         self._check_objective(metric, mode)
         stop = spec.get("stop")
         if not self._stop and isinstance(stop, Mapping):
@@ -171,8 +194,14 @@ class NASSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """Return the config of a new trial; "FINISHED" when the space is exhausted."""
+        log, notes = self._opened(), {"trial_id": trial_id}
         try:
-            trial = self._opened().begin({"trial_id": trial_id})
+            if self._planned:
+                point = self._planned.pop(0)
+                trial = Trial(log.next_number, point, started=time.time(), notes=notes)
+                log.adopt(trial)
+            else:
+                trial = log.begin(notes)
         except SpaceExhausted:
             return Searcher.FINISHED
         self._ids[trial_id] = trial.number
@@ -218,26 +247,9 @@ class NASSearcher(Searcher):
             BackendError: There are several objectives; this method takes the value of one.
         """
         log = self._opened()
-        if len(self._objectives) != 1:
-            names = ", ".join(repr(o.metric) for o in self._objectives)
-            raise BackendError(
-                f"add_evaluated_point takes the value of one metric, and the objectives are {names}"
-                ": pass finished trials with all metrics as NASSearcher(..., history=...)"
-            )
-        metric = self._objectives[0].metric
-        steps = enumerate(intermediate_values or (), start=1)
-        has_failed = error or value is None or not math.isfinite(value)
-        reason = "failed elsewhere" if error else f"{metric} is {value}, not a finite number"
-        log.finish(
-            Trial(
-                log.next_number,
-                self._architecture(parameters),
-                "failed" if has_failed else "pruned" if pruned else "complete",
-                {} if has_failed else {metric: float(value)},
-                tuple(Step(step, {metric: float(v)}) for step, v in steps),
-                notes={"error": reason} if has_failed else {},
-            )
-        )
+        architecture = self._architecture(parameters, log.space)
+        how = error, pruned, intermediate_values
+        log.finish(evaluated(log.next_number, architecture, self._objectives, value, *how))
 
     @property
     def history(self) -> History:
@@ -270,6 +282,7 @@ class NASSearcher(Searcher):
                     "describe: give Tuner.restore the same param_space"
                 )
         self._objectives = self._objectives or saved.objectives
+        self._name_objectives()
         self.space = saved.space if self.space is None else self.space
         ExperimentIdentity.of(saved).check(
             ExperimentIdentity.from_settings(
@@ -283,6 +296,7 @@ class NASSearcher(Searcher):
         self._log.replay(saved)
         self._ids = {name: int(number) for name, number in saved.metadata["running"].items()}
         self._reports = {t.number: Reports.restored(t) for t in saved.of_state("running")}
+        self._plan(self._log)
 
     def restore_from_dir(self, checkpoint_dir: str) -> None:
         """Continue from the latest history in Ray's experiment directory; see `restore`."""
@@ -308,8 +322,22 @@ class NASSearcher(Searcher):
             if before is not None:
                 log.skip(before.skipped)
                 log.replay(moved(before, self.space, self._objectives))
+            self._plan(log)
             self._log = log
         return self._log
+
+    def _plan(self, log: TrialLog) -> None:
+        """Plan the points to evaluate, and add those with known results."""
+        known = {trial.architecture for trial in (*log.finished.values(), *log.running.values())}
+        self._planned = []
+        for config, value in self._points:
+            point = self._architecture(config, log.space)
+            if point in known:  # the search was restored
+                continue
+            if value is None:
+                self._planned.append(point)
+            else:
+                log.finish(evaluated(log.next_number, point, self._objectives, value))
 
     def _new_log(self, space: SearchSpace) -> TrialLog:
         return TrialLog(self.strategy, space, self._objectives, self.seed)
@@ -320,9 +348,8 @@ class NASSearcher(Searcher):
         values = {name: _plain(architecture, name) for name in architecture.choices}
         return values if self._flat else {ARCHITECTURE: values}
 
-    def _architecture(self, config: Mapping[str, Any]) -> Architecture:
+    def _architecture(self, config: Mapping[str, Any], space: SearchSpace) -> Architecture:
         """Return the architecture in a config; the inverse of `_config`."""
-        space = self._opened().space
         if self._form is not None:
             return architecture_in(config, self._form, space)
         return architecture_from(config, space)
@@ -368,14 +395,3 @@ def _plain(architecture: Architecture, name: str) -> Any:
     value = architecture[name]
     plain = isinstance(value, bool | int | float | str)
     return value if plain else architecture.choices[name]
-
-
-def _objectives(metric: Any, mode: Any) -> tuple[Objective, ...]:
-    metrics = [metric] if isinstance(metric, str) else list(metric or ())
-    modes = [mode] * len(metrics) if isinstance(mode, str) else list(mode or ())
-    if not metrics or len(metrics) != len(modes):
-        raise BackendError(
-            f"metric={metric!r} and mode={mode!r} do not match: give both, as "
-            'metric="accuracy", mode="max", or as many modes as metrics'
-        )
-    return objectives_from(dict(zip(metrics, modes, strict=True)))

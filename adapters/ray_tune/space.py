@@ -26,7 +26,7 @@ from ...spaces import (
     SearchSpace,
     Space,
 )
-from .forms import GRID, is_open
+from .forms import is_open, parts_of
 
 __all__ = [
     "ARCHITECTURE",
@@ -117,8 +117,9 @@ def _nodes(native: Native, path: str) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for key, value in sorted(native.items(), key=lambda item: str(item[0])):
         name = f"{path}{key}"
-        if isinstance(value, Mapping) and GRID not in value:
-            found += _nodes(cast(Native, value), f"{name}.")
+        parts = parts_of(value)
+        if parts is not None:
+            found += _nodes(parts, f"{name}.")
         elif is_open(value):
             found.append((name, _node(name, value)))
     return found
@@ -142,7 +143,7 @@ def _node(name: str, value: Any) -> Choice | Integer | Real:
                 "values, which expresses a condition"
             )
         case _:
-            raise BackendError(f"{name!r} is {value!r}: put open values in dicts, not in lists")
+            raise BackendError(f"{name!r} is {value!r}, which Ray cannot draw from")
 
 
 def _choice(name: str, options: Sequence[Any]) -> Choice:
@@ -150,10 +151,10 @@ def _choice(name: str, options: Sequence[Any]) -> Choice:
         return choice_of(name, options)
     trees: dict[str, Any] = {}
     for number, option in enumerate(options):
-        inner = option if isinstance(option, Mapping) else {}
-        if is_open(option) and not inner:
+        parts = parts_of(option)
+        if is_open(option) and parts is None:
             raise BackendError(f"an option of {name!r} is {option!r}: put open values in a dict")
-        trees[str(number)] = dict(_nodes(cast(Native, inner), "")) or str(number)
+        trees[str(number)] = dict(_nodes(parts or {}, "")) or str(number)
     return Choice(trees)
 
 

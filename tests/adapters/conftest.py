@@ -3,23 +3,8 @@
 
 import gc
 from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Any
 
 import pytest
-
-
-@pytest.fixture(scope="session")
-def local_ray() -> Iterator[Any]:
-    """One Ray instance of two cores for all tests of a worker, since it starts slowly."""
-    import ray
-
-    from nasbridge.adapters.ray_tune.cluster import instance
-
-    with ExitStack() as stack:
-        with pytest.warns(UserWarning, match="all network interfaces"):
-            stack.enter_context(instance(None, {"cpu": 1}, 2))
-        yield ray
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -28,12 +28,14 @@ OPTIMIZERS = [
     {"name": "adam", "beta": 1},
     {"name": "adam", "beta": 1.0},
     "lion",
+    [1, {"k": tune.randint(0, 3), "c": 2}],
 ]
 NESTED: dict[str, Any] = {
     "epochs": 3,
     "model": {"lr": tune.loguniform(1e-4, 1e-1), "opt": tune.choice(OPTIMIZERS), "bias": True},
     "plain": tune.choice([{"a": 1}, {"a": 1.0}, [1], 2]),
     "units": tune.randint(1, 9),
+    "list": [1, tune.uniform(2, 3), {"d": tune.choice([4]), "e": 5}],
 }
 
 
@@ -62,8 +64,15 @@ def test_the_config_of_a_nested_param_space_is_read_back() -> None:
     ours = [trial.architecture for trial in searcher.history]
     assert [trial.architecture for trial in other.history] == ours
     options = [config["model"]["opt"] for config in proposed]
-    assert {repr(option) for option in options} >= set(map(repr, OPTIMIZERS[2:]))
+    assert {repr(option) for option in options} >= set(map(repr, OPTIMIZERS[2:6]))
     assert all(option["more"]["c"] == 5 for option in options if "more" in option)
+    lists = [option for option in options if isinstance(option, list)]
+    assert lists
+    assert all((one, two["c"], two["k"] in range(3)) == (1, 2, True) for one, two in lists)
+    for one, two, three in (config["list"] for config in proposed):
+        assert one == 1
+        assert 2 <= two <= 3
+        assert three == {"d": 4, "e": 5}
     flat = {"lr": 0.01, "units": 4}
     space = from_native({"model": {"lr": NESTED["model"]["lr"]}, "units": NESTED["units"]})
     nested = architecture_from({"model": {"lr": 0.01}, "units": 4}, space)
