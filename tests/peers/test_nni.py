@@ -60,7 +60,7 @@ def declared(spaces: Mapping[str, tuple[str, list[Any]]]) -> dict[str, Any]:
     return {name: {"_type": kind, "_value": value} for name, (kind, value) in spaces.items()}
 
 
-def started(strategy: str | None, space: Mapping[str, Any]) -> Tuner:
+def started(strategy: str | None, space: Mapping[str, Any]) -> Any:
     points = {"points": 3} if strategy == "GridSearch" else None
     tuner = NASTuner(strategy=strategy, settings=points)
     assert isinstance(tuner, Tuner)
@@ -115,7 +115,7 @@ def test_normal_distributions(kind: str) -> None:
 
 
 def test_a_grid_of_real_numbers_needs_their_number() -> None:
-    with pytest.raises(SpaceError, match="'uniform'.*points=5"):
+    with pytest.raises(SpaceError, match=r"'uniform'.*points=5"):
         NASTuner(strategy="GridSearch").update_search_space(declared(SPACES))
 
 
