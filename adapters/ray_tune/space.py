@@ -10,7 +10,7 @@ from ray import tune
 from ray.tune.search import sample
 
 from ...engine.errors import BackendError
-from ...engine.native_options import choice_of, naming_parameter
+from ...engine.native_options import choice_of, naming_parameter, whole_number
 from ...engine.native_values import domain_of, list_values, read_architecture
 from ...spaces import (
     Architecture,
@@ -174,19 +174,12 @@ def _kind(name: str, domain: sample.Domain) -> tuple[bool, float | None]:
 def _integer(name: str, domain: sample.Integer) -> Integer:
     log, step = _kind(name, domain)
     bounds = domain.lower, domain.upper, 1 if step is None else step
-    low, high, step = (_whole(name, number) for number in bounds)
+    low, high, step = (whole_number(name, number) for number in bounds)
     if step == 1:
         return Integer(low, high - 1, log=log)
     if step < 1:
         raise BackendError(f"{name!r} is quantised in steps of {step}: give a step of at least 1")
     return Integer(-(-low // step) * step, high // step * step, step, log)
-
-
-def _whole(name: str, number: float) -> int:
-    """Return a bound or a step of integers, which may be a float, as 8.0."""
-    if not math.isfinite(number) or int(number) != number:
-        raise BackendError(f"{name!r} has integer values, and {number} is not one")
-    return int(number)
 
 
 def _real(name: str, domain: sample.Float) -> Real:
