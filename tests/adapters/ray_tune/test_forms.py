@@ -144,6 +144,14 @@ def test_a_param_space_that_changes_is_an_error(tmp_path: Path) -> None:
     assert configs(other, "ef") == configs(searcher, "ef")
 
 
+def test_a_grid_of_dicts_is_an_error() -> None:
+    """Ray merges the chosen dict with that of `tune.grid_search`, so trials would receive both."""
+    with pytest.raises(BackendError, match=r"'grid_search': \[{'a': 1}.*use tune.choice"):
+        searcher_of({"p": tune.grid_search([{"a": 1}, {"b": 2}])})
+    searcher = searcher_of({"p": tune.grid_search([[1], [2]]), "q": tune.grid_search([3, 4])})
+    assert configs(searcher, "a")[0] in [{"p": [p], "q": q} for p in (1, 2) for q in (3, 4)]
+
+
 def test_whole_floats_are_bounds_of_integers() -> None:
     native = {
         "a": RANDINT(1.0, 9.0),
