@@ -18,27 +18,19 @@ from .acquisition import (
     thompson,
 )
 from .errors import StrategyError, check_count
-from .features import Features, Row
-from .gaussian_process import (
-    GaussianProcess,
-    Hyperparameters,
-    fit,
-    normal_scores,
-    warped_scores,
-)
+from .features import Features
+from .gaussian_process import Hyperparameters
 from .mutation import mutated
 from .pareto import dominates
 from .strategy import Problem, Strategy
 from .success import SuccessRecord, is_time_to_fit, weighted
+from .surrogate import Member, Surrogate, alternatives, fitted
 from .trial import Trial
 
 __all__ = ["BayesianOptimization", "BayesianState"]
 
 Array = NDArray[numpy.float64]
-Scores = tuple[float, ...]
-Member = tuple[Architecture, Scores]
 
-CAPACITY = 256  # maximum number of trials that a surrogate is conditioned on
 PARENTS = 5  # number of best architectures whose neighbours are candidates
 FRONT = 12  # the same, with several objectives
 NEIGHBORS = 40  # a parent with at most so many neighbours contributes all of them
@@ -53,7 +45,8 @@ class BayesianState:
 
     Attributes:
         problem: The problem.
-        features: The features of the space.
+        alternatives: The features that the surrogate may use.
+        features: Those of the largest evidence.
         warped: Whether scores are warped (`warped_scores`) instead of replaced by normal scores.
         observed: Architectures with their scores (larger is better), in the order of finishing. A
             score is NaN if a pruned trial lacks the objective.
@@ -65,6 +58,7 @@ class BayesianState:
     """
 
     problem: Problem
+    alternatives: tuple[Features, ...]
     features: Features
     success: SuccessRecord
     warped: bool = False
@@ -76,17 +70,23 @@ class BayesianState:
         default_factory=dict[Architecture, tuple[Architecture, ...]], compare=False, repr=False
     )
 
+    def surrogate(self) -> Surrogate:
+        """Return the surrogate, conditioned on observed and running trials."""
+        return Surrogate.of(self.features, self.hyper, self.observed, self.running, self.warped)
+
 
 @final
 @dataclass(frozen=True)
 class BayesianOptimization(Strategy[BayesianState]):
     """Bayesian optimization with a Gaussian process over architectures.
 
-    Proposes the candidate with the largest expected improvement,
-    EI = s (z Phi(z) + phi(z)) with z = (mu - best) / s, under a Gaussian process with a sum of
-    Matern-5/2 kernels: one for the operations of the graph, one for operations with their inputs
-    (Weisfeiler-Lehman labels of heights 0 and 1, as in NAS-BOWL), and one for all other decisions,
-    with a length-scale for each. With `allow_equivalent`, the last kernel contains all decisions.
+    Proposes the candidate with the largest expected improvement, EI = s (z Phi(z) + phi(z)) with z
+    = (mu - best) / s, under a Gaussian process with a sum of Matern-5/2 kernels: one for the
+    operations of the graph, one for operations with their inputs (Weisfeiler-Lehman labels of
+    heights 0 and 1, as in NAS-BOWL), and one for all other decisions, with a length-scale for each.
+    The first two do not know where in a network an operation stands, which matters in a chain of
+    blocks with the same options. The last kernel therefore contains all decisions if the evidence
+    of that model is larger (docs/benchmarks/positions.md), and always with `allow_equivalent`.
     Hyperparameters maximize the marginal likelihood times a prior. Candidates are neighbours and
     mutations of the best architectures, and random architectures.
 
@@ -167,8 +167,8 @@ class BayesianOptimization(Strategy[BayesianState]):
             )
         is_real = any(isinstance(d.domain, RealRange | RealGrid) for d in problem.space.decisions)
         warped = is_real and len(problem.objectives) == 1
-        features = Features(problem.space, problem.allow_equivalent)
-        return BayesianState(problem, features, SuccessRecord.of(problem.space), warped)
+        choices, success = alternatives(problem), SuccessRecord.of(problem.space)
+        return BayesianState(problem, choices, choices[0], success, warped)
 
     def observe(self, state: BayesianState, trial: Trial) -> BayesianState:
         if trial.state == "running":
@@ -181,11 +181,13 @@ class BayesianOptimization(Strategy[BayesianState]):
             return state
         member = trial.architecture, scores
         observed = (*state.observed, member)
-        hyper = state.hyper
+        features, hyper = state.features, state.hyper
         if is_time_to_fit(len(observed)) or not hyper:
-            hyper = _fitted(state, observed)
+            features, hyper = fitted(state.alternatives, observed, state.warped)
         front = state.front if len(scores) == 1 else _extended(state.front, member)
-        return replace(state, success=success, observed=observed, front=front, hyper=hyper)
+        return replace(
+            state, features=features, success=success, observed=observed, front=front, hyper=hyper
+        )
 
     def propose(self, state: BayesianState, rng: Generator) -> Iterator[Architecture]:
         space = state.problem.space
@@ -196,7 +198,7 @@ class BayesianOptimization(Strategy[BayesianState]):
         parents = _parents(state)
         candidates = list(_candidates(state, parents, rng))
         if candidates:
-            acquired = self._acquire(_Surrogate.of(state), candidates, rng)
+            acquired = self._acquire(state.surrogate(), candidates, rng)
             model = state.success.model()
             if model is not None:
                 acquired = _rounded(acquired - min(float(acquired.min()), 0.0))
@@ -207,7 +209,7 @@ class BayesianOptimization(Strategy[BayesianState]):
             yield mutated(space, parents[int(rng.integers(len(parents)))], rng)
 
     def _acquire(
-        self, surrogate: "_Surrogate", candidates: Sequence[Architecture], rng: Generator
+        self, surrogate: Surrogate, candidates: Sequence[Architecture], rng: Generator
     ) -> Array:
         rows = [surrogate.features.row(candidate) for candidate in candidates]
         views = surrogate.features.views(rows, surrogate.rows)
@@ -285,84 +287,8 @@ def _rounded(values: Array) -> Array:
     return numpy.round(values / largest, 6) if largest > 0 else values
 
 
-@dataclass(frozen=True)
-class _Surrogate:
-    """One Gaussian process per objective, conditioned on observed and running trials.
-
-    Attributes:
-        features: The features of the space.
-        rows: Features of the observed and running architectures.
-        processes: The posterior of each objective.
-        values: Scores of observed and predicted means of running trials, shape (objectives, rows).
-        best: The best value of the first objective.
-    """
-
-    features: Features
-    rows: Sequence[Row]
-    processes: Sequence[GaussianProcess]
-    values: Array
-    best: float
-
-    @classmethod
-    def of(cls, state: BayesianState) -> "_Surrogate":
-        features = state.features
-        kept = _kept(state.observed)
-        observed = [features.row(architecture) for architecture, _ in kept]
-        running = [features.row(architecture) for architecture in state.running]
-        rows = [*observed, *running]
-        values = numpy.full((len(state.hyper), len(rows)), numpy.nan)
-        values[:, : len(kept)] = _values(kept, state.warped)
-        among = features.views(rows, rows)
-        processes = list[GaussianProcess]()
-        for value, hyper in zip(values, state.hyper, strict=True):
-            unknown = numpy.isnan(value)
-            if unknown.any():
-                have = [
-                    row for row, is_unknown in zip(rows, unknown, strict=True) if not is_unknown
-                ]
-                lack = [row for row, is_unknown in zip(rows, unknown, strict=True) if is_unknown]
-                process = GaussianProcess.of(features.views(have, have), value[~unknown], hyper)
-                value[unknown] = process.predict(features.views(lack, have))[0]
-            processes.append(GaussianProcess.of(among, value, hyper))
-        return cls(features, rows, processes, values, float(values[0].max()))
-
-
-def _kept(observed: Sequence[Member]) -> Sequence[Member]:
-    """Return at most `CAPACITY` trials for a model: the best half and the latest half."""
-    if len(observed) <= CAPACITY:
-        return observed
-    latest = len(observed) - CAPACITY // 2
-    ranks = numpy.nanmean(_values(observed[:latest]), axis=0)
-    best = numpy.argsort(-ranks, kind="stable")[: CAPACITY // 2]
-    return [*(observed[int(k)] for k in sorted(best)), *observed[latest:]]
-
-
 def _extended(front: tuple[Member, ...], member: Member) -> tuple[Member, ...]:
     """Return a Pareto front after adding a member."""
     if any(dominates(scores, member[1]) for _, scores in front):
         return front
     return (*(one for one in front if not dominates(member[1], one[1])), member)
-
-
-def _values(observed: Sequence[Member], warped: bool = False) -> Array:
-    """Return transformed scores, shape (objectives, n); an unknown score stays NaN."""
-    values = numpy.array([scores for _, scores in observed], dtype=numpy.float64).T.copy()
-    for column in values:
-        known = ~numpy.isnan(column)
-        if known.any():
-            column[known] = (warped_scores if warped else normal_scores)(column[known].tolist())
-    return values
-
-
-def _fitted(state: BayesianState, observed: Sequence[Member]) -> tuple[Hyperparameters, ...]:
-    """Return the hyperparameters of each objective; empty while one has fewer than two values."""
-    kept = _kept(observed)
-    rows = [state.features.row(architecture) for architecture, _ in kept]
-    fitted = list[Hyperparameters]()
-    for value in _values(kept, state.warped):
-        known = numpy.flatnonzero(~numpy.isnan(value))
-        if len(known) < 2:
-            return ()
-        having = [rows[int(k)] for k in known]
-        fitted.append(fit(state.features.views(having, having), value[known]))
-    return tuple(fitted)

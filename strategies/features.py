@@ -139,6 +139,11 @@ class Features:
             )
         }
 
+    @property
+    def covers_decisions(self) -> bool:
+        """Whether some decisions are compared by label counts alone."""
+        return not self.allow_equivalent and self._has_graph and bool(self._covered)
+
     @cached_property
     def _slices(self) -> tuple[tuple[int, int, bool], ...]:
         """The slice of each decision in the encoding, and whether the decision is used."""

@@ -17,6 +17,7 @@ __all__ = [
     "covariance",
     "fit",
     "kernel_slopes",
+    "log_evidence",
     "maximize",
     "normal_scores",
     "prior_mode",
@@ -219,6 +220,20 @@ def fit(views: Sequence[KernelView], values: Array) -> Hyperparameters:
     """
     start = prior_mode(views)
     return unpack(views, maximize(lambda point: _objective(views, values, point, start), start))
+
+
+def log_evidence(views: Sequence[KernelView], values: Array, hyper: Hyperparameters) -> float:
+    """Return the log marginal likelihood of observed values, up to a constant.
+
+    Args:
+        views: Views of the n observed points with themselves.
+        values: The observed values, shape (n,).
+        hyper: The hyperparameters.
+    """
+    noisy = _noisy(covariance(views, hyper), hyper)
+    root = numpy.diagonal(numpy.linalg.cholesky(noisy))
+    fitted = float(values @ numpy.linalg.solve(noisy, values))
+    return -0.5 * fitted - float(numpy.log(root).sum())
 
 
 def maximize(objective: Callable[[Array], tuple[float, Array]], start: Array) -> Array:

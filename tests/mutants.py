@@ -80,8 +80,16 @@ MUTANTS = (
         "    while passed and False:",
     ),
     of("bayesian", "ignores failures", "if model is not None:", "if False:", SUCCESS),
+    of(
+        "surrogate",
+        "never learns positions",
+        "if not features.covers_decisions:",
+        "if True:",
+        BAYES,
+    ),
+    of("surrogate", "always learns positions", "number * penalty", "-number * 1e9", BAYES),
     of("search", "ignores failures", "if self.strategy.avoids_failures:", "if False:", SUCCESS),
-    of("bayesian", "keeps the worst of many trials", "argsort(-ranks,", "argsort(ranks,"),
+    of("surrogate", "keeps the worst of many trials", "argsort(-ranks,", "argsort(ranks,", BAYES),
     of(
         "bayesian",
         "ignores pruned trials",

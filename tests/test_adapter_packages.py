@@ -38,7 +38,7 @@ FILES: dict[str, set[str]] = {
     },
     "nni": {
         *("__init__.py", "class_args.py", "compat.py", "ctl.py", "database.py"),
-        *("dispatcher.py", "executor.py", "history.py", "manager.py", "preload.js"),
+        *("dispatcher.py", "executor.py", "history.py", "manager.py", "nested.py", "preload.js"),
         *("registry.py", "relay.py", "reporting.py", "serving.py", "session.py", "space.py"),
         *("store.py", "native_trial.py", "trial_process.py", "trials.py", "tuner.py", "webui.py"),
     },
@@ -47,7 +47,8 @@ FILES: dict[str, set[str]] = {
         *("space.py", "storage.py", "store.py", "study_log.py", "trials.py"),
     },
     "ray_tune": {
-        *("__init__.py", "cluster.py", "executor.py", "history.py", "reporting.py"),
+        *("__init__.py", "cluster.py", "executor.py", "forms.py", "history.py", "points.py"),
+        "reporting.py",
         *("native_reports.py", "resources.py", "searcher.py", "space.py", "store.py", "trials.py"),
         "worker.py",
     },

@@ -6,7 +6,7 @@ whichever processes were killed. `store` describes when each attribute is writte
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast, final
 
 import optuna
@@ -24,6 +24,7 @@ __all__ = [
     "OWNER",
     "REFUSED",
     "RESULT",
+    "SEQUENCE",
     "STEP",
     "SURPLUS",
     "VOID",
@@ -32,7 +33,9 @@ __all__ = [
     "id_of",
     "objectives_of",
     "owner_of",
+    "places_of",
     "rows_of",
+    "sequence_of",
     "set_internal",
     "storage_of",
     "whole_study",
@@ -49,6 +52,7 @@ SURPLUS = "surplus"  # it was made when no trial was left to run
 FIXED = "fixed_params"  # Optuna's own: enqueued values
 CHOICES = "nasbridge:choices"  # the proposed architecture
 OWNER = "nasbridge:owner"  # the process that runs the row, see `engine.owners.owner_id`
+SEQUENCE = "nasbridge:sequence"  # row number, and position in the order of finishing
 RESULT = "nasbridge:result"  # values, seconds, finish time and notes
 STEP = "nasbridge:step:"  # prefix, followed by the step: metrics that Optuna does not store
 
@@ -86,6 +90,31 @@ def owner_of(row: FrozenTrial) -> str | None:
     """Return the process that runs a row; None for rows of a user's own code."""
     owner: str | None = row.system_attrs.get(OWNER)
     return None if owner is None else json.loads(owner)
+
+
+def places_of(rows: Iterable[FrozenTrial]) -> Mapping[int, tuple[int, int]]:
+    """Return by row what sorts rows in the order in which they finished.
+
+    Clocks can be set back, so the order is a stored one. A row that no `NASSampler` has finished
+    comes directly after the rows before it.
+    """
+    places: dict[int, tuple[int, int]] = {}
+    latest = 0
+    for row in rows:
+        sequence = sequence_of(row)
+        latest = max(latest, sequence or 0)
+        places[row.number] = sequence or latest, row.number
+    return places
+
+
+def sequence_of(row: FrozenTrial) -> int | None:
+    """Return the stored position of a finished row; None without one.
+
+    It holds for one row number, because `Study.add_trials` copies it into other studies.
+    """
+    text = row.system_attrs.get(SEQUENCE)
+    number, sequence = (None, None) if text is None else json.loads(text)
+    return sequence if number == row.number else None
 
 
 def fixed_of(row: FrozenTrial) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
@@ -10,15 +9,14 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState, create_trial
 
 from ...engine.driver import ExperimentSpec
 from ...engine.errors import BackendError
 from ...engine.identity import ExperimentIdentity
 from ...spaces import NasbridgeError, SearchSpace, SpaceError, from_json
 from ...strategies import History, Objective, Trial
-from ...strategies.history import in_order
-from .attributes import SURPLUS, VOID, Numbering, objectives_of, rows_of
+from .attributes import SURPLUS, VOID, Numbering, objectives_of, places_of, rows_of
 from .sampler import NASSampler
 from .space import from_native, to_native
 from .storage import describe_error, describe_storage, with_retries
@@ -133,18 +131,20 @@ def read_history(study: Study, space: SearchSpace | None) -> History:
     numbering, reader = Numbering(), RowReader(space, objectives)
     trials: dict[int, Trial] = {}
     skipped: list[int] = []  # failed before they had an architecture
-    for row in rows_of(study):
+    rows = rows_of(study)
+    places, order = places_of(rows), dict[int, tuple[int, int]]()
+    for row in rows:
         number = numbering.number(row)
         trial = reader.trial(row, number)
         if trial is not None:
-            trials[number] = trial
+            trials[number], order[number] = trial, places[row.number]
         elif row.state.is_finished() and VOID not in row.user_attrs:
             skipped.append(number)
     reader.warn()
     return History(
         space,
         objectives,
-        in_order(trials.values()),
+        tuple(sorted(trials.values(), key=lambda t: (t.state == "running", order[t.number]))),
         0 if stored is None else stored.seed,
         "" if stored is None else stored.strategy,
         {"backend": "optuna", "study": study.study_name},
@@ -180,12 +180,10 @@ def write_history(history: History, storage: OpenedStorage, study_name: str) -> 
     study = _create_study(storage, study_name, history.objectives, must_be_new=True)
     _describe(study, history)
     distributions = to_native(history.space)
-    last = datetime.fromtimestamp(0)
-    rows: dict[int, FrozenTrial] = {}
-    for trial in history:  # the search will observe the rows by finish time, so keep the order
-        finished = datetime.fromtimestamp(trial.finished) if trial.finished else last
-        last = max(finished, last + timedelta(microseconds=1))
-        rows[trial.number] = row_of(trial, history.objectives, distributions, last)
+    rows = {
+        trial.number: row_of(trial, history.objectives, distributions, place)
+        for place, trial in enumerate(history, 1)
+    }
     lost = create_trial(state=TrialState.FAIL, user_attrs={VOID: SURPLUS})
     failed = create_trial(state=TrialState.FAIL)
     rows = dict.fromkeys(history.skipped, failed) | rows

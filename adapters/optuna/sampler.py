@@ -5,9 +5,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, final
+from typing import Any, NoReturn, final
 
 import numpy
+import optuna
 from numpy.random import Generator
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
@@ -19,9 +20,19 @@ from ...engine.errors import BackendError
 from ...engine.native_values import read_label
 from ...spaces import Architecture, Label, SearchSpace
 from ...spaces.hashing import digest
-from ...strategies import History, Search, Strategy, default_strategy
+from ...strategies import History, Search, SpaceExhausted, Strategy, default_strategy
 from ...strategies.search import generator
-from .attributes import CHOICES, fixed_of, id_of, set_internal, storage_of, whole_study
+from .attributes import (
+    CHOICES,
+    SEQUENCE,
+    SURPLUS,
+    VOID,
+    fixed_of,
+    id_of,
+    set_internal,
+    storage_of,
+    whole_study,
+)
 from .space import from_native, to_native
 from .study_log import StudyLog
 
@@ -39,7 +50,7 @@ class NASSampler(BaseSampler):
     The sampler keeps no state beside the study: before each proposal it reads what has finished and
     what is running, in all processes. Parameters that are not decisions of the space are drawn at
     random, each from a stream of its trial and name. `study.optimize` ends when the space is
-    exhausted.
+    exhausted; a trial that found nothing left is pruned and does not count.
 
     Processes that share an SQLite database should wait for each other longer than the default of
     five seconds: `RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})`.
@@ -134,7 +145,12 @@ class NASSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         with self._lock:
-            architecture = self._propose(study, trial)
+            try:
+                architecture = self._propose(study, trial)
+            except SpaceExhausted as error:
+                if _is_optimizing(study):
+                    self._end(study, trial, error)
+                raise
         proposed = architecture.choices if self._native is None else architecture
         return {name: value for name, value in proposed.items() if name in search_space}
 
@@ -170,18 +186,39 @@ class NASSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """End `study.optimize` when the space is exhausted, as Optuna's GridSampler does."""
-        if not _is_optimizing(study):
-            return
+        """Store the trial's position; stop like Optuna's GridSampler if the space is exhausted."""
         with self._lock:
             log = self.follow(study)
+            set_internal(study, id_of(trial), SEQUENCE, [trial.number, log.finishing()])
+            if not _is_optimizing(study):
+                return
             if self._remaining is None:
                 self._remaining = _Remaining(log.trials.search)
             if self._remaining.is_large(log.known_rows):
                 return
             log.read()
-            if not log.waiting and self._remaining.is_empty():
-                study.stop()
+            if self._remaining.is_empty():
+                self._stop(study)
+
+    def _end(self, study: Study, trial: FrozenTrial, error: SpaceExhausted) -> NoReturn:
+        """End a trial that has no architecture left, and `study.optimize` with it.
+
+        Optuna makes the row before it asks for parameters, as when an exhausted study is optimized
+        again, or in a thread or process beside those that have taken the last architectures.
+        """
+        storage_of(study).set_trial_user_attr(id_of(trial), VOID, SURPLUS)
+        self._stop(study)
+        raise _NothingLeft(str(error)) from error
+
+    def _stop(self, study: Study) -> None:
+        """Let no trial begin after those that run, unless some are enqueued."""
+        whole, log = whole_study(study), self.follow(study)
+        if log.waiting or whole._stop_flag:  # pyright: ignore[reportPrivateUsage]
+            return
+        whole.stop()
+        optuna.logging.get_logger("optuna.nasbridge").info(
+            f"The study {whole.study_name!r} ends: every architecture of its space has been tried."
+        )
 
     def follow(self, study: Study) -> StudyLog:
         """Return the log of a study, a new one if the sampler has followed another study."""
@@ -237,6 +274,10 @@ class NASSampler(BaseSampler):
             if time.monotonic() > deadline:  # the other process was killed before it settled
                 return False
             time.sleep(POLL_SECONDS)
+
+
+class _NothingLeft(SpaceExhausted, optuna.TrialPruned):
+    """Ends a trial without an architecture: `study.optimize` goes on after pruned trials only."""
 
 
 @final

@@ -17,6 +17,7 @@ attribute, see `attributes`), and what a kill after each of them leaves:
 |         | a companion trial, see `reporting`   | its first step, the companion is ended    |
 | finish  | S result                             | as for "propose"; the result is ignored   |
 |         | U for the dashboard                  | as for "propose"                          |
+|         | S sequence                           | as for "propose"                          |
 |         | state and values                     | the finished trial                        |
 | void    | U void                               | a running row that does not count; the    |
 |         |                                      | next process that reclaims ends it        |

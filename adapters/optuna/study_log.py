@@ -18,6 +18,8 @@ from .attributes import (
     Numbering,
     fixed_of,
     objectives_of,
+    places_of,
+    sequence_of,
     storage_of,
 )
 from .trials import RowReader
@@ -33,7 +35,7 @@ class StudyLog:
         - `_numbers[k]` is the trial number of row k, for every known row. Rows are never deleted
           and numbers never change.
         - `_open` are the known rows that can still change: neither finished nor void.
-        - The search observes each finished trial once, ordered by finish time within one read.
+        - The search observes each finished trial once, in their stored order within one read.
         - An unfinished trial whose architecture is known runs in the search with it, and `_rows`
           holds the row that gave it. A void row counts for its trial until a later one repeats it.
         - The study is the only truth: a new log of the same study arrives at the same search.
@@ -58,6 +60,7 @@ class StudyLog:
         self._open: set[int] = set()
         self._seen: dict[int, str] = {}  # the values of open rows as last read
         self._rows: dict[int, int] = {}  # the row of each running trial
+        self._latest = 0  # the last position of a trial that has finished or is about to
         self._up_to_date: int | None = None  # the row whose proposal needs no read
         self.waiting: list[FrozenTrial] = []  # enqueued rows, as last read
 
@@ -95,6 +98,14 @@ class StudyLog:
         self._up_to_date = row
         return self._numbers[row]
 
+    def finishing(self) -> int:
+        """Return the position of a trial that finishes now: after all that this process has read.
+
+        Trials that finish at the same time in different processes may share a position.
+        """
+        self._latest += 1
+        return self._latest
+
     def propose(self, row: int, number: int, architecture: Architecture) -> None:
         """Let a trial run with the architecture that its row proposes."""
         self._rows[number] = row
@@ -114,13 +125,15 @@ class StudyLog:
             self._numbers.append(self._numbering.number(row))
         unfinished = [rows[k] for k in sorted(self._open)]
         self.waiting = [row for row in unfinished if row.state == TrialState.WAITING]
-        finished = [trial for row in unfinished if (trial := self._fold(row)) is not None]
+        finished = [(row, trial) for row in unfinished if (trial := self._fold(row)) is not None]
         for row in unfinished:
+            self._latest = max(self._latest, sequence_of(row) or 0)
             if row.state.is_finished() or VOID in row.user_attrs:
                 self._open.discard(row.number)
                 self._seen.pop(row.number, None)
         self._reader.warn()
-        for trial in sorted(finished, key=lambda trial: (trial.finished or 0, trial.number)):
+        places = places_of(rows) if len(finished) > 1 else {}
+        for _, trial in sorted(finished, key=lambda pair: places.get(pair[0].number, (0, 0))):
             if trial.number not in self.trials.finished:
                 self.trials.finish(trial)
         return rows

@@ -3,7 +3,6 @@
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast, final
 
@@ -19,6 +18,7 @@ from .attributes import (
     INTERRUPTED,
     REFUSED,
     RESULT,
+    SEQUENCE,
     STEP,
     SURPLUS,
     VOID,
@@ -186,7 +186,7 @@ def row_of(
     trial: Trial,
     objectives: Sequence[Objective],
     distributions: Mapping[str, BaseDistribution],
-    finished: datetime,
+    place: int,
 ) -> FrozenTrial:
     """Return the row that a trial would have left had it run in the study.
 
@@ -196,8 +196,9 @@ def row_of(
         trial: The trial.
         objectives: The study's objectives.
         distributions: The distributions of all decisions.
-        finished: The finish time of the row. The search observes rows in this order.
+        place: Its position in the order in which the search observes trials.
     """
+    finished = datetime.fromtimestamp(trial.finished or 0)
     choices = dict(trial.architecture.choices)
     metric = objectives[0].metric
     system = {CHOICES: json.dumps(choices)}
@@ -206,7 +207,8 @@ def row_of(
             system[f"{STEP}{step}"] = json.dumps(metrics)
     user: dict[str, Any] = {VOID: INTERRUPTED}
     if trial.state != "running":
-        system[RESULT] = json.dumps(result_of(replace(trial, finished=finished.timestamp())))
+        system[RESULT] = json.dumps(result_of(trial))
+        system[SEQUENCE] = json.dumps([trial.number, place])
         user = user_attributes_of(trial, objectives)
     reported: dict[int, float] = {}
     if len(objectives) == 1:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nasbridge import (
     BayesianOptimization,
+    Chain,
     Choice,
     Integer,
     Real,
@@ -16,6 +17,7 @@ from nasbridge import (
     Space,
     StrategyError,
     Trial,
+    layer,
     library,
 )
 from nasbridge.strategies import Problem, objectives_from
@@ -29,12 +31,12 @@ from nasbridge.strategies.acquisition import (
 from nasbridge.strategies.bayesian import (
     BayesianState,
     _candidates,
-    _kept,
     _parents,
-    _Surrogate,
 )
 from nasbridge.strategies.features import Features
 from nasbridge.strategies.gaussian_process import GaussianProcess, Hyperparameters, KernelView, fit
+from nasbridge.strategies.surrogate import Member, alternatives, fitted
+from nasbridge.strategies.surrogate import kept as kept_of
 
 Array = NDArray[numpy.float64]
 
@@ -250,7 +252,7 @@ def test_a_running_trial_lowers_the_acquisition_of_similar_architectures() -> No
     near = space.architecture({"x": 0.61})
 
     def acquire(state: BayesianState) -> tuple[float, float]:
-        surrogate = _Surrogate.of(state)
+        surrogate = state.surrogate()
         rows = [surrogate.features.row(near)]
         views = surrogate.features.views(rows, surrogate.rows)
         acquired = strategy._acquire(surrogate, [near], numpy.random.default_rng(0))
@@ -272,7 +274,7 @@ def test_the_predicted_value_of_a_running_trial_may_be_the_best() -> None:
             state, Trial(number, space.architecture({"x": x}), "complete", {"v": x})
         )
     above = strategy.observe(state, Trial(4, space.architecture({"x": 0.7})))
-    observed, with_running = _Surrogate.of(state), _Surrogate.of(above)
+    observed, with_running = state.surrogate(), above.surrogate()
     assert with_running.best > observed.best
     assert with_running.best == with_running.values[0, -1]
     assert with_running.values.shape == (1, 5)
@@ -296,11 +298,40 @@ def test_failing_regions_are_avoided() -> None:
     assert sum(failures(s, True) for s in range(4)) < sum(failures(s, False) for s in range(4))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_equal_blocks_is_learned_where_it_matters(seed: int) -> None:
+    options = {name: layer(name) for name in ("A", "B", "C", "D")}
+    space = Chain(*(Choice(options) for _ in range(6)))
+    gains = numpy.random.default_rng(seed).normal(size=(6, 4))
+    search = Search(BayesianOptimization(), space, {"v": "max"}, seed)
+    best = -numpy.inf
+    for number in range(60):
+        architecture = search.ask(number)
+        chosen = [list(options).index(str(label)) for label in architecture.choices.values()]
+        value = float(sum(row[k] for row, k in zip(gains, chosen, strict=True)))
+        best = max(best, value)
+        search.tell(Trial(number, architecture, "complete", {"v": value}))
+    assert best == pytest.approx(gains.max(axis=1).sum())
+
+
+def test_the_simplest_features_are_used_where_the_evidence_is_no_larger() -> None:
+    space = Chain(*(Choice({name: layer(name) for name in "ABCD"}) for _ in range(6)))
+    choices = alternatives(Problem(space, objectives_from({"v": "max"}), 0))
+    assert len(choices) == 2
+    members: list[Member] = []
+    for number in range(40):
+        one = space.sample(numpy.random.default_rng(number))
+        members.append((one, (float(list(one.choices.values()).count("A")),)))
+    used, hyper = fitted(choices, members, warped=False)
+    assert used is choices[0]
+    assert len(hyper) == 1
+
+
 def test_a_model_of_many_trials_keeps_the_best_and_the_latest() -> None:
     architecture = Space({"a": Integer(0, 9)}).architecture({"a": 0})
     scores = RNG.permutation(400).astype(float)
     observed = [(architecture, (float(score),)) for score in scores]
-    kept = [score for _, (score,) in _kept(observed)]
+    kept = [score for _, (score,) in kept_of(observed)]
     older, latest = scores[:272], scores[272:]
     assert kept[128:] == latest.tolist()
     assert sorted(kept[:128]) == sorted(older)[-128:]

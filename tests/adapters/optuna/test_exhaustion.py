@@ -1,5 +1,6 @@
 """The end of a study whose space is exhausted."""
 
+import logging
 from typing import Any
 
 import optuna
@@ -15,7 +16,7 @@ from nasbridge import (
     SpaceExhausted,
 )
 from nasbridge import testing as material
-from nasbridge.adapters.optuna import NASSampler, suggest
+from nasbridge.adapters.optuna import NASSampler, load, suggest
 from nasbridge.strategies import Strategy
 from nasbridge.testing import score, strategy
 
@@ -75,3 +76,29 @@ def test_a_space_far_from_exhausted_is_not_listed(monkeypatch: pytest.MonkeyPatc
     study = study_of(NASSampler(space, strategy=RandomSearch(), seed=1))
     study.optimize(lambda trial: float(suggest(trial, space)["part0"]), n_trials=5)
     assert len(study.trials) == 5
+
+
+@pytest.mark.parametrize("jobs", [1, 8])
+def test_an_exhausted_study_ends_quietly_when_it_is_optimized_again(jobs: int) -> None:
+    space = material.few()
+    study = study_of(NASSampler(space, strategy=GridSearch(), seed=1))
+    for _ in range(2):
+        study.optimize(lambda trial: score(suggest(trial, space))["score"], 20, n_jobs=jobs)
+        study.sampler = NASSampler(space, strategy=GridSearch(), seed=1)  # as a new process
+    states = [row.state for row in study.trials]
+    assert states.count(TrialState.COMPLETE) == 4
+    assert set(states) == {TrialState.COMPLETE, TrialState.PRUNED}
+    assert len(load(study, space)) == 4
+    assert len(states) < 24  # both runs ended early
+
+
+def test_the_end_of_an_exhausted_study_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = material.few()
+    study = study_of(NASSampler(space, strategy=GridSearch(), seed=1))
+    logger = logging.getLogger("optuna.nasbridge")
+    said: list[str] = []
+    monkeypatch.setattr(logger, "info", said.append)
+    for run in (1, 2):
+        study.optimize(lambda trial: score(suggest(trial, space))["score"], 20, n_jobs=4)
+        assert len(said) == run
+    assert "every architecture of its space has been tried" in said[0]

@@ -131,6 +131,16 @@ def test_optimizers_share_a_study(storage: Kind, trials: int, tmp_path: Path) ->
     assert len({json.dumps(row.params) for row in rows}) == trials * PROCESSES
 
 
+@pytest.mark.parametrize("storage", [journal])
+def test_optimizers_end_quietly_when_the_space_is_exhausted(storage: Kind, tmp_path: Path) -> None:
+    optuna.create_study(study_name=NAME, storage=storage(tmp_path), direction="maximize")
+    assert wait(start(optimize, storage, tmp_path, narrow(), 100)) == [0] * PROCESSES
+    states = [row.state for row in study_in(storage(tmp_path)).get_trials(deepcopy=False)]
+    assert states.count(TrialState.COMPLETE) == 16
+    assert set(states) <= {TrialState.COMPLETE, TrialState.PRUNED}
+    assert len(states) <= 16 + 2 * PROCESSES
+
+
 @pytest.mark.parametrize("storage", [in_directory, journal])
 def test_runs_share_a_study_that_one_of_them_creates(storage: Kind, tmp_path: Path) -> None:
     assert wait(start(run, storage, tmp_path, wide(), 60)) == [0] * PROCESSES

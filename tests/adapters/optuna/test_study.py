@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from optuna.trial import TrialState
 
 from nasbridge import BackendError, Experiment, RandomSearch
 from nasbridge import testing as material
-from nasbridge.adapters.optuna import load
+from nasbridge.adapters.optuna import NASSampler, load, suggest
 from nasbridge.engine.driver import Silent
 from nasbridge.testing import comparable, reference, strategy
 
@@ -124,6 +125,52 @@ def test_a_clock_that_is_set_back_does_not_change_the_order(tmp_path: Path) -> N
         )
     assert changed.rowcount == 5
     assert comparable(run(searched, tmp_path)) == comparable(reference(searched))
+
+
+def test_a_clock_that_is_set_back_does_not_change_a_user_s_study(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space, storage = material.chain(), optuna.storages.InMemoryStorage()
+
+    class Clock(datetime):
+        hours = 0
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Clock":
+            return super().now(tz) + timedelta(hours=cls.hours)
+
+    monkeypatch.setattr("optuna.storages._in_memory.datetime", Clock)
+    sampler = NASSampler(space, strategy=strategy("RegularizedEvolution"), seed=3)
+    for other in (optuna.samplers.RandomSampler(seed=1), sampler):
+        study = optuna.create_study(
+            storage=storage, study_name="mine", sampler=other, load_if_exists=True
+        )
+        for _ in range(12):
+            trial = study.ask()
+            study.tell(trial, material.score(suggest(trial, space))["score"])
+            Clock.hours = 0 if Clock.hours else -1
+    observed = list(sampler.follow(study).trials.finished)
+    assert observed == list(range(23))
+    assert [trial.number for trial in sampler.history] == list(range(24))
+    assert [trial.number for trial in load(study, space)] == list(range(24))
+    again = NASSampler(space, strategy=strategy("RegularizedEvolution"), seed=3)
+    again.follow(study).read()
+    assert list(again.follow(study).trials.finished) == list(range(24))
+
+
+def test_the_stored_order_survives_a_copy_into_another_study() -> None:
+    space = material.chain()
+    study = optuna.create_study(sampler=NASSampler(space, strategy=RandomSearch()))
+    running = [study.ask() for _ in range(4)]
+    values = [material.score(suggest(trial, space))["score"] for trial in running]
+    for number in (2, 0, 3, 1):
+        study.tell(running[number], values[number])
+    assert [trial.number for trial in load(study, space)] == [2, 0, 3, 1]
+    copy = optuna.create_study()
+    copy.add_trials(study.trials)
+    assert [trial.number for trial in load(copy, space)] == [2, 0, 3, 1]
+    copy.add_trials(study.trials)  # under other numbers, for which no position is stored
+    assert [trial.number for trial in load(copy, space)] == [2, 0, 3, 1, 4, 5, 6, 7]
 
 
 def test_errors_of_storages_contain_no_password(tmp_path: Path) -> None:
