@@ -103,7 +103,7 @@ def from_native(native: Native) -> Space:
         >>> from_native({"units": tune.choice([16, 32]), "epochs": 5}).count()
         2
     """
-    nodes = dict(_nodes(native, ""))
+    nodes = _named(_nodes(native, ""))
     if not nodes:
         raise BackendError(
             "the search space has no open value: give a param_space with values such as "
@@ -123,6 +123,18 @@ def _nodes(native: Native, path: str) -> list[tuple[str, Any]]:
         elif is_open(value):
             found.append((name, _node(name, value)))
     return found
+
+
+def _named(nodes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return open values by their names, which must differ."""
+    names = [name for name, _ in nodes]
+    for name in names:
+        if names.count(name) > 1:
+            raise BackendError(
+                f"two open values have the name {name!r}, with nested keys joined by dots: rename "
+                "one of the keys"
+            )
+    return dict(nodes)
 
 
 @naming_parameter
@@ -154,7 +166,7 @@ def _choice(name: str, options: Sequence[Any]) -> Choice:
         parts = parts_of(option)
         if is_open(option) and parts is None:
             raise BackendError(f"an option of {name!r} is {option!r}: put open values in a dict")
-        trees[str(number)] = dict(_nodes(parts or {}, "")) or str(number)
+        trees[str(number)] = _named(_nodes(parts or {}, "")) or str(number)
     return Choice(trees)
 
 
