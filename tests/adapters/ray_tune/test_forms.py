@@ -15,6 +15,7 @@ from ray.tune.search import Repeater
 from nasbridge import BackendError, RandomSearch
 from nasbridge.adapters.ray_tune import NASSearcher, architecture_from, from_native, load
 from nasbridge.spaces import InvalidArchitecture
+from nasbridge.strategies import HistoryError
 from nasbridge.testing import comparable
 
 RANDINT: Any = tune.randint  # typed for ints, called with floats
@@ -126,6 +127,25 @@ def test_a_copy_of_a_searcher_has_its_trials_and_its_form(tmp_path: Path, how: s
         each.on_trial_complete("a", {"loss": 3.0})
     assert comparable(other.history) == comparable(searcher.history)
     assert configs(other, "efgh") == configs(searcher, "efgh")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"units": tune.randint(1, 20)}, "'units' was an integer from 1 to 8, and is now .* 19"),
+        ({"plain": tune.choice([2, 3, 4])}, "'plain' was one of .*, and is now one of '2', '3'"),
+        ({"new": tune.randint(1, 9)}, "'new' was added"),
+        ({"units": 3}, "'units' was removed"),
+    ],
+)
+def test_a_restore_with_another_param_space_names_the_change(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    searcher = searcher_of(NESTED)
+    configs(searcher, "a")
+    searcher.save(str(tmp_path / "state"))
+    with pytest.raises(HistoryError, match=f"another space .decision {message}"):
+        searcher_of({**NESTED, **changed}).restore(str(tmp_path / "state"))
 
 
 def test_a_param_space_that_changes_is_an_error(tmp_path: Path) -> None:
