@@ -5,7 +5,6 @@ from contextlib import suppress
 from typing import Any, NamedTuple, final
 
 from optuna.distributions import BaseDistribution
-from optuna.samplers import PartialFixedSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
@@ -16,8 +15,9 @@ from ...strategies import Strategy, StrategyError
 from .joint_space import JointSpace
 from .space import from_native
 from .study_log import StudyLog
+from .suggesting import fixed_by
 
-__all__ = ["Following", "declared", "fixed_by", "labels_of"]
+__all__ = ["Following", "declared", "labels_of"]
 
 Distributions = Mapping[str, BaseDistribution]
 
@@ -117,16 +117,6 @@ def declared(extra: Mapping[str, BaseDistribution], space: SearchSpace) -> Distr
             f"the parameters {both} of extra= are decisions of the space, too: rename them"
         )
     return {name: extra[name] for name in sorted(extra)}
-
-
-def fixed_by(study: Study) -> Mapping[str, object]:
-    """Return the values that `PartialFixedSampler`s around the sampler fix."""
-    fixed: dict[str, object] = {}
-    sampler = study.sampler
-    while isinstance(sampler, PartialFixedSampler):
-        fixed = {**sampler._fixed_params, **fixed}  # pyright: ignore[reportPrivateUsage]
-        sampler = sampler._base_sampler  # pyright: ignore[reportPrivateUsage]
-    return fixed
 
 
 def labels_of(values: Mapping[str, object], space: SearchSpace) -> dict[str, Label]:

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from typing import Any, final
 
+from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -59,6 +60,7 @@ class StudyLog:
         self.trials = TrialLog(strategy, space, objectives, seed)
         self._reader = RowReader(space, objectives)
         self.extra = ExtraParameters(decision.name for decision in base_of(space).decisions)
+        self.stored: dict[str, BaseDistribution] = {}  # of each parameter in the first row
         self._numbering = Numbering()
         self._numbers: list[int] = []
         self._open: set[int] = set()
@@ -132,6 +134,8 @@ class StudyLog:
         self.waiting = [row for row in unfinished if row.state == TrialState.WAITING]
         finished = [(row, trial) for row in unfinished if (trial := self._fold(row)) is not None]
         for row in unfinished:
+            for name, distribution in row.distributions.items():
+                self.stored.setdefault(name, distribution)
             self._latest = max(self._latest, sequence_of(row) or 0)
             if row.state in (TrialState.COMPLETE, TrialState.PRUNED) and VOID not in row.user_attrs:
                 self.extra.add(row)
