@@ -6,12 +6,14 @@ and the line.
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from reprlib import repr as shortened
 from typing import cast
 
 from ..spaces import NasbridgeError, SearchSpace, from_json
+from .differences import space_difference
 from .errors import HistoryError
 from .history import History
 from .history_lines import Event, lines_of, version_of
@@ -96,9 +98,12 @@ def _space_of(header: Event, space: SearchSpace | None, path: Path) -> SearchSpa
         except NasbridgeError as error:
             raise HistoryError(f"{path}, line 1: {error}") from error
     if space.fingerprint != header["fingerprint"]:
+        found = f"fingerprint {header['fingerprint']}, not {space.fingerprint}"
+        with suppress(NasbridgeError):  # a space with functions is not described
+            stored = from_json(json.dumps(header.get("space")))
+            found = space_difference(stored, space) or found
         raise HistoryError(
-            f"{path} belongs to another space (fingerprint {header['fingerprint']}, not "
-            f"{space.fingerprint}): pass the space that was searched"
+            f"{path} belongs to another space ({found}): pass the space that was searched"
         )
     return space
 

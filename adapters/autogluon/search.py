@@ -87,7 +87,9 @@ class ModelSearch:
         self._log = TrialLog(settings.strategy, space, settings.objectives, settings.seed)
         if settings.before is not None:  # a trial that was running is proposed again
             self._log.skip(settings.before.skipped)
-            self._log.replay(t for t in settings.before if t.state != "running")
+            for trial in settings.before.of_state("complete", "pruned", "failed"):
+                choices = dict(trial.architecture.choices)  # decisions may be in another order
+                self._log.finish(replace(trial, architecture=space.architecture(choices)))
         self._running: Trial | None = None
         self._folders: dict[int, Path] = {}  # of trained models, by trial
         self._failures = ConsecutiveFailures(

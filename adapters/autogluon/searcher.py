@@ -3,6 +3,7 @@
 """`NASSearcher`: nasbridge strategies as a searcher of AutoGluon."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, final
 
 from autogluon.core.searcher.exceptions import ExhaustedSearchSpaceError
@@ -19,6 +20,7 @@ from ...strategies import (
     objectives_from,
 )
 from .search import ModelSearch
+from .space import bare
 from .trials import METRICS, SCORE
 
 __all__ = ["NASSearcher"]
@@ -109,6 +111,10 @@ class NASSearcher(LocalSearcher):
             "trial_seconds": self.trial_seconds,
             "max_failures": self.max_failures,
         }
+        if self.before is not None:
+            trials = (replace(t, architecture=bare(t.architecture)) for t in self.before)
+            open_space = self.before.space.unconstrained()
+            settings["history"] = replace(self.before, space=open_space, trials=tuple(trials))
         space = None if self.space is None else self.space.unconstrained()
         return _new_searcher, (space, self.strategy, settings)
 

@@ -9,7 +9,7 @@ import numpy
 from autogluon.common import space as native
 
 from ...engine.errors import BackendError
-from ...engine.native_options import choice_of, naming_parameter
+from ...engine.native_options import choice_of, naming_parameter, whole_number
 from ...engine.native_values import domain_of, list_values, read_architecture
 from ...spaces import (
     Architecture,
@@ -159,7 +159,8 @@ def from_native(hyperparameters: Mapping[str, Any] | ArchitectureSpace) -> Searc
         hyperparameters: The hyperparameters of a model, some of them of `autogluon.common.space`.
 
     Raises:
-        BackendError: No hyperparameter is open, or one is of an unknown kind.
+        BackendError: No hyperparameter is open, or one is of an unknown kind, or has options that
+            are open themselves.
     """
     if isinstance(hyperparameters, ArchitectureSpace):
         return hyperparameters.space
@@ -187,10 +188,24 @@ def _node(name: str, given: native.Space) -> Choice | Integer | Real:
             make: Any = Integer if whole else Real
             return make(low, high, factor=factor)
         case _, native.Categorical():
+            if any(map(_is_open, given.data)):
+                raise BackendError(
+                    f"an option of {name!r} is open itself, which AutoGluon would pass to the "
+                    "model as it is: express conditions by an ArchitectureSpace"
+                )
             return choice_of(name, given.data)
         case _, native.Int():
-            return Integer(given.lower, given.upper)
+            return Integer(whole_number(name, given.lower), whole_number(name, given.upper))
         case _, native.Real():
             return Real(given.lower, given.upper, given.log)
         case _:
             raise BackendError(f"the hyperparameter {name!r} has the unknown type {given!r}")
+
+
+def _is_open(value: object) -> bool:
+    """Return whether a value is a search space of AutoGluon, or contains one."""
+    if isinstance(value, Mapping):
+        return any(map(_is_open, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_is_open, value))
+    return isinstance(value, native.Space)

@@ -25,7 +25,7 @@ from .history import history_of
 from .objectives import ObjectiveLike, native_objective, objectives_in
 from .proposals import Proposals
 from .protocol import EpochEnds, TrialBegins, TrialResult, decode, stop
-from .scores import rank_by, record_end_state, record_result, score
+from .scores import ended_row, rank_by, record_end_state, record_result, score
 from .space import from_native, remove_inactive, to_native
 from .trials import Note, Record, curve_of, forget_reports, read_project, record_start, take_over
 from .values import FixedSpace, GrowingSpace
@@ -193,9 +193,10 @@ class NASOracle(keras_tuner.Oracle):
                     return self._report(row, values, epoch)
             return row
 
-    def end_trial(self, trial: Row) -> None:
+    def end_trial(self, trial: Row | str = "", *status: str, **named: str) -> None:
         """Record that a trial has ended; a late repetition of the message is ignored."""
         with exclusive(self):
+            trial = ended_row(self.trials, trial, *status, **named)
             row = self.trials[trial.trial_id]
             worker = self._workers.owner(trial.trial_id)
             if worker is None:

@@ -9,6 +9,7 @@ of each metric, and counts by the objectives that it has.
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from keras_tuner.engine.trial import Trial as Row
@@ -19,7 +20,7 @@ from .objectives import score_of
 from .protocol import TrialResult
 from .trials import Note, Record, curve_of, error_in
 
-__all__ = ["pruned_message", "rank_by", "record_result", "score", "record_end_state"]
+__all__ = ["ended_row", "pruned_message", "rank_by", "record_result", "score", "record_end_state"]
 
 
 def score(record: Record, native: Any, objectives: Sequence[Objective]) -> None:
@@ -61,13 +62,13 @@ def score(record: Record, native: Any, objectives: Sequence[Objective]) -> None:
         note["values"] = _without_sum(values)
 
 
-def rank_by(native: Any) -> Callable[[Record], tuple[bool, float]]:
-    """Return the sort key of completed trials: the best first, pruned ones last."""
+def rank_by(native: Any) -> Callable[[Record], tuple[bool, bool, float]]:
+    """Return the sort key of completed trials: the best first, pruned and unscored ones last."""
     sign = -1 if native.direction == "max" else 1
 
-    def key(record: Record) -> tuple[bool, float]:
-        row: Any = record.row
-        return record.state == "pruned", sign * float(row.score)
+    def key(record: Record) -> tuple[bool, bool, float]:
+        row: Any = record.row  # one that was put in by hand may have no score
+        return row.score is None, record.state == "pruned", sign * float(row.score or 0.0)
 
     return key
 
@@ -105,6 +106,24 @@ def record_end_state(record: Record, objectives: Sequence[Objective]) -> None:
         note.setdefault("values", {})
     elif "pruned" in note:
         row.message = pruned_message(note)
+
+
+def ended_row(
+    rows: Mapping[str, Row], trial: Row | str, status: str = "COMPLETED", trial_id: str = ""
+) -> Row:
+    """Return the trial that a call of `end_trial` ends.
+
+    Args:
+        rows: All trials by their ids.
+        trial: A trial with its status; or its id, as in Keras Tuner 1.1.
+        status: With an id: the trial's status.
+        trial_id: The id, by name.
+    """
+    if isinstance(trial, Row):
+        return trial
+    row = copy(rows[trial or trial_id])
+    row.status = TrialStatus.COMPLETED if status == "COMPLETE" else status
+    return row
 
 
 def pruned_message(note: Note) -> str:

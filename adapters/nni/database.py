@@ -80,7 +80,7 @@ class Job:
             self.status = event
             self.ended, self.place = (time, place) if event in ENDS else (None, None)
         if data and self.record is None:
-            self.record = json.loads(data)
+            self.record = dict(json.loads(data))
         if sequence is not None and self.sequence < 0:
             self.sequence = sequence
         if event == "RUNNING":
@@ -205,12 +205,25 @@ def read_database(file: Path) -> StoredExperiment:
     jobs: dict[str, Job] = {}
     for place, (time, job, *event) in enumerate(events):
         if job:
-            jobs.setdefault(job, Job(job)).add_event(place, time / 1000, *event)
+            with _reading(file, f"event {place} of trial {job}"):
+                jobs.setdefault(job, Job(job)).add_event(place, time / 1000, *event)
     for job, parameter, kind, sequence, data in metrics:
         if job in jobs:
-            value = json.loads(json.loads(data))
-            jobs[job].add_metric(parameter, kind, sequence, value)
-    return StoredExperiment(json.loads(profile[0]), tuple(jobs.values()))
+            with _reading(file, f"metric {sequence} of trial {job}"):
+                jobs[job].add_metric(parameter, kind, sequence, json.loads(json.loads(data)))
+    with _reading(file, "configuration"):
+        return StoredExperiment(dict(json.loads(profile[0])), tuple(jobs.values()))
+
+
+@contextmanager
+def _reading(file: Path, what: str) -> Generator[None]:
+    """Name the file and the record in errors of damaged records."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise BackendError(
+            f"{file} is damaged: its {what} is not readable ({error}); restore the file from a copy"
+        ) from error
 
 
 def update_settings(folder: Path, settings: Mapping[str, Any]) -> None:

@@ -85,6 +85,11 @@ def _form_of(value: Any) -> Any:
             return form
         return [TUPLE if isinstance(value, tuple) else LIST, form, _fixed(value)]
     options: Any = value[GRID] if isinstance(value, Mapping) else getattr(value, "categories", ())
+    if isinstance(value, Mapping) and any(isinstance(option, Mapping) for option in options):
+        raise BackendError(
+            f"{value!r} has options that are dicts, to which Ray would add the key {GRID!r}: use "
+            "tune.choice"
+        )
     if not any(map(is_open, options)):
         return None
     return [CHOICE, [{FIXED: _fixed(o), OPEN: _form_of(o) if is_open(o) else {}} for o in options]]

@@ -10,7 +10,7 @@ from ray import tune
 from ray.tune.search import sample
 
 from ...engine.errors import BackendError
-from ...engine.native_options import choice_of, naming_parameter
+from ...engine.native_options import choice_of, naming_parameter, whole_number
 from ...engine.native_values import domain_of, list_values, read_architecture
 from ...spaces import (
     Architecture,
@@ -103,7 +103,7 @@ def from_native(native: Native) -> Space:
         >>> from_native({"units": tune.choice([16, 32]), "epochs": 5}).count()
         2
     """
-    nodes = dict(_nodes(native, ""))
+    nodes = _named(_nodes(native, ""))
     if not nodes:
         raise BackendError(
             "the search space has no open value: give a param_space with values such as "
@@ -123,6 +123,18 @@ def _nodes(native: Native, path: str) -> list[tuple[str, Any]]:
         elif is_open(value):
             found.append((name, _node(name, value)))
     return found
+
+
+def _named(nodes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return open values by their names, which must differ."""
+    names = [name for name, _ in nodes]
+    for name in names:
+        if names.count(name) > 1:
+            raise BackendError(
+                f"two open values have the name {name!r}, with nested keys joined by dots: rename "
+                "one of the keys"
+            )
+    return dict(nodes)
 
 
 @naming_parameter
@@ -154,7 +166,7 @@ def _choice(name: str, options: Sequence[Any]) -> Choice:
         parts = parts_of(option)
         if is_open(option) and parts is None:
             raise BackendError(f"an option of {name!r} is {option!r}: put open values in a dict")
-        trees[str(number)] = dict(_nodes(parts or {}, "")) or str(number)
+        trees[str(number)] = _named(_nodes(parts or {}, "")) or str(number)
     return Choice(trees)
 
 
@@ -174,19 +186,12 @@ def _kind(name: str, domain: sample.Domain) -> tuple[bool, float | None]:
 def _integer(name: str, domain: sample.Integer) -> Integer:
     log, step = _kind(name, domain)
     bounds = domain.lower, domain.upper, 1 if step is None else step
-    low, high, step = (_whole(name, number) for number in bounds)
+    low, high, step = (whole_number(name, number) for number in bounds)
     if step == 1:
         return Integer(low, high - 1, log=log)
     if step < 1:
         raise BackendError(f"{name!r} is quantised in steps of {step}: give a step of at least 1")
     return Integer(-(-low // step) * step, high // step * step, step, log)
-
-
-def _whole(name: str, number: float) -> int:
-    """Return a bound or a step of integers, which may be a float, as 8.0."""
-    if not math.isfinite(number) or int(number) != number:
-        raise BackendError(f"{name!r} has integer values, and {number} is not one")
-    return int(number)
 
 
 def _real(name: str, domain: sample.Float) -> Real:

@@ -61,4 +61,5 @@ class RayStore:
         self._void.pop(trial.number, None)
 
     def _valid(self, trial: Trial) -> Trial:
-        return replace(trial, curve=trial.curve[self._void.get(trial.number, 0) :])
+        void = self._void.get(trial.number, 0)
+        return replace(trial, curve=trial.curve[void:]) if void else trial

@@ -60,7 +60,7 @@ def declared(spaces: Mapping[str, tuple[str, list[Any]]]) -> dict[str, Any]:
     return {name: {"_type": kind, "_value": value} for name, (kind, value) in spaces.items()}
 
 
-def started(strategy: str | None, space: Mapping[str, Any]) -> Tuner:
+def started(strategy: str | None, space: Mapping[str, Any]) -> Any:
     points = {"points": 3} if strategy == "GridSearch" else None
     tuner = NASTuner(strategy=strategy, settings=points)
     assert isinstance(tuner, Tuner)

@@ -1,6 +1,7 @@
 """Lists of options that a framework accepts, as choices with distinct labels."""
 
 import functools
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from itertools import chain, count
@@ -10,7 +11,14 @@ from ..spaces import Choice, SpaceError
 from ..spaces.nodes.values import option_label
 from .errors import BackendError
 
-__all__ = ["choice_of", "distinct", "labels_of", "naming_parameter", "split_repeats"]
+__all__ = [
+    "choice_of",
+    "distinct",
+    "labels_of",
+    "naming_parameter",
+    "split_repeats",
+    "whole_number",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +35,21 @@ def naming_parameter(make: Callable[Concatenate[str, P], T]) -> Callable[Concate
             raise BackendError(f"the parameter {name!r} cannot be searched: {error}") from error
 
     return named
+
+
+def whole_number(name: str, number: float) -> int:
+    """Return a bound or a step of integers, which may be a float, as 8.0.
+
+    Args:
+        name: Name of the framework's parameter, for messages.
+        number: The number.
+
+    Raises:
+        BackendError: The number is not whole.
+    """
+    if not math.isfinite(number) or int(number) != number:
+        raise BackendError(f"{name!r} has integer values, and {number} is not one")
+    return int(number)
 
 
 @naming_parameter

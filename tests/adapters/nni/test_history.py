@@ -129,3 +129,22 @@ def test_a_result_without_a_finite_number_is_a_failed_trial(
     history = load(stored.write())
     assert [trial.state for trial in history] == ["complete", "failed", "complete"]
     assert "no finite number for default" in history[1].notes["error"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("TrialJobEvent set data = '{' where event = 'WAITING'", "event 0 of trial job0"),
+        ("TrialJobEvent set timestamp = 'x' where event = 'RUNNING'", "event 1 of trial job0"),
+        ("MetricData set data = '3'", "metric 0 of trial job0"),
+        ("MetricData set data = null", "metric 0 of trial job0"),
+        ("ExperimentProfile set params = '[1, '", "configuration"),
+        ("ExperimentProfile set params = '[1]'", "configuration"),
+    ],
+)
+def test_a_damaged_record_is_named(database: Any, change: str, message: str) -> None:
+    file = database({0: 0, 1: 1})
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"update {change}")
+    with pytest.raises(BackendError, match=rf"nni\.sqlite is damaged: its {message} is not"):
+        load(file)

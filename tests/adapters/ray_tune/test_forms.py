@@ -15,6 +15,7 @@ from ray.tune.search import Repeater
 from nasbridge import BackendError, RandomSearch
 from nasbridge.adapters.ray_tune import NASSearcher, architecture_from, from_native, load
 from nasbridge.spaces import InvalidArchitecture
+from nasbridge.strategies import HistoryError
 from nasbridge.testing import comparable
 
 RANDINT: Any = tune.randint  # typed for ints, called with floats
@@ -128,6 +129,25 @@ def test_a_copy_of_a_searcher_has_its_trials_and_its_form(tmp_path: Path, how: s
     assert configs(other, "efgh") == configs(searcher, "efgh")
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"units": tune.randint(1, 20)}, "'units' was an integer from 1 to 8, and is now .* 19"),
+        ({"plain": tune.choice([2, 3, 4])}, "'plain' was one of .*, and is now one of '2', '3'"),
+        ({"new": tune.randint(1, 9)}, "'new' was added"),
+        ({"units": 3}, "'units' was removed"),
+    ],
+)
+def test_a_restore_with_another_param_space_names_the_change(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    searcher = searcher_of(NESTED)
+    configs(searcher, "a")
+    searcher.save(str(tmp_path / "state"))
+    with pytest.raises(HistoryError, match=f"another space .decision {message}"):
+        searcher_of({**NESTED, **changed}).restore(str(tmp_path / "state"))
+
+
 def test_a_param_space_that_changes_is_an_error(tmp_path: Path) -> None:
     searcher = searcher_of(NESTED)
     configs(searcher, "a")
@@ -142,6 +162,14 @@ def test_a_param_space_that_changes_is_an_error(tmp_path: Path) -> None:
     other = searcher_of(functions)
     other.restore(place)
     assert configs(other, "ef") == configs(searcher, "ef")
+
+
+def test_a_grid_of_dicts_is_an_error() -> None:
+    """Ray merges the chosen dict with that of `tune.grid_search`, so trials would receive both."""
+    with pytest.raises(BackendError, match=r"'grid_search': \[{'a': 1}.*use tune.choice"):
+        searcher_of({"p": tune.grid_search([{"a": 1}, {"b": 2}])})
+    searcher = searcher_of({"p": tune.grid_search([[1], [2]]), "q": tune.grid_search([3, 4])})
+    assert configs(searcher, "a")[0] in [{"p": [p], "q": q} for p in (1, 2) for q in (3, 4)]
 
 
 def test_whole_floats_are_bounds_of_integers() -> None:

@@ -87,10 +87,15 @@ def test_a_choice_between_dicts_is_a_condition_and_comes_back_as_a_config() -> N
         ({"a": tune.sample_from(lambda spec: 1)}, r"'a'.*sample_from.*tune.choice"),
         ({"a": tune.randn(0, 1)}, r"'a'.*no bounds.*tune.uniform"),
         ({"a": tune.choice([tune.uniform(0, 1), 2])}, r"'a'.*in a dict"),
+        (
+            {"a.b": tune.choice([1, 2]), "a": {"b": tune.choice([3, 4])}},
+            r"two open values have the name 'a\.b'.*rename",
+        ),
+        ({1: tune.choice([1, 2]), "1": tune.choice([3, 4])}, r"two open values have the name '1'"),
         ({"a": 1}, "no open value"),
         ({}, "no open value"),
     ],
 )
-def test_an_unsupported_value_is_an_error(native: dict[str, Any], message: str) -> None:
+def test_an_unsupported_value_is_an_error(native: dict[Any, Any], message: str) -> None:
     with pytest.raises(BackendError, match=message):
         from_native(native)
