@@ -147,12 +147,12 @@ class NASSampler(BaseSampler):
             BackendError: The sampler has not proposed anything yet.
         """
         with self._lock:
-            if self._following.log is None:
+            if self._following.study is None:
                 raise BackendError(
                     "the sampler has no study yet: use it in a study first, or read one with "
                     "nasbridge.adapters.optuna.load(study, space)"
                 )
-            return self._following.log.history()
+            return self._following.history(self._following.study)
 
     # Optuna's interface, in the order in which Optuna calls it in a trial.
 
@@ -166,7 +166,8 @@ class NASSampler(BaseSampler):
     ) -> dict[str, BaseDistribution]:
         with self._lock:
             log = self._following.read_before_proposal(study, trial.number)
-            stored = {} if self._native is not None else _foreign(log.stored, self._distributions)
+            labelled = self._distributions if self._native is None else {}
+            stored = _foreign(log.stored, labelled)
             # PartialFixedSampler removes some of these
             return {**self._distributions, **stored, **self._following.joint.extra}
 

@@ -142,7 +142,6 @@ class StudyLog:
             if row.state.is_finished() or VOID in row.user_attrs:
                 self._open.discard(row.number)
                 self._seen.pop(row.number, None)
-        self._reader.warn()
         places = places_of(rows if len(finished) > 1 else ())
         for _, trial in sorted(finished, key=lambda pair: places.get(pair[0].number, (0, 0))):
             if trial.number not in self.trials.finished:
@@ -181,6 +180,10 @@ class StudyLog:
         if number in self.trials.running and self._rows.get(number) == row.number:
             self.trials.drop(number)
 
+    def warn(self) -> None:
+        """Warn once of the trials that are ignored because they are outside the space."""
+        self._reader.warn()
+
     def history(self) -> History:
         """Read the study and return its trials, the running ones with what they have reported.
 
@@ -188,6 +191,7 @@ class StudyLog:
         """
         self._seen.clear()  # proposals need no curves, so `read` skips rows with known parameters
         self.read()
+        self.warn()
         history = self.trials.history({"backend": "optuna", "study": self._study_name})
         space = history.space
         if not isinstance(space, JointSpace):
