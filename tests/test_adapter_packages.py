@@ -45,7 +45,8 @@ FILES: dict[str, set[str]] = {
     "optuna": {
         *("__init__.py", "attributes.py", "exhaustion.py", "extra.py", "following.py"),
         *("history.py", "joint_space.py", "reporting.py", "sampler.py", "space.py"),
-        *("storage.py", "store.py", "study_log.py", "study_space.py", "trials.py"),
+        *("storage.py", "store.py", "study_log.py", "study_space.py", "suggesting.py"),
+        "trials.py",
     },
     "ray_tune": {
         *("__init__.py", "cluster.py", "executor.py", "forms.py", "history.py", "points.py"),

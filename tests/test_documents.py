@@ -94,6 +94,9 @@ EXPECTED = {
     "README.md#2": Block(
         "NASSampler", after="assert len(study.trials) == 30 and study.best_value > 0\n"
     ),
+    "docs/integrations/optuna.md#2": Block(
+        "extra", after="assert len(study.trials) == 20 and study.best_value < 0.02\n"
+    ),
     "docs/concepts/one_rule.md#0": Block("proposals(8)"),
     "docs/concepts/spaces.md#0": Block(
         "library.nas_bench_201",

@@ -24,7 +24,7 @@ from ..registry import BACKENDS
 from .history import read_history, write_history
 from .reporting import Reporter
 from .sampler import NASSampler
-from .space import from_native, suggest, to_native
+from .space import from_native, to_native
 from .storage import (
     STUDY_NAME,
     default_storage,
@@ -34,6 +34,7 @@ from .storage import (
     open_storage,
 )
 from .store import open_store
+from .suggesting import suggest
 
 __all__ = [
     "CAPABILITIES",

@@ -5,19 +5,19 @@ from contextlib import suppress
 from typing import Any, NamedTuple, final
 
 from optuna.distributions import BaseDistribution
-from optuna.samplers import PartialFixedSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from ...engine.errors import BackendError
 from ...engine.native_values import read_label
 from ...spaces import Label, SearchSpace, SpaceError
-from ...strategies import Strategy, StrategyError
+from ...strategies import History, Strategy, StrategyError
 from .joint_space import JointSpace
 from .space import from_native
 from .study_log import StudyLog
+from .suggesting import fixed_by
 
-__all__ = ["Following", "declared", "fixed_by", "labels_of"]
+__all__ = ["Following", "declared", "labels_of"]
 
 Distributions = Mapping[str, BaseDistribution]
 
@@ -40,7 +40,8 @@ class Following:
         extra: Declared parameters beside the space; None for those that trials suggest.
 
     Attributes:
-        log: The log; None before the first study.
+        study: The study; None before the first one.
+        log: Its log.
         joint: What is joint with the space.
     """
 
@@ -55,6 +56,7 @@ class Following:
         self._strategy = strategy
         self._seed = seed
         self._extra = extra
+        self.study: Study | None = None
         self.log: StudyLog | None = None
         self.joint = Joint({}, {})
 
@@ -81,10 +83,23 @@ class Following:
         if wanted != self.joint:
             log = self._open(study, wanted)
             log.read_before_proposal(row)
+        log.warn()  # not before: with other ranges, fewer trials may be outside the space
         return log
 
+    def history(self, study: Study) -> History:
+        """Read a study, in the space that its trials search now, and return its trials."""
+        log = self.follow(study)
+        log.read()
+        if self.finds_more(()):
+            log = self._open(study, Joint(self._found(log, ()), self.joint.fixed))
+        return log.history()
+
     def finds_more(self, running: Sequence[FrozenTrial]) -> bool:
-        """Return whether running rows have parameters that are not joint with the space yet."""
+        """Return whether the parameters beside the space are others than at the last proposal.
+
+        Args:
+            running: Rows whose parameters count although they have not finished.
+        """
         return self.log is not None and self._found(self.log, running) != self.joint.extra
 
     def _found(self, log: StudyLog, running: Sequence[FrozenTrial]) -> Distributions:
@@ -101,7 +116,7 @@ class Following:
                 raise
             alone = JointSpace(self._space, None, joint.fixed)
             log = StudyLog(study, alone, self._strategy, self._seed)
-        self.log, self.joint = log, joint
+        self.study, self.log, self.joint = study, log, joint
         return log
 
 
@@ -117,16 +132,6 @@ def declared(extra: Mapping[str, BaseDistribution], space: SearchSpace) -> Distr
             f"the parameters {both} of extra= are decisions of the space, too: rename them"
         )
     return {name: extra[name] for name in sorted(extra)}
-
-
-def fixed_by(study: Study) -> Mapping[str, object]:
-    """Return the values that `PartialFixedSampler`s around the sampler fix."""
-    fixed: dict[str, object] = {}
-    sampler = study.sampler
-    while isinstance(sampler, PartialFixedSampler):
-        fixed = {**sampler._fixed_params, **fixed}  # pyright: ignore[reportPrivateUsage]
-        sampler = sampler._base_sampler  # pyright: ignore[reportPrivateUsage]
-    return fixed
 
 
 def labels_of(values: Mapping[str, object], space: SearchSpace) -> dict[str, Label]:

@@ -24,7 +24,7 @@ from optuna.pruners import (
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import BaseTrial, FrozenTrial, Trial, TrialState
 
 from ...engine.driver import warn_no_objective
 from ...engine.errors import BackendError
@@ -89,7 +89,8 @@ class Reporter:
     next reporter of the study does.
 
     Args:
-        trial: A running trial.
+        trial: A running trial. Of a finished one or a `FixedTrial`, which is evaluated once more,
+            nothing is stored, and it is never pruned.
 
     Example:
         >>> import optuna
@@ -110,14 +111,19 @@ class Reporter:
         5
     """
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: BaseTrial) -> None:
+        self._curve: list[Step] = []
+        self._companion: Trial | None = None
+        self._is_running = isinstance(trial, Trial)
+        if isinstance(trial, Trial):
+            self._begin(trial)
+
+    def _begin(self, trial: Trial) -> None:
         self._trial = trial
         self._study = trial.study
         self._objectives = objectives_of(self._study)
-        self._curve: list[Step] = []
         self._finished_curves: dict[int, tuple[Step, ...]] = {}  # by row
         self._is_judged = not isinstance(self._study.pruner, NopPruner)
-        self._companion: Trial | None = None
         if self._is_judged and len(self._objectives) > 1:
             companion = companion_of(self._study)
             _end_abandoned(companion, self._study)
@@ -139,6 +145,8 @@ class Reporter:
                 f"step {step} was reported after step {self._curve[-1].step}: steps must increase"
             )
         self._curve.append(Step(step, metrics))
+        if not self._is_running:
+            return
         if self._is_judged:
             warn_no_objective(metrics, self._objectives, FIX)
         metric = self._objectives[0].metric
@@ -154,6 +162,8 @@ class Reporter:
 
     def should_prune(self) -> bool:
         """Return whether the study's pruner stops the trial."""
+        if not self._is_running:
+            return False
         judged = self._trial if len(self._objectives) == 1 else self._companion
         if not self._is_judged or judged is None:
             return False

@@ -33,9 +33,10 @@ from .attributes import (
 )
 from .exhaustion import Remaining
 from .extra import ExtraParameters
-from .following import Following, declared, fixed_by, labels_of
+from .following import Following, declared, labels_of
 from .space import from_native, to_native
 from .study_log import StudyLog
+from .suggesting import fixed_by, is_foreign, native_value
 
 __all__ = ["NASSampler"]
 
@@ -146,12 +147,12 @@ class NASSampler(BaseSampler):
             BackendError: The sampler has not proposed anything yet.
         """
         with self._lock:
-            if self._following.log is None:
+            if self._following.study is None:
                 raise BackendError(
                     "the sampler has no study yet: use it in a study first, or read one with "
                     "nasbridge.adapters.optuna.load(study, space)"
                 )
-            return self._following.log.history()
+            return self._following.history(self._following.study)
 
     # Optuna's interface, in the order in which Optuna calls it in a trial.
 
@@ -164,9 +165,11 @@ class NASSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         with self._lock:
-            self._following.read_before_proposal(study, trial.number)
+            log = self._following.read_before_proposal(study, trial.number)
+            labelled = self._distributions if self._native is None else {}
+            stored = _foreign(log.stored, labelled)
             # PartialFixedSampler removes some of these
-            return {**self._distributions, **self._following.joint.extra}
+            return {**self._distributions, **stored, **self._following.joint.extra}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -176,15 +179,17 @@ class NASSampler(BaseSampler):
                 architecture = self._propose(study, trial)
         except SpaceExhausted as error:
             architecture = self._beyond(study, trial, error)
-        values = {
-            name: architecture[name] if self._is_native(name) else label
-            for name, label in architecture.choices.items()
+        return {
+            name: self._value(architecture, name, search_space[name])
+            for name in architecture
+            if name in search_space
         }
-        return {name: value for name, value in values.items() if name in search_space}
 
-    def _is_native(self, name: str) -> bool:
-        """Return whether trials suggest options of a parameter instead of labels."""
-        return self._native is not None or name not in self._distributions
+    def _value(self, architecture: Architecture, name: str, distribution: BaseDistribution) -> Any:
+        """Return what a trial suggests: a label of the space, an option of other parameters."""
+        if self._native is not None or name not in self._distributions:
+            return architecture[name]
+        return native_value(self._space.decision(name), distribution, architecture.choices[name])
 
     def sample_independent(
         self,
@@ -358,6 +363,15 @@ class NASSampler(BaseSampler):
             if time.monotonic() > deadline:  # the other process was killed before it settled
                 return False
             time.sleep(POLL_SECONDS)
+
+
+def _foreign(stored: Distributions, own: Distributions) -> Distributions:
+    """Return the decisions that a study stores under other distributions; see `suggest`."""
+    return {
+        name: stored[name]
+        for name, distribution in own.items()
+        if name in stored and is_foreign(stored[name], distribution)
+    }
 
 
 class _NothingLeft(SpaceExhausted, optuna.TrialPruned):

@@ -1,4 +1,4 @@
-"""Spaces as Optuna distributions and back, and architectures as suggested by trials."""
+"""Spaces as Optuna distributions and back."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -10,21 +10,17 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.study import Study
-from optuna.trial import Trial
 
 from ...engine.errors import BackendError
 from ...engine.native_options import choice_of, naming_parameter
 from ...engine.native_values import list_values, read_label
 from ...spaces import (
-    Architecture,
     Categorical,
     Choice,
     Decision,
     GeometricRange,
     Integer,
     IntegerRange,
-    InvalidArchitecture,
-    Label,
     Real,
     RealGrid,
     RealRange,
@@ -34,7 +30,7 @@ from ...spaces import (
 )
 from .study_space import Conditions, find_conditions, unite
 
-__all__ = ["from_native", "suggest", "to_native"]
+__all__ = ["distribution_of", "from_native", "to_native"]
 
 
 def to_native(space: SearchSpace) -> dict[str, BaseDistribution]:
@@ -49,10 +45,11 @@ def to_native(space: SearchSpace) -> dict[str, BaseDistribution]:
         >>> to_native(Space({"layers": Integer(1, 4)}))
         {'layers': IntDistribution(high=4, log=False, low=1, step=1)}
     """
-    return {decision.name: _distribution(decision) for decision in space.decisions}
+    return {decision.name: distribution_of(decision) for decision in space.decisions}
 
 
-def _distribution(decision: Decision) -> BaseDistribution:
+def distribution_of(decision: Decision) -> BaseDistribution:
+    """Return the distribution of a decision."""
     match decision.domain:
         case Categorical(labels):
             return CategoricalDistribution(labels)
@@ -122,64 +119,3 @@ def _node(name: str, distribution: BaseDistribution) -> Choice | Integer | Real:
             return Real(low, high, distribution.log, step=step)
         case _:
             raise BackendError(f"parameter {name!r} has the unknown distribution {distribution!r}")
-
-
-def suggest(trial: Trial, space: SearchSpace) -> Architecture:
-    """Suggest an architecture: one parameter for each active decision.
-
-    Works with every Optuna sampler. With a `NASSampler`, its strategy proposes the architecture.
-
-    Args:
-        trial: A running trial.
-        space: The space.
-
-    Returns:
-        The architecture.
-
-    Raises:
-        InvalidArchitecture: An enqueued value is outside its decision's domain.
-
-    Example:
-        >>> import optuna
-        >>> from nasbridge import Choice, Space
-        >>> from nasbridge.adapters.optuna import suggest
-        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
-        >>> study = optuna.create_study()
-        >>> study.enqueue_trial({"units": 32})
-        >>> suggest(study.ask(), Space({"units": Choice([16, 32, 64])}))["units"]
-        32
-    """
-    choices: dict[str, Label] = {}
-    for decision in space.decisions:
-        if decision.is_active(choices):
-            choices[decision.name] = _suggest(trial, decision)
-    return space.architecture(choices)
-
-
-def _suggest(trial: Trial, decision: Decision) -> Label:
-    name = decision.name
-    _enqueued_as_label(trial, decision)
-    match _distribution(decision):
-        case CategoricalDistribution(choices=labels):
-            return cast(Label, trial.suggest_categorical(name, labels))
-        case IntDistribution(low=low, high=high, step=step, log=log):
-            return trial.suggest_int(name, low, high, step=step, log=log)
-        case other:
-            real = cast(FloatDistribution, other)
-            value = trial.suggest_float(name, real.low, real.high, step=real.step, log=real.log)
-            return read_label(decision, value)
-
-
-def _enqueued_as_label(trial: Trial, decision: Decision) -> None:
-    """Replace an enqueued option by its label; the distributions consist of labels."""
-    name, fixed = decision.name, trial._fixed_params  # pyright: ignore[reportPrivateUsage]
-    if name not in fixed:
-        return
-    try:
-        label = read_label(decision, fixed[name])
-    except ValueError as error:
-        raise InvalidArchitecture(
-            f"the value {fixed[name]!r} was enqueued for the decision {name!r}, which is "
-            f"{decision.domain}: enqueue one of these"
-        ) from error
-    trial._fixed_params = {**fixed, name: label}  # pyright: ignore[reportPrivateUsage]

@@ -70,8 +70,8 @@ from .attributes import (
 from .history import open_study, read_history
 from .reporting import Reporter, pruner_named
 from .sampler import NASSampler
-from .space import suggest
 from .storage import STUDY_NAME, default_storage, open_storage
+from .suggesting import suggest
 from .trials import NATIVE_STATES, result_of, user_attributes_of
 
 __all__ = ["StudyStore", "open_store"]

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from typing import Any, final
 
+from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -59,6 +60,7 @@ class StudyLog:
         self.trials = TrialLog(strategy, space, objectives, seed)
         self._reader = RowReader(space, objectives)
         self.extra = ExtraParameters(decision.name for decision in base_of(space).decisions)
+        self.stored: dict[str, BaseDistribution] = {}  # of each parameter in the first row
         self._numbering = Numbering()
         self._numbers: list[int] = []
         self._open: set[int] = set()
@@ -132,13 +134,14 @@ class StudyLog:
         self.waiting = [row for row in unfinished if row.state == TrialState.WAITING]
         finished = [(row, trial) for row in unfinished if (trial := self._fold(row)) is not None]
         for row in unfinished:
+            for name, distribution in row.distributions.items():
+                self.stored.setdefault(name, distribution)
             self._latest = max(self._latest, sequence_of(row) or 0)
             if row.state in (TrialState.COMPLETE, TrialState.PRUNED) and VOID not in row.user_attrs:
                 self.extra.add(row)
             if row.state.is_finished() or VOID in row.user_attrs:
                 self._open.discard(row.number)
                 self._seen.pop(row.number, None)
-        self._reader.warn()
         places = places_of(rows if len(finished) > 1 else ())
         for _, trial in sorted(finished, key=lambda pair: places.get(pair[0].number, (0, 0))):
             if trial.number not in self.trials.finished:
@@ -177,6 +180,10 @@ class StudyLog:
         if number in self.trials.running and self._rows.get(number) == row.number:
             self.trials.drop(number)
 
+    def warn(self) -> None:
+        """Warn once of the trials that are ignored because they are outside the space."""
+        self._reader.warn()
+
     def history(self) -> History:
         """Read the study and return its trials, the running ones with what they have reported.
 
@@ -184,6 +191,7 @@ class StudyLog:
         """
         self._seen.clear()  # proposals need no curves, so `read` skips rows with known parameters
         self.read()
+        self.warn()
         history = self.trials.history({"backend": "optuna", "study": self._study_name})
         space = history.space
         if not isinstance(space, JointSpace):
