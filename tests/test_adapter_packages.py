@@ -43,8 +43,9 @@ FILES: dict[str, set[str]] = {
         *("store.py", "native_trial.py", "trial_process.py", "trials.py", "tuner.py", "webui.py"),
     },
     "optuna": {
-        *("__init__.py", "attributes.py", "history.py", "reporting.py", "sampler.py"),
-        *("space.py", "storage.py", "store.py", "study_log.py", "trials.py"),
+        *("__init__.py", "attributes.py", "exhaustion.py", "extra.py", "following.py"),
+        *("history.py", "joint_space.py", "reporting.py", "sampler.py", "space.py"),
+        *("storage.py", "store.py", "study_log.py", "study_space.py", "trials.py"),
     },
     "ray_tune": {
         *("__init__.py", "cluster.py", "executor.py", "forms.py", "history.py", "points.py"),

@@ -28,12 +28,12 @@ class ProductSpace(SearchSpace):
     blocks: Mapping[str, SearchSpace]
     others: Space | None = None
 
-    def discover(self, walk: SpaceVisitor) -> None:
+    def discover(self, visitor: SpaceVisitor) -> None:
         for name, space in self.blocks.items():
             for decision in space.decisions:
-                _declare(walk, decision, f"{name}/")
+                _declare(visitor, decision, f"{name}/")
         for decision in () if self.others is None else self.others.decisions:
-            _declare(walk, decision, "")
+            _declare(visitor, decision, "")
 
     def resolve(
         self, choices: Mapping[str, Label], compact: bool = False
@@ -87,16 +87,16 @@ class ProductSpace(SearchSpace):
         )
 
 
-def _declare(walk: SpaceVisitor, decision: Decision, prefix: str) -> None:
+def _declare(visitor: SpaceVisitor, decision: Decision, prefix: str) -> None:
     """Declare a decision with a prefix to its name."""
     name = f"{prefix}{decision.name}"
     for condition in decision.conditions:
         with ExitStack() as stack:
             for clause in condition:
                 asked = Clause(f"{prefix}{clause.decision}", clause.values)
-                stack.enter_context(walk.when(asked.decision, asked.values))
+                stack.enter_context(visitor.when(asked.decision, asked.values))
             point = OpenPoint(name, decision.domain, decision.options, name, decision.role)
-            walk.vary(point, str)
+            visitor.vary(point, str)
 
 
 def _renamed(outline: HierarchicalGraph, block: str) -> HierarchicalGraph:

@@ -90,7 +90,10 @@ def run(
 
 
 def load(
-    location: Path | str | Study, space: SearchSpace | None = None, study_name: str = STUDY_NAME
+    location: Path | str | Study,
+    space: SearchSpace | None = None,
+    study_name: str = STUDY_NAME,
+    storage: str | None = None,
 ) -> History:
     """Read a study as a history, finished or not.
 
@@ -98,19 +101,21 @@ def load(
         location: A study, a storage's URL, or the directory of a run.
         space: The space; None for the one stored with the study.
         study_name: The study's name, for a URL.
+        storage: The URL of the storage, for the directory of a run that has another one than its
+            own database.
 
     Raises:
         BackendError: There is no such study, or its space is unknown.
     """
     if isinstance(location, Study):
         return read_history(location, space)
-    storage, study_name = find_storage(location, study_name)
-    with open_storage(storage) as opened:
+    found, study_name = find_storage(location, study_name, storage)
+    with open_storage(found) as opened:
         try:
             study = optuna.load_study(study_name=study_name, storage=opened or "")
         except Exception as error:  # each storage has its own errors
             raise BackendError(
-                f"there is no study {study_name!r} at {describe_storage(storage)} "
+                f"there is no study {study_name!r} at {describe_storage(found)} "
                 f"({describe_error(error)}): pass the storage's URL or the run's "
                 "directory, and study_name= if it has another name"
             ) from error

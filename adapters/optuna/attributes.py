@@ -18,6 +18,7 @@ from ...strategies import Objective
 
 __all__ = [
     "CHOICES",
+    "EXTRA",
     "FIXED",
     "INTERRUPTED",
     "NUMBER",
@@ -51,6 +52,7 @@ SURPLUS = "surplus"  # it was made when no trial was left to run
 # System attributes, internal.
 FIXED = "fixed_params"  # Optuna's own: enqueued values
 CHOICES = "nasbridge:choices"  # the proposed architecture
+EXTRA = "nasbridge:extra"  # proposed values of parameters beside the space
 OWNER = "nasbridge:owner"  # the process that runs the row, see `engine.owners.owner_id`
 SEQUENCE = "nasbridge:sequence"  # row number, and position in the order of finishing
 RESULT = "nasbridge:result"  # values, seconds, finish time and notes

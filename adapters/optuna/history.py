@@ -52,7 +52,9 @@ def open_study(
     else:
         fix = "continue it with the same settings, or use another study_name or directory"
         experiment = stored.resume(experiment, _name(study), fix)
-    study.sampler = NASSampler(experiment.space, strategy=experiment.strategy, seed=experiment.seed)
+    study.sampler = NASSampler(
+        experiment.space, strategy=experiment.strategy, seed=experiment.seed, extra={}
+    )
     return study
 
 
@@ -127,8 +129,9 @@ def read_history(study: Study, space: SearchSpace | None) -> History:
     """
     stored = _identity_in(study)
     objectives = objectives_of(study)
+    is_inferred = space is None and stored is None
     space = space or _space_of(study, stored)
-    numbering, reader = Numbering(), RowReader(space, objectives)
+    numbering, reader = Numbering(), RowReader(space, objectives, is_inferred)
     trials: dict[int, Trial] = {}
     skipped: list[int] = []  # failed before they had an architecture
     rows = rows_of(study)

@@ -1,10 +1,8 @@
 """`NASSampler`: a strategy as an Optuna sampler."""
 
-import math
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, final
 
 import numpy
@@ -17,13 +15,13 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from ...engine.errors import BackendError
-from ...engine.native_values import read_label
-from ...spaces import Architecture, Label, SearchSpace
+from ...spaces import Architecture, SearchSpace
 from ...spaces.hashing import digest
-from ...strategies import History, Search, SpaceExhausted, Strategy, default_strategy
+from ...strategies import History, SpaceExhausted, Strategy, default_strategy
 from ...strategies.search import generator
 from .attributes import (
     CHOICES,
+    EXTRA,
     SEQUENCE,
     SURPLUS,
     VOID,
@@ -33,14 +31,18 @@ from .attributes import (
     storage_of,
     whole_study,
 )
+from .exhaustion import Remaining
+from .extra import ExtraParameters
+from .following import Following, declared, fixed_by, labels_of
 from .space import from_native, to_native
 from .study_log import StudyLog
 
 __all__ = ["NASSampler"]
 
+Distributions = Mapping[str, BaseDistribution]
+
 POLL_SECONDS = 0.01  # between two reads while another process settles on a proposal
 SETTLE_TIMEOUT = 5  # seconds; a process that takes longer counts as killed
-LISTING_FACTOR = 100  # a space is listed once it has at most this many architectures per trial
 
 
 @final
@@ -48,9 +50,13 @@ class NASSampler(BaseSampler):
     """Lets a strategy propose the parameters of an Optuna study.
 
     The sampler keeps no state beside the study: before each proposal it reads what has finished and
-    what is running, in all processes. Parameters that are not decisions of the space are drawn at
-    random, each from a stream of its trial and name. `study.optimize` ends when the space is
-    exhausted; a trial that found nothing left is pruned and does not count.
+    what is running, in all processes. `study.optimize` ends when the space is exhausted; a trial
+    that found nothing left is pruned and does not count.
+
+    Parameters that the objective suggests beside the space are searched jointly with it: those
+    declared as `extra`, or else those that the first trials have suggested. Parameters whose
+    distribution differs between trials are sampled independently, with a warning. Within a
+    `PartialFixedSampler`, the strategy searches what is not fixed.
 
     Processes that share an SQLite database should wait for each other longer than the default of
     five seconds: `RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})`.
@@ -60,6 +66,15 @@ class NASSampler(BaseSampler):
             the objective suggests, by name.
         strategy: The search method; None for `default_strategy`.
         seed: Fixes every proposal, together with the trial's number.
+        extra: The distributions of other parameters that the objective suggests, by name. None
+            takes those that the first trials suggest; with `{}` the strategy proposes no others.
+            Parameters that only some trials suggest can be declared as well.
+        independent_sampler: Samples parameters that the strategy does not propose; None draws them
+            at random, each from a stream of its trial and name.
+        warn_independent_sampling: Whether to warn of such parameters, once for each.
+
+    Raises:
+        BackendError: A name in `extra` is a decision of the space.
 
     Example:
         >>> import optuna
@@ -79,22 +94,29 @@ class NASSampler(BaseSampler):
         *,
         strategy: Strategy[Any] | None = None,
         seed: int = 0,
+        extra: Mapping[str, BaseDistribution] | None = None,
+        independent_sampler: BaseSampler | None = None,
+        warn_independent_sampling: bool = True,
     ) -> None:
         self._native = None if isinstance(space, SearchSpace) else dict(space)
         self._space = space if isinstance(space, SearchSpace) else from_native(space)
         self._strategy = default_strategy(None) if strategy is None else strategy
         self._seed = seed
+        self._extra = None if extra is None else declared(extra, self._space)
+        self._independent = independent_sampler
+        self._warns = warn_independent_sampling
         self._distributions = self._native or to_native(self._space)
         self._forget()
 
     def _forget(self) -> None:
         self._lock = threading.RLock()  # threads of `study.optimize(n_jobs=...)` share a sampler
-        self._log: StudyLog | None = None
-        self._remaining: _Remaining | None = None
+        self._following = Following(self._space, self._strategy, self._seed, self._extra)
+        self._remaining: Remaining | None = None
+        self._warned: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("_native", "_space", "_strategy", "_seed", "_distributions")
-        return {name: self.__dict__[name] for name in kept}
+        left = ("_lock", "_following", "_remaining", "_warned")
+        return {name: value for name, value in self.__dict__.items() if name not in left}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -124,35 +146,45 @@ class NASSampler(BaseSampler):
             BackendError: The sampler has not proposed anything yet.
         """
         with self._lock:
-            if self._log is None:
+            if self._following.log is None:
                 raise BackendError(
                     "the sampler has no study yet: use it in a study first, or read one with "
                     "nasbridge.adapters.optuna.load(study, space)"
                 )
-            return self._log.history()
+            return self._following.log.history()
 
     # Optuna's interface, in the order in which Optuna calls it in a trial.
 
     def reseed_rng(self) -> None:
-        """Do nothing: every draw depends on the seed, the trial and the parameter alone."""
+        """Reseed the independent sampler alone: proposals depend on the seed and the trial."""
+        if self._independent is not None:
+            self._independent.reseed_rng()
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        return dict(self._distributions)  # PartialFixedSampler removes some
+        with self._lock:
+            self._following.read_before_proposal(study, trial.number)
+            # PartialFixedSampler removes some of these
+            return {**self._distributions, **self._following.joint.extra}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        with self._lock:
-            try:
+        try:
+            with self._lock:
                 architecture = self._propose(study, trial)
-            except SpaceExhausted as error:
-                if _is_optimizing(study):
-                    self._end(study, trial, error)
-                raise
-        proposed = architecture.choices if self._native is None else architecture
-        return {name: value for name, value in proposed.items() if name in search_space}
+        except SpaceExhausted as error:
+            architecture = self._beyond(study, trial, error)
+        values = {
+            name: architecture[name] if self._is_native(name) else label
+            for name, label in architecture.choices.items()
+        }
+        return {name: value for name, value in values.items() if name in search_space}
+
+    def _is_native(self, name: str) -> bool:
+        """Return whether trials suggest options of a parameter instead of labels."""
+        return self._native is not None or name not in self._distributions
 
     def sample_independent(
         self,
@@ -172,12 +204,33 @@ class NASSampler(BaseSampler):
                 "architecture: take the architecture from suggest(trial, space)"
             )
         with self._lock:
-            number = self.follow(study).number_of(trial.number)
+            log = self.follow(study)
+            number = log.number_of(trial.number)
+            if param_name not in self._distributions and log.trials.finished:
+                self._warn(study, trial, param_name)
+        if self._independent is not None:
+            return self._independent.sample_independent(
+                study, trial, param_name, param_distribution
+            )
         key = numpy.array([self._seed % 2**64, number], dtype=numpy.uint64)
         stream = numpy.array([0, 0, 0, int(digest(param_name), 16)], dtype=numpy.uint64)
         drawn = Generator(numpy.random.Philox(key=key, counter=stream)).integers(2**32)
         sampler = RandomSampler(seed=int(drawn))
         return sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def _warn(self, study: Study, trial: FrozenTrial, name: str) -> None:
+        """Warn once per parameter that the strategy does not propose it."""
+        if not self._warns or name in self._warned or name in fixed_by(study):
+            return
+        self._warned.add(name)
+        sampler = self._independent or RandomSampler()
+        optuna.logging.get_logger("optuna.nasbridge").warning(
+            f"The parameter {name!r} in trial#{trial.number} is sampled independently by "
+            f"{type(sampler).__name__} instead of by the strategy of NASSampler, because it is not "
+            "in extra=, its distribution differs between trials, or the strategy cannot search it. "
+            f"Declare it, as in NASSampler(space, extra={{{name!r}: ...}}), or pass "
+            "warn_independent_sampling=False."
+        )
 
     def after_trial(
         self,
@@ -192,13 +245,21 @@ class NASSampler(BaseSampler):
             set_internal(study, id_of(trial), SEQUENCE, [trial.number, log.finishing()])
             if not _is_optimizing(study):
                 return
-            if self._remaining is None:
-                self._remaining = _Remaining(log.trials.search)
+            if self._remaining is None or not self._remaining.is_of(log.trials.search):
+                self._remaining = Remaining(log.trials.search)
             if self._remaining.is_large(log.known_rows):
                 return
             log.read()
-            if self._remaining.is_empty():
+            if self._remaining.is_empty() and not self._adds_parameters(trial):
                 self._stop(study)
+
+    def _adds_parameters(self, trial: FrozenTrial) -> bool:
+        """Return whether a trial has parameters that the log's space will have, too."""
+        if self._extra is not None:
+            return False
+        found = ExtraParameters([*self._distributions, *self._following.joint.extra])
+        found.add(trial)
+        return bool(found.found())
 
     def _end(self, study: Study, trial: FrozenTrial, error: SpaceExhausted) -> NoReturn:
         """End a trial that has no architecture left, and `study.optimize` with it.
@@ -220,41 +281,64 @@ class NASSampler(BaseSampler):
             f"The study {whole.study_name!r} ends: every architecture of its space has been tried."
         )
 
+    def _beyond(self, study: Study, trial: FrozenTrial, error: SpaceExhausted) -> Architecture:
+        """Propose an architecture once more, with other values of the user's own parameters.
+
+        As long as no trial has finished, those that run show which parameters there are; a trial
+        suggests them soon after its architecture.
+        """
+        deadline = time.monotonic() + SETTLE_TIMEOUT
+        while True:
+            with self._lock:
+                log = self.follow(study)
+                rows = log.read()
+                if self._following.finds_more(rows):
+                    return self._propose(study, trial, rows)
+                if not _is_optimizing(study):
+                    raise error
+                if log.trials.finished or self._extra is not None or time.monotonic() > deadline:
+                    self._end(study, trial, error)
+            time.sleep(POLL_SECONDS)
+
     def follow(self, study: Study) -> StudyLog:
         """Return the log of a study, a new one if the sampler has followed another study."""
-        if self._log is None or not self._log.follows(study):
-            self._log = StudyLog(study, self._space, self._strategy, self._seed)
-            self._remaining = None
-        return self._log
+        return self._following.follow(study)
 
-    def _propose(self, study: Study, trial: FrozenTrial) -> Architecture:
-        """Propose an architecture that no other process proposes, and store it with the trial."""
-        log = self.follow(study)
-        log.read_before_proposal(trial.number)
-        number = log.number_of(trial.number)
+    def _propose(
+        self, study: Study, trial: FrozenTrial, running: Sequence[FrozenTrial] = ()
+    ) -> Architecture:
+        """Propose an architecture that no other process proposes, and store it with the trial.
+
+        Args:
+            study: The study.
+            trial: The trial.
+            running: Trials whose parameters count although they have not finished.
+        """
+        log = self._following.read_before_proposal(study, trial.number, running)
+        space, number = log.trials.space, log.number_of(trial.number)
         while True:
             architecture = log.trials.search.ask(number)
-            fixed = self._fixed(trial)
+            fixed = labels_of(fixed_of(trial), space)
             if fixed:  # an enqueued trial that fixes some decisions
                 rng = generator(self._seed, number)
-                choices = self._space.moves.complete({**architecture.choices, **fixed}, rng)
-                architecture = Architecture(self._space, choices)
+                choices = space.moves.complete({**architecture.choices, **fixed}, rng)
+                architecture = Architecture(space, choices)
             log.propose(trial.number, number, architecture)
-            set_internal(study, id_of(trial), CHOICES, dict(architecture.choices))
+            self._store(study, trial, architecture)
             if fixed or isinstance(storage_of(study), InMemoryStorage):
                 return architecture  # a single process, whose lock keeps proposals apart
             if self._is_first(log, number):
                 return architecture
             log.trials.drop(number)
 
-    def _fixed(self, trial: FrozenTrial) -> dict[str, Label]:
-        fixed = fixed_of(trial)
-        known: dict[str, Label] = {}
-        for decision in self._space.decisions:
-            if decision.name in fixed:
-                with suppress(ValueError):  # the row is outside the space and will be ignored
-                    known[decision.name] = read_label(decision, fixed[decision.name])
-        return known
+    def _store(self, study: Study, trial: FrozenTrial, architecture: Architecture) -> None:
+        """Store a proposal; that of the space comes last, and makes the whole one count."""
+        choices = dict(architecture.choices)
+        names = self._following.joint.extra
+        beside = {name: choices.pop(name) for name in names if name in choices}
+        if beside:
+            set_internal(study, id_of(trial), EXTRA, beside)
+        set_internal(study, id_of(trial), CHOICES, choices)
 
     def _is_first(self, log: StudyLog, number: int) -> bool:
         """Return whether no other process proposes the equivalent of what was just stored.
@@ -278,46 +362,6 @@ class NASSampler(BaseSampler):
 
 class _NothingLeft(SpaceExhausted, optuna.TrialPruned):
     """Ends a trial without an architecture: `study.optimize` goes on after pruned trials only."""
-
-
-@final
-class _Remaining:
-    """What a search has left to propose in a finite space, found by listing the space once.
-
-    Args:
-        search: The search.
-    """
-
-    def __init__(self, search: Search) -> None:
-        self._search = search
-        self._size = search.problem.space.count()
-        self._is_listable = True
-        self._listing: Iterator[Architecture] | None = None
-        self._spare: Architecture | None = None  # was new when it was found
-
-    def is_large(self, trials: int) -> bool:
-        """Return whether a space is too large to be exhausted, or to be listed.
-
-        With constraints, listing a large space could take for ever to find a new architecture.
-        """
-        is_large = math.isfinite(self._size) and self._size > LISTING_FACTOR * trials
-        return is_large or not self._is_listable
-
-    def is_empty(self) -> bool:
-        """Return whether the space holds nothing new; cheap as long as it does."""
-        if self._spare is not None and self._search.is_new(self._spare):
-            return False
-        for _ in range(2):  # from the current position, then from the start: trials were dropped
-            if self._listing is None:
-                self._listing = self._search.strategy.listing(self._search.problem)
-            if self._listing is None:
-                self._is_listable = False
-                return False
-            self._spare = next((a for a in self._listing if self._search.is_new(a)), None)
-            if self._spare is not None:
-                return False
-            self._listing = None
-        return True
 
 
 def _is_optimizing(study: Study) -> bool:

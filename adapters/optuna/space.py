@@ -30,7 +30,9 @@ from ...spaces import (
     RealRange,
     SearchSpace,
     Space,
+    When,
 )
+from .study_space import Conditions, find_conditions, unite
 
 __all__ = ["from_native", "suggest", "to_native"]
 
@@ -70,7 +72,9 @@ def _distribution(decision: Decision) -> BaseDistribution:
 def from_native(native: Mapping[str, BaseDistribution] | Study) -> Space:
     """Return the space of some distributions, or of those that a study's trials have used.
 
-    Distributions have no conditions, so every decision is always active.
+    Distributions have no conditions, so every decision is always active. In a study, a parameter
+    that some trials lack becomes conditional if the value of another one explains which, and a
+    range that differs between trials becomes the smallest range that contains all of them.
 
     Args:
         native: Distributions by name, or a study.
@@ -78,17 +82,33 @@ def from_native(native: Mapping[str, BaseDistribution] | Study) -> Space:
     Raises:
         BackendError: A distribution is of an unknown class, or the study has no parameters yet.
     """
+    conditions: Conditions = {}
     if isinstance(native, Study):
-        found: dict[str, BaseDistribution] = {}
-        for frozen in native.get_trials(deepcopy=False):
-            found |= frozen.distributions
-        native = found
+        rows = native.get_trials(deepcopy=False)
+        native = unite(rows)
+        conditions = find_conditions(rows, native)
     if not native:
         raise BackendError(
             "there are no distributions to make a space of: pass them as a dict, or pass a study "
             "with at least one trial that has suggested a parameter"
         )
-    return Space({name: _node(name, distribution) for name, distribution in native.items()})
+    nodes = {name: _node(name, distribution) for name, distribution in native.items()}
+    return Space(
+        {name: _conditional(node, name, nodes, conditions) for name, node in nodes.items()}
+    )
+
+
+def _conditional(
+    node: Choice | Integer | Real,
+    name: str,
+    nodes: Mapping[str, Choice | Integer | Real],
+    conditions: Conditions,
+) -> Choice | Integer | Real | When:
+    if name not in conditions:
+        return node
+    parent, values = conditions[name]
+    (decision,) = Space({parent: nodes[parent]}).decisions
+    return When(node, ({parent: tuple(read_label(decision, value) for value in values)},))
 
 
 @naming_parameter

@@ -44,12 +44,16 @@ def default_storage(storage: str | BaseStorage | None, directory: Path | None) -
     return directory / DATABASE if storage is None and directory is not None else storage
 
 
-def find_storage(location: Path | str, study_name: str) -> tuple[Storage, str]:
+def find_storage(
+    location: Path | str, study_name: str, given: str | None = None
+) -> tuple[Storage, str]:
     """Return the storage and the study's name of a storage URL or a run's directory.
 
     Args:
         location: The URL or directory.
         study_name: The study's name, unless the run has another.
+        given: The URL of the run's storage. The one that the note of a directory names is not
+            opened, because the directory may be a stranger's.
 
     Raises:
         BackendError: The directory holds no study.
@@ -59,7 +63,14 @@ def find_storage(location: Path | str, study_name: str) -> tuple[Storage, str]:
         return str(location), study_name
     note, database = find_note(Path(location)), Path(location) / DATABASE
     options: Mapping[str, Any] = {} if note is None else note.options
-    storage: str | Path = options.get("storage") or database
+    named = options.get("storage")
+    if named and given is None:
+        raise BackendError(
+            f"the note of {location} names the storage {describe_storage(named)}, which is not "
+            "opened unless you ask for it: if you trust it, pass its URL, as "
+            "load(directory, storage=URL)"
+        )
+    storage: str | Path = given or database
     if note is not None and "storage" in note.left_out:
         raise BackendError(
             f"the trials of {location} are in a storage object of the program that ran them, not "

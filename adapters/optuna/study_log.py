@@ -1,6 +1,7 @@
 """A study as a sampler follows it: its rows, numbered as trials and folded into a search."""
 
 import time
+from dataclasses import replace
 from typing import Any, final
 
 from optuna.storages import BaseStorage
@@ -22,6 +23,8 @@ from .attributes import (
     sequence_of,
     storage_of,
 )
+from .extra import ExtraParameters
+from .joint_space import JointSpace, base_of
 from .trials import RowReader
 
 __all__ = ["StudyLog"]
@@ -55,6 +58,7 @@ class StudyLog:
         objectives = objectives_of(study)
         self.trials = TrialLog(strategy, space, objectives, seed)
         self._reader = RowReader(space, objectives)
+        self.extra = ExtraParameters(decision.name for decision in base_of(space).decisions)
         self._numbering = Numbering()
         self._numbers: list[int] = []
         self._open: set[int] = set()
@@ -115,6 +119,7 @@ class StudyLog:
         """Read the study, unless that has just been done for this row."""
         if row != self._up_to_date:
             self.read()
+            self._up_to_date = row
 
     def read(self) -> list[FrozenTrial]:
         """Read the study and fold in what has changed; return all rows, not copied."""
@@ -128,11 +133,13 @@ class StudyLog:
         finished = [(row, trial) for row in unfinished if (trial := self._fold(row)) is not None]
         for row in unfinished:
             self._latest = max(self._latest, sequence_of(row) or 0)
+            if row.state in (TrialState.COMPLETE, TrialState.PRUNED) and VOID not in row.user_attrs:
+                self.extra.add(row)
             if row.state.is_finished() or VOID in row.user_attrs:
                 self._open.discard(row.number)
                 self._seen.pop(row.number, None)
         self._reader.warn()
-        places = places_of(rows) if len(finished) > 1 else {}
+        places = places_of(rows if len(finished) > 1 else ())
         for _, trial in sorted(finished, key=lambda pair: places.get(pair[0].number, (0, 0))):
             if trial.number not in self.trials.finished:
                 self.trials.finish(trial)
@@ -171,10 +178,18 @@ class StudyLog:
             self.trials.drop(number)
 
     def history(self) -> History:
-        """Read the study and return its trials, the running ones with what they have reported."""
+        """Read the study and return its trials, the running ones with what they have reported.
+
+        It is of the space itself, without the parameters that are searched beside it.
+        """
         self._seen.clear()  # proposals need no curves, so `read` skips rows with known parameters
         self.read()
-        return self.trials.history({"backend": "optuna", "study": self._study_name})
+        history = self.trials.history({"backend": "optuna", "study": self._study_name})
+        space = history.space
+        if not isinstance(space, JointSpace):
+            return history
+        within = [replace(t, architecture=space.within(t.architecture.choices)) for t in history]
+        return replace(history, space=space.space, trials=tuple(within))
 
     def has_settled(self, number: int, rows: list[FrozenTrial]) -> bool:
         """Return whether a trial keeps its architecture: finished, enqueued or suggested."""

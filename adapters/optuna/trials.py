@@ -3,9 +3,11 @@
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast, final
 
+import numpy
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
@@ -15,6 +17,7 @@ from ...spaces import Architecture, InvalidArchitecture, Label, SearchSpace
 from ...strategies import Objective, Step, Trial
 from .attributes import (
     CHOICES,
+    EXTRA,
     INTERRUPTED,
     REFUSED,
     RESULT,
@@ -25,6 +28,7 @@ from .attributes import (
     fixed_of,
     owner_of,
 )
+from .joint_space import JointSpace, base_of
 
 __all__ = ["NATIVE_STATES", "RowReader", "curve_of", "result_of", "row_of", "user_attributes_of"]
 
@@ -62,10 +66,18 @@ class RowReader:
     Args:
         space: The space.
         objectives: The study's objectives.
+        is_inferred: Whether the space was inferred from the study, not the one of its sampler.
     """
 
-    def __init__(self, space: SearchSpace, objectives: Sequence[Objective]) -> None:
+    def __init__(
+        self, space: SearchSpace, objectives: Sequence[Objective], is_inferred: bool = False
+    ) -> None:
+        self._is_inferred = is_inferred
+        self._names = frozenset(decision.name for decision in space.decisions)
         self._space = space
+        self._base = base_of(space)
+        extra = space.extra if isinstance(space, JointSpace) else None
+        self._extra = frozenset[str]() if extra is None else {d.name for d in extra.decisions}
         self._objectives = objectives
         self._outside: dict[int, str] = {}  # finished rows outside the space, and why
         self._has_warned = False
@@ -95,15 +107,22 @@ class RowReader:
 
     def _architecture(self, row: FrozenTrial) -> Architecture | None:
         """Return a row's architecture: its parameters, completed by its proposed values."""
-        known: dict[str, object] = dict(self._proposed(row))
+        proposed = self._proposed(row)
+        known: dict[str, object] = dict(proposed)
         if VOID in row.user_attrs or not row.state.is_finished():
             known |= fixed_of(row)
-        known |= row.params
+        known |= {n: v for n, v in row.params.items() if not self._is_proposed(row, n, proposed)}
         choices: dict[str, Label] = {}
         for decision in self._space.decisions:
             if not decision.is_active(choices):
                 continue
+            if decision.name not in known and decision.name in self._extra:
+                # any value: the trial neither suggested the parameter, nor was it proposed
+                rng = numpy.random.Generator(numpy.random.Philox(row.number))
+                known[decision.name] = decision.domain.sample(rng)
             if decision.name not in known:
+                if row.state in (TrialState.COMPLETE, TrialState.PRUNED) and choices:
+                    self._outside[row.number] = f"{decision.name} was not suggested"
                 return None
             try:
                 choices[decision.name] = read_label(decision, known[decision.name])
@@ -113,12 +132,32 @@ class RowReader:
                 return None
         return Architecture(self._space, choices)
 
+    def _is_proposed(self, row: FrozenTrial, name: str, proposed: Mapping[str, Label]) -> bool:
+        """Return whether a parameter is what was proposed, as far as Optuna distinguishes values.
+
+        It stores the first of equal options, such as 1 for True, and what was proposed is exact.
+        """
+        if name not in proposed:
+            return False
+        label, distribution = proposed[name], row.distributions[name]
+        for value in (label, self._space.decision(name).meaning(label)):
+            with suppress(ValueError, TypeError):  # not an option of this distribution
+                stored = distribution.to_internal_repr(row.params[name])
+                if distribution.to_internal_repr(value) == stored:
+                    return True
+        return False
+
     def _proposed(self, row: FrozenTrial) -> Mapping[str, Label]:
         text = row.system_attrs.get(CHOICES)
         if text is None:
             return {}
+        own: dict[str, Label] = json.loads(text)
+        beside: dict[str, Label] = json.loads(row.system_attrs.get(EXTRA, "{}"))
+        if self._is_inferred:
+            return {n: v for n, v in {**own, **beside}.items() if n in self._names}
         try:
-            return self._space.architecture(json.loads(text)).choices
+            own = dict(self._base.architecture(own).choices)
+            return own | {n: label for n, label in beside.items() if n in self._extra}
         except InvalidArchitecture as error:
             raise BackendError(
                 f"trial {row.number} of the study is of another space ({error}): use another "

@@ -105,9 +105,23 @@ def _check_backend(directory: Path, name: str) -> None:
         )
 
 
-def load_run(directory: Path, space: SearchSpace | None = None) -> History:
-    """Return the history of a run under any backend."""
+def load_run(
+    directory: Path, space: SearchSpace | None = None, options: Mapping[str, Any] | None = None
+) -> History:
+    """Return the history of a run under any backend.
+
+    Args:
+        directory: The run's directory.
+        space: The space; None for the one stored with the run.
+        options: Options of the backend's `load`, such as the storage.
+    """
     note = read_note(directory)
-    place = directory.resolve()
+    place, adapter = directory.resolve(), backend(note.backend)
+    known = inspect.signature(adapter.load).parameters
+    unknown = [name for name in options or {} if name not in known]
+    if unknown:
+        raise ExperimentError(
+            f"backend {note.backend!r} reads a run without {', '.join(unknown)}=: omit it"
+        )
     with in_folder(note.origin):
-        return backend(note.backend).load(place, space)
+        return adapter.load(place, space, **(options or {}))

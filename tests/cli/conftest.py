@@ -148,13 +148,13 @@ def refused(nasbridge: Callable[..., Done]) -> Callable[..., str]:
 
 
 @pytest.fixture
-def outcomes(folder: Path) -> Callable[[str], list[tuple[Any, ...]]]:
+def outcomes(folder: Path) -> Callable[..., list[tuple[Any, ...]]]:
     """Reads the part of a run's history that does not depend on time and place."""
 
-    def read(directory: str) -> list[tuple[Any, ...]]:
+    def read(directory: str, **options: str) -> list[tuple[Any, ...]]:
         return [
             (t.number, t.state, dict(t.architecture.choices), dict(t.values), t.curve)
-            for t in load_run(folder / directory)
+            for t in load_run(folder / directory, options=options)
         ]
 
     return read

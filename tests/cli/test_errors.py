@@ -115,14 +115,15 @@ def test_a_run_belongs_to_its_directory(folder: Path, nasbridge: Run, refused: R
     assert (folder / "d" / "run.json").read_text() == before
 
 
-def test_resume_names_the_missing_file(folder: Path, nasbridge: Run, refused: Refused) -> None:
+def test_resume_asks_for_the_file(folder: Path, nasbridge: Run, refused: Refused) -> None:
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 3)
-    (folder / "toy.py").rename(folder / "moved.py")
     error = refused("resume", "d")
-    assert "toy.py, the file with the experiment of d, no longer exists" in error
-    assert "nasbridge run FILE --directory d" in error
-    nasbridge("run", "moved.py", "--directory", "d", "--trials", 4)  # the fix that the error names
-    nasbridge("resume", "d", "--trials", 5)
+    assert "which is not run unless you ask for it" in error
+    assert f"nasbridge resume d --experiment {folder / 'toy.py'}" in error
+    (folder / "toy.py").rename(folder / "moved.py")
+    assert "toy.py" in refused("resume", "d", "--experiment", "toy.py")
+    nasbridge("resume", "d", "--experiment", "moved.py", "--trials", 5)
+    assert "moved.py" in refused("resume", "d")
 
 
 def test_a_damaged_run_note_is_reported(folder: Path, nasbridge: Run, refused: Refused) -> None:
@@ -141,7 +142,12 @@ def test_a_damaged_run_note_is_reported(folder: Path, nasbridge: Run, refused: R
         with pytest.raises(ExperimentError, match=r"run\.json is damaged"):
             read_note(folder / "d")
     note.write_text("{")
-    for command in ("resume d", "run toy.py --directory d", "export d h.jsonl", "report d"):
+    for command in (
+        "resume d --experiment toy.py",
+        "run toy.py --directory d",
+        "export d h.jsonl",
+        "report d",
+    ):
         assert "run.json is damaged" in refused(*command.split())
     note.unlink()  # fixes it
     nasbridge("run", "toy.py", "--backend", "local", "--directory", "d", "--trials", 4)

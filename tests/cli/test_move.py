@@ -29,12 +29,12 @@ def test_a_moved_run_continues_identically(
     stop("run", "toy.py", "--backend", here, "--directory", "one", trials=9)
     nasbridge("export", "one", "moved.jsonl")
     done = nasbridge("import", "moved.jsonl", "two", "--backend", there)
-    assert "nasbridge resume two" in done.stderr
+    assert "nasbridge resume two --experiment FILE" in done.stderr
     assert outcomes("two") == outcomes("one")
     moved = load_run(folder / "two")
     assert len(moved.of_state("running")) == 1
     assert moved.metadata["backend"] == there
-    nasbridge("resume", "two")
+    nasbridge("resume", "two", "--experiment", "toy.py")
     assert outcomes("two") == outcomes("whole")
 
 
@@ -43,7 +43,7 @@ def test_every_command_works_in_a_new_process(folder: Path, alone: Run) -> None:
     alone("run", "toy.py", "--directory", "d", "--trials", 4)
     alone("export", "d", "h.jsonl")
     assert "nasbridge" in alone("import", "h.jsonl", "e", "--backend", "optuna").stderr
-    alone("resume", "e", "--trials", 5)
+    alone("resume", "e", "--experiment", "toy.py", "--trials", 5)
     alone("report", "e")
     assert (folder / "e" / "report.html").exists()
     assert len(load_run(folder / "e")) == 5
@@ -79,10 +79,10 @@ def test_a_file_that_a_directory_names_is_not_run(
     (place / "x.py").write_text("open('ran', 'w').close()")
     (place / "run.json").write_text(STRANGERS_NOTE)
     (place / "history.jsonl").write_text(" ".join(STRANGERS_HISTORY.split()) + "\n")
-    for words in (("report", "stranger"), ("export", "stranger", "out.jsonl")):
-        error = refused(*words)
+    for words in ("report stranger", "export stranger out.jsonl", "resume stranger"):
+        error = refused(*words.split())
         assert "'stranger/x.py', which is not run unless you ask" in error
-        assert "--experiment FILE" in error
+        assert "--experiment" in error
         assert not (folder / "ran").exists()
         assert not (place / "ran").exists()
 
@@ -97,7 +97,7 @@ def test_a_history_without_space_asks_for_the_experiment(
     assert "--experiment FILE" in refused("import", "moved.jsonl", "e", "--backend", "local")
     assert not (folder / "e").exists()
     nasbridge("import", "moved.jsonl", "e", "--backend", "local", "--experiment", "toy.py")
-    moved = nasbridge("resume", "e", "--trials", 12)
+    moved = nasbridge("resume", "e", "--experiment", "toy.py", "--trials", 12)
     whole = nasbridge("run", "toy.py", "--directory", "whole", "--trials", 12)
     assert moved.stdout == whole.stdout  # the best trial
     nasbridge("report", "moved.jsonl", "--experiment", "toy.py")
@@ -109,10 +109,10 @@ def test_a_history_of_an_unknown_file_can_be_continued(
 ) -> None:
     nasbridge("run", "toy.py", "--directory", "d", "--trials", 4)
     done = nasbridge("import", "d/history.jsonl", "e", "--backend", "optuna")
-    assert "nasbridge run FILE --directory e" in done.stderr
+    assert "nasbridge resume e --experiment FILE" in done.stderr
     assert "does not name the file of its experiment" in refused("resume", "e")
     nasbridge("run", "toy.py", "--directory", "e", "--trials", 6)
-    nasbridge("resume", "e", "--trials", 7)
+    nasbridge("resume", "e", "--experiment", "toy.py", "--trials", 7)
     assert len(load_run(folder / "e")) == 7
 
 
@@ -124,8 +124,11 @@ def test_a_history_goes_to_any_storage(folder: Path, nasbridge: Run, refused: Re
     nasbridge("import", "../h.jsonl", "e", *options, cwd=folder / "other")
     assert sorted(path.name for path in (folder / "other").iterdir()) == ["e", "shared.db"]
     assert {path.name for path in (folder / "other" / "e").iterdir()} == {"lock", "run.json"}
-    nasbridge("resume", "other/e", "--trials", 5)
-    assert len(load_run(folder / "other" / "e")) == 5  # the URL is relative to where it was given
+    nasbridge("resume", "other/e", "--experiment", "toy.py", *options[2:], "--trials", 5)
+    options_of_load = {"storage": "sqlite:///shared.db"}
+    assert (
+        len(load_run(folder / "other" / "e", options=options_of_load)) == 5
+    )  # the URL is relative to where it was given
     assert not (folder / "shared.db").exists()
     nasbridge("import", "h.jsonl", "f", *options, "--option", "study_name=first")
     assert "'first'" in refused("import", "h.jsonl", "g", *options, "--option", "study_name=first")
@@ -186,11 +189,12 @@ def test_a_storage_object_with_a_url_is_opened_again(
     with (folder / "toy.py").open("a") as file:
         file.write(STORED.replace("STORAGE", "RDBStorage('sqlite:///s.db')"))
     subprocess.run([sys.executable, "toy.py"], cwd=folder, check=True, capture_output=True)
-    nasbridge("report", "d")
-    nasbridge("export", "d", "h.jsonl")
+    storage = ("--option", "storage=sqlite:///s.db")
+    nasbridge("report", "d", *storage)
+    nasbridge("export", "d", "h.jsonl", *storage)
     assert len(History.load(folder / "h.jsonl")) == 7
-    nasbridge("resume", "d", "--trials", 9)
-    assert len(load_run(folder / "d")) == 9
+    nasbridge("resume", "d", "--experiment", "toy.py", "--trials", 9, *storage)
+    assert len(load_run(folder / "d", options={"storage": "sqlite:///s.db"})) == 9
 
 
 def test_the_error_for_a_storage_without_a_url_names_the_call(

@@ -17,7 +17,7 @@ from nasbridge import History
 from nasbridge.runs import load_run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-Outcomes = Callable[[str], list[tuple[Any, ...]]]
+Outcomes = Callable[..., list[tuple[Any, ...]]]
 Edit = Callable[[str, str], None]
 
 
@@ -28,11 +28,10 @@ def test_run_then_resume_is_one_run(
     first = nasbridge("run", "toy.py", "--backend", backend, "--trials", 10)
     directory = f"runs/toy-{backend}"
     assert f"in {directory}" in first.stderr
-    assert f"nasbridge report {directory}\n  nasbridge resume {directory} --trials 20" in (
-        first.stderr
-    )
+    resume = f"nasbridge resume {directory} --experiment toy.py --trials 20"
+    assert f"nasbridge report {directory}\n  {resume}" in first.stderr
     assert len(outcomes(directory)) == 10
-    nasbridge("resume", directory, "--trials", 24)
+    nasbridge("resume", directory, "--experiment", "toy.py", "--trials", 24)
     nasbridge("run", "toy.py", "--backend", "local", "--directory", "whole")
     assert outcomes(directory) == outcomes("whole")
     assert len(outcomes("whole")) == 24
@@ -67,7 +66,7 @@ def test_several_objectives_give_a_front(folder: Path, nasbridge: Run, edit: Edi
 def test_settings_are_remembered(folder: Path, nasbridge: Run) -> None:
     settings = ("--trials", 6, "--seed", 8, "--pruner", "median", "--jobs", 1)
     nasbridge("run", "toy.py", "--directory", "d", *settings)
-    nasbridge("resume", "d", "--trials", 14)
+    nasbridge("resume", "d", "--experiment", "toy.py", "--trials", 14)
     note = json.loads((folder / "d" / "run.json").read_text())
     assert note["jobs"] == 1
     assert note["origin"]["settings"] == {"trials": 14, "seed": 8, "pruner": "median"}
@@ -76,7 +75,9 @@ def test_settings_are_remembered(folder: Path, nasbridge: Run) -> None:
     assert history.of_state("pruned")
 
 
-def test_resume_works_from_anywhere(folder: Path, nasbridge: Run, edit: Edit) -> None:
+def test_resume_works_from_anywhere(
+    folder: Path, nasbridge: Run, edit: Edit, refused: Callable[..., str]
+) -> None:
     edit("space = Space", "Path('data').read_text()\nspace = Space")
     (folder / "data").touch()
     (folder / "elsewhere").mkdir()
@@ -87,10 +88,16 @@ def test_resume_works_from_anywhere(folder: Path, nasbridge: Run, edit: Edit) ->
         "study_name=mine",
     )  # relative to the folder, like the data
     nasbridge("run", "toy.py", "--backend", "optuna", *options, "--directory", "d", "--trials", 3)
-    nasbridge("resume", "../d", "--trials", 5, cwd=folder / "elsewhere")
+    again = ("resume", "../d", "--experiment", "../toy.py", *options[:2])
+    nasbridge(*again, "--trials", 5, cwd=folder / "elsewhere")
     assert not list((folder / "elsewhere").iterdir())
-    nasbridge("run", "toy.py", "--directory", "d", "--trials", 6)  # d records the rest
-    nasbridge("export", "d", "history.jsonl")
+    more = ("run", "toy.py", "--directory", "d", "--trials", 6)  # d records the rest
+    for command in (("resume", "d", "--experiment", "toy.py"), more, ("export", "d", "h.jsonl")):
+        error = refused(*command)
+        assert "storage=sqlite:///nas.db, which is not opened unless you ask for it" in error
+        assert "--option storage=sqlite:///nas.db" in error
+    nasbridge(*more, *options[:2])
+    nasbridge("export", "d", "history.jsonl", *options[:2])
     assert len(History.load(folder / "history.jsonl")) == 6
 
 
@@ -169,14 +176,16 @@ def test_trials_of_another_host_are_named_and_reclaimed(
     monkeypatch.setenv("POD", "one")
     nasbridge("run", "toy.py", "--directory", "d", *options, code=-9)
     monkeypatch.setenv("POD", "two")
-    done = nasbridge("resume", "d")
+    again = ("resume", "d", "--experiment", "toy.py", *options[2:4])
+    done = nasbridge(*again)
     assert "7 trials, 2 failed, of 8 requested; others are still running\n" in done.stderr
     assert re.search(r"trial 3 is running in process \d+ on one\n", done.stderr)
-    assert "nasbridge resume d --option reclaim=true\n" in done.stderr
-    done = nasbridge("resume", "d", "--option", "reclaim=true")
+    resume = "nasbridge resume d --experiment toy.py --option storage=sqlite:///s.db"
+    assert f"{resume} --option reclaim=true\n" in done.stderr
+    done = nasbridge(*again, "--option", "reclaim=true")
     assert "is running" not in done.stderr
     nasbridge("run", "toy.py", "--directory", "whole", "--trials", 8)
-    assert sorted(number for number, *_ in outcomes("d")) == [
+    assert sorted(number for number, *_ in outcomes("d", storage="sqlite:///s.db")) == [
         number for number, *_ in outcomes("whole")
     ]
     assert "reclaim" not in (folder / "d" / "run.json").read_text()

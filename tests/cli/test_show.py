@@ -126,8 +126,8 @@ def test_a_missing_framework_is_named_with_its_extra(folder: Path) -> None:
     [
         ("", "traceback version"),
         ("run", "backend directory trials seconds seed jobs pruner option name"),
-        ("resume", "trials seconds jobs option"),
-        ("report", "output experiment"),
+        ("resume", "experiment trials seconds jobs option"),
+        ("report", "output experiment option"),
         ("export", ""),
         ("import", "backend option experiment"),
         ("space", "sample seed draw json name"),

@@ -32,7 +32,7 @@ def test_ctrl_c_loses_nothing(
     assert 4 <= len(before.of_state("complete", "failed")) < 12
     assert len(before.of_state("running")) == 1
 
-    nasbridge("resume", "d")
+    nasbridge("resume", "d", "--experiment", "toy.py")
     assert outcomes("d") == outcomes("whole")
     evaluated = (folder / "evaluated").read_text().split()
     assert len(evaluated) - len(set(evaluated)) == 1  # the interrupted one
@@ -46,7 +46,7 @@ def test_ctrl_c_with_two_workers_loses_nothing(
     options = ("--backend", backend, "--trials", 12, "--jobs", 2)
     nasbridge("run", "toy.py", *options, "--directory", "whole")
     stop("run", "toy.py", *options, "--directory", "d", trials=5)
-    nasbridge("resume", "d")
+    nasbridge("resume", "d", "--experiment", "toy.py")
     assert sorted(outcomes("d"), key=str) == sorted(outcomes("whole"), key=str)
 
 

@@ -148,6 +148,15 @@ def run(
 @app.command()
 def resume(
     directory: Directory,
+    experiment: Annotated[
+        Path | None,
+        Option(
+            "--experiment",
+            metavar="EXPERIMENT.py",
+            help="The experiment's file; it is run. A file that a directory names is not.",
+            show_default=False,
+        ),
+    ] = None,
     trials: Trials = None,
     seconds: Seconds = None,
     jobs: Jobs = None,
@@ -156,7 +165,7 @@ def resume(
     """Continue a run with its file, backend and options; options given here override them."""
     from .run import resume_run
 
-    resume_run(directory, jobs, _given(trials=trials, seconds=seconds), option or [])
+    resume_run(directory, experiment, jobs, _given(trials=trials, seconds=seconds), option or [])
 
 
 @app.command()
@@ -196,11 +205,12 @@ def report(
         Path | None, Option(help="The HTML file.", show_default="report.html, next to the history")
     ] = None,
     experiment: SpaceFrom = None,
+    option: BackendOptions = None,
 ) -> None:
     """Write an HTML report of a run: best architectures, progress and importances."""
     from .move import report_history
 
-    report_history(source, output, experiment)
+    report_history(source, output, experiment, option or [])
 
 
 @app.command("export")
@@ -208,11 +218,12 @@ def export_(
     directory: Directory,
     file: Annotated[Path, Argument(metavar="FILE.jsonl", help="The history; a new file.")],
     experiment: SpaceFrom = None,
+    option: BackendOptions = None,
 ) -> None:
     """Write the history of a run as JSON Lines, which every backend can continue."""
     from .move import export_run
 
-    export_run(directory, file, experiment)
+    export_run(directory, file, experiment, option or [])
 
 
 @app.command("import")

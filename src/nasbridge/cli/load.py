@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -10,13 +10,15 @@ from typing import TypeVar
 
 from ..engine import ExperimentError
 from ..engine.modules import load_module
-from ..engine.run_note import Origin, read_note
+from ..engine.run_note import check_connections, read_note
 from ..experiment import Experiment
 from ..runs import load_run
 from ..spaces import NasbridgeError, SearchSpace, from_json
 from ..strategies import History
+from .app import print_message
+from .options import parse_options
 
-__all__ = ["experiment_in", "experiment_of", "history_at", "space_in"]
+__all__ = ["experiment_in", "history_at", "space_in"]
 
 Value = TypeVar("Value")
 
@@ -39,29 +41,6 @@ def experiment_in(file: Path, name: str | None) -> tuple[str, Experiment]:
     return _pick(found, "Experiment", module, file, name)
 
 
-def experiment_of(origin: Origin, directory: Path) -> tuple[str, Experiment]:
-    """Load the experiment of a run's directory; see `experiment_in`.
-
-    Args:
-        origin: Where the experiment is defined, from the run note.
-        directory: The run's directory, for messages.
-
-    Raises:
-        ExperimentError: The file no longer exists.
-    """
-    again = f"nasbridge run FILE --directory {directory}"
-    if not origin.script:
-        raise ExperimentError(
-            f"{directory} does not name the file of its experiment: pass it, as in {again}"
-        )
-    if not Path(origin.script).is_file():
-        raise ExperimentError(
-            f"{origin.script}, the file with the experiment of {directory}, no longer exists: "
-            f"restore it, or pass its new path, as in {again}"
-        )
-    return experiment_in(Path(origin.script), origin.variable or None)
-
-
 def space_in(file: Path, name: str | None) -> SearchSpace:
     """Load a space from a JSON file, or from an experiment or a space in a Python file.
 
@@ -79,24 +58,34 @@ def space_in(file: Path, name: str | None) -> SearchSpace:
     return _pick(found, "Space", module, file, name)[1]
 
 
-def history_at(location: Path, experiment: Path | None = None) -> History:
+def history_at(
+    location: Path, experiment: Path | None = None, texts: Sequence[str] = (), command: str = ""
+) -> History:
     """Read a history: its file, or the directory of a run under any backend.
 
-    The file that a run note names is not run, because the directory may be a stranger's.
+    What a run note names is neither run nor opened, because the directory may be a stranger's.
 
     Args:
         location: The file or directory.
         experiment: The experiment's file, if the history does not include its space.
+        texts: Options of the backend as KEY=VALUE, such as the storage of the run.
+        command: The command, for messages.
 
     Raises:
         NasbridgeError: The history is missing or damaged, or its space is unknown.
     """
-    space = None if experiment is None else space_in(experiment, None)
+    space = None
+    if experiment is not None:
+        print_message(f"loading {experiment}", "dim")
+        space = space_in(experiment, None)
     if not location.is_dir():
         return History.load(location, space)
-    origin = read_note(location).origin
+    note = read_note(location)
+    options = parse_options(note.backend, texts)
+    check_connections(note, options, location, command)
+    origin = note.origin
     try:
-        return load_run(location, space)
+        return load_run(location, space, options)
     except NasbridgeError as error:
         if space is not None or not origin.script:
             raise

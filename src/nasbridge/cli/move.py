@@ -14,10 +14,11 @@ from .options import parse_options
 __all__ = ["export_run", "import_history", "report_history"]
 
 
-def export_run(directory: Path, file: Path, experiment: Path | None) -> None:
+def export_run(directory: Path, file: Path, experiment: Path | None, texts: Sequence[str]) -> None:
     """Write the history of a run to a file, with the origin of its experiment."""
     origin = asdict(read_note(directory).origin)
-    history = history_at(directory, experiment)
+    command = f"nasbridge export {quote(str(directory))} {quote(str(file))}"
+    history = history_at(directory, experiment, texts, command)
     replace(history, metadata={**history.metadata, "origin": origin}).save(file)
     print_message(f"{len(history)} trials in {file}")
 
@@ -50,17 +51,18 @@ def import_history(
         origin = replace(origin_from(history.metadata["origin"]), folder=origin.folder)
     begin_with(history, str(file), backend_name, directory, options, origin)
     print_message(f"{len(history)} trials in {directory}; continue with")
-    if origin.script:
-        print_message(f"  nasbridge resume {quote(str(directory))}", "bold")
-    else:
-        print_message(f"  nasbridge run FILE --directory {quote(str(directory))}", "bold")
+    script = quote(origin.script) if experiment is not None else "FILE"
+    print_message(f"  nasbridge resume {quote(str(directory))} --experiment {script}", "bold")
 
 
-def report_history(location: Path, output: Path | None, experiment: Path | None) -> None:
+def report_history(
+    location: Path, output: Path | None, experiment: Path | None, texts: Sequence[str]
+) -> None:
     """Write an HTML report of a run or of a history file."""
     from ..report import write_report
 
-    history = history_at(location, experiment)
+    command = f"nasbridge report {quote(str(location))}"
+    history = history_at(location, experiment, texts, command)
     if output is None:
         output = location / "report.html" if location.is_dir() else location.with_suffix(".html")
     write_report(history, output, directory=location if location.is_dir() else None)

@@ -9,14 +9,23 @@ from typing import Any
 
 from ..adapters import backend
 from ..engine import ExperimentError
+from ..engine.identity import document_of
 from ..engine.options import options_of
-from ..engine.run_note import RUN_NOTE, Origin, RunNote, in_folder, read_note
+from ..engine.run_note import (
+    RUN_NOTE,
+    Origin,
+    RunNote,
+    check_connections,
+    connections,
+    in_folder,
+    read_note,
+)
 from ..experiment import Experiment
 from ..moving import continue_experiment
 from ..runs import run_experiment
 from ..strategies import History, MedianAtStepPruner, MedianPruner, Pruner, Trial
 from .app import new_table, out, print_message
-from .load import experiment_in, experiment_of
+from .load import experiment_in
 from .options import parse_options
 
 __all__ = ["resume_run", "run_nnictl", "start_run", "view_run"]
@@ -55,7 +64,10 @@ def start_run(
     new = RunNote(backend_name or "local", None, {})
     before = read_note(shown) if (shown / RUN_NOTE).exists() else new
     chosen = backend_name or before.backend
-    settings, options = dict(settings), {**before.options, **parse_options(chosen, texts)}
+    given = parse_options(chosen, texts)
+    again = f"nasbridge run {shlex.quote(str(file))} --directory {shlex.quote(str(shown))}"
+    check_connections(before, given, shown, again)
+    settings, options = dict(settings), {**before.options, **given}
     if "pruner" in settings and "pruner" in options_of(backend(chosen).run):
         options["pruner"] = settings.pop("pruner")
     _check_complete(before, shown, options)
@@ -68,12 +80,18 @@ def start_run(
 
 
 def resume_run(
-    directory: Path, jobs: int | None, settings: Mapping[str, Any], texts: Sequence[str]
+    directory: Path,
+    file: Path | None,
+    jobs: int | None,
+    settings: Mapping[str, Any],
+    texts: Sequence[str],
 ) -> None:
     """Continue the run in a directory with its original settings.
 
     Args:
         directory: The run's directory.
+        file: The experiment's file. The one that the run note names is not run, because the
+            directory may be a stranger's.
         jobs: Number of worker processes; None keeps it.
         settings: Other changed settings of the experiment.
         texts: Options of the backend as KEY=VALUE; they override those of the run note.
@@ -82,15 +100,34 @@ def resume_run(
         ExperimentError: The directory holds no run, or the run cannot be resumed from here.
     """
     note = read_note(directory)
-    options = {**note.options, **parse_options(note.backend, texts)}
+    given = parse_options(note.backend, texts)
+    options = {**note.options, **given}
     _check_complete(note, directory, options)
-    place = directory.resolve()
+    command = f"nasbridge resume {shlex.quote(str(directory))}"
+    if file is None:
+        raise ExperimentError(_unnamed(note, directory, command))
+    command += f" --experiment {shlex.quote(str(file))}"
+    check_connections(note, given, directory, command)
+    place, file = directory.resolve(), file.resolve()
     with in_folder(note.origin):
-        variable, experiment = experiment_of(note.origin, directory)
+        variable, experiment = experiment_in(file, note.origin.variable or None)
         settings = {**note.origin.settings, **settings}
-        origin = replace(note.origin, variable=variable, settings=settings)
+        origin = replace(note.origin, script=str(file), variable=variable, settings=settings)
         jobs = note.jobs if jobs is None else jobs
         _run(experiment, replace(note, jobs=jobs, options=options, origin=origin), place, directory)
+
+
+def _unnamed(note: RunNote, directory: Path, command: str) -> str:
+    script = note.origin.script
+    if not script:
+        return (
+            f"{directory} does not name the file of its experiment: pass it, as in {command} "
+            "--experiment FILE"
+        )
+    return (
+        f"{directory} names the file {script!r}, which is not run unless you ask for it: if you "
+        f"trust it, {command} --experiment {shlex.quote(script)}"
+    )
 
 
 def view_run(directory: Path, options: Mapping[str, Any]) -> None:
@@ -132,6 +169,9 @@ def _run(experiment: Experiment, note: RunNote, directory: Path, shown: Path) ->
     """Run an experiment with the settings of a run note; messages name the directory `shown`."""
     experiment = _changed(experiment, note.origin.settings)
     place = shlex.quote(str(shown))
+    file = f"--experiment {_shown_path(note.origin.script)}"
+    named = "".join(f" --option {option}" for option in connections(note))
+    resume = f"  nasbridge resume {place} {file}{named}"
     print_message(f"{note.origin.script} under {note.backend}, in {place}", "dim")
     try:
         history = run_experiment(
@@ -140,15 +180,23 @@ def _run(experiment: Experiment, note: RunNote, directory: Path, shown: Path) ->
     except KeyboardInterrupt:
         if (directory / RUN_NOTE).exists():
             print_message("stopped; interrupted trials will be repeated. Continue with")
-            print_message(f"  nasbridge resume {place}", "bold")
+            print_message(resume, "bold")
         raise
     try:
         _show(history, experiment)
-        _show_running(history, place)
+        _show_running(history, resume)
     finally:  # a report is most useful if all trials failed
-        print_message(f"  nasbridge report {place}", "bold")
+        needed = f" {file}" if document_of(experiment.space) is None else ""
+        print_message(f"  nasbridge report {place}{needed}{named}", "bold")
     if len(history) == experiment.trials and not history.of_state("running"):
-        print_message(f"  nasbridge resume {place} --trials {2 * len(history)}", "bold")
+        print_message(f"{resume} --trials {2 * len(history)}", "bold")
+
+
+def _shown_path(file: str) -> str:
+    """Return a path for a command line, relative to the working directory if it is below."""
+    path = Path(file)
+    below = path.is_relative_to(Path.cwd())
+    return shlex.quote(str(path.relative_to(Path.cwd()) if below else path))
 
 
 def _changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
@@ -196,7 +244,7 @@ def _why(history: History, experiment: Experiment) -> str:
     return "" if experiment.seconds is None else "; the time limit is reached"
 
 
-def _show_running(history: History, place: str) -> None:
+def _show_running(history: History, resume: str) -> None:
     """List trials that run in other processes, and how to reclaim them."""
     running = history.of_state("running")
     for trial in running[:FRONT]:
@@ -206,7 +254,7 @@ def _show_running(history: History, place: str) -> None:
         print_message(f"trial {trial.number} is running in {where}")
     if any("process" in trial.notes for trial in running):
         print_message("if these processes have ended, repeat their trials with")
-        print_message(f"  nasbridge resume {place} --option reclaim=true", "bold")
+        print_message(f"{resume} --option reclaim=true", "bold")
 
 
 def _front(history: History) -> list[Trial]:

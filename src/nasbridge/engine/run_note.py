@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, chdir, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shlex import quote
 from types import UnionType
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ __all__ = [
     "RUN_NOTE",
     "Origin",
     "RunNote",
+    "check_connections",
+    "connections",
     "find_note",
     "in_folder",
     "note_of",
@@ -32,6 +35,7 @@ __all__ = [
 
 RUN_NOTE = "run.json"
 ONCE = ("keep", "reclaim")  # options of one run, which its resumption does not repeat
+CONNECTIONS = ("storage", "address", "host")  # options that open a connection
 
 
 def _script() -> str:
@@ -141,6 +145,39 @@ def find_note(directory: Path) -> RunNote | None:
         ExperimentError: The note is damaged.
     """
     return read_note(directory) if (directory / RUN_NOTE).exists() else None
+
+
+def connections(note: RunNote) -> list[str]:
+    """Return the options of a run that open a connection, quoted as NAME=VALUE for a shell."""
+    return [
+        quote(f"{name}={masked(str(note.options[name]))}")
+        for name in CONNECTIONS
+        if note.options.get(name) is not None
+    ]
+
+
+def check_connections(
+    note: RunNote, given: Mapping[str, Any], directory: Path, command: str
+) -> None:
+    """Check that the user has named what is about to be opened or contacted.
+
+    The directory of a run may be a stranger's, so its note alone opens no connection.
+
+    Args:
+        note: The note of the run.
+        given: Options of the backend that the user has given.
+        directory: The run's directory, for messages.
+        command: The command without the option, for messages.
+
+    Raises:
+        ExperimentError: The note names a connection, and the user has not.
+    """
+    for option in connections(note):
+        if option.partition("=")[0].strip("'") not in given:
+            raise ExperimentError(
+                f"the note of {directory} names {option}, which is not opened unless you ask for "
+                f"it: if you trust it, {command} --option {option}"
+            )
 
 
 def _note_from(document: object) -> RunNote:

@@ -155,14 +155,15 @@ def test_ask_and_tell_proposes_the_same() -> None:
     assert params(study) == expected()
 
 
-def test_the_user_s_own_parameters_change_no_proposal() -> None:
+def test_parameters_that_are_not_searched_change_no_proposal() -> None:
     def wider(trial: optuna.Trial) -> float:
         before = trial.suggest_float("rate", 0, 1)
         value = objective(trial)
         trial.suggest_int("batch", 1, 9)
         return value + 0 * before
 
-    study = study_of()
+    alone = NASSampler(SPACE, strategy=EVOLUTION, seed=3, extra={})
+    study = study_of(sampler=alone)
     study.optimize(wider, n_trials=60)
     decisions = [{k: v for k, v in p.items() if k not in ("rate", "batch")} for p in params(study)]
     assert decisions == expected()

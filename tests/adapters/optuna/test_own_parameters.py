@@ -1,4 +1,4 @@
-"""Parameters that `NASSampler` does not propose: a user's own, and fixed ones."""
+"""Parameters beside the space: a user's own, searched jointly or not, and fixed ones."""
 
 import pickle
 import subprocess
@@ -112,16 +112,15 @@ def test_a_user_s_own_parameters_depend_on_the_trial_alone(pickled: bool, tmp_pa
         subprocess.run([sys.executable, "-c", OTHER_PROCESS, __file__, str(tmp_path)], check=True)
     study.optimize(rated, n_trials=4)
     assert params(study) == params(whole)
-    for name in ("rate", "batch"):
-        assert len({row.params[name] for row in study.trials}) == 12
 
 
-def test_a_user_s_own_parameters_differ_by_seed_and_name() -> None:
+def test_parameters_that_are_not_searched_differ_by_seed_and_name() -> None:
     def draw(trial: optuna.Trial) -> float:
         return trial.suggest_float("a", 0, 1) + trial.suggest_float("b", 0, 1)
 
     studies = [
-        study_of(sampler=NASSampler(SPACE, strategy=EVOLUTION, seed=seed)) for seed in (1, 2)
+        study_of(sampler=NASSampler(SPACE, strategy=EVOLUTION, seed=seed, extra={}))
+        for seed in (1, 2)
     ]
     for study in studies:
         study.optimize(draw, n_trials=20, n_jobs=2)

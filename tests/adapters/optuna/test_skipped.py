@@ -59,5 +59,5 @@ def test_a_study_with_skipped_trials_moves_and_continues(
     study.optimize(objective, n_trials=8)
     assert history == results_of(load(study, SPACE))
     assert not {number for number, *_ in history} & set(failing)
-    export_run(tmp_path / "run", tmp_path / "y.jsonl", None)
+    export_run(tmp_path / "run", tmp_path / "y.jsonl", None, [])
     assert History.load(tmp_path / "y.jsonl").skipped == tuple(failing)
