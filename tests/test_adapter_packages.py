@@ -28,7 +28,15 @@ FILES: dict[str, set[str]] = {
         *("__init__.py", "block.py", "compat.py", "oracle.py", "space.py", "tuner.py"),
     },
     "keras_tuner": {
-        *("__init__.py", "driven.py", "extend.py", "files.py", "history.py", "model.py"),
+        *(
+            "__init__.py",
+            "declarations.py",
+            "driven.py",
+            "extend.py",
+            "files.py",
+            "history.py",
+            "model.py",
+        ),
         *("objectives.py", "oracle.py", "proposals.py", "protocol.py", "reporting.py"),
         *("results.py", "scores.py", "space.py", "store.py", "trials.py", "tuner.py"),
         *("values.py", "workers.py"),

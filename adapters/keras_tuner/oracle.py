@@ -20,6 +20,7 @@ from ...engine.identity import ExperimentIdentity
 from ...spaces import SearchSpace
 from ...strategies import History, Pruner, Strategy, default_strategy, objectives_from
 from ...strategies.default import with_original_strategy
+from .declarations import check_declarations
 from .files import ProjectFiles, check_stored, read_description
 from .history import history_of
 from .objectives import ObjectiveLike, native_objective, objectives_in
@@ -253,8 +254,7 @@ class NASOracle(keras_tuner.Oracle):
     def reload(self) -> None:
         """Read the trials from their files, and all else from these and from `oracle.json`."""
         project = Path(self._project_dir)
-        stored = read_description(project)
-        if stored is not None:
+        if (stored := read_description(project)) is not None:
             self.check_description(stored, f"the project {project}")
         self._proposals.reset()
         self.ongoing_trials.clear()  # of a search that was interrupted in this process
@@ -318,6 +318,7 @@ class NASOracle(keras_tuner.Oracle):
         self._propose_again()
         row = super().create_trial(tuner_id)
         if row.status == TrialStatus.RUNNING:
+            check_declarations(row.hyperparameters)
             self._start(row, tuner_id)
             self._files.write_description(self.describe)
             self._files.write_trial(row, self.notes[row.trial_id])

@@ -13,6 +13,7 @@ from ...engine.driver import pruned_by
 from ...engine.trial_log import TrialLog
 from ...spaces import SearchSpace
 from ...strategies import Objective, Pruner, SpaceExhausted, Strategy, Trial
+from .declarations import warn_of_stored
 from .trials import Record, trial_of
 from .values import Values
 
@@ -51,6 +52,7 @@ class Proposals:
         self._oracle = oracle
         self._log: TrialLog | None = None
         self._known = 0  # number of hyperparameters that form the space
+        self._proposed = 0  # in this process
 
     def reset(self) -> None:
         """Forget the log: the oracle has read its trials, or changed its strategy."""
@@ -69,8 +71,11 @@ class Proposals:
             try:
                 architecture = log.search.ask(number)
             except SpaceExhausted:
+                if not self._proposed and not self.values.is_fixed:
+                    warn_of_stored(self._oracle.hyperparameters)
                 return None
             log.adopt(Trial(number, architecture))
+        self._proposed += 1
         return self.values.of(architecture, self._oracle.hyperparameters, number)
 
     def restart(self, number: int) -> None:
