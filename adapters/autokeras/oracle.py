@@ -101,6 +101,9 @@ class BlockValues:
         opened = _opened(native, self._given)
         return from_native(opened) if opened.space else None
 
+    def watch(self, native: HyperParameters) -> None:
+        """Do nothing: AutoKeras declares some names twice, and relies on the first declaration."""
+
     def of(
         self, architecture: Architecture | None, native: HyperParameters, number: int
     ) -> dict[str, Any]:

@@ -13,12 +13,13 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial as Row
 
 from ...engine.evaluation import trial_seed
+from ...engine.failures import check_any_succeeded
 from ...spaces import SearchSpace
 from ...spaces.keras import flops
 from ...strategies import History, Strategy, Trial
 from .files import read_json, write_json
 from .history import history_in
-from .oracle import NASOracle
+from .oracle import FIX, NASOracle
 from .reporting import CompletedFit, EpochReporter, has_own_fit, has_own_run, run_and_report
 from .results import UnknownObjective
 
@@ -52,9 +53,16 @@ class DrivenTuner(keras_tuner.Tuner):
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> Any:
-        """Search; takes the arguments of `model.fit`."""
+        """Search; takes the arguments of `model.fit`.
+
+        Raises:
+            TooManyFailures: Too many trials in a row failed, or all trials of the project.
+        """
         self.nas_oracle.begin()
-        return super().search(*fit_args, **fit_kwargs)
+        best = super().search(*fit_args, **fit_kwargs)
+        if not self._is_worker():
+            check_any_succeeded(self.nas_oracle.rows, FIX)
+        return best
 
     @property
     def space(self) -> SearchSpace | None:

@@ -20,7 +20,6 @@ from ...engine.identity import ExperimentIdentity
 from ...spaces import SearchSpace
 from ...strategies import History, Pruner, Strategy, default_strategy, objectives_from
 from ...strategies.default import with_original_strategy
-from .declarations import check_declarations
 from .files import ProjectFiles, check_stored, read_description
 from .history import history_of
 from .objectives import ObjectiveLike, native_objective, objectives_in
@@ -318,7 +317,7 @@ class NASOracle(keras_tuner.Oracle):
         self._propose_again()
         row = super().create_trial(tuner_id)
         if row.status == TrialStatus.RUNNING:
-            check_declarations(row.hyperparameters)
+            self._proposals.values.watch(row.hyperparameters)
             self._start(row, tuner_id)
             self._files.write_description(self.describe)
             self._files.write_trial(row, self.notes[row.trial_id])

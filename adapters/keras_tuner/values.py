@@ -8,6 +8,7 @@ from keras_tuner import HyperParameters
 
 from ...engine.evaluation import trial_seed
 from ...spaces import Architecture, SearchSpace
+from .declarations import check_declarations
 from .space import draw_others, from_native, native_values
 
 __all__ = ["FixedSpace", "GrowingSpace", "Values"]
@@ -24,6 +25,10 @@ class Values(Protocol):
 
     def space_of(self, native: HyperParameters) -> SearchSpace | None:
         """Return the space; None as long as nothing is known of it."""
+        ...
+
+    def watch(self, native: HyperParameters) -> None:
+        """Check what a trial will declare; see `check_declarations`."""
         ...
 
     def of(
@@ -44,6 +49,7 @@ class GrowingSpace:
     """The space consists of the hyperparameters that models have declared so far."""
 
     is_fixed = False
+    watch = staticmethod(check_declarations)
 
     def space_of(self, native: HyperParameters) -> SearchSpace | None:
         return from_native(native) if native.space else None
@@ -64,6 +70,7 @@ class FixedSpace:
     """
 
     is_fixed = True
+    watch = staticmethod(check_declarations)
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
         self._space, self._seed = space, seed

@@ -8,7 +8,7 @@ import keras_tuner
 import pytest
 from keras_tuner.errors import FatalValueError
 
-from nasbridge import RandomSearch
+from nasbridge import RandomSearch, TooManyFailures
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner
 
 
@@ -67,3 +67,14 @@ def test_a_plain_tuner_with_our_oracle_is_checked_too(tmp_path: Path) -> None:
     oracle = NASOracle(keras_tuner.Objective("score", "max"), 3, strategy=RandomSearch())
     with pytest.raises(FatalValueError, match="'units'"):
         Plain(oracle, directory=str(tmp_path)).search()
+
+
+def test_a_search_whose_space_was_used_up_by_failures_is_an_error(tmp_path: Path) -> None:
+    class Failing(NASTuner):
+        def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
+            trial.hyperparameters.Choice("units", [1, 2, 3])
+            raise ValueError("boom")
+
+    search = Failing(None, keras_tuner.Objective("s", "max"), 20, directory=tmp_path)
+    with pytest.raises(TooManyFailures, match="all 3 trials failed, with ValueError: boom"):
+        search.search()
