@@ -252,7 +252,7 @@ class NASSampler(BaseSampler):
                 return
             if self._remaining is None or not self._remaining.is_of(log.trials.search):
                 self._remaining = Remaining(log.trials.search)
-            if self._remaining.is_large(log.known_rows):
+            if self._remaining.is_large(trial.number + 1):
                 return
             log.read()
             if self._remaining.is_empty() and not self._adds_parameters(trial):

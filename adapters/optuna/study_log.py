@@ -79,11 +79,6 @@ class StudyLog:
         """The number of the next new trial, as last read."""
         return self._numbering.next
 
-    @property
-    def known_rows(self) -> int:
-        """The number of rows as last read."""
-        return len(self._numbers)
-
     def number_of(self, row: int) -> int:
         """Return the trial number of a row, reading the study if the row is new."""
         if row >= len(self._numbers):
