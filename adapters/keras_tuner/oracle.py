@@ -25,7 +25,7 @@ from .history import history_of
 from .objectives import ObjectiveLike, native_objective, objectives_in
 from .proposals import Proposals
 from .protocol import EpochEnds, TrialBegins, TrialResult, decode, stop
-from .scores import ended_row, rank_by, record_end_state, record_result, score
+from .scores import add_notes, ended_row, rank_by, record_end_state, record_result, score
 from .space import from_native, remove_inactive, to_native
 from .trials import Note, Record, curve_of, forget_reports, read_project, record_start, take_over
 from .values import FixedSpace, GrowingSpace
@@ -139,7 +139,9 @@ class NASOracle(keras_tuner.Oracle):
     @property
     def rows(self) -> list[Record]:
         """All trials with their notes, in the order in which they began."""
-        return [Record(row, self.notes.setdefault(i, {})) for i, row in self.trials.items()]
+        if add_notes(self.trials, self.notes, self.objectives):
+            self._proposals.reset()  # of trials that were put in by hand
+        return [Record(row, self.notes[name]) for name, row in self.trials.items()]
 
     @property
     def identity(self) -> ExperimentIdentity:
@@ -230,6 +232,8 @@ class NASOracle(keras_tuner.Oracle):
     # The part of Keras Tuner's interface that its own methods call
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
+        if len(self.notes) < len(self.trials):
+            self.rows  # noqa: B018  (adds trials that were put in by hand)
         values = self._proposals.propose(int(trial_id))
         if values is None:
             self.is_exhausted = True
@@ -297,8 +301,6 @@ class NASOracle(keras_tuner.Oracle):
 
     def _check_consecutive_failures(self) -> None:
         """Do nothing: Keras Tuner would iterate over all trials whenever one ends."""
-
-    # Trials begin
 
     def _next_trial(self, tuner_id: str) -> Row:
         self._workers.seen(tuner_id)
@@ -370,8 +372,6 @@ class NASOracle(keras_tuner.Oracle):
         if not row.hyperparameters.values:
             row.hyperparameters = self.hyperparameters.copy()
             row.hyperparameters.values = self.populate_space(row.trial_id).get("values", {})
-
-    # Trials report and end
 
     def _report(self, row: Row, metrics: Mapping[str, float], epoch: int) -> Row:
         super().update_trial(row.trial_id, metrics, epoch)

@@ -117,9 +117,9 @@ class Proposals:
             oracle, space = self._oracle, self.space
             if space is None:
                 return None
+            rows = sorted(oracle.rows, key=lambda record: record.note.get("ended", math.inf))
             self._known = len(oracle.hyperparameters.space)
             self._log = TrialLog(oracle.strategy, space, oracle.objectives, oracle.seed)
-            rows = sorted(oracle.rows, key=lambda record: record.note.get("ended", math.inf))
             self._log.replay(t for record in rows if (t := trial_of(record, space)) is not None)
         return self._log
 

@@ -20,7 +20,17 @@ from .objectives import score_of
 from .protocol import TrialResult
 from .trials import Note, Record, curve_of, error_in
 
-__all__ = ["ended_row", "pruned_message", "rank_by", "record_result", "score", "record_end_state"]
+__all__ = [
+    "add_notes",
+    "ended_row",
+    "pruned_message",
+    "rank_by",
+    "record_end_state",
+    "record_result",
+    "score",
+]
+
+BEFORE = 10**9  # trials put in by hand come before all that end in a search
 
 
 def score(record: Record, native: Any, objectives: Sequence[Objective]) -> None:
@@ -106,6 +116,44 @@ def record_end_state(record: Record, objectives: Sequence[Objective]) -> None:
         note.setdefault("values", {})
     elif "pruned" in note:
         row.message = pruned_message(note)
+
+
+def add_notes(
+    rows: Mapping[str, Row], notes: dict[str, Note], objectives: Sequence[Objective]
+) -> bool:
+    """Add the notes of trials without one; return whether one of them was put in by hand.
+
+    Args:
+        rows: All trials by their ids, in the order in which they began.
+        notes: Their notes by their ids.
+        objectives: The objectives.
+    """
+    if len(notes) == len(rows):
+        return False
+    added = False
+    for position, (name, row) in enumerate(rows.items()):
+        if name not in notes:
+            is_foreign = row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED)
+            notes[name] = _foreign(row, position, objectives) if is_foreign else {}
+            added |= is_foreign
+            if not name.isdigit():
+                notes[name]["number"] = position
+    return added
+
+
+def _foreign(row: Row, position: int, objectives: Sequence[Objective]) -> Note:
+    """Return the note of an ended trial of which Keras Tuner knows only status and score."""
+    names = [objective.metric for objective in objectives]
+    known = [name for name in names if row.metrics.exists(name)]
+    values = {name: float(row.metrics.get_best_value(name)) for name in known}
+    if len(names) == 1 and row.score is not None:
+        values[names[0]] = float(row.score)
+    note: Note = {"number": position, "ended": position - BEFORE, "values": values}
+    is_scored = all(math.isfinite(values.get(name, math.nan)) for name in names)
+    if row.status == TrialStatus.COMPLETED and is_scored:
+        return note | {"state": "complete"}
+    reason = row.message or "ValueError: it was put in by hand, without a score"
+    return note | {"state": "failed", "notes": error_in(reason)}
 
 
 def ended_row(

@@ -52,7 +52,8 @@ class Record(NamedTuple):
             the space grew during the search, so that the trial may lack later hyperparameters
             ("grown"), the worker that has the trial ("worker"), and the step at which the pruner
             stopped it ("pruned"). The end of the trial adds "state", "values", "seconds",
-            "finished", "notes", and the position among all ended trials ("ended").
+            "finished", "notes", and the position among all ended trials ("ended"). A trial that
+            was put in by hand, under any id, has a "number".
     """
 
     row: Row
@@ -61,7 +62,7 @@ class Record(NamedTuple):
     @property
     def number(self) -> int:
         """The number of our trial."""
-        return int(self.row.trial_id)
+        return int(self.note.get("number", self.row.trial_id))
 
     @property
     def state(self) -> str:

@@ -47,7 +47,20 @@ def next_parameter() -> dict[str, Any]:
             raise BackendError(f"NNI has stored no parameters for trial {trial}")
         time.sleep(POLL_SECONDS)
     record = json.loads(stored[0])
-    if record["parameters"] == queued:  # the queue keeps 1.0, the server returns 1
+    if _in_javascript(record["parameters"]) == _in_javascript(queued):  # the queue keeps 1.0
         record["parameters"] = queued
     nni.trial._params = record  # NNI attributes what the trial reports to these parameters
     return dict(record["parameters"])
+
+
+def _in_javascript(value: Any) -> str:
+    """Return parameters as text after a passage through JavaScript: 1.0 is 1, but not true."""
+
+    def converted(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {str(key): converted(inner) for key, inner in part.items()}
+        if isinstance(part, list | tuple):
+            return [converted(inner) for inner in part]
+        return int(part) if isinstance(part, float) and part.is_integer() else part
+
+    return json.dumps(converted(value), sort_keys=True)

@@ -14,7 +14,7 @@ from ray.tune.search import sample
 
 from ...engine.errors import BackendError
 from ...engine.native_values import read_architecture, read_label
-from ...spaces import Architecture, Decision, SearchSpace
+from ...spaces import Architecture, Categorical, Decision, SearchSpace
 
 __all__ = [
     "GRID",
@@ -194,36 +194,38 @@ def _labels(
 def _option(
     value: Any, options: Sequence[Any], known: Mapping[str, Decision], name: str
 ) -> Iterator[tuple[str, object]]:
-    """Yield the label of the option that a value is, and what the option leaves open."""
-    fitting = [k for k, option in enumerate(options) if _fits(option, value, known, name, k)]
+    """Yield the label of the option that a value is, and what the option leaves open.
+
+    Options may be equal for Python, such as 1 and 1.0; the one with most types in common is taken.
+    """
+    found = [_mismatches(option, value, known, f"{name}.{k}.") for k, option in enumerate(options)]
+    fitting = [(number, k) for k, number in enumerate(found) if number is not None]
     if not fitting:
         yield name, value
         return
-
-    def is_other(k: int) -> bool:  # equal options, such as 1 and 1.0, differ by their text
-        return repr(_constants(value, options[k][OPEN])) != repr(options[k][FIXED])
-
-    place = min(fitting, key=is_other)
+    _, place = min(fitting)
     yield name, str(place)
-    yield from _labels(
-        parts_of(value) or {}, _inner(options[place][OPEN]) or {}, known, f"{name}.{place}."
-    )
+    inner = _inner(options[place][OPEN]) or {}
+    yield from _labels(parts_of(value) or {}, inner, known, f"{name}.{place}.")
 
 
-def _fits(
-    option: Mapping[str, Any], value: Any, known: Mapping[str, Decision], name: str, place: int
-) -> bool:
-    """Return whether a value of a config is this option of a nested choice."""
+def _mismatches(
+    option: Mapping[str, Any], value: Any, known: Mapping[str, Decision], path: str
+) -> int | None:
+    """Return how many parts of a value have another type than in an option; None if it differs."""
     form = option[OPEN]
-    if not _has_keys(value, form) or not _is_equal(_constants(value, form), option[FIXED]):
-        return False
-    inner = _labels(parts_of(value) or {}, _inner(form) or {}, known, f"{name}.{place}.")
-    for decision, chosen in inner:
+    constants = _constants(value, form)
+    if not _has_keys(value, form) or not _is_equal(constants, option[FIXED]):
+        return None
+    number = int(repr(constants) != repr(option[FIXED]))
+    for name, chosen in _labels(parts_of(value) or {}, _inner(form) or {}, known, path):
         try:
-            read_label(known[decision], chosen)
+            label = read_label(known[name], chosen)
         except ValueError:
-            return False
-    return True
+            return None
+        is_label = isinstance(known[name].domain, Categorical) and label == chosen
+        number += not is_label and type(known[name].meaning(label)) is not type(chosen)
+    return number
 
 
 def _has_keys(value: Any, form: Any) -> bool:

@@ -106,7 +106,11 @@ class Reports:
 def is_of(result: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
     """Return whether a flat report is of a trial with this config, other constants aside."""
     flat = flatten_dict({"config": dict(config)})
-    return all(name in result and result[name] == value for name, value in flat.items())
+    return all(name in result and _is_same(result[name], value) for name, value in flat.items())
+
+
+def _is_same(one: object, other: object) -> bool:
+    return type(one) is type(other) and repr(one) == repr(other)
 
 
 def _metrics(result: Mapping[str, Any]) -> dict[str, float]:

@@ -36,7 +36,7 @@ from .forms import (
 from .history import latest_state, load, moved
 from .native_reports import Reports, is_of
 from .points import evaluated, objectives_of, paired
-from .space import ARCHITECTURE, architecture_from, from_native
+from .space import ARCHITECTURE, architecture_from, from_native, plain_value
 
 __all__ = ["NASSearcher"]
 
@@ -251,6 +251,16 @@ class NASSearcher(Searcher):
         how = error, pruned, intermediate_values
         log.finish(evaluated(log.next_number, architecture, self._objectives, value, *how))
 
+    def add_evaluated_trials(self, trials_or_analysis: Any, metric: str) -> None:
+        """Add trials that Ray has run; see `add_evaluated_point`.
+
+        Raises:
+            BackendError: The metric is not the objective.
+        """
+        if metric != self.metric:
+            raise BackendError(f"metric={metric!r} is not the objective {self.metric!r}: give that")
+        super().add_evaluated_trials(trials_or_analysis, metric)
+
     @property
     def history(self) -> History:
         """The trials so far."""
@@ -345,7 +355,7 @@ class NASSearcher(Searcher):
     def _config(self, architecture: Architecture) -> dict[str, Any]:
         if self._form is not None:
             return config_from(architecture, self._form)
-        values = {name: _plain(architecture, name) for name in architecture.choices}
+        values = {name: plain_value(architecture, name) for name in architecture.choices}
         return values if self._flat else {ARCHITECTURE: values}
 
     def _architecture(self, config: Mapping[str, Any], space: SearchSpace) -> Architecture:
@@ -388,10 +398,3 @@ class NASSearcher(Searcher):
                 f"TuneConfig(metric={metric!r}, mode={mode!r}) contradicts the objectives of "
                 f"NASSearcher, {ours}: leave out metric and mode in one of them, or give the same"
             )
-
-
-def _plain(architecture: Architecture, name: str) -> Any:
-    """Return a plain value as it is, and any other by its label."""
-    value = architecture[name]
-    plain = isinstance(value, bool | int | float | str)
-    return value if plain else architecture.choices[name]

@@ -32,6 +32,7 @@ __all__ = [
     "ARCHITECTURE",
     "architecture_from",
     "from_native",
+    "plain_value",
     "to_native",
 ]
 
@@ -230,3 +231,10 @@ def _dotted(config: Mapping[str, Any], path: str) -> dict[str, Any]:
         name = f"{path}{key}"
         found |= _dotted(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return found
+
+
+def plain_value(architecture: Architecture, name: str) -> Any:
+    """Return a plain value as it is, and any other by its label."""
+    value = architecture[name]
+    plain = isinstance(value, bool | int | float | str)
+    return value if plain else architecture.choices[name]

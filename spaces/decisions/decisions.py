@@ -102,11 +102,18 @@ class Decision:
             equal = [
                 (repr(option) != repr(value), label)
                 for label, option in zip(self.domain.labels, self.options, strict=False)
-                if type(option) is type(value) and option == value
+                if type(option) is type(value) and _is_equal(option, value)
             ]
             if equal:
                 return min(equal, key=lambda one: one[0])[1]
         return value
+
+
+def _is_equal(option: object, value: object) -> bool:
+    try:
+        return bool(option == value)
+    except ValueError:  # arrays have no truth value
+        return repr(option) == repr(value)
 
 
 def in_order(decisions: Mapping[str, Decision]) -> tuple[Decision, ...]:

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 
 from ..decisions.decisions import ROLES, Clause, Condition, Decision
 from ..decisions.domains import Categorical, Label
-from ..errors import NameClash
+from ..errors import NameClash, SpaceError
 from .graph import Operation
 from .visitor import OpenPoint, Ref, SpaceVisitor
 
 __all__ = ["DecisionCollector"]
+
+MOST_VISITS = 200_000  # some seconds
 
 
 class DecisionCollector(SpaceVisitor):
@@ -24,8 +26,20 @@ class DecisionCollector(SpaceVisitor):
         self.decisions: dict[str, Decision] = {}
         self._identities: dict[str, object] = {}
         self._active: Condition = ()
+        self._visits = 0
+
+    def _visit(self) -> None:
+        """Count an operation or an open point, of which a small description may have very many."""
+        self._visits += 1
+        if self._visits > MOST_VISITS:
+            raise SpaceError(
+                f"the space has more than {MOST_VISITS:,} operations and open points, so it cannot "
+                f"be listed; the last one is at {self.place}: repeat parts less often, nest fewer "
+                "repetitions, or let repetitions share a choice by its name and shared=True"
+            )
 
     def decide(self, point: OpenPoint) -> Iterator[Label]:
+        self._visit()
         self._declare(point)
         if not isinstance(point.domain, Categorical):
             yield point.domain.values(points=2)[0]
@@ -64,6 +78,7 @@ class DecisionCollector(SpaceVisitor):
             self._active = before
 
     def emit(self, operation: Operation, inputs: Sequence[Ref], key: str | int = "") -> Ref:
+        self._visit()
         return 0
 
     def subgraph(

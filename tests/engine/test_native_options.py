@@ -35,6 +35,10 @@ def test_a_repeated_option_is_searched_once_with_a_warning() -> None:
 def test_an_array_is_an_option() -> None:
     choice = choice_of("x", [numpy.zeros(2), numpy.ones(2)])
     assert len(choice.options) == 2
+    (decision,) = Space({"x": choice}).decisions
+    assert [read_label(decision, option) for option in decision.options] == [*choice.options]
+    with pytest.raises(ValueError, match="is not one of"):
+        read_label(decision, numpy.full(2, 3.0))
 
 
 def test_an_error_of_a_declaration_names_the_parameter() -> None:

@@ -16,7 +16,7 @@ from keras_tuner import errors
 from keras_tuner.engine.trial import Trial as Row
 from keras_tuner.engine.trial import TrialStatus
 
-from nasbridge import RandomSearch
+from nasbridge import LocalSearch, RandomSearch
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner
 
 pytestmark = pytest.mark.frameworks
@@ -28,7 +28,7 @@ def oracle_in(place: Path, **settings: Any) -> Any:
     hp = keras_tuner.HyperParameters()
     hp.Int("hp1", 1, 50)
     standard: dict[str, Any] = {"objective": "val_loss", "hyperparameters": hp}
-    oracle = NASOracle(strategy=RandomSearch(), **standard | settings)
+    oracle = NASOracle(**{"strategy": RandomSearch(), **standard, **settings})
     oracle._set_project_dir(place, "name")
     return oracle
 
@@ -108,6 +108,36 @@ def test_best_trials_are_ordered(tmp_path: Path) -> None:
     row = Row(oracle.get_space(), "8", TrialStatus.COMPLETED)  # put in by hand, without a score
     oracle.trials["8"] = row
     assert [trial.score for trial in oracle.get_best_trials(5)] == [1.0, 2.0, 3.0, None]
+
+
+@pytest.mark.parametrize("asked_first", [False, True])
+def test_trials_that_were_put_in_by_hand_are_learned_from(
+    tmp_path: Path, asked_first: bool
+) -> None:
+    """As in the tests of Keras Tuner's Bayesian oracle: a high "hp1" has a high score."""
+    objective = keras_tuner.Objective("score", "max")
+    oracle = oracle_in(tmp_path, objective=objective, strategy=LocalSearch())
+    if asked_first:
+        oracle.create_trial("first")
+    for score in range(5):
+        row = Row(oracle.get_space())  # with a random id
+        row.hyperparameters.values["hp1"], row.score = 10 * score + 1, score
+        row.status = TrialStatus.COMPLETED
+        oracle.trials[row.trial_id] = row
+    oracle.trials["failed"] = Row(oracle.get_space(), "failed", TrialStatus.FAILED)
+    trial = oracle.create_trial("a")
+    assert trial.status == TrialStatus.RUNNING
+    assert abs(trial.hyperparameters.get("hp1") - 41) < 10
+    states = [t.state for t in oracle.history]
+    assert states == ["complete"] * 5 + ["failed"] + ["running"] * (1 + asked_first)
+    assert oracle.history.best.values == {"score": 4.0}
+    numbers = [t.number for t in oracle.history]
+    assert sorted(numbers) == list(range(len(numbers)))
+    oracle.update_trial(trial.trial_id, {"score": 9.0})
+    trial.status = TrialStatus.COMPLETED
+    oracle.end_trial(trial)
+    assert oracle.get_best_trials(1)[0].trial_id == trial.trial_id
+    assert [t.state for t in oracle.history].count("complete") == 6
 
 
 def test_concurrent_calls_are_exclusive(tmp_path: Path) -> None:

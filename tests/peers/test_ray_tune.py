@@ -63,6 +63,8 @@ def test_invalid_values_and_known_trials(tmp_path: Path) -> None:
         other.add_evaluated_trials(trials, "metric")
         assert len(other.history) == number
         assert isinstance(other.suggest("1"), dict)
+        with pytest.raises(BackendError, match="'size' is not the objective 'metric'"):
+            other.add_evaluated_trials(trials, "size")
 
 
 def test_evaluated_points() -> None:

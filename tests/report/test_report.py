@@ -228,8 +228,10 @@ def series(chart: Any, name: str) -> Any:
     return found
 
 
-@pytest.mark.parametrize(("way", "best"), [("max", [3, 5, 5, 5, 5]), ("min", [3, 3, 2, 2, 2])])
-def test_best_so_far(way: Literal["max", "min"], best: list[float]) -> None:
+@pytest.mark.parametrize(
+    ("way", "best", "places"), [("max", [3, 5, 5], [1, 3, 5]), ("min", [3, 2, 2], [1, 4, 5])]
+)
+def test_best_so_far(way: Literal["max", "min"], best: list[float], places: list[int]) -> None:
     values = [3, 5, 2, 4]
     trials = [ended(k, "complete", [value]) for k, value in enumerate(values)]
     trials.insert(1, ended(9, "failed"))
@@ -237,7 +239,7 @@ def test_best_so_far(way: Literal["max", "min"], best: list[float]) -> None:
     (chart,) = progress_charts(ReportData(history))
     line = series(chart, "best so far")
     assert line["y"] == best
-    assert line["x"] == [1, 3, 4, 5, 5]
+    assert line["x"] == places
     assert ("↑" if way == "max" else "↓") in chart.layout["yaxis"]["title"]["text"]
 
 
@@ -295,6 +297,24 @@ def test_a_sample_of_many_curves_is_drawn() -> None:
     assert len(set(drawn)) == 100
     assert {0, 999} <= set(drawn)
     assert chart.caption == "100 of the 1,000 curves of complete trials are drawn."
+
+
+def test_many_trials_are_thinned_without_losing_improvements(report: Report) -> None:
+    better = [3, 1500, 2999, 4900]
+    values = [5000.0 + k if k in better else float(k % 100) for k in range(5000)]
+    history = one(*(ended(k, "complete", [value]) for k, value in enumerate(values)))
+    data = ReportData(history)
+    chart = next(progress_charts(data))
+    assert len(series(chart, "complete")["x"]) <= 2000
+    assert {float(k + 1) for k in better} <= set(series(chart, "complete")["x"])
+    assert series(chart, "best so far")["y"][-2:] == [9900.0, 9900.0]
+    assert "2,000 of 5,000 complete trials are drawn" in chart.caption
+    listed = {trial.number for trial in data.listed}
+    assert listed >= {*better, *range(4000, 5000)}
+    assert len(listed) <= 2000
+    page = report(history)
+    assert re.search(r"The table contains 1,\d{3} of 5,000 trials: the best", page.text)
+    assert len(page.html) < 8_000_000
 
 
 def test_a_metric_that_is_constant_in_a_trial_has_no_learning_curve() -> None:

@@ -1,9 +1,11 @@
 """The history of a report: which trials count, which are best, and when they ran."""
 
+import math
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import nlargest
 from typing import final
 
 from ..strategies import History, Trial, non_dominated
@@ -11,6 +13,8 @@ from ..strategies import History, Trial, non_dominated
 __all__ = ["ReportData"]
 
 TOP = 5  # trials that are shown as pictures
+DOTS = 2_000  # trials in a chart
+ROWS = 1_000  # best trials, and latest trials, in the table
 
 
 @final
@@ -45,6 +49,45 @@ class ReportData:
         counted = Counter[str](trial.state for trial in self.history)
         order = ("complete", "pruned", "failed", "running")
         return {state: counted[state] for state in order if counted[state]}
+
+    @cached_property
+    def drawn(self) -> tuple[Trial, ...]:
+        """The scored trials that charts show: all improvements, and some of many others."""
+        if len(self.scored) <= DOTS:
+            return self.scored
+        kept = {trial.number for trial in self.front}
+        for objective in self.history.objectives:
+            best = -math.inf
+            for trial in self.scored:
+                score = objective.sign * trial.values[objective.metric]
+                if score > best:
+                    best = score
+                    kept.add(trial.number)
+        others = [trial for trial in self.scored if trial.number not in kept]
+        step = max(len(others) / max(DOTS - len(kept), 1), 1.0)
+        spread = {others[int(k * step)].number for k in range(int(len(others) / step))}
+        return tuple(trial for trial in self.scored if trial.number in kept | spread)
+
+    @property
+    def thinning(self) -> str:
+        """How many trials charts show, as a sentence; empty if all."""
+        if len(self.drawn) == len(self.scored):
+            return ""
+        return (
+            f"{len(self.drawn):,} of {len(self.scored):,} complete trials are drawn, all "
+            "improvements among them."
+        )
+
+    @cached_property
+    def listed(self) -> tuple[Trial, ...]:
+        """The trials of the table: all, or the best and the latest of many."""
+        trials = tuple(self.history)
+        if len(trials) <= 2 * ROWS:
+            return trials
+        first = self.history.objectives[0]
+        best = nlargest(ROWS, self.scored, key=lambda t: first.sign * t.values[first.metric])
+        kept = {trial.number for trial in (*best, *trials[-ROWS:])}
+        return tuple(trial for trial in trials if trial.number in kept)
 
     @cached_property
     def front(self) -> tuple[Trial, ...]:

@@ -21,7 +21,7 @@ def front_charts(data: ReportData) -> Iterator[Chart]:
 
 def _chart(data: ReportData, x: Objective, y: Objective, name: str) -> Chart:
     leading = {trial.number for trial in data.front}
-    rest = [trial for trial in data.scored if trial.number not in leading]
+    rest = [trial for trial in data.drawn if trial.number not in leading]
 
     def dots(label: str, trials: Sequence[Trial], **settings: Any) -> dict[str, Any]:
         return trace(
@@ -48,5 +48,5 @@ def _chart(data: ReportData, x: Objective, y: Objective, name: str) -> Chart:
         f"{title}: {len(data.scored)} complete trials, {len(data.front)} of them on the Pareto "
         f"front; {better[x.direction]} {x.metric} and {better[y.direction]} {y.metric} are better."
     )
-    caption = " ".join(filter(None, [outside(across, xs), outside(up, ys)]))
+    caption = " ".join(filter(None, [outside(across, xs), outside(up, ys), data.thinning]))
     return Chart(name, title, alt, caption, traces, layout(across, up))

@@ -64,22 +64,22 @@ def _chart(data: ReportData, objective: Objective, clock: Clock, name: str) -> C
     metric, sign = objective.metric, objective.sign
     values = [trial.values[metric] for trial in data.scored]
     best = [sign * score for score in accumulate((sign * value for value in values), max)]
-    places = [clock.places[trial.number] for trial in data.scored]
+    steps = [k for k, value in enumerate(best) if k == 0 or value != best[k - 1]]
     line = trace(
         "best so far",
-        [*places, max(clock.places.values())],
-        [*best, best[-1]],
+        [*(clock.places[data.scored[k].number] for k in steps), max(clock.places.values())],
+        [*(best[k] for k in steps), best[-1]],
         mode="lines",
         line={"color": BEST, "width": 2.5, "shape": "hv"},
         hoverinfo="skip",
     )
     dots = trace(
         "complete",
-        places,
-        values,
+        [clock.places[trial.number] for trial in data.drawn],
+        [trial.values[metric] for trial in data.drawn],
         mode="markers",
         marker={"color": COMPLETE, "size": 7, "opacity": 0.6},
-        hovertext=[hover(trial, data.history.objectives) for trial in data.scored],
+        hovertext=[hover(trial, data.history.objectives) for trial in data.drawn],
         hoverinfo="text",
     )
     y = axis_of(objective, values, "↑↓")
@@ -89,4 +89,5 @@ def _chart(data: ReportData, objective: Objective, clock: Clock, name: str) -> C
         f"{title}: from {number(best[0])} to {number(best[-1])}, which trial {leader} reached; "
         f"{len(values)} complete trials."
     )
-    return Chart(name, title, alt, outside(y, values), [dots, line], layout(clock.axis, y))
+    caption = " ".join(filter(None, [outside(y, values), data.thinning]))
+    return Chart(name, title, alt, caption, [dots, line], layout(clock.axis, y))

@@ -95,9 +95,9 @@ class Row:
 
 
 def rows(data: ReportData) -> list[Row]:
-    """Return all trials, in the order of the history."""
+    """Return the trials of the table, in the order of the history."""
     metrics = [objective.metric for objective in data.history.objectives]
-    return [_row(trial, metrics) for trial in data.history]
+    return [_row(trial, metrics) for trial in data.listed]
 
 
 def _row(trial: Trial, metrics: list[str]) -> Row:

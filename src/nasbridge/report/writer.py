@@ -67,6 +67,7 @@ def write_report(
         cards=cards(data),
         importances=[importance(history, objective) for objective in history.objectives],
         rows=rows(data),
+        trials=len(history),
         command=summary.command(data, note),
         folder=note.origin.folder if note else "",
         call=summary.call(data, backend),

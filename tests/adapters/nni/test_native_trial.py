@@ -74,6 +74,15 @@ def test_numbers_keep_their_type_where_the_queue_agrees(
     assert type(next_parameter()["slope"]) is float
 
 
+def test_parameters_of_another_trial_are_not_mistaken_for_its_own(
+    manager: type[Manager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python takes True, 1 and 1.0 for the same."""
+    queue(monkeypatch, {"options": [1], "flag": 1})
+    manager.record = {"parameter_id": 1, "parameters": {"options": [1], "flag": True}}
+    assert next_parameter()["flag"] is True
+
+
 def test_a_trial_without_stored_parameters_is_an_error(
     manager: type[Manager], monkeypatch: pytest.MonkeyPatch
 ) -> None:

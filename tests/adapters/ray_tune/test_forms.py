@@ -217,6 +217,19 @@ def test_a_repeater_completes_trials_by_their_mean() -> None:
     assert found == [("complete", 2.0), ("complete", 5.0), ("failed", None)]
 
 
+def test_a_failed_trial_that_runs_again_is_not_mistaken_for_another_one() -> None:
+    """Python takes True, 1 and 1.0 for the same."""
+    searcher = searcher_of({"p": tune.choice([True, 1, 1.0])})
+    for name in "abc":
+        searcher.suggest(name)
+        searcher.on_trial_complete(name, error=True)
+    result = {"config/p": 1, "loss": 2.0, "training_iteration": 1, "done": True}
+    searcher.on_trial_result("again", {**result, "done": False})
+    searcher.on_trial_complete("again", result)
+    (again,) = searcher.history.of_state("complete")
+    assert type(again.architecture["p"]) is int
+
+
 def test_a_clock_that_steps_back_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

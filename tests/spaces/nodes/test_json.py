@@ -29,6 +29,7 @@ from nasbridge.spaces import (
     library,
 )
 from nasbridge.spaces.nodes.composition import Scope
+from nasbridge.spaces.nodes.documents import to_document
 from nasbridge.spaces.nodes.primitives import Skip
 
 Make = Callable[[int], SearchSpace]
@@ -325,6 +326,21 @@ def is_space(text: str) -> bool:
         return from_json(text).count() >= 1
     except SpaceFormatError:
         return False
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_small_document_of_an_enormous_space_is_refused_in_seconds(tied: bool) -> None:
+    part: Node = Chain(layer("Dense", units=Choice([1, 2])))
+    for _ in range(5):
+        part = Repeat(part, 1000, tied=tied)
+    document = json.dumps({"format": "nasbridge-space", "version": 1, "space": _written(part)})
+    assert len(document) < 2000
+    with pytest.raises(SpaceFormatError, match=r"more than 200,000 operations.*nest fewer"):
+        from_json(document)
+
+
+def _written(node: Node) -> object:
+    return cast(Any, to_document(cast(SearchSpace, node)))["space"]
 
 
 def test_a_damaged_document_is_a_space_or_a_format_error(rng: Generator) -> None:
