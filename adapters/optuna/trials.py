@@ -148,13 +148,15 @@ class RowReader:
         """
         if name not in proposed:
             return False
-        label, distribution = proposed[name], row.distributions[name]
+        label, value, distribution = proposed[name], row.params[name], row.distributions[name]
+        if type(label) is type(value) and label == value:  # a string is its own label
+            return True
         option = self._space.decision(name).meaning(label)
         values = [label, option]
         with suppress(ValueError, TypeError):  # it has no JSON
             values.append(json.loads(json.dumps(option)))
-        stored = distribution.to_internal_repr(row.params[name])
-        return any(_position(distribution, value) == stored for value in values)
+        stored = distribution.to_internal_repr(value)
+        return any(_position(distribution, other) == stored for other in values)
 
     def _proposed(self, row: FrozenTrial) -> Mapping[str, Label]:
         text = row.system_attrs.get(CHOICES)
