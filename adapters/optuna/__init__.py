@@ -31,6 +31,7 @@ from .storage import (
     describe_error,
     describe_storage,
     find_storage,
+    open_for_reading,
     open_storage,
 )
 from .store import open_store
@@ -111,7 +112,7 @@ def load(
     if isinstance(location, Study):
         return read_history(location, space)
     found, study_name = find_storage(location, study_name, storage)
-    with open_storage(found) as opened:
+    with open_for_reading(found) as opened:
         try:
             study = optuna.load_study(study_name=study_name, storage=opened or "")
         except Exception as error:  # each storage has its own errors

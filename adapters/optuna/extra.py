@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import final
 
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 __all__ = ["ExtraParameters"]
@@ -14,7 +14,9 @@ class ExtraParameters:
     """Collects the parameters of trials that are no decisions of a space.
 
     A parameter counts as long as all trials suggest it with the same distribution; Optuna's own
-    samplers draw others independently, too. The result depends on the set of trials alone.
+    samplers draw others independently, too. Nor does it count if options are lists or dicts:
+    storages turn tuples into lists, so the objective may have others. The result depends on the set
+    of trials alone.
 
     Args:
         known: Names of the decisions.
@@ -29,7 +31,10 @@ class ExtraParameters:
         for name, distribution in row.distributions.items():
             if name in self._known or distribution.single():
                 continue
-            if self._found.setdefault(name, distribution) != distribution:
+            if (
+                _is_changed_by_storages(distribution)
+                or self._found.setdefault(name, distribution) != distribution
+            ):
                 self._found[name] = None
 
     def found(self, running: Iterable[FrozenTrial] = ()) -> Mapping[str, BaseDistribution]:
@@ -44,3 +49,9 @@ class ExtraParameters:
             if row.state == TrialState.RUNNING:
                 everything.add(row)
         return {n: d for n, d in sorted(everything._found.items()) if d is not None}
+
+
+def _is_changed_by_storages(distribution: BaseDistribution) -> bool:
+    if not isinstance(distribution, CategoricalDistribution):
+        return False
+    return any(isinstance(option, list | dict) for option in distribution.choices)

@@ -36,7 +36,7 @@ from .extra import ExtraParameters
 from .following import Following, declared, labels_of
 from .space import from_native, to_native
 from .study_log import StudyLog
-from .suggesting import fixed_by, is_foreign, native_value
+from .suggesting import counterparts_of, fixed_by
 
 __all__ = ["NASSampler"]
 
@@ -166,8 +166,7 @@ class NASSampler(BaseSampler):
     ) -> dict[str, BaseDistribution]:
         with self._lock:
             log = self._following.read_before_proposal(study, trial.number)
-            labelled = self._distributions if self._native is None else {}
-            stored = _foreign(log.stored, labelled)
+            stored = log.foreign if self._native is None else {}
             # PartialFixedSampler removes some of these
             return {**self._distributions, **stored, **self._following.joint.extra}
 
@@ -189,7 +188,10 @@ class NASSampler(BaseSampler):
         """Return what a trial suggests: a label of the space, an option of other parameters."""
         if self._native is not None or name not in self._distributions:
             return architecture[name]
-        return native_value(self._space.decision(name), distribution, architecture.choices[name])
+        label = architecture.choices[name]
+        if distribution is self._distributions[name]:
+            return label
+        return counterparts_of(self._space.decision(name), distribution)[label]
 
     def sample_independent(
         self,
@@ -252,7 +254,7 @@ class NASSampler(BaseSampler):
                 return
             if self._remaining is None or not self._remaining.is_of(log.trials.search):
                 self._remaining = Remaining(log.trials.search)
-            if self._remaining.is_large(log.known_rows):
+            if self._remaining.is_large(trial.number + 1):
                 return
             log.read()
             if self._remaining.is_empty() and not self._adds_parameters(trial):
@@ -363,15 +365,6 @@ class NASSampler(BaseSampler):
             if time.monotonic() > deadline:  # the other process was killed before it settled
                 return False
             time.sleep(POLL_SECONDS)
-
-
-def _foreign(stored: Distributions, own: Distributions) -> Distributions:
-    """Return the decisions that a study stores under other distributions; see `suggest`."""
-    return {
-        name: stored[name]
-        for name, distribution in own.items()
-        if name in stored and is_foreign(stored[name], distribution)
-    }
 
 
 class _NothingLeft(SpaceExhausted, optuna.TrialPruned):

@@ -1,11 +1,14 @@
 """Opening storages: SQLite for several processes, and the storage of a run's directory."""
 
+import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -23,6 +26,7 @@ __all__ = [
     "describe_error",
     "describe_storage",
     "find_storage",
+    "open_for_reading",
     "open_storage",
     "with_retries",
 ]
@@ -126,6 +130,42 @@ def open_storage(storage: Storage) -> Generator[BaseStorage | str | None]:
     finally:
         opened.remove_session()
         opened.engine.dispose()
+
+
+@contextmanager
+def open_for_reading(storage: Storage) -> Generator[BaseStorage | str | None]:
+    """Open a storage as `open_storage` does, also a database that this process cannot write.
+
+    Optuna and SQLite's write-ahead log need to write even where trials are only read, so such a
+    database is copied.
+
+    Args:
+        storage: The storage.
+
+    Raises:
+        BackendError: The storage cannot be opened.
+    """
+    file = _file_of(storage)
+    with ExitStack() as stack:
+        if file is not None and file.is_file() and not _is_writable(file):
+            place = Path(stack.enter_context(TemporaryDirectory(prefix="nasbridge-")))
+            for suffix in ("", "-wal", "-journal"):  # the last two exist while a process writes
+                part = file.with_name(file.name + suffix)
+                if part.exists():
+                    shutil.copyfile(part, place / (DATABASE + suffix))
+            storage = place / DATABASE
+        yield stack.enter_context(open_storage(storage))
+
+
+def _file_of(storage: Storage) -> Path | None:
+    """Return the file of an SQLite database; None for other storages."""
+    if isinstance(storage, str) and storage.startswith("sqlite:///"):
+        return Path(storage.removeprefix("sqlite:///").partition("?")[0])
+    return storage if isinstance(storage, Path) else None
+
+
+def _is_writable(file: Path) -> bool:
+    return os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

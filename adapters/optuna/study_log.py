@@ -26,6 +26,8 @@ from .attributes import (
 )
 from .extra import ExtraParameters
 from .joint_space import JointSpace, base_of
+from .space import to_native
+from .suggesting import is_foreign
 from .trials import RowReader
 
 __all__ = ["StudyLog"]
@@ -60,7 +62,8 @@ class StudyLog:
         self.trials = TrialLog(strategy, space, objectives, seed)
         self._reader = RowReader(space, objectives)
         self.extra = ExtraParameters(decision.name for decision in base_of(space).decisions)
-        self.stored: dict[str, BaseDistribution] = {}  # of each parameter in the first row
+        self._own = to_native(base_of(space))  # the distributions that no row has had yet
+        self.foreign: dict[str, BaseDistribution] = {}  # decisions that rows store in another form
         self._numbering = Numbering()
         self._numbers: list[int] = []
         self._open: set[int] = set()
@@ -78,11 +81,6 @@ class StudyLog:
     def next_number(self) -> int:
         """The number of the next new trial, as last read."""
         return self._numbering.next
-
-    @property
-    def known_rows(self) -> int:
-        """The number of rows as last read."""
-        return len(self._numbers)
 
     def number_of(self, row: int) -> int:
         """Return the trial number of a row, reading the study if the row is new."""
@@ -134,8 +132,7 @@ class StudyLog:
         self.waiting = [row for row in unfinished if row.state == TrialState.WAITING]
         finished = [(row, trial) for row in unfinished if (trial := self._fold(row)) is not None]
         for row in unfinished:
-            for name, distribution in row.distributions.items():
-                self.stored.setdefault(name, distribution)
+            self._compare(row)
             self._latest = max(self._latest, sequence_of(row) or 0)
             if row.state in (TrialState.COMPLETE, TrialState.PRUNED) and VOID not in row.user_attrs:
                 self.extra.add(row)
@@ -147,6 +144,13 @@ class StudyLog:
             if trial.number not in self.trials.finished:
                 self.trials.finish(trial)
         return rows
+
+    def _compare(self, row: FrozenTrial) -> None:
+        """Find decisions that the study's first rows have stored in another form; see `suggest`."""
+        for name in self._own.keys() & row.distributions.keys():
+            stored = row.distributions[name]
+            if is_foreign(stored, self._own.pop(name)):
+                self.foreign[name] = stored
 
     def _fold(self, row: FrozenTrial) -> Trial | None:
         """Fold an open row into the search; return its trial if it has finished."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
 from optuna.distributions import (
     BaseDistribution,
@@ -12,7 +12,7 @@ from optuna.distributions import (
 )
 from optuna.samplers import BaseSampler, GridSampler, PartialFixedSampler
 from optuna.study import Study
-from optuna.trial import BaseTrial, FixedTrial, Trial
+from optuna.trial import BaseTrial, FixedTrial, FrozenTrial, Trial
 
 from ...engine.errors import BackendError
 from ...engine.native_values import read_label
@@ -20,7 +20,7 @@ from ...spaces import Architecture, Decision, InvalidArchitecture, Label, Search
 from .attributes import id_of, rows_of, storage_of
 from .space import distribution_of
 
-__all__ = ["fixed_by", "is_foreign", "native_value", "suggest"]
+__all__ = ["counterparts_of", "fixed_by", "is_foreign", "suggest"]
 
 MOST_VALUES = 10_000  # of an integer of earlier trials
 
@@ -64,38 +64,34 @@ def suggest(trial: BaseTrial, space: SearchSpace) -> Architecture:
 
 
 def _suggest(trial: BaseTrial, decision: Decision) -> Label:
-    distribution = distribution_of(decision)
-    given = _given(trial, decision)
-    known = trial.distributions.get(decision.name)
-    if known is not None and is_foreign(known, distribution):
-        return _ask(trial, decision, known, given)
-    try:
-        return _ask(trial, decision, distribution, given)
-    except ValueError:
-        stored = _stored(trial, decision.name)
-        if stored is None or not is_foreign(stored, distribution):
-            raise
-    return _ask(trial, decision, stored, given)
+    own, given = distribution_of(decision), _given(trial, decision)
+    stored = trial.distributions.get(decision.name) if isinstance(trial, FrozenTrial) else None
+    if stored is None or not is_foreign(stored, own):
+        try:
+            return _ask(trial, decision, own, given)
+        except ValueError:
+            stored = _stored(trial, decision.name)
+            if stored is None or not is_foreign(stored, own):
+                raise
+    counterparts = counterparts_of(decision, stored)
+    return _ask(trial, decision, stored, None if given is None else counterparts[given])
 
 
 def _ask(
-    trial: BaseTrial, decision: Decision, distribution: BaseDistribution, given: Label | None
+    trial: BaseTrial, decision: Decision, distribution: BaseDistribution, given: object
 ) -> Label:
     """Suggest a decision from a distribution, or give it a value that is known."""
-    if is_foreign(distribution, distribution_of(decision)):
-        _counterparts(decision, distribution)  # raises an error if the values differ
+    name = decision.name
     if given is not None:
-        _give(trial, decision.name, native_value(decision, distribution, given))
+        _give(trial, name, given)
     match distribution:
         case CategoricalDistribution(choices=choices):
-            value: object = trial.suggest_categorical(decision.name, choices)
+            value: object = trial.suggest_categorical(name, choices)
         case IntDistribution(low=low, high=high, step=step, log=log):
-            value = trial.suggest_int(decision.name, low, high, step=step, log=log)
+            value = trial.suggest_int(name, low, high, step=step, log=log)
         case other:
             real = cast(FloatDistribution, other)
-            value = trial.suggest_float(
-                decision.name, real.low, real.high, step=real.step, log=real.log
-            )
+            value = trial.suggest_float(name, real.low, real.high, step=real.step, log=real.log)
     return read_label(decision, value)
 
 
@@ -110,19 +106,12 @@ def is_foreign(stored: BaseDistribution, own: BaseDistribution) -> bool:
             return stored != own
 
 
-def native_value(decision: Decision, distribution: BaseDistribution, label: Label) -> Any:
-    """Return what stands for a label in a distribution under which a study stores a decision.
+def counterparts_of(decision: Decision, distribution: BaseDistribution) -> Mapping[Label, object]:
+    """Return the value of each label in another distribution, as a study stores the decision.
 
     Raises:
         BackendError: The values of the distribution are not those of the decision.
     """
-    if not is_foreign(distribution, distribution_of(decision)):
-        return label
-    return _counterparts(decision, distribution)[label]
-
-
-def _counterparts(decision: Decision, distribution: BaseDistribution) -> Mapping[Label, object]:
-    """Return the value of each label in a distribution of the same values."""
     found: dict[Label, object] = {}
     values = _values_of(distribution)
     for value in values:
@@ -151,11 +140,11 @@ def _values_of(distribution: BaseDistribution) -> Sequence[object]:
 
 
 def _stored(trial: BaseTrial, name: str) -> BaseDistribution | None:
-    """Return the distribution of a parameter in another trial of the study."""
+    """Return the distribution of a parameter in the first trial of the study that has it."""
     if not isinstance(trial, Trial):
         return None
-    rows = (row for row in rows_of(trial.study) if row.number != trial.number)
-    return next((row.distributions[name] for row in rows if name in row.distributions), None)
+    found = (row.distributions.get(name) for row in rows_of(trial.study))
+    return next((distribution for distribution in found if distribution is not None), None)
 
 
 def _given(trial: BaseTrial, decision: Decision) -> Label | None:

@@ -73,7 +73,6 @@ class RowReader:
         self, space: SearchSpace, objectives: Sequence[Objective], is_inferred: bool = False
     ) -> None:
         self._is_inferred = is_inferred
-        self._names = frozenset(decision.name for decision in space.decisions)
         self._space = space
         self._base = base_of(space)
         extra = space.extra if isinstance(space, JointSpace) else None
@@ -132,20 +131,32 @@ class RowReader:
                 return None
         return Architecture(self._space, choices)
 
+    def _valid(self, labels: Mapping[str, Label]) -> Mapping[str, Label]:
+        """Return the labels that the space has, under the names of its decisions."""
+        valid: dict[str, Label] = {}
+        for decision in self._space.decisions:
+            if decision.name in labels:
+                with suppress(ValueError):
+                    valid[decision.name] = decision.domain.check(labels[decision.name])
+        return valid
+
     def _is_proposed(self, row: FrozenTrial, name: str, proposed: Mapping[str, Label]) -> bool:
         """Return whether a parameter is what was proposed, as far as Optuna distinguishes values.
 
-        It stores the first of equal options, such as 1 for True, and what was proposed is exact.
+        It stores the first of equal options, such as 1 for True, and may turn tuples into lists;
+        what was proposed is exact.
         """
         if name not in proposed:
             return False
-        label, distribution = proposed[name], row.distributions[name]
-        for value in (label, self._space.decision(name).meaning(label)):
-            with suppress(ValueError, TypeError):  # not an option of this distribution
-                stored = distribution.to_internal_repr(row.params[name])
-                if distribution.to_internal_repr(value) == stored:
-                    return True
-        return False
+        label, value, distribution = proposed[name], row.params[name], row.distributions[name]
+        if type(label) is type(value) and label == value:  # a string is its own label
+            return True
+        option = self._space.decision(name).meaning(label)
+        values = [label, option]
+        with suppress(ValueError, TypeError):  # it has no JSON
+            values.append(json.loads(json.dumps(option)))
+        stored = distribution.to_internal_repr(value)
+        return any(_position(distribution, other) == stored for other in values)
 
     def _proposed(self, row: FrozenTrial) -> Mapping[str, Label]:
         text = row.system_attrs.get(CHOICES)
@@ -154,7 +165,7 @@ class RowReader:
         own: dict[str, Label] = json.loads(text)
         beside: dict[str, Label] = json.loads(row.system_attrs.get(EXTRA, "{}"))
         if self._is_inferred:
-            return {n: v for n, v in {**own, **beside}.items() if n in self._names}
+            return self._valid({**own, **beside})
         try:
             own = dict(self._base.architecture(own).choices)
             return own | {n: label for n, label in beside.items() if n in self._extra}
@@ -163,6 +174,13 @@ class RowReader:
                 f"trial {row.number} of the study is of another space ({error}): use another "
                 "study_name, or the space that the study was made with"
             ) from error
+
+
+def _position(distribution: BaseDistribution, value: object) -> float | None:
+    """Return how Optuna stores a value; None if it is not of the distribution."""
+    with suppress(ValueError, TypeError):
+        return distribution.to_internal_repr(value)
+    return None
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -32,6 +32,7 @@ def test_options_that_python_calls_equal_are_distinguished_by_type(value: Any) -
         (Choice({"a": 0.0, "b": 1.0}), -1e-17, "a"),
         (Choice([16, 32]), numpy.int64(32), "32"),
         (Choice([16, 32]), "32", "32"),
+        (Choice([1.0, float("nan")]), float("nan"), "nan"),
         (Choice([None, (1, 2)]), (1, 2), "(1, 2)"),
         (Integer(1, 8), 3.0, 3),
         (Integer(1, 8), numpy.float64(2.9999999999), 3),

@@ -153,8 +153,7 @@ def _nearest(decision: Decision, value: float, tolerance: float) -> object:
             near = [
                 (abs(option - value), type(option) is not type(value), label)
                 for label, option in zip(labels, decision.options, strict=False)
-                if _is_number(option)
-                and math.isclose(option, value, rel_tol=tolerance, abs_tol=AT_ZERO)
+                if _is_number(option) and _is_near(option, value, tolerance)
             ]
             return min(near, key=lambda one: one[:2])[2] if near else value
         case _:
@@ -178,6 +177,12 @@ def _in_json(value: object) -> object:
         items = cast(dict[object, object], value).items()
         return {str(key): _in_json(part) for key, part in items}
     return value
+
+
+def _is_near(option: float, value: float, tolerance: float) -> bool:
+    if math.isnan(option) and math.isnan(value):  # a NaN is no different from another
+        return True
+    return math.isclose(option, value, rel_tol=tolerance, abs_tol=AT_ZERO)
 
 
 def _is_number(value: object) -> TypeGuard[float]:

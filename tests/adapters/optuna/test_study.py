@@ -1,5 +1,6 @@
 """The study of a managed run: its contents, its file, its pruners, and how it resumes."""
 
+import os
 import sqlite3
 from contextlib import closing
 from datetime import datetime, timedelta, tzinfo
@@ -171,6 +172,32 @@ def test_the_stored_order_survives_a_copy_into_another_study() -> None:
     assert [trial.number for trial in load(copy, space)] == [2, 0, 3, 1]
     copy.add_trials(study.trials)  # under other numbers, for which no position is stored
     assert [trial.number for trial in load(copy, space)] == [2, 0, 3, 1, 4, 5, 6, 7]
+
+
+def test_a_database_that_cannot_be_written_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched = experiment(trials=3, strategy=RandomSearch())
+    run(searched, tmp_path / "run")
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").iterdir()}
+    database = tmp_path / "run" / "study.db"
+
+    def access(path: Path, mode: int) -> bool:  # the real one lets root write
+        return path not in before
+
+    monkeypatch.setattr(os, "access", access)
+    connect_to: Any = sqlite3.connect
+
+    def connect(path: Any, *arguments: Any, **settings: Any) -> sqlite3.Connection:
+        assert Path(path).resolve() != database.resolve(), "the database was opened for writing"
+        opened: sqlite3.Connection = connect_to(path, *arguments, **settings)
+        return opened
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    expected = comparable(reference(searched))
+    for location in (tmp_path / "run", f"sqlite:///{database}"):
+        assert comparable(load(location)) == expected
+    assert before == {file: file.stat().st_mtime_ns for file in (tmp_path / "run").iterdir()}
 
 
 def test_errors_of_storages_contain_no_password(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -11,6 +12,8 @@ from optuna.storages.journal import JournalFileBackend
 
 from nasbridge import RandomSearch
 from nasbridge.adapters.optuna import NASSampler, from_native, load
+
+SIZES: Any = [(9, 1), (5, (2, 1)), [9, 1], {"a": 1}]  # Optuna has no type for these
 
 
 def study_of(objective: Callable[[optuna.Trial], float], trials: int = 30) -> optuna.Study:
@@ -91,8 +94,8 @@ def test_the_range_of_a_parameter_contains_all_ranges_of_the_trials() -> None:
 def test_options_that_a_storage_changes_are_found_again(tmp_path: Path) -> None:
     """Journals turn tuples into lists, and Optuna stores the first of equal options."""
     native = {
-        "size": CategoricalDistribution([(9, 1), (5, (2, 1)), (1, 1)]),  # type: ignore[list-item]
-        "flag": CategoricalDistribution([1, True, 1.0, "1"]),
+        "size": CategoricalDistribution(SIZES),
+        "flag": CategoricalDistribution([1, True, 1.0, "1", float("nan")]),
     }
 
     def objective(trial: optuna.Trial) -> float:
@@ -106,10 +109,10 @@ def test_options_that_a_storage_changes_are_found_again(tmp_path: Path) -> None:
     sampler = NASSampler(native, strategy=RandomSearch(), seed=0)
     study = optuna.create_study(storage=storage, sampler=sampler)
     study.optimize(objective, n_trials=50)
-    assert len(set(seen)) == 12
+    assert len(set(seen)) == 20
     for history in (sampler.history, load(study, from_native(native))):
         assert [(repr(t.architecture["size"]), repr(t.architecture["flag"])) for t in history] == (
-            seen[:12]
+            seen[:20]
         )
 
 
@@ -127,3 +130,21 @@ def test_stored_values_at_the_bounds_of_stepped_ranges_are_read() -> None:
         )
     read = [dict(trial.architecture) for trial in load(study, from_native(native))]
     assert read == [pytest.approx(row.params) for row in study.trials]
+
+
+@pytest.mark.filterwarnings("ignore:Choices for a categorical distribution should be")
+def test_options_beside_a_space_may_be_containers(tmp_path: Path) -> None:
+    """A journal cannot tell whether the objective has tuples or lists."""
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "journal.log")))
+    native = {"x": FloatDistribution(0, 1)}
+    study = optuna.create_study(storage=storage, sampler=NASSampler(native, seed=0))
+    study.optimize(lambda trial: SIZES.index(trial.suggest_categorical("size", SIZES)), n_trials=3)
+    assert len(study.trials) == 3
+
+
+def test_a_space_of_one_architecture_is_tried_once() -> None:
+    """Optuna asks no sampler for a parameter with one value."""
+    native = {"x": FloatDistribution(0.5, 0.5)}
+    study = optuna.create_study(sampler=NASSampler(native, seed=0))
+    study.optimize(lambda trial: trial.suggest_float("x", 0.5, 0.5), n_trials=3)
+    assert len(study.trials) == 1
