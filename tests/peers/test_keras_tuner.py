@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import keras_tuner
 import pytest
 from keras_tuner import errors
@@ -237,3 +238,33 @@ def test_wrong_arguments_are_errors(tmp_path: Path) -> None:
         NASTuner(lambda hp: hp.Boolean("a"), "val_loss", directory=tmp_path, unrecognized=3)
     tuner = tuner_of(tmp_path, lambda hp: 1.0)
     assert tuner.remaining_trials == 5
+
+
+def build(hp: Any) -> Any:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(hp.Int("units", 1, 4))])
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="no model is built before the first trial: Keras Tuner would build one for every "
+    "combination of conditions; hyperparameters join the space with the trials that declare them",
+)
+def test_the_space_is_known_before_the_search(tmp_path: Path) -> None:
+    """`test_basic_tuner_attributes` and `test_reparameterized_space`."""
+    tuner = NASTuner(build, "loss", 2, strategy=RandomSearch(), directory=tmp_path)
+    assert [hp.name for hp in tuner.oracle.hyperparameters.space] == ["units"]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a project remembers its strategy, so a search that is resumed with another one "
+    "continues as it began, instead of failing",
+)
+def test_another_oracle_cannot_reload_a_project(tmp_path: Path) -> None:
+    """`test_reloading_error_message`."""
+    ended(oracle_in(tmp_path), TrialStatus.COMPLETED, 0.5)
+    other = oracle_in(tmp_path, strategy=LocalSearch())
+    with pytest.raises(RuntimeError, match="overwrite=True"):
+        other.reload()

@@ -194,8 +194,8 @@ def test_sigterm_ends_the_manager_and_a_resume_continues(tmp_path: Path) -> None
     assert not psutil.wait_procs(children, 10)[1]
     before = backend("nni").load(tmp_path / "run")
     assert 3 <= len(before.of_state("complete")) < 80
-    resume = [sys.executable, "-m", "nasbridge", "resume", "run", "--trials", "12"]
-    resume += ["--option", "assessor=Medianstop"]  # not given to the first run
+    resume = [sys.executable, "-m", "nasbridge", "resume", "run", "--experiment", "search.py"]
+    resume += ["--trials", "12", "--option", "assessor=Medianstop"]  # not given before
     subprocess.run(resume, cwd=tmp_path, env=home, check=True, capture_output=True, timeout=90)
     after = backend("nni").load(tmp_path / "run")
     assert after.of_state("pruned")
