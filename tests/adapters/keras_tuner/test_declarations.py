@@ -11,6 +11,8 @@ from keras_tuner.errors import FatalValueError
 from nasbridge import RandomSearch, TooManyFailures
 from nasbridge.adapters.keras_tuner import NASOracle, NASTuner
 
+NO_MODEL: Any = None  # `run_trial` declares the hyperparameters
+
 
 class Units(NASTuner):
     """Declares a hyperparameter as its class attribute says."""
@@ -32,12 +34,12 @@ def tuner(directory: Path, values: list[int], trials: int) -> NASTuner:
             return {"score": float(hp.Choice("units", values))}
 
     objective = keras_tuner.Objective("score", "max")
-    return Chosen(None, objective, trials, strategy=RandomSearch(), directory=directory)
+    return Chosen(NO_MODEL, objective, trials, strategy=RandomSearch(), directory=directory)
 
 
 def test_one_name_with_two_domains_ends_the_search(tmp_path: Path) -> None:
     objective = keras_tuner.Objective("score", "max")
-    search = Units(None, objective, 3, strategy=RandomSearch(), directory=tmp_path)
+    search = Units(NO_MODEL, objective, 3, strategy=RandomSearch(), directory=tmp_path)
     message = r"'units' is declared as .*max_value: 8.*before.*max_value: 64"
     with pytest.raises(FatalValueError, match=message):
         search.search()
@@ -75,6 +77,6 @@ def test_a_search_whose_space_was_used_up_by_failures_is_an_error(tmp_path: Path
             trial.hyperparameters.Choice("units", [1, 2, 3])
             raise ValueError("boom")
 
-    search = Failing(None, keras_tuner.Objective("s", "max"), 20, directory=tmp_path)
+    search = Failing(NO_MODEL, keras_tuner.Objective("s", "max"), 20, directory=tmp_path)
     with pytest.raises(TooManyFailures, match="all 3 trials failed, with ValueError: boom"):
         search.search()
