@@ -42,9 +42,9 @@ test: check browser
 quick: $(VENV)/torch.stamp
 	$(PYTEST) $(filter-out $(SLOW),$(QUICK)) $(addprefix --ignore=,$(SLOW)) $(ARGS)
 
-# Kills runs at random moments: make soak ARGS="optuna --seconds 600"
+# Kills runs and damages files: make soak ARGS="--seconds 600"
 soak: $(VENV)/torch.stamp
-	$(BIN)/python -m nasbridge.testing.soak $(ARGS)
+	$(BIN)/python benchmarks/chaos.py $(ARGS)
 
 # Changes strategies in ways that a test must notice: make mutants ARGS=bananas
 mutants: export OMP_NUM_THREADS = 1

@@ -20,6 +20,7 @@ __all__ = ["SuccessModel", "SuccessRecord", "is_time_to_fit", "weighted"]
 Array = NDArray[numpy.float64]
 
 CAPACITY = 256  # maximum number of trials that a model is conditioned on
+FITTED = 128  # maximum number of them that hyperparameters are fitted to
 GROWTH = 1.25  # growth of the number of trials after which hyperparameters are fitted again
 NO_STRUCTURE = -20.0  # logarithm of a variance that is practically zero
 MARGIN = 0.7  # a candidate is safe from this share of the best candidate's probability on
@@ -76,7 +77,9 @@ class SuccessRecord:
             return added
         if self.hyper is None or is_time_to_fit(added.number):
             rows, labels = added._data()
-            return replace(added, hyper=fit_classifier(self.features.views(rows, rows), labels))
+            step = -(-len(rows) // FITTED)  # fitting to all of many trials would take a second
+            views = self.features.views(rows[::step], rows[::step])
+            return replace(added, hyper=fit_classifier(views, labels[::step]))
         return added
 
     def model(self) -> "SuccessModel | None":

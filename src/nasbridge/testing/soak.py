@@ -33,7 +33,7 @@ from .loop import comparable, reference
 from .spaces import chain
 from .strategies import strategy
 
-__all__ = ["end_of", "main", "stored_trials", "varied_experiment"]
+__all__ = ["end_of", "main", "round_of_kills", "stored_trials", "varied_experiment"]
 
 KILLS = 20  # in a round, at most
 FEWEST = 3  # kills without which a round shows nothing
@@ -107,7 +107,7 @@ def _running_in(session: int) -> list[int]:
     return found
 
 
-def _round(name: str, moments: random.Random) -> int:
+def round_of_kills(name: str, moments: random.Random) -> int:
     """Kill, resume and compare one run; return how many processes were killed."""
     harness, experiment = BackendHarness(name), varied_experiment(KILLS)
     kills = finished = 0
@@ -173,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         moments, deadline = random.Random(f"{name} {given.seed}"), time.monotonic() + given.seconds
         for number in itertools.count(1):
             try:
-                kills = _round(name, moments)
+                kills = round_of_kills(name, moments)
             except Exception as error:  # reported with what repeats it
                 print(f"{name}, round {number}, --seed {given.seed}: {error}", file=sys.stderr)
                 return 1
