@@ -4,6 +4,7 @@
 
 import math
 import warnings
+from collections.abc import Collection
 from typing import Any, cast
 
 from keras_tuner import HyperParameters
@@ -14,7 +15,7 @@ __all__ = ["check_declarations", "warn_of_stored"]
 ROUNDING = 1e-6  # relative; gRPC carries 32-bit floats
 
 
-def check_declarations(native: HyperParameters) -> None:
+def check_declarations(native: HyperParameters, overridden: Collection[str] = ()) -> None:
     """Let hyperparameters raise an error where Keras Tuner would ignore a declaration.
 
     Keras Tuner returns the value of the first declaration of a name, also if a later one has
@@ -22,8 +23,11 @@ def check_declarations(native: HyperParameters) -> None:
 
     Args:
         native: The hyperparameters of a trial, which become of a class that checks declarations.
+        overridden: Names whose domains the user has given to the oracle; they replace those that
+            models declare.
     """
     native.__class__ = _Checked
+    cast(_Checked, native).overridden = frozenset(overridden)
 
 
 def warn_of_stored(native: HyperParameters) -> None:
@@ -42,8 +46,10 @@ def warn_of_stored(native: HyperParameters) -> None:
 
 
 class _Checked(HyperParameters):
+    overridden: frozenset[str] = frozenset()
+
     def _retrieve(self, hp: Any) -> Any:
-        for known in self._hps.get(hp.name, ()):
+        for known in () if hp.name in self.overridden else self._hps.get(hp.name, ()):
             if known.conditions == hp.conditions and not _is_same(_domain(known), _domain(hp)):
                 raise FatalValueError(
                     f"the hyperparameter {hp.name!r} is declared as {hp}, and was declared before, "

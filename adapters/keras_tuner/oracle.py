@@ -96,9 +96,10 @@ class NASOracle(keras_tuner.Oracle):
         patience: float = 600,
         **kwargs: Any,
     ) -> None:
-        values = GrowingSpace() if space is None else FixedSpace(space, seed)
+        given = kwargs.get("hyperparameters")
+        values = GrowingSpace(given) if space is None else FixedSpace(space, seed)
         self._proposals = Proposals(self, values)
-        self._is_declared = space is None and kwargs.get("hyperparameters") is not None
+        self._is_declared = space is None and given is not None
         if space is not None:
             others = kwargs.pop("hyperparameters", None)
             kwargs["hyperparameters"] = to_native(space)

@@ -46,10 +46,19 @@ class Values(Protocol):
 
 @final
 class GrowingSpace:
-    """The space consists of the hyperparameters that models have declared so far."""
+    """The space consists of the hyperparameters that models have declared so far.
+
+    Args:
+        given: Hyperparameters that the user has given, which override what models declare.
+    """
 
     is_fixed = False
-    watch = staticmethod(check_declarations)
+
+    def __init__(self, given: HyperParameters | None = None) -> None:
+        self._given = frozenset(() if given is None else (hp.name for hp in given.space))
+
+    def watch(self, native: HyperParameters) -> None:
+        check_declarations(native, self._given)
 
     def space_of(self, native: HyperParameters) -> SearchSpace | None:
         return from_native(native) if native.space else None
