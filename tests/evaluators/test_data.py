@@ -18,6 +18,9 @@ from nasbridge import (
     Experiment,
     ExperimentError,
     KerasEvaluator,
+    Merge,
+    NasbridgeError,
+    Network,
     RandomSearch,
     layer,
 )
@@ -184,7 +187,7 @@ def no_data() -> Any:
         ({"data": (lambda: X, dataset)}, "training data are a ndarray without targets"),
         ({"data": (generator, dataset)}, "no known end: give KerasEvaluator.*steps_per_epoch="),
         ({"data": (dataset, lambda: dataset().repeat())}, "no known end: .*validation_steps="),
-        ({"data": (({"a": X, "b": X}, Y), (X, Y))}, "have the inputs a, b, and the networks"),
+        ({"data": (({"a": X, "b": X}, Y), (X, Y))}, "the inputs a, b, and the network has one"),
         ({"data": ((Y, Y), (Y, Y))}, "inputs have one axis only: give one row for each example"),
         ({"loss": "sparse_crossentropy"}, "'sparse_crossentropy' is not a known loss: did you me"),
         ({"optimizer": "adm"}, "'adm' is not a known optimizer: did you mean 'Adam'"),
@@ -242,3 +245,29 @@ def test_a_dataset_is_not_sent_to_a_worker() -> None:
     made = KerasEvaluator((dataset(), dataset()), jobs=1)
     with pytest.raises(ExperimentError, match=r"a tf\.data\.Dataset cannot be sent to a worker"):
         Experiment(SPACE, made, {"val_accuracy": "max"}, trials=1).run(observer=Silent())
+
+
+def test_a_network_with_two_inputs_is_trained_from_a_dict(tmp_path: Path) -> None:
+    space = Network(
+        {
+            "small": (layer("Dense", units=Choice([2, 3])), "words"),
+            "joined": (Chain(Merge("concatenate"), layer("Dense", units=3)), ("small", "table")),
+        },
+        inputs=("words", "table"),
+        outputs=("joined",),
+    )
+    rng = numpy.random.default_rng(0)
+    x = {"words": rng.random((12, 4)), "table": rng.random((12, 7))}
+    data = (x, rng.integers(3, size=12))
+    settings: dict[str, Any] = {"epochs": 1, "loss": logits(), "jobs": 0}
+    evaluate = KerasEvaluator((data, data), **settings)
+    objectives = {"val_accuracy": "max"}
+    history = Experiment(space, evaluate, objectives, trials=2).run(directory=tmp_path / "run")
+    assert len(history.of_state("complete")) == 2
+    listed = ([*x.values()], data[1])
+    with pytest.raises(NasbridgeError, match="2 inputs without names: give them as a dict"):
+        Experiment(space, KerasEvaluator((listed, listed), **settings), objectives, trials=1).run()
+
+
+def logits() -> Any:
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from ..engine import CannotEvaluate, ExperimentError
-from ..spaces import BuildError
+from ..spaces import BuildError, InputShape
 
 __all__ = [
     "Data",
@@ -154,7 +154,7 @@ def fit_arguments(made: Any, batch_size: int, shuffle: bool) -> dict[str, Any]:
     return {"x": made, "shuffle": shuffle and can_shuffle}
 
 
-def example_shape(made: Any) -> tuple[Any, tuple[int, ...], str | None]:
+def example_shape(made: Any) -> tuple[Any, InputShape, str | None]:
     """Return data with the shape of one example of their inputs.
 
     The first batch of a generator or loader is read if nothing else tells; generators are returned
@@ -164,37 +164,48 @@ def example_shape(made: Any) -> tuple[Any, tuple[int, ...], str | None]:
         made: The data of one training.
 
     Returns:
-        The data, the shape without the batch axis, and the name of the input where inputs are a
-        dict.
+        The data, the shape without the batch axis (of several inputs, by their names), and the name
+        of the input where inputs are a dict with one name.
 
     Raises:
-        BuildError: The shape is not known, or there are several inputs.
+        BuildError: The shape is not known, or there are several inputs without names.
     """
     made, inputs = _inputs_of(made)
-    name = None
-    if isinstance(inputs, Mapping | list | tuple):
-        names = list(inputs) if isinstance(inputs, Mapping) else list(map(str, range(len(inputs))))
-        if len(names) != 1:
+    if isinstance(inputs, list | tuple):
+        if len(inputs) != 1:
             raise BuildError(
-                f"the data have the inputs {', '.join(names)}, and the networks of a space have "
-                "one: give one of them, or merge them"
+                f"the data have {len(inputs)} inputs without names: give them as a dict, with the "
+                "names of the inputs of the space's Network"
             )
-        name = names[0] if isinstance(inputs, Mapping) else None
-        (inputs,) = inputs.values() if isinstance(inputs, Mapping) else inputs
+        (inputs,) = inputs
+    if not isinstance(inputs, Mapping):
+        return made, _shape_of(inputs, ""), None
+    shapes = {name: _shape_of(part, f" {name!r}") for name, part in inputs.items()}
+    if len(shapes) > 1:
+        return made, shapes, None
+    ((name, shape),) = shapes.items()
+    return made, shape, name
+
+
+def _shape_of(inputs: Any, which: str) -> tuple[int, ...]:
+    """Return the shape of one example of an input."""
     shape = getattr(inputs, "shape", None)
     if shape is None or getattr(shape, "rank", 0) is None:
-        raise BuildError("the data do not tell the shape of their inputs: give input_shape=")
+        raise BuildError(
+            f"the data do not tell the shape of their inputs{which}: give input_shape="
+        )
     sizes = tuple(shape)[1:]
     if not sizes:
         raise BuildError(
-            "the inputs have one axis only: give one row for each example, as x.reshape(-1, 1)"
+            f"the inputs{which} have one axis only: give one row for each example, as "
+            "x.reshape(-1, 1)"
         )
     if any(size is None for size in sizes):
         raise BuildError(
-            f"the inputs have the shape {sizes}, with unknown sizes: give input_shape=, every size "
-            "a number"
+            f"the inputs{which} have the shape {sizes}, with unknown sizes: give input_shape=, "
+            "every size a number"
         )
-    return made, tuple(int(size) for size in sizes), name
+    return tuple(int(size) for size in sizes)
 
 
 def _inputs_of(made: Any) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
 from ..engine import ActiveTrial, CannotEvaluate, ExperimentError, Task
-from ..spaces import Architecture, BuildError, MissingExtra, SearchSpace
+from ..spaces import Architecture, BuildError, InputShape, MissingExtra, SearchSpace
 from ..strategies import Objective
 from .callbacks import arguments_of
 from .copies import check_configuration, fresh_copy
@@ -62,7 +62,8 @@ class KerasEvaluator:
         jobs: Worker processes of an experiment without `jobs=`. None takes 1, which keeps memory
             flat, because workers are replaced now and then; or 0, this process, for a
             `tf.data.Dataset`, which cannot be sent to a worker.
-        input_shape: Shape of one example; None for that of the training data.
+        input_shape: Shape of one example, or a dict of shapes for several inputs; None for that of
+            the training data.
         shuffle: As in `model.fit`: whether arrays, and the batches of a `PyDataset`, are shuffled
             before each epoch.
         class_weight: As in `model.fit`: the weight of each class in the loss, by its number.
@@ -111,7 +112,7 @@ class KerasEvaluator:
     part: str | None = None
     save: bool = False
     jobs: int | None = None
-    input_shape: tuple[int, ...] | None = None
+    input_shape: InputShape | None = None
     shuffle: bool = True
     class_weight: Mapping[int, float] | None = None
     steps_per_epoch: int | None = None
@@ -192,6 +193,7 @@ class KerasEvaluator:
                 best = self._best_epoch(trial.objectives)
                 seed_all(trial.seed)
                 opened = self._opened(*self._data())
+                _check_inputs(opened.shape, architecture.graph(self.part).input_names)
             cost = architecture.cost(opened.shape, self.part)
             size = {"parameters": float(cost.parameters), "flops": float(cost.flops)}
             callbacks = [best, Reporting(trial, size)]
@@ -280,7 +282,9 @@ class KerasEvaluator:
             steps = self.validation_steps
             validation = open_part(validation, "validation", steps, "validation_steps")
         if self.input_shape is not None:
-            return _Opened(made, validation, tuple(self.input_shape), None)
+            shape = self.input_shape
+            shape = shape if isinstance(shape, Mapping) else tuple(shape)
+            return _Opened(made, validation, shape, None)
         made, shape, name = example_shape(made)
         return _Opened(made, validation, shape, name)
 
@@ -343,19 +347,29 @@ class KerasEvaluator:
         return self.callbacks(*given[: arguments_of(self.callbacks)])
 
 
+def _check_inputs(shape: InputShape, names: Sequence[str]) -> None:
+    """Check that the inputs of the data are those of the network."""
+    if isinstance(shape, Mapping) and shape.keys() != set(names):
+        wanted = f"the inputs {', '.join(names)}" if names else "one input"
+        raise BuildError(
+            f"the data have the inputs {', '.join(shape)}, and the network has {wanted}: give the "
+            "data and the space's Network the same names"
+        )
+
+
 class _Opened(NamedTuple):
     """Data of one training.
 
     Attributes:
         train: Training data, as `model.fit` takes them.
         validation: Validation data; None without.
-        shape: Shape of one example.
+        shape: Shape of one example, or of each input.
         input_name: The key of the inputs, if they are a dict.
     """
 
     train: Any
     validation: Any
-    shape: tuple[int, ...]
+    shape: InputShape
     input_name: str | None
 
 
